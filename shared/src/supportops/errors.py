@@ -1,0 +1,46 @@
+"""What can go wrong, named for what to do next.
+
+SupportOpsError
+├── Retryable            try again, after `after` when the other side named a time; nothing happened outside
+│   ├── UnknownOutcome   try again, but ask "did it happen?" first: the call may have had its effect
+│   └── DestinationPaused  the whole destination waits (quota, login); no attempt is used up
+├── Permanent            give up on this piece of work; the reason is kept
+├── Undecodable          the record cannot be read by anyone: dead letter at once
+└── TooManyDeadLetters   the consumer stops: a bad deploy must not empty a topic into the dead letters
+
+Anything else that escapes is our own bug: tried a few times, then given up on, loudly.
+"""
+
+from datetime import timedelta
+
+
+class SupportOpsError(Exception):
+    """Root of the tree above."""
+
+
+class Retryable(SupportOpsError):
+    """Nothing happened outside; try again, not before `after` has passed when it is given."""
+
+    def __init__(self, message: str, after: timedelta | None = None) -> None:
+        super().__init__(message)
+        self.after = after
+
+
+class UnknownOutcome(Retryable):
+    """The call may have had its effect: the next attempt asks `did_it_happen` first."""
+
+
+class DestinationPaused(Retryable):
+    """Quota or login trouble: every row of the destination waits, and no attempt is used up."""
+
+
+class Permanent(SupportOpsError):
+    """Trying again cannot help."""
+
+
+class Undecodable(SupportOpsError):
+    """A record that no retry will make readable."""
+
+
+class TooManyDeadLetters(SupportOpsError):
+    """The ceiling of dead letters in a row was reached; the consumer stops instead of going on."""

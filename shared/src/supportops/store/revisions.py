@@ -1,0 +1,82 @@
+"""The engine's own schema changes, one function per revision, called by each service's migrations.
+
+A published function is never edited: a later change of the engine's tables is a new function and a new revision.
+"""
+
+import sqlalchemy as sa
+from alembic.operations import Operations
+
+
+def engine_0001(op: Operations) -> None:
+    """Create inbox, outbox, deliveries, rates and leases."""
+    moment = sa.DateTime(timezone=True)
+    op.create_table(
+        "inbox",
+        sa.Column("consumer_group", sa.Text, primary_key=True),
+        sa.Column("event_id", sa.Text, primary_key=True),
+        sa.Column("seen_at", moment, nullable=False),
+    )
+    op.create_index("ix_inbox_seen_at", "inbox", ["seen_at"])
+    op.create_table(
+        "outbox",
+        sa.Column("id", sa.Text, primary_key=True),
+        sa.Column("topic", sa.Text, nullable=False),
+        sa.Column("key", sa.LargeBinary, nullable=False),
+        sa.Column("value", sa.LargeBinary, nullable=False),
+        sa.Column("headers", sa.LargeBinary, nullable=False),
+        sa.Column("created_at", moment, nullable=False),
+        sa.Column("sweep_after", moment, nullable=False),
+    )
+    op.create_index("ix_outbox_sweep_after", "outbox", ["sweep_after"])
+    _deliveries_0001(op)
+    op.create_table(
+        "rates",
+        sa.Column("name", sa.Text, primary_key=True),
+        sa.Column("free_at", moment, nullable=False),
+    )
+    op.create_table(
+        "leases",
+        sa.Column("name", sa.Text, primary_key=True),
+        sa.Column("holder", sa.Text, nullable=False),
+        sa.Column("until", moment, nullable=False),
+        sa.Column("last_run_at", moment),
+    )
+
+
+def _deliveries_0001(op: Operations) -> None:
+    moment = sa.DateTime(timezone=True)
+    op.create_table(
+        "deliveries",
+        sa.Column("id", sa.Text, primary_key=True),
+        sa.Column("destination", sa.Text, nullable=False),
+        sa.Column("lane", sa.Text, nullable=False),
+        sa.Column("position", sa.BigInteger, nullable=False),
+        sa.Column("key", sa.Text, nullable=False),
+        sa.Column("generation", sa.Integer, nullable=False),
+        sa.Column("state", sa.Text, nullable=False),
+        sa.Column("due_at", moment, nullable=False),
+        sa.Column("next_attempt_at", moment, nullable=False),
+        sa.Column("payload", sa.Text, nullable=False),
+        sa.Column("attempts", sa.Integer, nullable=False),
+        sa.Column("uncertain", sa.Boolean, nullable=False),
+        sa.Column("lease_until", moment),
+        sa.Column("token", sa.Text),
+        sa.Column("outcome", sa.Text),
+        sa.Column("history", sa.Text),
+        sa.Column("created_at", moment, nullable=False),
+        sa.Column("finished_at", moment),
+    )
+    active = sa.text("state IN ('waiting', 'leased')")
+    op.create_index("deliveries_key", "deliveries", ["destination", "key"], unique=True)
+    for name, columns in (
+        ("deliveries_claimable", ["destination", "next_attempt_at"]),
+        ("deliveries_lane", ["destination", "lane", "position"]),
+    ):
+        op.create_index(name, "deliveries", columns, postgresql_where=active, sqlite_where=active)
+    op.create_index("deliveries_finished", "deliveries", ["finished_at"])
+
+
+def drop_engine_0001(op: Operations) -> None:
+    """Undo `engine_0001`."""
+    for table in ("leases", "rates", "deliveries", "outbox", "inbox"):
+        op.drop_table(table)

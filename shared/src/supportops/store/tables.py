@@ -1,0 +1,133 @@
+"""The engine's tables, added to each service's own metadata: inbox, outbox, deliveries, paces, leases.
+
+Rows are described once here; `revisions.py` creates them in a migration.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import BigInteger, Boolean, Column, DateTime, Dialect, Index, Integer, LargeBinary, MetaData, Table, Text
+from sqlalchemy.types import TypeDecorator
+
+ACTIVE = ("waiting", "leased")
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware UTC moment: `timestamptz` in PostgreSQL, sortable text in SQLite."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a naive datetime cannot be stored: pass an aware one")
+        utc = value.astimezone(UTC)
+        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+@dataclass(frozen=True)
+class EngineTables:
+    """The tables that the engine keeps in a service's database."""
+
+    inbox: Table
+    outbox: Table
+    deliveries: Table
+    rates: Table
+    leases: Table
+
+
+def engine_tables(metadata: MetaData) -> EngineTables:
+    """Add the engine's tables to `metadata` (once) and return them."""
+    if "inbox" in metadata.tables:
+        return EngineTables(**{name: metadata.tables[name] for name in EngineTables.__annotations__})
+    return EngineTables(_inbox(metadata), _outbox(metadata), _deliveries(metadata), _rates(metadata), _leases(metadata))
+
+
+def _inbox(metadata: MetaData) -> Table:
+    """Which events a consumer group has taken: the guard against handling one twice."""
+    return Table(
+        "inbox",
+        metadata,
+        Column("consumer_group", Text, primary_key=True),
+        Column("event_id", Text, primary_key=True),
+        Column("seen_at", UtcDateTime, nullable=False, index=True),
+    )
+
+
+def _outbox(metadata: MetaData) -> Table:
+    """Events that are promised but perhaps not yet published; a published row is deleted."""
+    return Table(
+        "outbox",
+        metadata,
+        Column("id", Text, primary_key=True),
+        Column("topic", Text, nullable=False),
+        Column("key", LargeBinary, nullable=False),
+        Column("value", LargeBinary, nullable=False),
+        Column("headers", LargeBinary, nullable=False),
+        Column("created_at", UtcDateTime, nullable=False),
+        Column("sweep_after", UtcDateTime, nullable=False, index=True),
+    )
+
+
+def _deliveries(metadata: MetaData) -> Table:
+    """Every call to someone else's server, and every durable timer (design §4)."""
+    table = Table(
+        "deliveries",
+        metadata,
+        Column("id", Text, primary_key=True),
+        Column("destination", Text, nullable=False),
+        Column("lane", Text, nullable=False),
+        Column("position", BigInteger, nullable=False),
+        Column("key", Text, nullable=False),
+        Column("generation", Integer, nullable=False),
+        Column("state", Text, nullable=False),
+        Column("due_at", UtcDateTime, nullable=False),
+        Column("next_attempt_at", UtcDateTime, nullable=False),
+        Column("payload", Text, nullable=False),
+        Column("attempts", Integer, nullable=False),
+        Column("uncertain", Boolean, nullable=False),
+        Column("lease_until", UtcDateTime),
+        Column("token", Text),
+        Column("outcome", Text),
+        Column("history", Text),
+        Column("created_at", UtcDateTime, nullable=False),
+        Column("finished_at", UtcDateTime),
+    )
+    active = table.c.state.in_(ACTIVE)
+    Index("deliveries_key", table.c.destination, table.c.key, unique=True)
+    for name, columns in (
+        ("deliveries_claimable", (table.c.destination, table.c.next_attempt_at)),
+        ("deliveries_lane", (table.c.destination, table.c.lane, table.c.position)),
+    ):
+        Index(name, *columns, postgresql_where=active, sqlite_where=active)
+    Index("deliveries_finished", table.c.finished_at)
+    return table
+
+
+def _rates(metadata: MetaData) -> Table:
+    """Shared paces and budgets: when a lane or a budget is free again (the same for all replicas)."""
+    return Table(
+        "rates",
+        metadata,
+        Column("name", Text, primary_key=True),
+        Column("free_at", UtcDateTime, nullable=False),
+    )
+
+
+def _leases(metadata: MetaData) -> Table:
+    """Who runs a periodic job now, so that any number of replicas run it once."""
+    return Table(
+        "leases",
+        metadata,
+        Column("name", Text, primary_key=True),
+        Column("holder", Text, nullable=False),
+        Column("until", UtcDateTime, nullable=False),
+        Column("last_run_at", UtcDateTime),
+    )

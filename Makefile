@@ -1,0 +1,92 @@
+# Every way to build, check and run supportops. `make help` explains each target; CI calls the same ones.
+# Needed beforehand: Python >= 3.11, make, git. uv is fetched into .tools, everything else into .venv.
+
+PYTHON ?= python3
+UV := .tools/bin/uv
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.installed
+MEMBERS := shared services/ingest services/csat services/sfdc-sync services/notifier sandbox
+PACKAGES := supportops supportops-ingest supportops-csat supportops-sfdc-sync supportops-notifier supportops-sandbox
+SOURCES := shared services sandbox tests bench
+LOCK := requirements.lock
+COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" \
+	--all-extras --group dev pyproject.toml $(PACKAGES:%=--no-emit-package %)
+ARGS ?=
+
+export PYTHONDONTWRITEBYTECODE := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo demo-check check format lint types contracts lock lock-check generated test compose-test \
+	chaos bench clean
+
+help: ## Show what each target does
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "  Extra arguments go through ARGS, for example: make test ARGS='tests/unit -k version'"
+
+# --- set-up ----------------------------------------------------------------------------------------------------------
+
+$(UV):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "supportops needs Python 3.11 or newer; name it: make PYTHON=/path/to/python3 ..."; exit 1; }
+	$(PYTHON) -m venv .tools
+	.tools/bin/python -m pip install --quiet --disable-pip-version-check uv
+
+$(READY): $(LOCK) pyproject.toml .python-version $(MEMBERS:%=%/pyproject.toml) | $(UV)
+	@test -x $(BIN)/python || $(UV) venv --quiet $(VENV) || $(UV) venv --quiet --python '>=3.12' $(VENV)
+	$(UV) pip install --quiet --python $(BIN)/python -r $(LOCK)
+	$(UV) pip install --quiet --python $(BIN)/python --no-deps $(MEMBERS:%=-e ./%)
+	@touch $@
+
+install: $(READY) ## Fetch uv, the locked packages and our six members into this folder
+
+# --- run it ----------------------------------------------------------------------------------------------------------
+
+demo: $(READY) ## A whole support day on this laptop: broker, sandbox, four services; stays up until Ctrl-C
+	@$(BIN)/python -m sandbox.demo run $(ARGS)
+
+demo-check: $(READY) ## The same day, every effect verified exactly once; non-zero when one is missing or doubled
+	@$(BIN)/python -m sandbox.demo check $(ARGS)
+
+compose-test: $(READY) ## Build the images, play the demo's story against docker compose, scale in the middle, take it down
+	@$(BIN)/python -m tests.compose.run $(ARGS)
+
+# --- the gate --------------------------------------------------------------------------------------------------------
+
+check: $(READY) lint types contracts generated lock-check ## Format, lint, types, import contracts, generated files, sizes, settings, lock
+	@$(BIN)/python -m pytest -q -p no:cacheprovider tests/architecture
+
+lint: $(READY)
+	@$(BIN)/ruff format --check $(SOURCES)
+	@$(BIN)/ruff check $(SOURCES)
+
+types: $(READY)
+	@$(BIN)/mypy
+
+contracts: $(READY)
+	@$(BIN)/lint-imports
+
+format: $(READY) ## Format the code and apply safe lint fixes
+	@$(BIN)/ruff format $(SOURCES)
+	@$(BIN)/ruff check --fix $(SOURCES)
+
+lock: $(UV) ## Compile requirements.lock from the pyproject files (versions move only where they must)
+	@$(COMPILE) -o $(LOCK)
+
+lock-check: $(UV)
+	@cp $(LOCK) $(LOCK).now && $(COMPILE) -o $(LOCK).now ; status=$$?; \
+		if [ $$status -eq 0 ]; then cmp -s $(LOCK) $(LOCK).now || \
+		{ echo "requirements.lock is stale: run make lock"; diff $(LOCK) $(LOCK).now | grep '==' ; status=1; }; fi; \
+		rm -f $(LOCK).now; exit $$status
+
+test: $(READY) ## Every test but the long chaos run; finds or makes its own Kafka and PostgreSQL
+	@$(BIN)/python -m pytest $(ARGS)
+
+chaos: $(READY) ## Long run of the bad days: 10,000 webhooks while everything is killed; prints a table
+	@$(BIN)/python -m pytest -m long -o addopts= --import-mode=importlib -s tests/chaos $(ARGS)
+
+bench: $(READY) ## Figures beside their floors, measured in the same run (docs/performance.md)
+	@$(BIN)/python -m bench $(ARGS)
+
+clean: ## Remove what running and testing left behind (not the environment)
+	rm -rf .demo .cache .pytest_cache .mypy_cache .ruff_cache test-output

@@ -73,6 +73,10 @@ def _deliveries_0001(op: Operations) -> None:
         ("deliveries_lane", ["destination", "lane", "position"]),
     ):
         op.create_index(name, "deliveries", columns, postgresql_where=active, sqlite_where=active)
+    leased = sa.text("state = 'leased'")
+    op.create_index(
+        "deliveries_leased", "deliveries", ["destination", "lane"], postgresql_where=leased, sqlite_where=leased
+    )
     op.create_index("deliveries_finished", "deliveries", ["finished_at"])
 
 

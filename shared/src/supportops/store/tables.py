@@ -107,6 +107,8 @@ def _deliveries(metadata: MetaData) -> Table:
         ("deliveries_lane", (table.c.destination, table.c.lane, table.c.position)),
     ):
         Index(name, *columns, postgresql_where=active, sqlite_where=active)
+    leased = table.c.state == "leased"
+    Index("deliveries_leased", table.c.destination, table.c.lane, postgresql_where=leased, sqlite_where=leased)
     Index("deliveries_finished", table.c.finished_at)
     return table
 

@@ -1,0 +1,177 @@
+"""Schedule, re-arm and cancel deliveries by key, inside the transaction that has a reason to (design §4).
+
+The calls of one transaction are collected and written in bulk. Calls for the same key keep their order: they are
+written in waves, each with at most one call per key.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+import orjson
+from sqlalchemy import Table, and_, bindparam, case, func, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+from uuid_utils import uuid7
+
+PRIORITY_STEP = 10**16  # more than any moment in microseconds, so that a higher priority always goes first
+
+Insert = postgresql.Insert | sqlite.Insert
+
+
+@dataclass(frozen=True)
+class _Call:
+    kind: Literal["schedule", "rearm", "cancel"]
+    destination: str
+    key: str
+    row: dict[str, Any]
+
+
+class DeliveryBook:
+    """The deliveries part of a transaction."""
+
+    def __init__(self, table: Table, now: datetime) -> None:
+        self._table = table
+        self._now = now
+        self._calls: list[_Call] = []
+        self.destinations: set[str] = set()
+
+    def schedule(
+        self,
+        destination: str,
+        key: str,
+        *,
+        lane: str,
+        payload: Mapping[str, Any],
+        due_at: datetime | None = None,
+        priority: int = 0,
+    ) -> None:
+        """Have `destination` called at `due_at` (default: now), once for this key.
+
+        A key that is already there, in whatever state, is left alone. Rows of a lane go in the order of their due
+        time, those of a higher `priority` first.
+        """
+        self._collect("schedule", destination, key, self._row(destination, key, lane, payload, due_at, priority))
+
+    def rearm(
+        self,
+        destination: str,
+        key: str,
+        *,
+        lane: str,
+        payload: Mapping[str, Any],
+        due_at: datetime | None = None,
+        priority: int = 0,
+    ) -> None:
+        """Like `schedule`, but a row that is waiting, in flight or cancelled takes the new time and payload.
+
+        A done or dead row is never revived: a new happening is a new key.
+        """
+        self._collect("rearm", destination, key, self._row(destination, key, lane, payload, due_at, priority))
+
+    def cancel(self, destination: str, key: str) -> None:
+        """Make sure that the delivery is not started any more; no row, or a finished one, is no error."""
+        row = {"b_destination": destination, "b_key": key, "b_now": self._now}
+        self._collect("cancel", destination, key, row)
+
+    def _collect(self, kind: Literal["schedule", "rearm", "cancel"], destination: str, key: str, row: Any) -> None:
+        self._calls.append(_Call(kind, destination, key, row))
+        self.destinations.add(destination)
+
+    def _row(
+        self,
+        destination: str,
+        key: str,
+        lane: str,
+        payload: Mapping[str, Any],
+        due_at: datetime | None,
+        priority: int,
+    ) -> dict[str, Any]:
+        due = due_at or self._now
+        position = int(due.timestamp() * 1_000_000) + len(self._calls) - priority * PRIORITY_STEP
+        return {
+            "id": str(uuid7()),
+            "destination": destination,
+            "key": key,
+            "lane": lane,
+            "position": position,
+            "generation": 1,
+            "state": "waiting",
+            "due_at": due,
+            "next_attempt_at": due,
+            "payload": orjson.dumps(payload).decode(),
+            "attempts": 0,
+            "uncertain": False,
+            "created_at": self._now,
+        }
+
+    async def flush(self, conn: AsyncConnection) -> None:
+        """Write the collected calls; called by the transaction."""
+        while self._calls:
+            wave, later = _first_wave(self._calls)
+            self._calls = later
+            for kind, statement in (
+                ("schedule", self._schedule(conn)),
+                ("rearm", self._rearm(conn)),
+                ("cancel", self._cancel()),
+            ):
+                if rows := [call.row for call in wave if call.kind == kind]:
+                    await conn.execute(statement, rows)
+
+    def _insert(self, conn: AsyncConnection) -> Insert:
+        return (sqlite if conn.dialect.name == "sqlite" else postgresql).insert(self._table)
+
+    def _schedule(self, conn: AsyncConnection) -> Insert:
+        return self._insert(conn).on_conflict_do_nothing(index_elements=["destination", "key"])
+
+    def _rearm(self, conn: AsyncConnection) -> Insert:
+        table, statement = self._table, self._insert(conn)
+        new = statement.excluded
+        leased = table.c.state == "leased"
+        return statement.on_conflict_do_update(
+            index_elements=["destination", "key"],
+            set_={
+                "generation": table.c.generation + 1,
+                "lane": new.lane,
+                "position": new.position,
+                "due_at": new.due_at,
+                "payload": new.payload,
+                # A call in flight keeps its lease: its final write sees the newer generation and frees the row.
+                "state": case((leased, table.c.state), else_="waiting"),
+                "next_attempt_at": case((leased, table.c.next_attempt_at), else_=new.due_at),
+                "attempts": case((leased, table.c.attempts), else_=0),
+                "finished_at": None,
+            },
+            where=table.c.state.in_(("waiting", "leased", "cancelled")),
+        )
+
+    def _cancel(self) -> Any:
+        table = self._table
+        return (
+            update(table)
+            .where(
+                and_(
+                    table.c.destination == bindparam("b_destination"),
+                    table.c.key == bindparam("b_key"),
+                    table.c.state.in_(("waiting", "leased")),
+                )
+            )
+            .values(
+                state="cancelled",
+                generation=table.c.generation + 1,
+                finished_at=bindparam("b_now", type_=table.c.finished_at.type),
+                outcome=func.coalesce(table.c.outcome, '{"kind":"cancelled"}'),
+            )
+        )
+
+
+def _first_wave(calls: list[_Call]) -> tuple[list[_Call], list[_Call]]:
+    """The calls that can be written together (one per key) and those that must wait for them."""
+    seen: set[tuple[str, str]] = set()
+    wave: list[_Call] = []
+    later: list[_Call] = []
+    for call in calls:
+        (later if (call.destination, call.key) in seen else wave).append(call)
+        seen.add((call.destination, call.key))
+    return wave, later

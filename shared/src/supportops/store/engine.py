@@ -1,0 +1,126 @@
+"""The database of one service: connections, transactions, and the only commit."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+from sqlalchemy import MetaData, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from supportops.clock import Clock
+from supportops.settings import DatabaseSettings
+from supportops.store.outbox import OutboxRow
+from supportops.store.tables import engine_tables
+from supportops.store.transaction import Transaction
+
+_DRIVERS = {"postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg", "sqlite": "sqlite+aiosqlite"}
+SQLITE_PRAGMAS = (
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=FULL",
+    "PRAGMA busy_timeout=30000",
+    "PRAGMA foreign_keys=ON",
+)
+
+
+class Store:
+    """A service's database. Processes of one service share the database, not this object."""
+
+    def __init__(self, engine: AsyncEngine, clock: Clock) -> None:
+        self._engine = engine
+        self.clock = clock
+        self.tables = engine_tables(MetaData())
+        self.dialect: str = engine.dialect.name
+        # SQLite has one writer: waiting here is cheaper than its busy handler, which sleeps in a thread.
+        self._one_writer = asyncio.Lock() if self.dialect == "sqlite" else None
+        self._on_outbox: list[Callable[[list[OutboxRow]], None]] = []
+        self._on_deliveries: list[Callable[[set[str]], None]] = []
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """One transaction: flushed and committed when the block ends, rolled back when it raises.
+
+        After the commit the relay and the courier of this process hear of their new rows.
+        """
+        async with AsyncExitStack() as stack:
+            if self._one_writer is not None:
+                await stack.enter_async_context(self._one_writer)
+            conn = await stack.enter_async_context(self._engine.connect())
+            await conn.begin()
+            tx = Transaction(conn, self.tables, self.clock.now())
+            yield tx
+            await tx.flush()
+            await conn.commit()
+        self._announce(tx)
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """A connection for reading: never blocks a writer, leaves nothing behind."""
+        async with self._engine.connect() as conn:
+            if self.dialect == "sqlite":
+                conn = await conn.execution_options(sqlite_begin="BEGIN")
+            yield conn
+
+    def on_outbox(self, listener: Callable[[list[OutboxRow]], None]) -> None:
+        """Call `listener` with the rows of each commit that promised events."""
+        self._on_outbox.append(listener)
+
+    def on_deliveries(self, listener: Callable[[set[str]], None]) -> None:
+        """Call `listener` with the destinations of each commit that touched deliveries."""
+        self._on_deliveries.append(listener)
+
+    def _announce(self, tx: Transaction) -> None:
+        if tx.outbox.rows:
+            for on_outbox in self._on_outbox:
+                on_outbox(tx.outbox.rows)
+        if tx.deliveries.destinations:
+            for on_deliveries in self._on_deliveries:
+                on_deliveries(tx.deliveries.destinations)
+
+
+def async_url(url: str) -> URL:
+    """`url` with the asynchronous driver of its database.
+
+    Raises ValueError for a database that we do not speak.
+    """
+    parsed = make_url(url)
+    family = parsed.drivername.partition("+")[0]
+    if family not in _DRIVERS:
+        raise ValueError(f"unknown database {family!r}: use postgresql://… or sqlite:///…")
+    return parsed.set(drivername=_DRIVERS[family])
+
+
+@asynccontextmanager
+async def open_store(settings: DatabaseSettings, *, clock: Clock) -> AsyncIterator[Store]:
+    """Open the database named by `settings`; it is closed when the block ends."""
+    engine = _create_engine(async_url(settings.url.get_secret_value()), settings)
+    try:
+        yield Store(engine, clock)
+    finally:
+        await engine.dispose()
+
+
+def _create_engine(url: URL, settings: DatabaseSettings) -> AsyncEngine:
+    options: dict[str, Any] = {"pool_size": settings.pool, "max_overflow": 0, "pool_timeout": 10}
+    if url.get_backend_name() == "sqlite":
+        engine = create_async_engine(url, **options)
+        _prepare_sqlite(engine)
+        return engine
+    connect = {"timeout": 5, "command_timeout": 30, "statement_cache_size": 500}
+    return create_async_engine(url, connect_args=connect, **options)
+
+
+def _prepare_sqlite(engine: AsyncEngine) -> None:
+    """Durable, concurrent and strict SQLite, with transactions that we begin ourselves."""
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def configure(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None
+        for pragma in SQLITE_PRAGMAS:
+            connection.execute(pragma)
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def begin(connection: Any) -> None:
+        # IMMEDIATE takes the write lock at once: a transaction that reads first cannot fail later on upgrading.
+        connection.exec_driver_sql(connection.get_execution_options().get("sqlite_begin", "BEGIN IMMEDIATE"))

@@ -1,0 +1,67 @@
+"""Alembic, run from code: each service's history lies in its own package, under `migrations/versions`."""
+
+import asyncio
+from collections.abc import Callable
+from importlib import resources
+from typing import Any
+
+from alembic import command, context
+from alembic.config import Config
+from sqlalchemy import Connection, MetaData
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
+
+from supportops.store.engine import async_url
+
+
+def upgrade(url: str, package: str, revision: str = "head") -> None:
+    """Bring the database at `url` to `revision` of `package`'s history; safe to run again and at the same time."""
+    _run(url, package, lambda config: command.upgrade(config, revision))
+
+
+def downgrade(url: str, package: str, revision: str) -> None:
+    """Take the database at `url` back to `revision` (`base`: to nothing)."""
+    _run(url, package, lambda config: command.downgrade(config, revision))
+
+
+def current_head(package: str) -> str:
+    """The newest revision of `package`'s history."""
+    from alembic.script import ScriptDirectory
+
+    head = ScriptDirectory.from_config(_config(package)).get_current_head()
+    if head is None:
+        raise ValueError(f"{package} has no migrations")
+    return head
+
+
+def run_environment(metadata: MetaData) -> None:
+    """The whole of a service's `migrations/env.py`."""
+    connection: Connection = context.config.attributes["connection"]
+    context.configure(connection=connection, target_metadata=metadata, render_as_batch=True)
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+def _config(package: str) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(resources.files(package) / "migrations"))
+    return config
+
+
+def _run(url: str, package: str, action: Callable[[Config], Any]) -> None:
+    def migrate(connection: Connection) -> None:
+        if connection.dialect.name == "postgresql":  # one migration at a time, however many processes start
+            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext('supportops.migrate'))")
+        config = _config(package)
+        config.attributes["connection"] = connection
+        action(config)
+
+    async def main() -> None:
+        engine = create_async_engine(async_url(url), poolclass=NullPool)
+        try:
+            async with engine.begin() as connection:
+                await connection.run_sync(migrate)
+        finally:
+            await engine.dispose()
+
+    asyncio.run(main())

@@ -1,0 +1,100 @@
+"""Events promised by a transaction: collected, written in bulk, published after the commit (design §4)."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import orjson
+from sqlalchemy import Table, delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+from uuid_utils import uuid7
+
+from supportops.contracts.codec import encode
+from supportops.contracts.envelope import Event
+
+OWN_TIME = timedelta(seconds=5)  # how long the process that wrote a row has it to itself
+SWEEP_TIME = timedelta(seconds=15)  # how long one sweeper has it to itself
+
+
+@dataclass(frozen=True)
+class OutboxRow:
+    """One event on its way to the broker."""
+
+    id: str
+    topic: str
+    key: bytes
+    value: bytes
+    headers: list[tuple[str, bytes]]
+
+
+class Outbox:
+    """The outbox part of a transaction."""
+
+    def __init__(self, table: Table, now: datetime) -> None:
+        self._table = table
+        self._now = now
+        self.rows: list[OutboxRow] = []
+        self._unwritten: list[OutboxRow] = []
+
+    def add(self, event: Event, extra_headers: tuple[tuple[str, bytes], ...] = ()) -> None:
+        """Promise `event`: it is published if and only if this transaction commits."""
+        key, value, headers = encode(event)
+        row = OutboxRow(str(uuid7()), event.topic, key, value, [*headers, *extra_headers])
+        self.rows.append(row)
+        self._unwritten.append(row)
+
+    async def flush(self, conn: AsyncConnection) -> None:
+        """Write the collected rows; called by the transaction."""
+        rows, self._unwritten = self._unwritten, []
+        if rows:
+            await conn.execute(insert(self._table), [self._record(row) for row in rows])
+
+    def _record(self, row: OutboxRow) -> dict[str, Any]:
+        return {
+            "id": row.id,
+            "topic": row.topic,
+            "key": row.key,
+            "value": row.value,
+            "headers": pack_headers(row.headers),
+            "created_at": self._now,
+            "sweep_after": self._now + OWN_TIME,
+        }
+
+
+async def claim_stale(conn: AsyncConnection, table: Table, now: datetime, limit: int) -> list[OutboxRow]:
+    """Rows that their own process did not publish in time, taken for `SWEEP_TIME` by the caller."""
+    stale = (
+        select(table.c.id)
+        .where(table.c.sweep_after < now)
+        .order_by(table.c.sweep_after, table.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    taken = (
+        update(table)
+        .where(table.c.id.in_(stale.scalar_subquery()))
+        .values(sweep_after=now + SWEEP_TIME)
+        .returning(table.c.id, table.c.topic, table.c.key, table.c.value, table.c.headers)
+    )
+    rows = (await conn.execute(taken)).all()
+    return [OutboxRow(r.id, r.topic, r.key, r.value, unpack_headers(r.headers)) for r in sorted(rows, key=lambda r: r.id)]
+
+
+async def forget_published(conn: AsyncConnection, table: Table, ids: list[str]) -> None:
+    """Delete rows that the broker has acknowledged."""
+    for start in range(0, len(ids), 500):
+        await conn.execute(delete(table).where(table.c.id.in_(ids[start : start + 500])))
+
+
+async def oldest_unpublished(conn: AsyncConnection, table: Table) -> datetime | None:
+    """When the oldest row was promised that is not published yet."""
+    oldest: datetime | None = (await conn.execute(select(table.c.created_at).order_by(table.c.id).limit(1))).scalar()
+    return oldest
+
+
+def pack_headers(headers: list[tuple[str, bytes]]) -> bytes:
+    return orjson.dumps([[name, value.decode()] for name, value in headers])
+
+
+def unpack_headers(packed: bytes) -> list[tuple[str, bytes]]:
+    return [(name, value.encode()) for name, value in orjson.loads(packed)]

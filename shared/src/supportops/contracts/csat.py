@@ -1,0 +1,47 @@
+"""Survey and feedback events of the csat service, version 1 (handbook C1-C4)."""
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from supportops.contracts.envelope import Event, Moment, ZendeskId
+
+
+class SurveyEvent(Event):
+    topic: ClassVar[str] = "csat.surveys"
+
+    ticket_id: ZendeskId
+    solved_at: Moment
+
+
+class SurveySent(SurveyEvent):
+    type: ClassVar[str] = "csat.survey.sent.v1"
+    survey_id: str
+    sent_at: Moment
+
+
+class SurveySkipped(SurveyEvent):
+    """The decision not to ask, with the rule that said so."""
+
+    type: ClassVar[str] = "csat.survey.skipped.v1"
+    rule: str = Field(description="name of the rule, e.g. organization")
+    reason: str = Field(description="one sentence for people")
+
+
+class FeedbackReceived(Event):
+    """A vote, also a changed one. Semantic key: (ticket_id, rating_id, rated_at)."""
+
+    type: ClassVar[str] = "csat.feedback.received.v1"
+    topic: ClassVar[str] = "csat.feedback"
+
+    ticket_id: ZendeskId
+    rating_id: str
+    score: Literal["good", "bad"]
+    comment: str | None = None
+    reason: str | None = Field(default=None, description="one of the five reasons of handbook C10")
+    requester_id: str | None = None
+    rated_at: Moment
+    source_kind: Literal["hosted", "native"] = Field(description="our page, or Zendesk's own rating")
+
+
+CSAT_EVENTS: tuple[type[Event], ...] = (SurveySent, SurveySkipped, FeedbackReceived)

@@ -1,0 +1,116 @@
+"""Log lines: one JSON object each on stderr, with bound ids and without secrets, bodies or e-mail addresses.
+
+    log = get_logger("csat.courier")
+    with bound(event_id=..., ticket_id=...):
+        log.info("delivery.attempted", destination=..., attempt=2, outcome="done", ms=12.4)
+
+Lines of libraries (stdlib logging) take the same road and the same filter.
+"""
+
+import json
+import logging
+import sys
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, TextIO
+
+import orjson
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+from supportops.observability.redaction import Redactor
+from supportops.settings import LogSettings
+
+QUIET = ("aiokafka", "alembic", "asyncio", "httpcore", "httpx", "sqlalchemy", "stamina", "urllib3", "uvicorn")
+"""Libraries that are heard from WARNING on: below that some of them log addresses and parameters."""
+
+
+def get_logger(name: str) -> structlog.typing.FilteringBoundLogger:
+    """The logger of one module; nothing is opened until the first line."""
+    logger: structlog.typing.FilteringBoundLogger = structlog.get_logger(module=name)
+    return logger
+
+
+def bound(**ids: object) -> AbstractContextManager[None]:
+    """Bind ids (event_id, ticket_id, correlation_id, …) to every line of this task inside the block."""
+    return structlog.contextvars.bound_contextvars(**ids)
+
+
+def configure(
+    settings: LogSettings, *, service: str, secrets: Iterable[str] = (), stream: TextIO | None = None
+) -> None:
+    """Set up logging for the process, once, from the command line.
+
+    `secrets` are values that must not appear in any line, whatever field they hide in.
+    """
+    out = stream or sys.stderr
+    level: int = logging.getLevelNamesMapping()[settings.level.upper()]
+    processors = _processors(settings, service, Redactor(secrets), out)
+    structlog.configure(
+        processors=processors,
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.WriteLoggerFactory(out),
+        cache_logger_on_first_use=True,
+    )
+    root = logging.getLogger()
+    root.handlers = [_Bridge(processors, out)]
+    root.setLevel(level)
+    for name in QUIET:
+        logging.getLogger(name).setLevel(max(level, logging.WARNING))
+
+
+def reset() -> None:
+    """Undo `configure`, for tests."""
+    structlog.reset_defaults()
+    root = logging.getLogger()
+    root.handlers = [handler for handler in root.handlers if not isinstance(handler, _Bridge)]
+    root.setLevel(logging.WARNING)
+
+
+class _Bridge(logging.Handler):
+    """The one handler of the root logger: the stdlib's records take the road of our own lines."""
+
+    def __init__(self, processors: Sequence[Processor], out: TextIO) -> None:
+        super().__init__()
+        self._processors, self._out = processors, out
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Render one record; a record that cannot be rendered goes to the stdlib's own error handler."""
+        try:
+            line: Any = {"event": record.getMessage(), "module": record.name}
+            if record.exc_info:
+                line["exc_info"] = record.exc_info
+            for processor in self._processors:
+                line = processor(None, record.levelname.lower(), line)
+            self._out.write(f"{line}\n")
+        except (TypeError, ValueError):
+            self.handleError(record)
+
+
+def _processors(settings: LogSettings, service: str, redact: Redactor, out: TextIO) -> list[Processor]:
+    def add_service(_logger: WrappedLogger, _method: str, event_dict: EventDict) -> EventDict:
+        event_dict["service"] = service
+        return event_dict
+
+    return [
+        structlog.contextvars.merge_contextvars,
+        add_service,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+        structlog.processors.format_exc_info,
+        redact,
+        _as_json if settings.format == "json" else _console(out),
+    ]
+
+
+def _console(out: TextIO) -> Processor:
+    return structlog.dev.ConsoleRenderer(timestamp_key="time", colors=out.isatty())
+
+
+def _as_json(_logger: WrappedLogger, _method: str, event_dict: EventDict) -> str:
+    """One line: time, level and event first, the rest as it was bound."""
+    line = {key: event_dict.pop(key, None) for key in ("time", "level", "event")} | dict(event_dict)
+    try:
+        return orjson.dumps(line, option=orjson.OPT_NON_STR_KEYS).decode()
+    except TypeError:  # a lone surrogate or an integer beyond 64 bits: the slow writer takes both
+        return json.dumps(line, default=str)

@@ -1,0 +1,120 @@
+"""Every metric there is: its name (a Literal, so that a misspelt one does not pass mypy), labels and meaning.
+
+Seconds and bytes are the only units. A label never holds an id, an address or free text.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+type MetricName = Literal[
+    "webhooks",
+    "webhook_answer_seconds",
+    "spool_bodies",
+    "consumer_events",
+    "consumer_batch_seconds",
+    "consumer_batch_events",
+    "consumer_lag_events",
+    "consumer_last_progress_timestamp_seconds",
+    "dead_letters",
+    "outbox_published",
+    "outbox_publish_seconds",
+    "outbox_oldest_unpublished_seconds",
+    "delivery_attempts",
+    "delivery_attempt_seconds",
+    "delivery_lateness_seconds",
+    "delivery_oldest_overdue_seconds",
+    "deliveries_dead",
+    "deliveries_waiting",
+    "vendor_calls",
+    "vendor_call_seconds",
+    "vendor_wait_seconds",
+    "reference_cache",
+    "rows_pruned",
+    "ready",
+    "surveys",
+    "votes",
+    "records_written",
+    "messages_posted",
+]
+
+type Kind = Literal["counter", "gauge", "histogram"]
+
+FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 12.0)
+SLOW = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0)
+SIZES = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0)
+
+
+@dataclass(frozen=True, slots=True)
+class MetricSpec:
+    """One row of the table."""
+
+    kind: Kind
+    labels: tuple[str, ...]
+    meaning: str
+    buckets: tuple[float, ...] = FAST
+
+
+def _counter(meaning: str, *labels: str) -> MetricSpec:
+    return MetricSpec("counter", labels, meaning)
+
+
+def _gauge(meaning: str, *labels: str) -> MetricSpec:
+    return MetricSpec("gauge", labels, meaning)
+
+
+def _histogram(meaning: str, *labels: str, buckets: tuple[float, ...] = FAST) -> MetricSpec:
+    return MetricSpec("histogram", labels, meaning, buckets)
+
+
+METRICS: dict[MetricName, MetricSpec] = {
+    "webhooks": _counter(
+        "Webhook requests by disposition (published, ignored, parked, duplicate, spooled, refused).",
+        "disposition",
+    ),
+    "webhook_answer_seconds": _histogram("From the last byte of a webhook to our answer.", "status"),
+    "spool_bodies": _gauge("Signed bodies that wait on the local disk because the database is away."),
+    "consumer_events": _counter(
+        "Events taken by a consumer (handled, duplicate, ignored, dead_letter).", "group", "type", "outcome"
+    ),
+    "consumer_batch_seconds": _histogram("One batch transaction, from decode to commit.", "group"),
+    "consumer_batch_events": _histogram("Events in one batch transaction.", "group", buckets=SIZES),
+    "consumer_lag_events": _gauge(
+        "Events on the broker that this member has not finished.", "group", "topic"
+    ),
+    "consumer_last_progress_timestamp_seconds": _gauge("When a consumer last finished an event.", "group"),
+    "dead_letters": _counter("Records written to the dead-letter topic.", "group", "stage"),
+    "outbox_published": _counter("Outbox rows that the broker has acknowledged.", "topic"),
+    "outbox_publish_seconds": _histogram("One round of the relay: claim, publish, mark."),
+    "outbox_oldest_unpublished_seconds": _gauge(
+        "Age of the oldest outbox row not yet published; 0 when none."
+    ),
+    "delivery_attempts": _counter(
+        "Attempts by outcome (done, try_again, give_up, moot, paused, stale).", "destination", "outcome"
+    ),
+    "delivery_attempt_seconds": _histogram(
+        "One attempt, the outside call included.", "destination", buckets=SLOW
+    ),
+    "delivery_lateness_seconds": _histogram(
+        "From the moment a row was due (first attempts only) to its claim.", "destination", buckets=SLOW
+    ),
+    "delivery_oldest_overdue_seconds": _gauge("Age of the oldest overdue delivery; 0 when none."),
+    "deliveries_dead": _counter("Deliveries given up on.", "destination"),
+    "deliveries_waiting": _gauge("Deliveries not finished yet, due or not.", "destination"),
+    "vendor_calls": _counter(
+        "Calls to other people's servers by outcome (ok, not_found, retryable, unknown, paused, permanent).",
+        "vendor",
+        "call",
+        "outcome",
+    ),
+    "vendor_call_seconds": _histogram("One call to another server.", "vendor", "call", buckets=SLOW),
+    "vendor_wait_seconds": _histogram(
+        "Wait for our own share of a vendor's rate limit.", "vendor", buckets=SLOW
+    ),
+    "reference_cache": _counter("Look-ups in a reference cache (hit, miss, absent).", "cache", "outcome"),
+    "rows_pruned": _counter("Rows removed past their retention.", "table"),
+    "ready": _gauge("1 while a readiness probe is content, else 0.", "probe"),
+    "surveys": _counter("Survey decisions (sent, skipped, cancelled).", "outcome"),
+    "votes": _counter("Votes of customers by score (good, bad).", "score"),
+    "records_written": _counter("Salesforce records by result (created, updated, refused).", "result"),
+    "messages_posted": _counter("Slack messages by rule (posted, folded, skipped).", "outcome"),
+}

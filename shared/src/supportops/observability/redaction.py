@@ -1,0 +1,100 @@
+"""Takes secrets, bodies and personal data out of a log line, whatever put them there.
+
+Three nets: fields whose name says that they hold a secret or a body; the secret values of the settings
+in force; and patterns of credentials and e-mail addresses inside any text, tracebacks included.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+
+from structlog.typing import EventDict, WrappedLogger
+
+SECRET = "[secret]"  # noqa: S105 - the word that stands in a line instead of a secret
+BODY = "[not logged]"
+LONGEST = 8_000
+
+_SECRET_KEY = re.compile(
+    r"(?:^|_|-)(?:authorization|secret|secrets|password|token|cookie|apikey|api_key)$", re.I
+)
+_BODY_KEYS = frozenset(
+    {"body", "payload", "raw", "html", "html_body", "text", "comment", "content", "params"}
+)
+
+_SHORTEST_SECRET = 6
+
+type Rule = tuple[tuple[str, ...], re.Pattern[str], str]
+
+_RULES: tuple[Rule, ...] = (
+    # a pattern is tried only on texts that hold one of its marks: most lines pay for a few searches only
+    (("://",), re.compile(r"(?<=://)[^\s/@]+@"), f"{SECRET}@"),
+    (("uthorization",), re.compile(r"(?i)(authorization['\"]?\s*[:=]\s*['\"]?)[^'\"\r\n]+"), rf"\1{SECRET}"),
+    (
+        ("earer ", "asic ", "EARER ", "ASIC "),
+        re.compile(r"(?i)\b(bearer|basic) [\w.~+/=!|:-]{6,}"),
+        rf"\1 {SECRET}",
+    ),
+    (("xox", "xapp"), re.compile(r"\b(?:xox[a-z]|xapp)-[\w-]+(?:\.[\w-]+)*"), SECRET),
+    (("00D",), re.compile(r"\b00D\w{12,15}![\w.+/=-]+"), SECRET),
+    (("/token:",), re.compile(r"(?<=/token:)\S+"), SECRET),
+    (("/s/",), re.compile(r"(?<=/s/)[\w.~%+=-]{8,}"), SECRET),
+    (
+        ("oken=", "ecret=", "assword="),
+        re.compile(r"(?i)(\w*(?:token|secret|password)=)[^\s&'\"]+"),
+        rf"\1{SECRET}",
+    ),
+    (("input_value=",), re.compile(r"input_value=.*?(?=, input_type=)", re.S), f"input_value={BODY}"),
+    (
+        ("[parameters:",),
+        re.compile(r"\[parameters:.*?\](?=\s*(?:\n|$|\(Background))", re.S),
+        f"[parameters: {BODY}]",
+    ),
+    (("@",), re.compile(r"[\w.+%-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+"), "[e-mail]"),
+)
+
+
+class Redactor:
+    """A structlog processor: the line with everything that must not be seen taken out."""
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        known = sorted({value for value in secrets if len(value) >= _SHORTEST_SECRET}, key=len, reverse=True)
+        self._known: Callable[[str], str] | None = None
+        if known:
+            pattern = re.compile("|".join(map(re.escape, known)))
+            self._known = lambda text: pattern.sub(SECRET, text)
+
+    def __call__(self, _logger: WrappedLogger, _method: str, event_dict: EventDict) -> EventDict:
+        """Called by structlog once a line."""
+        return {key: self._field(key, value) for key, value in event_dict.items()}
+
+    def text(self, text: str) -> str:
+        """One text without credentials and addresses, and not longer than `LONGEST`."""
+        if len(text) > LONGEST:
+            text = f"{text[:LONGEST]}… ({len(text)} characters)"
+        if self._known is not None:
+            text = self._known(text)
+        for marks, pattern, instead in _RULES:
+            if any(mark in text for mark in marks):
+                text = pattern.sub(instead, text)
+        return text
+
+    def _field(self, key: str, value: object) -> object:
+        if value is None or isinstance(value, bool | int | float):
+            return value
+        if key in _BODY_KEYS:
+            return BODY
+        if _SECRET_KEY.search(key):
+            return SECRET
+        return self._value(value)
+
+    def _value(self, value: object) -> object:
+        if isinstance(value, str):
+            return self.text(value)
+        if value is None or isinstance(value, bool | int | float):
+            return value
+        if isinstance(value, bytes | bytearray | memoryview):
+            return BODY
+        if isinstance(value, Mapping):
+            return {str(key): self._field(str(key), item) for key, item in value.items()}
+        if isinstance(value, list | tuple | set | frozenset):
+            return [self._value(item) for item in value]
+        return self.text(str(value))

@@ -6,4 +6,13 @@ from supportops.store.rows import Rows
 from supportops.store.tables import EngineTables, UtcDateTime, engine_tables
 from supportops.store.transaction import Transaction
 
-__all__ = ["EngineTables", "Rows", "Store", "Transaction", "UtcDateTime", "engine_tables", "is_outage", "open_store"]
+__all__ = [
+    "EngineTables",
+    "Rows",
+    "Store",
+    "Transaction",
+    "UtcDateTime",
+    "engine_tables",
+    "is_outage",
+    "open_store",
+]

@@ -11,13 +11,12 @@ from typing import Any, Literal
 
 import orjson
 from sqlalchemy import Table, and_, bindparam, case, func, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 from uuid_utils import uuid7
 
-PRIORITY_STEP = 10**16  # more than any moment in microseconds, so that a higher priority always goes first
+from supportops.store.upsert import Insert, insert_into
 
-Insert = postgresql.Insert | sqlite.Insert
+PRIORITY_STEP = 10**16  # more than any moment in microseconds, so that a higher priority always goes first
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,9 @@ class DeliveryBook:
         A key that is already there, in whatever state, is left alone. Rows of a lane go in the order of their due
         time, those of a higher `priority` first.
         """
-        self._collect("schedule", destination, key, self._row(destination, key, lane, payload, due_at, priority))
+        self._collect(
+            "schedule", destination, key, self._row(destination, key, lane, payload, due_at, priority)
+        )
 
     def rearm(
         self,
@@ -75,7 +76,9 @@ class DeliveryBook:
         row = {"b_destination": destination, "b_key": key, "b_now": self._now}
         self._collect("cancel", destination, key, row)
 
-    def _collect(self, kind: Literal["schedule", "rearm", "cancel"], destination: str, key: str, row: Any) -> None:
+    def _collect(
+        self, kind: Literal["schedule", "rearm", "cancel"], destination: str, key: str, row: Any
+    ) -> None:
         self._calls.append(_Call(kind, destination, key, row))
         self.destinations.add(destination)
 
@@ -119,14 +122,11 @@ class DeliveryBook:
                 if rows := [call.row for call in wave if call.kind == kind]:
                     await conn.execute(statement, rows)
 
-    def _insert(self, conn: AsyncConnection) -> Insert:
-        return (sqlite if conn.dialect.name == "sqlite" else postgresql).insert(self._table)
-
     def _schedule(self, conn: AsyncConnection) -> Insert:
-        return self._insert(conn).on_conflict_do_nothing(index_elements=["destination", "key"])
+        return insert_into(conn, self._table).on_conflict_do_nothing(index_elements=["destination", "key"])
 
     def _rearm(self, conn: AsyncConnection) -> Insert:
-        table, statement = self._table, self._insert(conn)
+        table, statement = self._table, insert_into(conn, self._table)
         new = statement.excluded
         leased = table.c.state == "leased"
         return statement.on_conflict_do_update(

@@ -5,17 +5,21 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
-from sqlalchemy import MetaData, event
+from sqlalchemy import event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from supportops.clock import Clock
 from supportops.settings import DatabaseSettings
 from supportops.store.outbox import OutboxRow
-from supportops.store.tables import engine_tables
+from supportops.store.tables import ENGINE
 from supportops.store.transaction import Transaction
 
-_DRIVERS = {"postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg", "sqlite": "sqlite+aiosqlite"}
+_DRIVERS = {
+    "postgresql": "postgresql+asyncpg",
+    "postgres": "postgresql+asyncpg",
+    "sqlite": "sqlite+aiosqlite",
+}
 SQLITE_PRAGMAS = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
@@ -30,7 +34,7 @@ class Store:
     def __init__(self, engine: AsyncEngine, clock: Clock) -> None:
         self._engine = engine
         self.clock = clock
-        self.tables = engine_tables(MetaData())
+        self.tables = ENGINE
         self.dialect: str = engine.dialect.name
         # SQLite has one writer: waiting here is cheaper than its busy handler, which sleeps in a thread.
         self._one_writer = asyncio.Lock() if self.dialect == "sqlite" else None
@@ -105,13 +109,13 @@ def _create_engine(url: URL, settings: DatabaseSettings) -> AsyncEngine:
     options: dict[str, Any] = {"pool_size": settings.pool, "max_overflow": 0, "pool_timeout": 10}
     if url.get_backend_name() == "sqlite":
         engine = create_async_engine(url, **options)
-        _prepare_sqlite(engine)
+        prepare_sqlite(engine)
         return engine
     connect = {"timeout": 5, "command_timeout": 30, "statement_cache_size": 500}
     return create_async_engine(url, connect_args=connect, **options)
 
 
-def _prepare_sqlite(engine: AsyncEngine) -> None:
+def prepare_sqlite(engine: AsyncEngine) -> None:
     """Durable, concurrent and strict SQLite, with transactions that we begin ourselves."""
 
     @event.listens_for(engine.sync_engine, "connect")

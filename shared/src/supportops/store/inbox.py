@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import Table
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
+
+from supportops.store.upsert import insert_into
 
 
 async def take_new(
@@ -17,8 +18,7 @@ async def take_new(
     """
     if not event_ids:
         return set()
-    insert = (sqlite if conn.dialect.name == "sqlite" else postgresql).insert(table)
-    statement = insert.on_conflict_do_nothing().returning(table.c.event_id)
+    statement = insert_into(conn, table).on_conflict_do_nothing().returning(table.c.event_id)
     rows = [
         {"consumer_group": group, "event_id": event_id, "seen_at": now} for event_id in sorted(set(event_ids))
     ]

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, MetaData
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from supportops.store.engine import async_url
+from supportops.store.engine import async_url, prepare_sqlite
 
 
 def upgrade(url: str, package: str, revision: str = "head") -> None:
@@ -58,6 +58,8 @@ def _run(url: str, package: str, action: Callable[[Config], Any]) -> None:
 
     async def main() -> None:
         engine = create_async_engine(async_url(url), poolclass=NullPool)
+        if engine.dialect.name == "sqlite":
+            prepare_sqlite(engine)
         try:
             async with engine.begin() as connection:
                 await connection.run_sync(migrate)

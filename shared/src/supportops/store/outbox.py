@@ -77,7 +77,10 @@ async def claim_stale(conn: AsyncConnection, table: Table, now: datetime, limit:
         .returning(table.c.id, table.c.topic, table.c.key, table.c.value, table.c.headers)
     )
     rows = (await conn.execute(taken)).all()
-    return [OutboxRow(r.id, r.topic, r.key, r.value, unpack_headers(r.headers)) for r in sorted(rows, key=lambda r: r.id)]
+    return [
+        OutboxRow(r.id, r.topic, r.key, r.value, unpack_headers(r.headers))
+        for r in sorted(rows, key=lambda r: r.id)
+    ]
 
 
 async def forget_published(conn: AsyncConnection, table: Table, ids: list[str]) -> None:
@@ -88,7 +91,9 @@ async def forget_published(conn: AsyncConnection, table: Table, ids: list[str]) 
 
 async def oldest_unpublished(conn: AsyncConnection, table: Table) -> datetime | None:
     """When the oldest row was promised that is not published yet."""
-    oldest: datetime | None = (await conn.execute(select(table.c.created_at).order_by(table.c.id).limit(1))).scalar()
+    oldest: datetime | None = (
+        await conn.execute(select(table.c.created_at).order_by(table.c.id).limit(1))
+    ).scalar()
     return oldest
 
 

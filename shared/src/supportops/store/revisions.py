@@ -75,7 +75,11 @@ def _deliveries_0001(op: Operations) -> None:
         op.create_index(name, "deliveries", columns, postgresql_where=active, sqlite_where=active)
     leased = sa.text("state = 'leased'")
     op.create_index(
-        "deliveries_leased", "deliveries", ["destination", "lane"], postgresql_where=leased, sqlite_where=leased
+        "deliveries_leased",
+        "deliveries",
+        ["destination", "lane"],
+        postgresql_where=leased,
+        sqlite_where=leased,
     )
     op.create_index("deliveries_finished", "deliveries", ["finished_at"])
 

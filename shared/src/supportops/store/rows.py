@@ -69,7 +69,11 @@ class Rows:
 
     def _update(self, columns: frozenset[str]) -> Any:
         where = and_(*(column == bindparam(f"pk_{column.name}") for column in self._pk))
-        return update(self._table).where(where).values({name: bindparam(f"new_{name}") for name in sorted(columns)})
+        return (
+            update(self._table)
+            .where(where)
+            .values({name: bindparam(f"new_{name}") for name in sorted(columns)})
+        )
 
     def _parameters(self, key: Key, columns: frozenset[str]) -> Row:
         row = self._rows[key] or {}
@@ -83,4 +87,4 @@ class Rows:
 
 
 def _default(column: Column[Any]) -> Any:
-    return column.default.arg if column.default is not None and column.default.is_scalar else None
+    return getattr(column.default, "arg", None)

@@ -1,4 +1,4 @@
-"""What a handler, an endpoint or an outcome may do inside one transaction; everything is collected and written in bulk."""
+"""What a handler, an endpoint or an outcome may do inside one transaction; all is collected and written in bulk."""
 
 import inspect
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence

@@ -1,0 +1,14 @@
+"""INSERT with ON CONFLICT, which both databases speak but SQLAlchemy keeps per dialect."""
+
+from sqlalchemy import Table
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+Insert = postgresql.Insert | sqlite.Insert
+
+
+def insert_into(conn: AsyncConnection, table: Table) -> Insert:
+    """An INSERT that has `on_conflict_do_nothing`, `on_conflict_do_update` and `excluded`."""
+    if conn.dialect.name == "sqlite":
+        return sqlite.insert(table)
+    return postgresql.insert(table)

@@ -1,0 +1,178 @@
+"""Claiming due deliveries: heads of lanes only, under a lease and a token, within shared paces and budgets.
+
+A row is claimable when it is waiting (or its lease ran out), due, past `next_attempt_at`, no unfinished due row of its
+lane has a lower position, and none of its lane is in flight. `next_attempt_at` is never before `due_at` and equals
+`lease_until` while leased, so that one index finds what can be claimed among millions of finished and future rows.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import orjson
+from sqlalchemy import (
+    BindParameter,
+    Row,
+    Select,
+    bindparam,
+    exists,
+    literal_column,
+    or_,
+    select,
+    text,
+    update,
+)
+from uuid_utils import uuid7
+
+from supportops.store.tables import ENGINE, active
+from supportops.store.transaction import Transaction
+from supportops.workers.destination import Delivery, DestinationSpec
+from supportops.workers.rates import Rates
+
+LEASE = timedelta(seconds=15)
+_LOCK = text("SELECT pg_advisory_xact_lock(hashtext(:name))")
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What was claimed, and when it is worth looking again if nothing (or not all) could be."""
+
+    deliveries: list[Delivery]
+    look_again_at: datetime | None = None
+
+
+async def claim(tx: Transaction, spec: DestinationSpec, limit: int) -> Claim:
+    """Lease up to `limit` heads of lanes of a destination to the caller, in due order.
+
+    Claims of one destination take turns (an advisory lock; SQLite has one writer anyway): lanes stay exclusive and
+    shared budgets exact, however many replicas claim.
+    """
+    if tx.conn.dialect.name == "postgresql":
+        await tx.conn.execute(_LOCK, {"name": f"claim:{spec.name}"})
+    rates = Rates(tx.conn, tx.now)
+    paused_until = await rates.busy_until([pause_name(spec.name)])
+    if paused_until:
+        return Claim([], min(paused_until.values()))
+    heads = await _heads(tx, spec.name, limit)
+    if not heads:
+        return Claim([])
+    if len(heads) < min(limit, spec.batch) and (full_at := heads[0].next_attempt_at + spec.linger) > tx.now:
+        return Claim([], full_at)
+    heads, look_again_at = await _within_rates(tx, rates, spec, heads)
+    return Claim(await _lease(tx, heads), look_again_at) if heads else Claim([], look_again_at)
+
+
+def pause_name(destination: str) -> str:
+    """The rate that is busy while a destination is paused."""
+    return f"pause:{destination}"
+
+
+async def _heads(tx: Transaction, destination: str, limit: int) -> Sequence[Row[Any]]:
+    parameters = {"destination": destination, "now": tx.now, "max_rows": limit}
+    rows: Sequence[Row[Any]] = (await tx.conn.execute(_HEADS, parameters)).all()
+    return rows
+
+
+def _heads_query() -> Select[Any]:
+    d, earlier, flying = (ENGINE.deliveries.alias(name) for name in ("d", "earlier", "flying"))
+    now = bindparam("now", type_=d.c.due_at.type)
+    destination: BindParameter[str] = bindparam("destination")
+    blocked = exists().where(
+        earlier.c.destination == destination,
+        earlier.c.lane == d.c.lane,
+        active(earlier),
+        earlier.c.position <= d.c.position,
+        or_(earlier.c.position < d.c.position, earlier.c.id < d.c.id),
+        earlier.c.due_at <= now,
+    )
+    in_flight = exists().where(
+        flying.c.destination == destination,
+        flying.c.lane == d.c.lane,
+        flying.c.state == literal_column("'leased'"),
+        flying.c.lease_until > now,
+    )
+    return (
+        select(d)
+        .where(d.c.destination == destination, active(d), d.c.next_attempt_at <= now, ~blocked, ~in_flight)
+        .order_by(d.c.next_attempt_at)
+        .limit(bindparam("max_rows"))
+        .with_for_update(skip_locked=True, of=d)
+    )
+
+
+_HEADS = _heads_query()
+
+
+async def _within_rates(
+    tx: Transaction, rates: Rates, spec: DestinationSpec, heads: Sequence[Row[Any]]
+) -> tuple[Sequence[Row[Any]], datetime | None]:
+    """The heads that lane paces and the budget allow now; the others wait, and when to look again."""
+    look_again: list[datetime] = []
+    if spec.lane_pace is not None:
+        busy = await rates.busy_until([lane_name(spec, head.lane) for head in heads])
+        late = [
+            (head.id, busy[lane_name(spec, head.lane)])
+            for head in heads
+            if lane_name(spec, head.lane) in busy
+        ]
+        await _defer(tx, late)
+        look_again += [free_at for _, free_at in late]
+        heads = [head for head in heads if lane_name(spec, head.lane) not in busy]
+    if spec.budget is not None and heads:
+        granted, free_at = await rates.take(spec.budget, len(heads))
+        heads = heads[:granted]
+        look_again += [free_at] if free_at else []
+    if spec.lane_pace is not None and heads:
+        free_at = tx.now + spec.lane_pace.interval
+        await rates.set_busy({lane_name(spec, head.lane): free_at for head in heads})
+    return heads, min(look_again, default=None)
+
+
+def lane_name(spec: DestinationSpec, lane: str) -> str:
+    """The rate of one lane of a paced destination."""
+    return f"lane:{spec.name}:{lane}"
+
+
+async def _defer(tx: Transaction, rows: list[tuple[str, datetime]]) -> None:
+    """Move the next attempt of heads whose lane is not free yet, so that nobody looks at them before."""
+    d = ENGINE.deliveries
+    by_moment: dict[datetime, list[str]] = {}
+    for row_id, moment in rows:
+        by_moment.setdefault(moment, []).append(row_id)
+    for moment, ids in by_moment.items():
+        await tx.conn.execute(update(d).where(d.c.id.in_(ids)).values(next_attempt_at=moment))
+
+
+async def _lease(tx: Transaction, heads: Sequence[Row[Any]]) -> list[Delivery]:
+    d, token, until = ENGINE.deliveries, str(uuid7()), tx.now + LEASE
+    was_leased = d.c.state == "leased"
+    await tx.conn.execute(
+        update(d)
+        .where(d.c.id.in_([head.id for head in heads]))
+        .values(
+            state="leased",
+            token=token,
+            lease_until=until,
+            next_attempt_at=until,
+            attempts=d.c.attempts + 1,
+            uncertain=or_(d.c.uncertain, was_leased),
+        )
+    )
+    return [_delivery(head, token) for head in heads]
+
+
+def _delivery(head: Row[Any], token: str) -> Delivery:
+    return Delivery(
+        id=head.id,
+        destination=head.destination,
+        lane=head.lane,
+        key=head.key,
+        generation=head.generation,
+        payload=orjson.loads(head.payload),
+        attempts=head.attempts + 1,
+        due_at=head.due_at,
+        created_at=head.created_at,
+        uncertain=bool(head.uncertain) or head.state == "leased",
+        token=token,
+    )

@@ -1,0 +1,65 @@
+"""The janitor: removes what is past its retention, in small bites."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import BindParameter, Column, Table, bindparam, delete, select
+
+from supportops.observability.metrics import Recorder
+from supportops.store import Store
+from supportops.store.tables import ENGINE
+from supportops.workers.periodic import Periodic
+
+BITE = 2_000  # rows per transaction, so that nobody waits long for a lock
+
+
+@dataclass(frozen=True)
+class Retention:
+    """Rows of `table` whose `moment` column is older than `keep` are removed; a null moment is kept."""
+
+    table: Table
+    moment: Column[Any]
+    keep: timedelta
+
+
+def engine_retention(keep: timedelta = timedelta(days=14)) -> tuple[Retention, ...]:
+    """How long the engine keeps its own rows: the inbox longer than any topic, finished deliveries likewise."""
+    inbox, deliveries = ENGINE.inbox, ENGINE.deliveries
+    longest_topic = max(keep, timedelta(days=30))
+    return (
+        Retention(inbox, inbox.c.seen_at, longest_topic),
+        Retention(deliveries, deliveries.c.finished_at, longest_topic),
+    )
+
+
+def janitor(store: Store, retention: Sequence[Retention], metrics: Recorder) -> Periodic:
+    """The periodic job that applies `retention` every ten minutes."""
+
+    async def clean() -> None:
+        for rule in retention:
+            while await _bite(store, rule, metrics) == BITE:
+                pass
+
+    return Periodic("janitor", store, clean, timedelta(minutes=10))
+
+
+async def _bite(store: Store, rule: Retention, metrics: Recorder) -> int:
+    keys = list(rule.table.primary_key.columns)
+    async with store.transaction() as tx:
+        old = select(*keys).where(rule.moment < tx.now - rule.keep).limit(BITE)
+        rows = (await tx.conn.execute(old)).all()
+        if len(keys) == 1 and rows:
+            await tx.conn.execute(delete(rule.table).where(keys[0].in_([row[0] for row in rows])))
+        elif rows:
+            one = delete(rule.table).where(*(key == _parameter(key) for key in keys))
+            await tx.conn.execute(
+                one, [{f"k_{k.name}": v for k, v in zip(keys, row, strict=True)} for row in rows]
+            )
+    metrics.count("rows_pruned", len(rows), table=rule.table.name)
+    return len(rows)
+
+
+def _parameter(column: Column[Any]) -> BindParameter[Any]:
+    return bindparam(f"k_{column.name}", type_=column.type)

@@ -1,0 +1,105 @@
+"""The relay: from the outbox to the broker, at least once (design §4).
+
+The process that wrote rows publishes them at once after its commit, everything that is there in one round. Rows that
+stay (their process died, or the broker was away) are swept by anyone a few seconds later.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections import deque
+from collections.abc import Iterable
+from itertools import islice
+
+import structlog
+
+from supportops.errors import Retryable
+from supportops.messaging.ports import Publisher
+from supportops.observability.metrics import Recorder
+from supportops.store import Store, is_outage
+from supportops.store.outbox import OutboxRow, claim_stale, forget_published
+from supportops.store.tables import ENGINE
+
+ROUND = 500  # rows published in one round
+AT_MOST_WAITING = 20_000  # rows kept in memory; more of them wait in the table for the sweep
+SWEEP_EVERY = 2.0  # seconds
+_log = structlog.get_logger("relay")
+
+
+class Relay:
+    """Publishes this process's own rows after each commit and sweeps up what others left behind."""
+
+    name = "relay"
+
+    def __init__(self, broker: Publisher, store: Store, metrics: Recorder) -> None:
+        self._broker = broker
+        self._store = store
+        self._metrics = metrics
+        self._fresh: deque[OutboxRow] = deque()
+        self._more = asyncio.Event()
+        store.on_outbox(self._offer)
+
+    def _offer(self, rows: Iterable[OutboxRow]) -> None:
+        """Rows of a commit; past the bound they stay in the table, where the sweep finds them."""
+        self._fresh.extend(islice(rows, max(0, AT_MOST_WAITING - len(self._fresh))))
+        self._more.set()
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Publish until `stopping`, then what is still in hand."""
+        async with asyncio.TaskGroup() as group:
+            sweeping = group.create_task(self._sweep_regularly())
+            stop = group.create_task(stopping.wait())
+            while not (stopping.is_set() and not self._fresh):
+                if not self._fresh:
+                    self._more.clear()
+                    await _first(self._more, stop)
+                    continue
+                rows = [self._fresh.popleft() for _ in range(min(ROUND, len(self._fresh)))]
+                if not await self._publish(rows):
+                    self._fresh.clear()  # the broker is away: the table has them, the sweep brings them
+            sweeping.cancel()
+
+    async def _publish(self, rows: list[OutboxRow]) -> bool:
+        """Publish and forget rows; False when the broker or the database would not."""
+        started = time.monotonic()
+        try:
+            await self._broker.publish(rows)
+            async with self._store.transaction() as tx:
+                await forget_published(tx.conn, ENGINE.outbox, [row.id for row in rows])
+        except Exception as error:  # noqa: BLE001  # outage or not, the rows stay in the table and are tried again
+            expected = isinstance(error, Retryable) or is_outage(error)
+            _log.warning("outbox.publish_failed", rows=len(rows), error=str(error)[:300], expected=expected)
+            return False
+        self._metrics.observe("outbox_publish_seconds", time.monotonic() - started)
+        for topic in {row.topic for row in rows}:
+            self._metrics.count("outbox_published", sum(row.topic == topic for row in rows), topic=topic)
+        return True
+
+    async def _sweep_regularly(self) -> None:
+        while True:
+            try:
+                swept = await self._sweep()
+            except Exception as error:  # noqa: BLE001  # looked at again in a moment
+                _log.warning("outbox.sweep_failed", error=str(error)[:300], expected=is_outage(error))
+                swept = False
+            if not swept:
+                await asyncio.sleep(SWEEP_EVERY)
+
+    async def _sweep(self) -> bool:
+        """One round over rows that were left behind; whether there may be more."""
+        async with self._store.transaction() as tx:
+            rows = await claim_stale(tx.conn, ENGINE.outbox, tx.now, ROUND)
+        if not rows:
+            return False
+        _log.info("outbox.swept", rows=len(rows))
+        return await self._publish(rows) and len(rows) == ROUND
+
+
+async def _first(event: asyncio.Event, stop: "asyncio.Task[bool]") -> None:
+    waiting = asyncio.ensure_future(event.wait())
+    try:
+        await asyncio.wait((waiting, stop), return_when="FIRST_COMPLETED")
+    finally:
+        waiting.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await waiting

@@ -1,0 +1,223 @@
+"""Writing what came of deliveries: many rows in one transaction, each with the changes and events that follow.
+
+The final write names token and generation. Another token: the row belongs to someone else by now, nothing of ours is
+written. Another generation: it was re-armed or cancelled while we called; what happened outside is recorded (`then`),
+the newer intent of the row stands.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from random import random
+from typing import Any
+
+import orjson
+import structlog
+from sqlalchemy import Row, bindparam, select, update
+
+from supportops.observability.metrics import Recorder
+from supportops.store import Store, Transaction, is_outage
+from supportops.store.tables import ENGINE
+from supportops.workers.claims import pause_name
+from supportops.workers.destination import Delivery, DestinationSpec, Done, GiveUp, Moot, Outcome, TryAgain
+from supportops.workers.rates import Rates
+from supportops.workers.retry import decide, plan
+
+GROUP = 200  # rows per transaction
+HISTORY = 20  # attempts remembered per row
+REASON = 500  # characters of a reason kept
+_log = structlog.get_logger("courier")
+
+_COLUMNS = (
+    "state",
+    "next_attempt_at",
+    "attempts",
+    "uncertain",
+    "lease_until",
+    "token",
+    "outcome",
+    "history",
+    "finished_at",
+)
+_FINAL_WRITE = (
+    update(ENGINE.deliveries)
+    .where(ENGINE.deliveries.c.id == bindparam("b_id"))
+    .values({name: bindparam(f"b_{name}") for name in _COLUMNS})
+)
+
+
+@dataclass(frozen=True)
+class Settled:
+    """A delivery with its outcome. `paused`: how long its whole destination is to wait."""
+
+    delivery: Delivery
+    outcome: Outcome
+    spec: DestinationSpec
+    claimed_at: datetime
+    took: timedelta
+    paused: timedelta | None = None
+
+
+class Settler:
+    """Collects settled deliveries of all calls in flight and writes them in groups."""
+
+    def __init__(self, store: Store, metrics: Recorder) -> None:
+        self._store = store
+        self._metrics = metrics
+        self._queue: asyncio.Queue[tuple[Settled, asyncio.Future[None]]] = asyncio.Queue()
+
+    async def settle(self, rows: Sequence[Settled]) -> None:
+        """Returns when `rows` are written (or found to be somebody else's)."""
+        loop = asyncio.get_running_loop()
+        waiting = [loop.create_future() for _ in rows]
+        for row, future in zip(rows, waiting, strict=True):
+            self._queue.put_nowait((row, future))
+        await asyncio.gather(*waiting)
+
+    async def drain(self) -> None:
+        """Returns when everything that was handed in is written."""
+        await self._queue.join()
+
+    async def run(self) -> None:
+        """Write groups for ever; cancelled by its owner after `drain`."""
+        while True:
+            group = [await self._queue.get()]
+            while len(group) < GROUP and not self._queue.empty():
+                group.append(self._queue.get_nowait())
+            await self._write_until_done([row for row, _ in group])
+            for _, future in group:
+                if not future.done():
+                    future.set_result(None)
+                self._queue.task_done()
+
+    async def _write_until_done(self, rows: list[Settled]) -> None:
+        """Outage: wait for the database, without bound. Bug of ours in one row: the others do not suffer."""
+        while True:
+            try:
+                return await self._write(rows)
+            except Exception as error:  # noqa: BLE001  # the one loop; every branch writes, waits or narrows down
+                if is_outage(error):
+                    _log.warning("settle.waits", rows=len(rows), error=str(error))
+                    await asyncio.sleep(1)
+                elif len(rows) > 1:
+                    for row in rows:
+                        await self._write_until_done([row])
+                    return None
+                else:
+                    _log.error("settle.failed", key=rows[0].delivery.key, exc_info=error)
+                    rows = [replace(rows[0], outcome=decide(error))]
+
+    async def _write(self, rows: list[Settled]) -> None:
+        by_id = {row.delivery.id: row for row in rows}
+        async with self._store.transaction() as tx:
+            writes = []
+            for current in await _lock(tx, list(by_id)):
+                row = by_id[current.id]
+                if current.token != row.delivery.token:
+                    _log.warning("delivery.lost_lease", key=current.key, destination=current.destination)
+                    self._metrics.count("delivery_attempts", destination=current.destination, outcome="stale")
+                    continue
+                row = replace(row, outcome=plan(row.outcome, current.attempts, row.spec.schedule, random()))  # noqa: S311  # jitter
+                if not isinstance(row.outcome, TryAgain):
+                    await tx.apply(row.outcome.then)
+                writes.append(_final(current, row, tx.now))
+                self._tell(row)
+            if writes:
+                await tx.conn.execute(_FINAL_WRITE, writes)
+            pauses = {pause_name(row.spec.name): tx.now + row.paused for row in rows if row.paused}
+            if pauses:
+                await Rates(tx.conn, tx.now).set_busy(pauses)
+
+    def _tell(self, row: Settled) -> None:
+        """One wide line per attempt, and its figures."""
+        delivery, outcome, kind = row.delivery, row.outcome, _kind(row.outcome)
+        label = "paused" if row.paused else kind
+        self._metrics.count("delivery_attempts", destination=delivery.destination, outcome=label)
+        self._metrics.observe(
+            "delivery_attempt_seconds", row.took.total_seconds(), destination=delivery.destination
+        )
+        if kind == "give_up":
+            self._metrics.count("deliveries_dead", destination=delivery.destination)
+        if delivery.attempts == 1:
+            late = max(0.0, (row.claimed_at - delivery.due_at).total_seconds())
+            self._metrics.observe("delivery_lateness_seconds", late, destination=delivery.destination)
+        _log.info(
+            "delivery.attempted",
+            destination=delivery.destination,
+            lane=delivery.lane,
+            key=delivery.key,
+            attempt=delivery.attempts,
+            outcome=label,
+            reason=getattr(outcome, "reason", None),
+            late_ms=_milliseconds(row.claimed_at - delivery.due_at),
+            took_ms=_milliseconds(row.took),
+        )
+
+
+def _milliseconds(time: timedelta) -> float:
+    return round(time / timedelta(milliseconds=1), 1)
+
+
+async def _lock(tx: Transaction, ids: list[str]) -> Sequence[Row[Any]]:
+    d = ENGINE.deliveries
+    query = select(d).where(d.c.id.in_(ids)).order_by(d.c.id).with_for_update()
+    return (await tx.conn.execute(query)).all()
+
+
+def _final(current: Row[Any], row: Settled, now: datetime) -> dict[str, Any]:
+    """The row after the attempt, as parameters of the final write."""
+    outcome = row.outcome
+    values: dict[str, Any] = {
+        "state": _STATES[type(outcome)],
+        "next_attempt_at": now,
+        "attempts": current.attempts,
+        "uncertain": False,
+        "lease_until": None,
+        "token": None,
+        "outcome": orjson.dumps(_record(outcome), default=str).decode(),
+        "history": _remember(current.history, current.attempts, outcome, now),
+        "finished_at": now,
+    }
+    if isinstance(outcome, TryAgain):
+        values |= {
+            "next_attempt_at": now + (outcome.after or timedelta(0)),
+            "attempts": current.attempts - (1 if outcome.free else 0),
+            "uncertain": outcome.uncertain or (outcome.free and row.delivery.uncertain),
+            "finished_at": None,
+        }
+    if current.generation != row.delivery.generation:
+        values |= _newer_intent(current, outcome)
+    return {f"b_{name}": value for name, value in values.items()} | {"b_id": current.id}
+
+
+def _newer_intent(current: Row[Any], outcome: Outcome) -> dict[str, Any]:
+    """What a re-arm or a cancel that came during the call wants of the row."""
+    if current.state == "cancelled":
+        return {"state": "cancelled", "finished_at": current.finished_at}
+    uncertain = isinstance(outcome, TryAgain) and outcome.uncertain
+    rearmed = {"state": "waiting", "next_attempt_at": current.due_at, "attempts": 0, "finished_at": None}
+    return rearmed | {"uncertain": uncertain}
+
+
+_STATES = {Done: "done", Moot: "done", GiveUp: "dead", TryAgain: "waiting"}
+_KINDS = {Done: "done", Moot: "moot", GiveUp: "give_up", TryAgain: "try_again"}
+
+
+def _kind(outcome: Outcome) -> str:
+    return _KINDS[type(outcome)]
+
+
+def _record(outcome: Outcome) -> dict[str, Any]:
+    if isinstance(outcome, Done):
+        return {"kind": "done", "result": dict(outcome.result)}
+    return {"kind": _kind(outcome), "reason": outcome.reason[:REASON]}
+
+
+def _remember(history: str | None, attempt: int, outcome: Outcome, now: datetime) -> str:
+    """The attempts of a row, newest last: [{"at", "attempt", "kind", "reason"}]."""
+    entries: list[dict[str, Any]] = orjson.loads(history) if history else []
+    entry = {"at": now.isoformat(), "attempt": attempt, "kind": _kind(outcome)}
+    if not isinstance(outcome, Done):
+        entry["reason"] = outcome.reason[:REASON]
+    return orjson.dumps([*entries, entry][-HISTORY:]).decode()

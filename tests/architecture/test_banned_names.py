@@ -1,0 +1,89 @@
+"""What may not be written, and where the one exception is."""
+
+import ast
+from collections.abc import Iterator
+
+from tests.architecture import tree
+
+# One broad `except` per loop, where anything unknown must become a recorded outcome instead of a dead worker.
+BROAD_EXCEPTS: dict[str, int] = {}
+
+MAY_COMMIT = {"shared/src/supportops/store/engine.py"}
+MAY_SLEEP_IN_TESTS = {"tests/support/eventually.py"}
+
+
+def _broad(module: tree.Module) -> int:
+    handlers = (node for node in ast.walk(module.tree) if isinstance(node, ast.ExceptHandler))
+    return sum(1 for handler in handlers if _names(handler) & {"Exception", "BaseException", ""})
+
+
+def _names(handler: ast.ExceptHandler) -> set[str]:
+    if handler.type is None:
+        return {""}
+    return {node.id for node in ast.walk(handler.type) if isinstance(node, ast.Name)}
+
+
+def test_broad_excepts_are_the_listed_ones() -> None:
+    found = {module.path: count for module in tree.sources() if (count := _broad(module))}
+    assert found == BROAD_EXCEPTS
+
+
+def test_nothing_is_swallowed() -> None:
+    swallowed = [
+        f"{module.path}:{node.lineno}"
+        for module in tree.sources()
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.ExceptHandler) and [type(line) for line in node.body] == [ast.Pass]
+    ]
+    assert swallowed == []
+
+
+def _called(modules: tuple[tree.Module, ...], last: str) -> Iterator[str]:
+    for module in modules:
+        for name, call in tree.calls(module):
+            if name.rpartition(".")[2] == last:
+                yield f"{module.path}:{call.lineno} {name}"
+
+
+def test_only_the_engine_commits() -> None:
+    # Kafka's consumer has a commit of its own: that one is about offsets.
+    database = [
+        found for found in _called(tree.sources(), "commit") if "consumer" not in found.partition(" ")[2]
+    ]
+    assert [found for found in database if found.partition(":")[0] not in MAY_COMMIT | OFFSET_COMMITS] == []
+
+
+OFFSET_COMMITS = {"shared/src/supportops/messaging/consumer.py", "shared/src/supportops/messaging/kafka.py"}
+
+
+def test_tests_never_sleep() -> None:
+    assert [
+        found for found in _called(tree.tests(), "sleep") if found.partition(":")[0] not in MAY_SLEEP_IN_TESTS
+    ] == []
+
+
+def test_tests_never_patch_by_name() -> None:
+    by_name = [
+        found for found in _called(tree.tests(), "patch") if ".patch" not in found.removesuffix("mock.patch")
+    ]
+    assert by_name == []
+
+
+def test_prints_are_in_command_lines_only() -> None:
+    printing = {
+        found.partition(":")[0] for found in _called(tree.sources(), "print") if found.endswith(" print")
+    }
+    assert {path for path in printing if not path.startswith("sandbox/src/sandbox/demo/")} <= set()
+
+
+def test_ignores_are_rare_and_have_a_reason() -> None:
+    marks = ("# type: ignore", "# noqa")
+    lines = [
+        (module.path, number, line)
+        for module in tree.sources()
+        for number, line in enumerate(module.text.splitlines(), 1)
+        if any(mark in line for mark in marks)
+    ]
+    bare = [f"{path}:{number}" for path, number, line in lines if "[" not in line and "noqa:" not in line]
+    assert bare == []
+    assert len(lines) <= max(3, sum(module.lines for module in tree.sources()) / 1000), lines

@@ -1,0 +1,160 @@
+"""Fixtures only. Servers come from the ladder in tests/support/infra.py."""
+
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from supportops.clock import ManualClock
+from tests.support import infra
+from tests.support.databases import PostgresDatabases, SqliteDatabases, run_sql
+from tests.support.servers import Server, Unavailable
+
+CHOICES = pytest.StashKey[dict[infra.Kind, infra.Choice]]()
+STATE = pytest.StashKey[infra.State]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose the rungs; the controlling process opens the run's state folder for its workers."""
+    if not hasattr(config, "workerinput"):
+        config.stash[STATE] = infra.State.begin()
+        for name, choice in (("kafka", infra.choose("kafka")), ("postgres", infra.choose("postgres"))):
+            if problem := infra.demand(choice):
+                pytest.exit(problem, returncode=3)
+            os.environ[f"SUPPORTOPS_TEST_RUNG_{name.upper()}"] = choice.rung
+    config.stash[CHOICES] = {kind: _chosen(kind) for kind in ("kafka", "postgres")}
+
+
+def _chosen(kind: infra.Kind) -> infra.Choice:
+    rung = os.environ[f"SUPPORTOPS_TEST_RUNG_{kind.upper()}"]
+    rungs: dict[str, infra.Rung] = {
+        "environment": "environment",
+        "containers": "containers",
+        "local": "local",
+        "embedded": "embedded",
+        "none": "none",
+    }
+    return infra.Choice(kind, rungs[rung])
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """The rungs of this run, for whoever reads its log."""
+    return [choice.words() for choice in config.stash[CHOICES].values()]
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Remove what the run started."""
+    state = config.stash.get(STATE, None)
+    if state is not None:
+        _drop_templates(config, state)
+        state.end()
+
+
+def _drop_templates(config: pytest.Config, state: infra.State) -> None:
+    choices = config.stash.get(CHOICES, None)
+    if (
+        choices and (choice := choices["postgres"]).rung == "environment"
+    ):  # a server that outlives us gets no leftovers
+        for record in state.folder.glob("template_*.json"):
+            run_sql(state.address(choice), f"DROP DATABASE IF EXISTS {record.stem} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def broker_choice(pytestconfig: pytest.Config) -> infra.Choice:
+    """The rung of the broker."""
+    return pytestconfig.stash[CHOICES]["kafka"]
+
+
+@pytest.fixture(scope="session")
+def kafka_address(broker_choice: infra.Choice) -> str:
+    """Bootstrap address of the run's broker. Tests share it: topics and groups need fresh names."""
+    return infra.State.current().address(broker_choice)
+
+
+@pytest.fixture(scope="session")
+def kafka_flavour(broker_choice: infra.Choice) -> str:
+    """KAFKA_FLAVOUR for that broker."""
+    return "apache" if broker_choice.real else "embedded"
+
+
+@pytest.fixture(scope="session")
+def postgres_server_url(pytestconfig: pytest.Config) -> str:
+    """The superuser's URL of the run's PostgreSQL; skips where there is none (never in CI)."""
+    choice = pytestconfig.stash[CHOICES]["postgres"]
+    if not choice.real:
+        pytest.skip("no PostgreSQL on this machine")
+    return infra.State.current().address(choice)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def dialect(request: pytest.FixtureRequest) -> str:
+    """Both databases, one after the other."""
+    return str(request.param)
+
+
+@pytest.fixture
+def new_database(
+    dialect: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> Iterator[Callable[[str], str]]:
+    """`new_database("csat")`: URL of a fresh database with csat's tables; `new_database("")`: empty."""
+    if dialect == "sqlite":
+        yield SqliteDatabases(tmp_path).new
+        return
+    databases = PostgresDatabases(request.getfixturevalue("postgres_server_url"))
+    yield databases.new
+    databases.drop_all()
+
+
+@pytest.fixture
+def database_url(new_database: Callable[[str], str]) -> str:
+    """A fresh, empty database, once on SQLite and once on PostgreSQL."""
+    return new_database("")
+
+
+@pytest.fixture
+def new_postgres(postgres_server_url: str) -> Iterator[Callable[[str], str]]:
+    """Like `new_database`, on PostgreSQL only."""
+    databases = PostgresDatabases(postgres_server_url)
+    yield databases.new
+    databases.drop_all()
+
+
+@pytest.fixture
+def postgres_url(new_postgres: Callable[[str], str]) -> str:
+    """A fresh, empty database on PostgreSQL."""
+    return new_postgres("")
+
+
+@pytest.fixture
+def topic_suffix() -> str:
+    """Makes topic and group names of one test its own: f"orders.{topic_suffix}"."""
+    return uuid.uuid4().hex[:12]
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """A clock that stands on a Monday morning until it is advanced."""
+    return ManualClock(datetime(2026, 11, 2, 9, 0, tzinfo=UTC))
+
+
+@pytest.fixture
+def own_server() -> Iterator[Callable[[infra.Kind], Server]]:
+    """`own_server("kafka")`: a started real server of the test's own, to be killed; removed afterwards."""
+    with ExitStack() as stack:
+
+        def start(kind: infra.Kind) -> Server:
+            try:
+                server = infra.own_server(kind)
+            except Unavailable as error:
+                if infra.ci():
+                    pytest.fail(str(error))
+                pytest.skip(str(error))
+            stack.callback(server.remove)
+            server.start()
+            return server
+
+        yield start

@@ -1,0 +1,121 @@
+"""A local PostgreSQL from the machine's own binaries, fsync on, loopback only."""
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+from tests.support.eventually import eventually_now
+from tests.support.processes import ChildProcess, free_port
+from tests.support.servers import Unavailable
+
+FOLDERS = (
+    "/usr/lib/postgresql/*/bin",
+    "/usr/pgsql-*/bin",
+    "/opt/homebrew/opt/postgresql@*/bin",
+    "/usr/local/pgsql/bin",
+)
+
+
+def binaries() -> Path:
+    """The folder that holds `initdb` and `postgres`, the newest of several. Raises Unavailable."""
+    found = [
+        path
+        for pattern in FOLDERS
+        for path in Path("/").glob(pattern.lstrip("/"))
+        if (path / "initdb").exists()
+    ]
+    if found:
+        return max(found, key=lambda path: [int(part) if part.isdigit() else 0 for part in path.parts])
+    on_path = shutil.which("initdb")
+    if on_path is None:
+        raise Unavailable("no PostgreSQL server binaries (initdb, postgres)")
+    return Path(on_path).resolve().parent
+
+
+class PostgresServer:
+    """A server of one's own in a temporary folder; superuser `postgres` without a password.
+
+    PostgreSQL refuses to run as root: there it runs as the system user `postgres` that its package creates.
+    """
+
+    def __init__(self, *, port: int | None = None) -> None:
+        self.home = Path(tempfile.mkdtemp(prefix="supportops-postgres-"))
+        self.port = port or free_port()
+        self.user = "postgres" if os.geteuid() == 0 else None
+        self._child = ChildProcess([], log=self.home / "postgres.log", user=self.user)
+
+    @property
+    def address(self) -> str:
+        """URL of the superuser."""
+        return f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
+
+    def let_go(self) -> int:
+        """Leave it running beyond this object; returns its process id, for whoever ends it."""
+        return self._child.let_go()
+
+    def start(self) -> None:
+        """Make the cluster once, start it, wait until it answers (a crash is recovered first)."""
+        found = binaries()
+        data = self.home / "data"
+        if not data.exists():
+            self._initialise(found, data)
+        settings = [
+            "listen_addresses=127.0.0.1",
+            f"port={self.port}",
+            f"unix_socket_directories={self.home}",
+            "max_connections=200",
+        ]
+        self._child.command = [
+            str(found / "postgres"),
+            "-D",
+            str(data),
+            *(f"--{setting}" for setting in settings),
+        ]
+        self._child.start()
+        eventually_now(lambda: self._up(found), within=60, every=0.1, about=f"PostgreSQL on port {self.port}")
+
+    def _initialise(self, found: Path, data: Path) -> None:
+        if self.user:
+            shutil.chown(self.home, user=self.user, group=self.user)
+        command = [str(found / "initdb"), "-D", str(data), "-U", "postgres", "-A", "trust", "-E", "UTF8"]
+        made = subprocess.run(
+            [*command, "--locale=C.UTF-8", "--no-sync"],
+            capture_output=True,
+            text=True,
+            user=self.user,
+            group=self.user,
+            extra_groups=[] if self.user else None,
+        )
+        if made.returncode != 0:
+            raise Unavailable(f"initdb failed: {made.stderr[-1000:]}")
+
+    def _up(self, found: Path) -> bool:
+        if not self._child.running:
+            raise RuntimeError(f"PostgreSQL ended at its start:\n{self._child.tail()}")
+        command = [str(found / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
+        return subprocess.run(command, check=False).returncode == 0
+
+    def kill(self) -> None:
+        """SIGKILL to the server and its backends together; the next start replays the log."""
+        if self._child.running:
+            family = psutil.Process(self._child.pid).children(recursive=True)
+            self._child.kill()
+            for member in family:
+                with suppress(psutil.NoSuchProcess):
+                    member.kill()
+            psutil.wait_procs(family, timeout=10)
+
+    def stop(self) -> None:
+        """Fast shutdown: SIGINT, because SIGTERM would wait for clients to leave."""
+        self._child.end(signal.SIGINT, within=60)
+
+    def remove(self) -> None:
+        """Kill it and delete its data."""
+        self.kill()
+        shutil.rmtree(self.home, ignore_errors=True)

@@ -1,0 +1,113 @@
+"""One tolerant reader per kind of value that Zendesk sends (zendesk.md 2.1-2.3, 2.13, 5). Pure.
+
+Each takes what came out of the JSON and gives our form of it. Text is written by strangers: NUL, which
+PostgreSQL cannot store, and half surrogates, which UTF-8 cannot carry, are taken out here, once.
+"""
+
+import re
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+MAX_ID = 10**32
+_DIGITS = re.compile(r"[0-9]{1,32}", re.ASCII)
+_ATTRIBUTE = re.compile(r"[!-~]{1,200}", re.ASCII)  # leaves room for our suffixes in a column of 255
+_HALF_SURROGATES = re.compile("[\ud800-\udfff]")
+_WORDS = {"on-hold": "hold", "on hold": "hold"}
+
+
+def clean(text: str) -> str:
+    """`text` without what our database or broker could not hold."""
+    if "\x00" in text:
+        text = text.replace("\x00", "")
+    return text if text.isascii() else _HALF_SURROGATES.sub("\ufffd", text)
+
+
+def as_text(value: object) -> str | None:
+    """Text, or None for null and for what is not text."""
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < MAX_ID:
+        return str(value)
+    return None
+
+
+def as_id(value: object) -> str | None:
+    """An id as text; null, "", "0" and 0 mean that there is none. Not every id is a number (zendesk.md 5)."""
+    text = as_text(value)
+    text = text.strip() if text else None
+    return None if text in (None, "", "0") else text
+
+
+def digits(value: object) -> str | None:
+    """An id that must be digits, or None."""
+    text = as_id(value)
+    return text if text is not None and _DIGITS.fullmatch(text) else None
+
+
+def attribute(value: object) -> str | None:
+    """An id fit for a header and a key: visible ASCII, at most 200 characters."""
+    text = as_id(value)
+    return text if text is not None and _ATTRIBUTE.fullmatch(text) else None
+
+
+def as_word(value: object) -> str | None:
+    """An enum value as REST writes it: `SOLVED` and `Solved` are `solved`; unknown words are kept."""
+    text = as_text(value)
+    if text is None or not (word := text.strip().casefold()):
+        return None
+    return _WORDS.get(word, word)
+
+
+def as_tags(value: object) -> list[str]:
+    """Tags from a list, null or a text with spaces; each once, in the order they came."""
+    if isinstance(value, str):
+        value = clean(value).split()
+    if not isinstance(value, list):
+        return []
+    return list(dict.fromkeys(clean(tag) for tag in value if isinstance(tag, str) and tag.strip()))
+
+
+def as_bool(value: object) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
+def as_moment(value: object) -> datetime | None:
+    """An aware UTC moment from ISO 8601 with 0 to 9 fractional digits (or a mail date), else None."""
+    if not isinstance(value, str) or not 8 <= len(value) <= 64:
+        return None
+    try:
+        moment = datetime.fromisoformat(value.strip())
+    except ValueError:
+        moment_or_none = _mail_date(value)
+        if moment_or_none is None:
+            return None
+        moment = moment_or_none
+    if moment.tzinfo is UTC:
+        return moment
+    try:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except OverflowError:
+        return None
+
+
+def _mail_date(value: str) -> datetime | None:
+    try:
+        return parsedate_to_datetime(value)
+    except (ValueError, IndexError, TypeError, OverflowError):
+        return None
+
+
+def as_change(value: object) -> str | bool | list[str] | None:
+    """One side of a change: text, yes or no, a list of texts; anything deeper is left out."""
+    if isinstance(value, list):
+        return [text for item in value if (text := as_text(item)) is not None]
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, float):
+        return repr(value)
+    return as_text(value)
+
+
+def mapping(value: object) -> dict[str, object]:
+    """`value` if it is a JSON object, else an empty one."""
+    return value if isinstance(value, dict) else {}

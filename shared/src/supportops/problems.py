@@ -45,7 +45,8 @@ def explain(error: ErrorDetails) -> str:
         return f"is none of the allowed values; allowed: {context.get('expected')}"
     if kind == "value_error":
         return str(context.get("error", error["msg"]))
-    return error["msg"][:1].lower() + error["msg"][1:]
+    words = error["msg"].removeprefix("Input ")
+    return words[:1].lower() + words[1:]
 
 
 def suggest(name: str, known: Iterable[str]) -> str:

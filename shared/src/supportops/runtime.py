@@ -16,9 +16,9 @@ from functools import partial
 from types import FrameType
 from typing import Any, Protocol
 
-import structlog
+from supportops.observability.logging import get_logger
 
-log = structlog.get_logger("supportops.runtime")
+log = get_logger("supportops.runtime")
 
 CLEAN, FAILED, GRACE_EXCEEDED = 0, 1, 124
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)

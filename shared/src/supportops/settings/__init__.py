@@ -3,12 +3,8 @@
 from supportops.settings.base import (
     Block,
     SecretList,
-    ServiceSettings,
     SettingsError,
     TextList,
-    Variable,
-    blocks_of,
-    describe,
     env_name,
 )
 from supportops.settings.blocks import (
@@ -21,6 +17,7 @@ from supportops.settings.blocks import (
     SideSettings,
     ZendeskSettings,
 )
+from supportops.settings.service import ServiceSettings, Variable, blocks_of, describe
 
 __all__ = [
     "Block",

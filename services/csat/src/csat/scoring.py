@@ -1,0 +1,62 @@
+"""What a rating means, and the one definition of the KPI (handbook C1, C2). Pure."""
+
+import unicodedata
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Literal
+
+Score = Literal["good", "bad"]
+
+
+class BadAnswer(ValueError):
+    """The form's fields are no answer; the message is a sentence for the person who filled it in."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a customer says about a solved ticket; a reason belongs to a bad score only (C10)."""
+
+    score: Score
+    comment: str | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Kpi:
+    """`offered` counts tickets whose requester was asked; `good` and `bad` those whose latest answer says so."""
+
+    good: int
+    bad: int
+    offered: int
+
+    @property
+    def value(self) -> float | None:
+        """good / (good + bad), between 0 and 1; None while nobody has answered.
+
+        Tickets without a survey, and surveys without an answer, are excluded (C2).
+        """
+        answered = self.good + self.bad
+        return self.good / answered if answered else None
+
+
+def parse_answer(score: str, comment: str, reason: str, *, limit: int, reasons: Collection[str]) -> Answer:
+    """The answer that a form's fields stand for. BadAnswer when there is none in them.
+
+    Empty text counts as none; a comment may have `limit` characters; a reason must be one of `reasons`.
+    """
+    if score not in ("good", "bad"):
+        raise BadAnswer("Please choose Good or Bad.")
+    said = clean(comment)
+    if len(said) > limit:
+        raise BadAnswer(f"The comment is too long: {len(said)} characters, {limit} are possible.")
+    if score == "good":
+        return Answer("good", said or None)
+    if reason and reason not in reasons:
+        raise BadAnswer("Please choose a reason from the list.")
+    return Answer("bad", said or None, reason or None)
+
+
+def clean(text: str) -> str:
+    """`text` with plain line breaks and without control characters and halves of surrogate pairs."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n")
+    return "".join(c for c in lines if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cs")).strip()

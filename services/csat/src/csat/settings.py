@@ -1,0 +1,112 @@
+"""What differs per deployment (environment), and what the organization decides (YAML, section `csat`)."""
+
+from datetime import timedelta
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, StringConstraints, field_validator
+from pydantic_settings import SettingsConfigDict
+
+from supportops.config import Duration, Rules
+from supportops.settings import (
+    Block,
+    ConfigSettings,
+    DatabaseSettings,
+    HttpSettings,
+    KafkaSettings,
+    LogSettings,
+    SecretList,
+    ServiceSettings,
+    ShutdownSettings,
+    SideSettings,
+    ZendeskSettings,
+)
+
+SHORTEST_SECRET = 16
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=255)]
+Tag = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,100}$")]
+
+
+class SurveySettings(Block):
+    """Survey links and the numbers' API."""
+
+    model_config = SettingsConfigDict(env_prefix="CSAT_")
+
+    base_url: str = Field(description="Public address of the survey page, e.g. https://survey.example.com.")
+    link_keys: SecretList = Field(
+        min_length=1,
+        description="Keys that sign survey links, the current one first; older ones still open theirs.",
+    )
+    api_token: SecretStr = Field(description="Bearer token of /api/kpi; at least 16 characters.")
+
+    @field_validator("base_url")
+    @classmethod
+    def _address_is_usable(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+            raise ValueError("must be an address such as https://survey.example.com")
+        return value.rstrip("/")
+
+    @field_validator("link_keys")
+    @classmethod
+    def _keys_are_long(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        if any(len(key.get_secret_value()) < SHORTEST_SECRET for key in value):
+            raise ValueError(f"every key must have at least {SHORTEST_SECRET} characters")
+        return value
+
+    @field_validator("api_token")
+    @classmethod
+    def _token_is_long(cls, value: SecretStr) -> SecretStr:
+        if len(value.get_secret_value()) < SHORTEST_SECRET:
+            raise ValueError(f"must have at least {SHORTEST_SECRET} characters")
+        return value
+
+
+class Settings(ServiceSettings):
+    """Everything csat reads from the environment."""
+
+    kafka: KafkaSettings
+    database: DatabaseSettings
+    zendesk: ZendeskSettings
+    survey: SurveySettings
+    http: HttpSettings
+    side: SideSettings
+    shutdown: ShutdownSettings
+    log: LogSettings
+    config: ConfigSettings
+
+
+class CsatRules(Rules):
+    """The section `csat` of the YAML file; the defaults are the handbook's."""
+
+    survey_after: Duration = Field(timedelta(hours=24), description="From solved to the survey (C3).")
+    link_valid_for: Duration = Field(timedelta(days=28), description="How long a survey may be answered.")
+    excluded_organizations: tuple[Name, ...] = Field(
+        ("GitLab",), description="Organizations whose members are not surveyed, by exact name (C7)."
+    )
+    excluded_tags: tuple[Name, ...] = Field(
+        ("pending_old", "spam_ticket"), description="Tickets with one of these tags are not surveyed (C4)."
+    )
+    sent_tag: Tag = Field(
+        "csat_survey_sent", description="Tag that the ticket gets when it was surveyed (C3)."
+    )
+    reasons: tuple[Name, ...] = Field(
+        (
+            "GitLab doesn't meet my needs",
+            "The answer wasn't delivered in a timely manner",
+            "My issue was not resolved",
+            "The answer wasn't helpful",
+            "Some other reason",
+        ),
+        description="What a bad rater may choose from (C10).",
+    )
+    comment_limit: int = Field(5000, ge=1, le=20_000, description="Characters that a comment may have.")
+    ticket_updates_per_minute: int | None = Field(
+        100,
+        ge=1,
+        description="Zendesk's limit of ticket updates for the account (zendesk.md 4.1); null lifts it.",
+    )
+    keep_history: Duration = Field(
+        timedelta(days=730), description="How long tickets, decisions and comments are kept."
+    )

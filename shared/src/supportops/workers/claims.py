@@ -159,10 +159,10 @@ async def _lease(tx: Transaction, heads: Sequence[Row[Any]]) -> list[Delivery]:
             uncertain=or_(d.c.uncertain, was_leased),
         )
     )
-    return [_delivery(head, token) for head in heads]
+    return [_delivery(head, token, tx.now) for head in heads]
 
 
-def _delivery(head: Row[Any], token: str) -> Delivery:
+def _delivery(head: Row[Any], token: str, now: datetime) -> Delivery:
     return Delivery(
         id=head.id,
         destination=head.destination,
@@ -173,6 +173,7 @@ def _delivery(head: Row[Any], token: str) -> Delivery:
         attempts=head.attempts + 1,
         due_at=head.due_at,
         created_at=head.created_at,
+        claimed_at=now,
         uncertain=bool(head.uncertain) or head.state == "leased",
         token=token,
     )

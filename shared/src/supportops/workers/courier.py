@@ -24,6 +24,7 @@ from supportops.workers.settle import Settled, Settler
 
 LOOK_AT_LEAST = timedelta(seconds=1)
 RENEW_EVERY = LEASE / 3
+AHEAD = 4  # times a destination's concurrency that may be claimed and not settled: claims and calls overlap
 _log = structlog.get_logger("courier")
 
 
@@ -37,7 +38,8 @@ class Courier:
         self._destinations = {destination.spec.name: destination for destination in destinations}
         self._metrics = metrics
         self._settler = Settler(store, metrics)
-        self._flying: dict[str, int] = dict.fromkeys(self._destinations, 0)
+        self._in_hand: dict[str, int] = dict.fromkeys(self._destinations, 0)
+        self._calls = {name: asyncio.Semaphore(d.spec.concurrency) for name, d in self._destinations.items()}
         self._tokens: dict[str, int] = {}
         self._wake = asyncio.Event()
         store.on_deliveries(lambda _destinations: self._wake.set())
@@ -96,32 +98,31 @@ class Courier:
 
     async def _claim(self, destination: Destination, calls: asyncio.TaskGroup) -> datetime | None:
         spec = destination.spec
-        slots = spec.concurrency - self._flying[spec.name]
-        if slots <= 0:
-            return None  # the end of a call wakes us
+        room = AHEAD * spec.concurrency - self._in_hand[spec.name]
+        if room < spec.concurrency:
+            return None  # a settled call wakes us
         async with self._store.transaction() as tx:
-            claimed = await claim(tx, spec, spec.batch * slots)
+            claimed = await claim(tx, spec, spec.batch * room)
         for batch in batched(claimed.deliveries, spec.batch):
-            self._flying[spec.name] += 1
+            self._in_hand[spec.name] += 1
             self._tokens[batch[0].token] = self._tokens.get(batch[0].token, 0) + 1
             calls.create_task(self._call(destination, batch))
         return claimed.look_again_at
 
     async def _call(self, destination: Destination, batch: Sequence[Delivery]) -> None:
         """One call, its outcomes settled; nothing escapes: an error is an outcome as well."""
-        name = destination.spec.name
+        spec = destination.spec
         try:
-            started = self._store.clock.now()
-            outcomes, paused = await self._outcomes(destination, batch)
-            took = self._store.clock.now() - started
+            async with self._calls[spec.name]:
+                started = self._store.clock.now()
+                outcomes, paused = await self._outcomes(destination, batch)
+                took = self._store.clock.now() - started
             pairs = zip(batch, outcomes, strict=True)
-            rows = [
-                Settled(delivery, outcome, destination.spec, started, took, paused)
-                for delivery, outcome in pairs
-            ]
-            await self._settler.settle(rows)
+            await self._settler.settle(
+                [Settled(d, outcome, spec, started, took, paused) for d, outcome in pairs]
+            )
         finally:
-            self._flying[name] -= 1
+            self._in_hand[spec.name] -= 1
             self._release(batch[0].token)
             self._wake.set()
 

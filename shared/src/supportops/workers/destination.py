@@ -72,6 +72,7 @@ class Delivery:
     attempts: int
     due_at: datetime
     created_at: datetime
+    claimed_at: datetime
     uncertain: bool
     token: str = field(repr=False)
 

@@ -19,7 +19,7 @@ from sqlalchemy import Row, bindparam, select, update
 from supportops.observability.metrics import Recorder
 from supportops.store import Store, Transaction, is_outage
 from supportops.store.tables import ENGINE
-from supportops.workers.claims import pause_name
+from supportops.workers.claims import lane_name, pause_name
 from supportops.workers.destination import Delivery, DestinationSpec, Done, GiveUp, Moot, Outcome, TryAgain
 from supportops.workers.rates import Rates
 from supportops.workers.retry import decide, plan
@@ -54,7 +54,7 @@ class Settled:
     delivery: Delivery
     outcome: Outcome
     spec: DestinationSpec
-    claimed_at: datetime
+    started_at: datetime
     took: timedelta
     paused: timedelta | None = None
 
@@ -125,9 +125,8 @@ class Settler:
                 self._tell(row)
             if writes:
                 await tx.conn.execute(_FINAL_WRITE, writes)
-            pauses = {pause_name(row.spec.name): tx.now + row.paused for row in rows if row.paused}
-            if pauses:
-                await Rates(tx.conn, tx.now).set_busy(pauses)
+            if busy := _busy(rows, tx.now):
+                await Rates(tx.conn, tx.now).set_busy(busy)
 
     def _tell(self, row: Settled) -> None:
         """One wide line per attempt, and its figures."""
@@ -140,7 +139,7 @@ class Settler:
         if kind == "give_up":
             self._metrics.count("deliveries_dead", destination=delivery.destination)
         if delivery.attempts == 1:
-            late = max(0.0, (row.claimed_at - delivery.due_at).total_seconds())
+            late = max(0.0, (delivery.claimed_at - delivery.due_at).total_seconds())
             self._metrics.observe("delivery_lateness_seconds", late, destination=delivery.destination)
         _log.info(
             "delivery.attempted",
@@ -150,9 +149,18 @@ class Settler:
             attempt=delivery.attempts,
             outcome=label,
             reason=getattr(outcome, "reason", None),
-            late_ms=_milliseconds(row.claimed_at - delivery.due_at),
+            late_ms=_milliseconds(delivery.claimed_at - delivery.due_at),
             took_ms=_milliseconds(row.took),
         )
+
+
+def _busy(rows: list[Settled], now: datetime) -> dict[str, datetime]:
+    """Rates that these attempts set: a paused destination, and lanes whose pace counts from the call itself."""
+    busy = {pause_name(row.spec.name): now + row.paused for row in rows if row.paused}
+    for row in rows:
+        if row.spec.lane_pace is not None:
+            busy[lane_name(row.spec, row.delivery.lane)] = row.started_at + row.spec.lane_pace.interval
+    return busy
 
 
 def _milliseconds(time: timedelta) -> float:

@@ -1,0 +1,179 @@
+"""From what we know of a ticket to the fields of its Salesforce record. Pure, and total for any value.
+
+Three cases per field (salesforce.md 11.1): unknown is never sent; known to be empty is left out or cleared
+by the field's own rule; a value is made to fit the field. What cannot be made to fit counts as unknown: one
+odd value must not cost the ticket its record.
+
+Below: record ids, 15 characters as people see them, 18 as the API returns them (salesforce.md 7). We store
+and compare the 18-character form only, since two 15s that differ in case alone are two records.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from math import isfinite
+
+from sfdc_sync.settings import FieldRule, TicketRecordRules
+
+Value = str | bool | int | float | list[str] | None
+Sent = str | bool | int | float | None
+Record = dict[str, object]
+
+# Control characters are refused or dropped by Salesforce's XML layer; half of a surrogate pair is no
+# character.
+_UNSENDABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
+_INTEGER = re.compile(r"[+-]?\d{1,15}", re.ASCII)
+_SUFFIX = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
+_SHORT = re.compile(r"[0-9A-Za-z]{15}", re.ASCII)
+_LONG = re.compile(r"[0-9A-Za-z]{15}[A-Za-z0-5]{3}", re.ASCII)
+_BLOCKS = (0, 5, 10)
+
+
+class _Unfit(Exception):
+    """The value cannot be made to fit the field's type."""
+
+
+def external_id(rules: TicketRecordRules, ticket_id: str) -> str:
+    """The value that identifies the ticket's one record."""
+    return f"{rules.external_id_prefix}{ticket_id}"
+
+
+def record_of(rules: TicketRecordRules, ticket_id: str, known: Mapping[str, Value]) -> Record:
+    """One element of a collections upsert: type, external id and every field that is to be sent.
+
+    `known` maps sources to values; a source that is not there is unknown.
+    """
+    record: Record = {
+        "attributes": {"type": rules.object},
+        rules.external_id: external_id(rules, ticket_id),
+    }
+    for name, rule in rules.fields.items():
+        if rule.source not in known:
+            continue
+        try:
+            value = fit(rule, known[rule.source])
+        except _Unfit:
+            continue
+        if value is not None or rule.empty == "null":
+            record[name] = value
+    return record
+
+
+def without_lookups(rules: TicketRecordRules, record: Record) -> Record:
+    """`record` without its references: for a parent that is missing or hidden (salesforce.md 6)."""
+    lookups = {name for name, rule in rules.fields.items() if rule.type == "reference"}
+    return {name: value for name, value in record.items() if name not in lookups}
+
+
+def fit(rule: FieldRule, value: Value) -> Sent:
+    """`value` as the field takes it; None when it is empty. Raises `_Unfit`, which `record_of` catches."""
+    if value is None or value in ("", []):
+        return None
+    if isinstance(value, str) and value in rule.values:
+        value = rule.values[value]
+    return _FITTERS[rule.type](rule, value)
+
+
+def _as_text(rule: FieldRule, value: Value) -> Sent:
+    """Text cut by code points, so that no character is cut in two."""
+    if isinstance(value, bool):
+        text = "true" if value else "false"
+    elif isinstance(value, list):
+        text = ", ".join(str(item) for item in value)
+    else:
+        text = str(value)
+    text = _UNSENDABLE.sub("", text).strip()
+    return text[: rule.max_length].rstrip() or None
+
+
+def _as_number(_rule: FieldRule, value: Value) -> Sent:
+    if isinstance(value, list):
+        raise _Unfit
+    if isinstance(value, bool | int):
+        return int(value)
+    text = str(value).strip()
+    if _INTEGER.fullmatch(text):
+        return int(text)
+    try:
+        number = float(text)
+    except ValueError as error:
+        raise _Unfit from error
+    if not isfinite(number):
+        raise _Unfit
+    return number
+
+
+def _as_checkbox(_rule: FieldRule, value: Value) -> Sent:
+    if isinstance(value, bool):
+        return value
+    words = {"true": True, "false": False}
+    if isinstance(value, str) and value.strip().lower() in words:
+        return words[value.strip().lower()]
+    raise _Unfit
+
+
+def _as_datetime(_rule: FieldRule, value: Value) -> Sent:
+    """ISO 8601, UTC, whole seconds, `Z`; a time without a zone is taken for UTC, as Zendesk means it."""
+    if not isinstance(value, str):
+        raise _Unfit
+    try:
+        moment = datetime.fromisoformat(value.strip())
+        utc = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise _Unfit from error
+    return f"{utc.isoformat(timespec='seconds').removesuffix('+00:00')}Z"
+
+
+def _as_reference(_rule: FieldRule, value: Value) -> Sent:
+    """A record id in its 18-character form; anything else would be refused, or worse, mean another record."""
+    record_id = normalise(value) if isinstance(value, str) else None
+    if record_id is None:
+        raise _Unfit
+    return record_id
+
+
+_FITTERS: Mapping[str, Callable[[FieldRule, Value], Sent]] = {
+    "text": _as_text,
+    "number": _as_number,
+    "checkbox": _as_checkbox,
+    "datetime": _as_datetime,
+    "reference": _as_reference,
+}
+
+
+def to18(id15: str) -> str:
+    """`id15` with its three check characters; a ValueError when it is not 15 letters and digits."""
+    if not _SHORT.fullmatch(id15):
+        raise ValueError("a Salesforce id has 15 letters and digits")
+    return id15 + "".join(_SUFFIX[_capitals(id15[start : start + 5])] for start in _BLOCKS)
+
+
+def is_valid18(text: str) -> bool:
+    """Whether `text` is an 18-character id whose suffix agrees with its case."""
+    return bool(_LONG.fullmatch(text)) and to18(text[:15]) == text
+
+
+def normalise(text: str) -> str | None:
+    """The 18-character form of a 15, of an 18, or of an 18 whose case was damaged; None when it is no id."""
+    text = text.strip()
+    if _SHORT.fullmatch(text):
+        return to18(text)
+    if not _LONG.fullmatch(text):
+        return None
+    restored = _restore_case(text)
+    return restored if is_valid18(restored) else None
+
+
+def _capitals(block: str) -> int:
+    """The block's capitals as a number: bit i is set where character i is A-Z."""
+    return sum(1 << i for i, character in enumerate(block) if "A" <= character <= "Z")
+
+
+def _restore_case(text: str) -> str:
+    suffix = text[15:].upper()
+    out = ""
+    for start, mark in zip(_BLOCKS, suffix, strict=True):
+        mask = _SUFFIX.index(mark)
+        block = text[start : start + 5]
+        out += "".join(c.upper() if mask >> i & 1 else c.lower() for i, c in enumerate(block))
+    return out + suffix

@@ -1,0 +1,249 @@
+"""What can be set: addresses and secrets by the environment, the organization's rules by YAML (`sfdc_sync`).
+
+Object and field names belong to the organization, so every one of them is configuration; `doctor` proves
+them.
+"""
+
+import ipaddress
+import re
+from datetime import timedelta
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import (
+    BeforeValidator,
+    Field,
+    SecretStr,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import SettingsConfigDict
+
+from supportops.config import Rules
+from supportops.contracts.tickets import TicketSnapshot
+from supportops.durations import Duration
+from supportops.settings import (
+    Block,
+    ConfigSettings,
+    DatabaseSettings,
+    KafkaSettings,
+    LogSettings,
+    ServiceSettings,
+    ShutdownSettings,
+    SideSettings,
+    ZendeskSettings,
+)
+
+# Names cannot be parameters of a URL or of SOQL, so they pass this list or nothing (salesforce.md 4.4).
+ApiName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*(__r|__c)?$", max_length=80)]
+
+# What the ticket's events tell (fields of the snapshot), and `solved_at` of the solve itself.
+SNAPSHOT_SOURCES = frozenset(TicketSnapshot.model_fields)
+STATE_SOURCES = SNAPSHOT_SOURCES | {"solved_at"}
+# What is worked out or read by REST when the record is written.
+REQUESTER_SOURCES = frozenset({"requester_email", "requester_name"})
+ORGANIZATION_SOURCES = frozenset({"organization_name", "organization_salesforce_id"})
+SOURCES = STATE_SOURCES | REQUESTER_SOURCES | ORGANIZATION_SOURCES | {"ticket_id", "ticket_url"}
+
+
+def _known_source(value: object) -> object:
+    if value not in SOURCES:
+        raise ValueError(f"must be one of: {', '.join(sorted(SOURCES))}")
+    return value
+
+
+def _null_word(value: object) -> object:
+    return "null" if value is None else value  # `empty: null` in YAML is not the text "null"
+
+
+class FieldRule(Rules):
+    """One field of the record. `empty`: what to send when the source is known to be empty.
+
+    An unknown value is never sent, whatever `empty` says: absent never clears.
+    """
+
+    source: Annotated[str, BeforeValidator(_known_source)]
+    type: Literal["text", "number", "checkbox", "datetime", "reference"] = "text"
+    max_length: int | None = Field(
+        default=None, ge=1, le=131_072, description="in characters; the rest is cut"
+    )
+    empty: Annotated[Literal["omit", "null"], BeforeValidator(_null_word)] = "omit"
+    values: dict[str, str] = Field(default_factory=dict, description="Zendesk's word -> the picklist's")
+
+
+def _text(source: str, max_length: int, empty: Literal["omit", "null"] = "null") -> FieldRule:
+    return FieldRule(source=source, max_length=max_length, empty=empty)
+
+
+def _moment(source: str) -> FieldRule:
+    return FieldRule(source=source, type="datetime", empty="null")
+
+
+def default_fields() -> dict[str, FieldRule]:
+    """The shipped record: one custom object of our own (salesforce.md 2.1)."""
+    return {
+        "Subject__c": _text("subject", 255),
+        "Description__c": _text("description", 32_000),
+        "Status__c": _text("status", 40, "omit"),
+        "Priority__c": _text("priority", 40),
+        "Type__c": _text("type", 40),
+        "Tags__c": _text("tags", 32_000),
+        "Requester_Email__c": _text("requester_email", 80),
+        "Organization_Name__c": _text("organization_name", 255),
+        "Organization_ID__c": _text("organization_id", 32),
+        "Ticket_URL__c": _text("ticket_url", 255, "omit"),
+        "Created_At__c": _moment("created_at"),
+        "Updated_At__c": _moment("updated_at"),
+        "Solved_At__c": _moment("solved_at"),
+    }
+
+
+class TicketRecordRules(Rules):
+    """The record of a ticket: object, external id and fields."""
+
+    object: ApiName = "Zendesk_Ticket__c"
+    external_id: ApiName = "Zendesk_Ticket_ID__c"
+    external_id_prefix: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{0,40}$")] = Field(
+        default="", description="such as `acme:`, where two Zendesks write into one Salesforce"
+    )
+    fields: dict[ApiName, FieldRule] = Field(default_factory=default_fields, min_length=1)
+
+    @model_validator(mode="after")
+    def _external_id_apart(self) -> Self:
+        if self.external_id in self.fields:
+            raise ValueError(f"{self.external_id} is the external id: it is always sent, do not list it")
+        return self
+
+    @property
+    def sources(self) -> frozenset[str]:
+        """Every source that some field wants."""
+        return frozenset(rule.source for rule in self.fields.values())
+
+
+class Pauses(Rules):
+    """How long the whole destination waits when the trouble is not a record's own."""
+
+    quota: Duration = timedelta(minutes=15)
+    login: Duration = timedelta(minutes=5)
+    config: Duration = timedelta(minutes=5)
+    storage: Duration = timedelta(hours=1)
+
+
+class SfdcRules(Rules):
+    """The section as a whole."""
+
+    ticket_record: TicketRecordRules = TicketRecordRules()
+    batch: int = Field(default=200, ge=1, le=200, description="records in one call; Salesforce takes 200")
+    linger: Duration = timedelta(seconds=1)
+    retry: tuple[Duration, ...] = tuple(
+        timedelta(seconds=seconds) for seconds in (1, 2, 4, 8, 60, 600, 3_600, 21_600)
+    )
+    pauses: Pauses = Pauses()
+    quota_share: float = Field(
+        default=0.95, gt=0, le=1, description="of the daily requests, at which writing pauses"
+    )
+    organization_salesforce_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]{1,100}$")] = Field(
+        default="salesforce_id", description="the organization field that holds the account's id"
+    )
+    lookup_lifetime: Duration = Field(
+        default=timedelta(minutes=10), description="how long a name or e-mail read from Zendesk is reused"
+    )
+
+
+class SalesforceSettings(Block):
+    """The Salesforce org, written as one integration user (OAuth client credentials, salesforce.md 8)."""
+
+    model_config = SettingsConfigDict(env_prefix="SALESFORCE_")
+
+    login_url: str = Field(
+        "", description="The org's own domain, https://acme.my.salesforce.com; not needed with the sandbox."
+    )
+    client_id: str = Field(description="Consumer key of the connected app.")
+    client_secret: SecretStr = Field(description="Consumer secret of the connected app.")
+    api_version: str = Field("62.0", pattern=r"^\d{2,3}\.0$", description="REST API version, without a v.")
+    sandbox_url: str = Field(
+        "", description="Sends every call to this stand-in: http, this machine or a compose name only."
+    )
+    connect_timeout: Duration = Field(timedelta(seconds=5), description="Wait for a connection.")
+    read_timeout: Duration = Field(timedelta(seconds=30), description="Wait for an answer.")
+    session_age: Duration = Field(timedelta(hours=1), description="A session older than this is renewed.")
+
+    @field_validator("login_url")
+    @classmethod
+    def _login_is_safe(cls, value: str) -> str:
+        return salesforce_origin(value) if value else value
+
+    @field_validator("sandbox_url")
+    @classmethod
+    def _sandbox_is_near(cls, value: str) -> str:
+        return near_url(value) if value else value
+
+    @model_validator(mode="after")
+    def _somewhere_to_go(self) -> Self:
+        if not self.login_url and not self.sandbox_url:
+            raise ValueError("needs SALESFORCE_LOGIN_URL (or SALESFORCE_SANDBOX_URL for the stand-in)")
+        return self
+
+    @property
+    def login_origin(self) -> str:
+        """Where sessions come from; with the sandbox a name that no real call can reach."""
+        return self.login_url or SANDBOX_ORIGIN
+
+
+SANDBOX_ORIGIN = "https://sandbox.my.salesforce.com"
+_HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+salesforce\.com", re.ASCII)
+_COMPOSE_NAME = re.compile(r"[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
+
+
+def salesforce_origin(url: str) -> str:
+    """`url` as `https://host`; ValueError unless it is https, below salesforce.com, and nothing but an
+    origin.
+
+    Our session token is sent there, so an address that an answer named is checked like one that a person
+    typed.
+    """
+    parts = urlsplit(url)
+    plain = parts.scheme == "https" and parts.path in ("", "/") and not (parts.query or parts.fragment)
+    host = (parts.netloc or "").lower()
+    if not plain or not _HOST.fullmatch(host):
+        raise ValueError("must be https://<my-domain>.my.salesforce.com, without a path")
+    return f"https://{host}"
+
+
+def near_url(url: str) -> str:
+    """`url` without a final slash; ValueError unless it is http(s) on this machine or on a compose network.
+
+    A compose name has no dots, so it can be no public host.
+    """
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if (
+        parts.scheme not in ("http", "https")
+        or parts.username is not None
+        or parts.query
+        or parts.fragment
+        or not (_COMPOSE_NAME.fullmatch(host) or _is_loopback(host))
+    ):
+        raise ValueError("must be http://127.0.0.1:<port>/... or the name of a container, such as sandbox")
+    return url.rstrip("/")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class Settings(ServiceSettings):
+    """Everything that differs per deployment of sfdc-sync."""
+
+    database: DatabaseSettings
+    kafka: KafkaSettings
+    salesforce: SalesforceSettings
+    zendesk: ZendeskSettings
+    config: ConfigSettings
+    side: SideSettings
+    shutdown: ShutdownSettings
+    log: LogSettings

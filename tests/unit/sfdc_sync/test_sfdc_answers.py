@@ -1,0 +1,161 @@
+"""Every row of the error table (salesforce.md 6), and no body that could break the reading of it."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sfdc_sync.answers import Problem, Reaction, problems, reaction, read_results, refusal
+
+ID = "001xx0000004GxDAAU"
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(
+                ["errorCode", "statusCode", "error", "message", "fields", "errors", "success", "id"]
+            )
+            | st.text(max_size=5),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "expected"),
+    [
+        ("INVALID_SESSION_ID", 401, Reaction.LOGIN),
+        ("", 401, Reaction.LOGIN),
+        ("invalid_grant", 400, Reaction.LOGIN),
+        ("invalid_client", 400, Reaction.LOGIN),
+        ("UNABLE_TO_LOCK_ROW", 400, Reaction.TRANSIENT),
+        ("UNABLE_TO_LOCK_ROW", 500, Reaction.TRANSIENT),
+        ("UNABLE_TO_LOCK_ROW", None, Reaction.TRANSIENT),
+        ("REQUEST_LIMIT_EXCEEDED", 403, Reaction.QUOTA),
+        ("SERVER_UNAVAILABLE", 503, Reaction.TRANSIENT),
+        ("UNKNOWN_EXCEPTION", 500, Reaction.TRANSIENT),
+        ("", 500, Reaction.TRANSIENT),
+        ("", 502, Reaction.TRANSIENT),
+        ("", 503, Reaction.TRANSIENT),
+        ("QUERY_TIMEOUT", 400, Reaction.TRANSIENT),
+        ("INVALID_QUERY_LOCATOR", 400, Reaction.TRANSIENT),
+        ("DUPLICATE_VALUE", None, Reaction.RACE),
+        ("DUPLICATES_DETECTED", 400, Reaction.REJECTED),
+        ("DUPLICATES_DETECTED", None, Reaction.REJECTED),
+        ("", 300, Reaction.REJECTED),
+        ("INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY", None, Reaction.UNLINK),
+        ("INVALID_CROSS_REFERENCE_KEY", None, Reaction.UNLINK),
+        ("ENTITY_IS_DELETED", None, Reaction.UNLINK),
+        ("INVALID_FIELD", 400, Reaction.CONFIG),
+        ("INVALID_TYPE", 400, Reaction.CONFIG),
+        ("MALFORMED_QUERY", 400, Reaction.CONFIG),
+        ("NOT_FOUND", 404, Reaction.CONFIG),
+        ("INVALID_FIELD_FOR_INSERT_UPDATE", None, Reaction.CONFIG),
+        ("REQUIRED_FIELD_MISSING", None, Reaction.REJECTED),
+        ("FIELD_CUSTOM_VALIDATION_EXCEPTION", None, Reaction.REJECTED),
+        ("STRING_TOO_LONG", 400, Reaction.REJECTED),
+        ("STORAGE_LIMIT_EXCEEDED", None, Reaction.STORAGE),
+        ("MALFORMED_ID", None, Reaction.REJECTED),
+        ("ALL_OR_NONE_OPERATION_ROLLED_BACK", None, Reaction.TRANSIENT),
+        ("", 405, Reaction.CONFIG),
+        ("", 409, Reaction.CONFIG),
+        ("", 410, Reaction.CONFIG),
+        ("", 414, Reaction.CONFIG),
+        ("", 415, Reaction.CONFIG),
+        ("", 420, Reaction.CONFIG),
+        ("", 431, Reaction.CONFIG),
+        ("", 403, Reaction.CONFIG),
+        ("", 429, Reaction.QUOTA),
+        ("", 400, Reaction.REJECTED),
+        ("SOMETHING_NEW", 503, Reaction.TRANSIENT),
+        ("SOMETHING_NEW", None, Reaction.REJECTED),
+        ("", None, Reaction.TRANSIENT),
+    ],
+)
+def test_the_table(code: str, status: int | None, expected: Reaction) -> None:
+    assert reaction(Problem(code), status) is expected
+
+
+@pytest.mark.parametrize(
+    "code", ["CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "CANNOT_EXECUTE_FLOW_TRIGGER", "APEX_ERROR"]
+)
+def test_a_persons_own_code_fails_for_good_unless_a_lock_was_behind_it(code: str) -> None:
+    assert reaction(Problem(code, "TicketTrigger: null pointer"), None) is Reaction.REJECTED
+    assert reaction(Problem(code, "... UNABLE_TO_LOCK_ROW, unable ..."), None) is Reaction.TRANSIENT
+    assert reaction(Problem(code, "System.LimitException: Too many SOQL queries"), 400) is Reaction.TRANSIENT
+
+
+def test_both_shapes_of_an_error_are_read() -> None:
+    array = [{"message": "gone", "errorCode": "INVALID_SESSION_ID"}]
+    assert problems(array) == [Problem("INVALID_SESSION_ID", "gone")]
+    assert problems({"error": "invalid_grant"}) == [Problem("invalid_grant")]
+    assert problems("<html>503</html>") == []
+
+
+def test_results_keep_their_order() -> None:
+    body = [
+        {"id": ID, "success": True, "errors": [], "created": True},
+        {
+            "success": False,
+            "errors": [{"statusCode": "UNABLE_TO_LOCK_ROW", "message": "m", "fields": ["A__c"]}],
+        },
+        {"id": ID, "success": True, "errors": [], "created": False},
+    ]
+    first, second, third = read_results(body, 3)
+    assert (first.reaction, first.record_id, first.created) == (Reaction.WRITTEN, ID, True)
+    assert (second.reaction, second.reason) == (Reaction.TRANSIENT, "UNABLE_TO_LOCK_ROW on A__c")
+    assert third.created is False
+
+
+@pytest.mark.parametrize("body", [None, [], {}, "<html>", [{"success": True, "id": ID}] * 3, {"records": []}])
+def test_an_answer_that_does_not_fit_the_question_says_nothing(body: object) -> None:
+    assert {result.reaction for result in read_results(body, 2)} == {Reaction.TRANSIENT}
+    assert len(read_results(body, 2)) == 2
+
+
+def test_written_needs_a_record_id() -> None:
+    assert read_results([{"success": True, "id": "../../x"}], 1)[0].reaction is Reaction.TRANSIENT
+
+
+@given(JSON, st.integers(100, 599))
+def test_any_body_of_any_status_has_a_reaction(body: object, status: int) -> None:
+    found, why = refusal(body, status)
+    assert found is not Reaction.WRITTEN
+    assert why.startswith(f"HTTP {status}: ")
+
+
+@given(JSON, st.integers(0, 5))
+def test_any_body_gives_as_many_results_as_records(body: object, count: int) -> None:
+    results = read_results(body, count)
+    assert len(results) == count
+    assert all(bool(result.record_id) == (result.reaction is Reaction.WRITTEN) for result in results)
+
+
+@given(JSON)
+def test_results_of_any_shape_are_read(body: object) -> None:
+    assert len(read_results([body, body], 2)) == 2
+
+
+@pytest.mark.parametrize(
+    "code", ["STRING_TOO_LONG", "INVALID_EMAIL_ADDRESS", "DUPLICATES_DETECTED", "NEW_ONE"]
+)
+def test_messages_that_may_quote_a_customer_are_not_kept(code: str) -> None:
+    body = [{"errorCode": code, "message": "data value too large: my secret diary", "fields": ["Subject__c"]}]
+    assert refusal(body, 400)[1] == f"HTTP 400: {code} on Subject__c"
+
+
+def test_messages_for_operators_are_kept_without_tokens() -> None:
+    message = "No such column 'X__c'; session 00DS7000000oxzo!AR8AQP.x_y used"
+    why = refusal([{"errorCode": "INVALID_FIELD", "message": message}], 400)[1]
+    assert "No such column 'X__c'" in why
+    assert "AR8AQP" not in why
+
+
+def test_codes_and_field_names_are_only_those_that_look_like_one() -> None:
+    body = json.loads('[{"errorCode": "a b\\n{}", "message": 5, "fields": ["x y", 7, "Ok__c"]}]')
+    assert str(problems(body)[0]) == "no error code on Ok__c"

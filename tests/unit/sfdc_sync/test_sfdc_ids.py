@@ -1,0 +1,68 @@
+"""Record ids: published and recorded pairs (salesforce.md 7), and what must not pass for an id."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sfdc_sync.mapping import is_valid18, normalise, to18
+
+VECTORS = {
+    "0015500001QdZPK": "AA3",
+    "0035500001H9kZu": "AAJ",
+    "0035500001H9ka0": "AAB",
+    "0035500001H9kaA": "AAR",
+    "0065500000KQ12X": "AAT",
+    "a0D30000001n7Pi": "EAI",
+    "0019000000B98de": "AAB",
+    "0018a00001rBqb8": "AAC",
+    "001D000000IqhSL": "IAZ",
+    "a02D0000006YUHr": "IAO",
+    "00136000011sQHJ": "AA2",
+    "0014M00001sGJ8x": "QAG",
+    "0015000000Gf1AB": "AAZ",
+}
+ids15 = st.text("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz", min_size=15, max_size=15)
+
+
+@pytest.mark.parametrize(("short", "suffix"), VECTORS.items())
+def test_the_suffix_is_the_published_one(short: str, suffix: str) -> None:
+    assert to18(short) == short + suffix
+    assert is_valid18(short + suffix)
+    assert normalise(short) == normalise(short + suffix) == short + suffix
+
+
+@pytest.mark.parametrize("damage", [str.lower, str.upper, str.swapcase])
+@pytest.mark.parametrize(("short", "suffix"), VECTORS.items())
+def test_an_18_whose_case_was_damaged_is_restored(short: str, suffix: str, damage: type[str]) -> None:
+    assert normalise(damage(short + suffix)) == short + suffix
+
+
+@given(ids15)
+def test_every_15_survives_the_way_through_18(short: str) -> None:
+    assert normalise(to18(short).lower()) == to18(short)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "001",
+        "0015500001QdZPKBAA",
+        "0015500001QdZPKAA9",
+        "00155/0001QdZPK",
+        "001550\uff10001QdZPK",
+        "x" * 19,
+    ],
+)
+def test_what_is_no_id_is_refused(text: str) -> None:
+    assert normalise(text) is None
+    assert not is_valid18(text)
+
+
+def test_two_ids_that_differ_in_case_alone_are_two() -> None:
+    assert normalise("0015500001QdZPK") != normalise("0015500001qdzpk")
+
+
+def test_only_15_letters_and_digits_get_a_suffix() -> None:
+    with pytest.raises(ValueError, match="15"):
+        to18("001")

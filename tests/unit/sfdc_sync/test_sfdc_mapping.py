@@ -1,0 +1,116 @@
+"""From a ticket to a record: what is sent, what is cleared, what is left out."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from sfdc_sync.mapping import Value, record_of, without_lookups
+from sfdc_sync.settings import FieldRule, TicketRecordRules
+
+VALUES: st.SearchStrategy[Value] = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.lists(st.text(), max_size=4)
+)
+
+
+def send(value: Value, **rule: object) -> object:
+    """The field as it is sent for `value`; "-" when it is not sent at all."""
+    rules = TicketRecordRules(fields={"F__c": FieldRule.model_validate({"source": "subject", **rule})})
+    return record_of(rules, "7", {"subject": value}).get("F__c", "-")
+
+
+@pytest.mark.parametrize(
+    ("value", "rule", "sent"),
+    [
+        ("Printer on fire", {}, "Printer on fire"),
+        ("abcdef", {"max_length": 3}, "abc"),
+        ("😀😀😀", {"max_length": 2}, "😀😀"),
+        ("ab cd", {"max_length": 3}, "ab"),
+        ("a\x00b\x1fc\ud800d\ne", {}, "abcd\ne"),
+        (["mobile", "login"], {}, "mobile, login"),
+        (True, {}, "true"),
+        (7, {}, "7"),
+        ("solved", {"values": {"solved": "Solved"}}, "Solved"),
+        ("open", {"values": {"solved": "Solved"}}, "open"),
+        (None, {}, "-"),
+        (None, {"empty": "null"}, None),
+        (None, {"empty": None}, None),
+        ("", {"empty": "null"}, None),
+        ("  \t", {"empty": "null"}, None),
+        ([], {"empty": "null"}, None),
+        ([], {"empty": "omit"}, "-"),
+        ("42", {"type": "number"}, 42),
+        ("-1.5", {"type": "number"}, -1.5),
+        (True, {"type": "number"}, 1),
+        ("1e999", {"type": "number"}, "-"),
+        ("nan", {"type": "number"}, "-"),
+        ("four", {"type": "number", "empty": "null"}, "-"),
+        (False, {"type": "checkbox"}, False),
+        ("TRUE", {"type": "checkbox"}, True),
+        ("yes", {"type": "checkbox"}, "-"),
+        ("2025-01-08T16:45:20Z", {"type": "datetime"}, "2025-01-08T16:45:20Z"),
+        ("2025-01-08T16:45:20.987654321Z", {"type": "datetime"}, "2025-01-08T16:45:20Z"),
+        ("2025-01-08T18:45:20+02:00", {"type": "datetime"}, "2025-01-08T16:45:20Z"),
+        ("2025-01-08 16:45:20", {"type": "datetime"}, "2025-01-08T16:45:20Z"),
+        ("0001-01-01T00:00:00+14:00", {"type": "datetime"}, "-"),
+        ("yesterday", {"type": "datetime", "empty": "null"}, "-"),
+        (5, {"type": "datetime"}, "-"),
+        ("0015500001QdZPK", {"type": "reference"}, "0015500001QdZPKAA3"),
+        ("001/../../User", {"type": "reference", "empty": "null"}, "-"),
+        (None, {"type": "reference", "empty": "null"}, None),
+    ],
+)
+def test_a_value_is_made_to_fit_its_field(value: Value, rule: dict[str, object], sent: object) -> None:
+    assert send(value, **rule) == sent
+
+
+def test_what_is_unknown_is_never_sent() -> None:
+    rules = TicketRecordRules(fields={"F__c": FieldRule(source="subject", empty="null")})
+    assert record_of(rules, "7", {}) == {
+        "attributes": {"type": "Zendesk_Ticket__c"},
+        "Zendesk_Ticket_ID__c": "7",
+    }
+
+
+def test_the_external_id_carries_the_prefix() -> None:
+    rules = TicketRecordRules(external_id_prefix="acme:")
+    assert record_of(rules, "7", {})["Zendesk_Ticket_ID__c"] == "acme:7"
+
+
+def test_references_can_be_left_out() -> None:
+    account = FieldRule(source="organization_salesforce_id", type="reference")
+    rules = TicketRecordRules(fields={"Account__c": account, "S__c": FieldRule(source="subject")})
+    record = record_of(rules, "7", {"organization_salesforce_id": "0015500001QdZPK", "subject": "s"})
+    assert "Account__c" in record
+    assert without_lookups(rules, record) == {k: v for k, v in record.items() if k != "Account__c"}
+
+
+@given(VALUES, st.sampled_from(["text", "number", "checkbox", "datetime", "reference"]))
+def test_any_value_gives_a_record_that_json_can_carry(value: Value, kind: str) -> None:
+    sent = send(value, type=kind, max_length=10)
+    json.dumps(sent, allow_nan=False).encode()
+    assert not isinstance(sent, str) or kind == "datetime" or len(sent) <= 18
+
+
+@pytest.mark.parametrize("name", ["", "1a", "a b", "Account/../User", "x'--", "ä__c", "A" * 90])
+def test_names_that_could_leave_their_place_are_refused(name: str) -> None:
+    with pytest.raises(ValidationError):
+        TicketRecordRules(object=name)
+    with pytest.raises(ValidationError):
+        TicketRecordRules(fields={name: FieldRule(source="subject")})
+
+
+def test_a_package_name_is_allowed() -> None:
+    assert TicketRecordRules(object="Zendesk__Zendesk_Ticket__c").object == "Zendesk__Zendesk_Ticket__c"
+
+
+def test_an_unknown_source_is_named_with_what_is_allowed() -> None:
+    with pytest.raises(ValidationError, match="must be one of: assignee_id, brand_id"):
+        FieldRule(source="subjekt")
+
+
+def test_the_external_id_is_not_listed_among_the_fields() -> None:
+    with pytest.raises(ValidationError, match="always sent"):
+        TicketRecordRules(fields={"Zendesk_Ticket_ID__c": FieldRule(source="ticket_id")})

@@ -68,9 +68,9 @@ async def intend(tx: Transaction, ticket_id: str, solved_at: datetime, requester
     """
     rows = await tx.load(tables.surveys, [ticket_id])
     if rows.get(ticket_id) is None:
-        rows.put(ticket_id, survey_id=str(uuid7().hex), asking_since=tx.now)
+        rows.put(ticket_id, survey_id=uuid7().hex, asking_since=tx.now, sent_at=None, tagged_at=None)
     rows.put(ticket_id, solved_at=solved_at, requester_id=requester_id)
-    return Survey.of({"sent_at": None} | dict(rows.get(ticket_id) or {}))
+    return Survey.of(rows.get(ticket_id) or {})
 
 
 async def record_sent(tx: Transaction, survey: Survey, sent_at: datetime, cause: str | None = None) -> None:

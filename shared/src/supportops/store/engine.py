@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
-from sqlalchemy import event
+from sqlalchemy import event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -20,12 +20,16 @@ _DRIVERS = {
     "postgres": "postgresql+asyncpg",
     "sqlite": "sqlite+aiosqlite",
 }
+CHANNEL = "supportops_deliveries"  # PostgreSQL's NOTIFY
 SQLITE_PRAGMAS = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
     "PRAGMA busy_timeout=30000",
     "PRAGMA foreign_keys=ON",
 )
+
+
+_NOTIFY = text("SELECT pg_notify(:channel, '')")
 
 
 class Store:
@@ -55,6 +59,7 @@ class Store:
             tx = Transaction(conn, self.tables, self.clock.now())
             yield tx
             await tx.flush()
+            await self._notify(tx)
             await conn.commit()
         self._announce(tx)
 
@@ -73,6 +78,11 @@ class Store:
     def on_deliveries(self, listener: Callable[[set[str]], None]) -> None:
         """Call `listener` with the destinations of each commit that touched deliveries."""
         self._on_deliveries.append(listener)
+
+    async def _notify(self, tx: Transaction) -> None:
+        """Wake the couriers of other processes; not needed where one of our own will look at once."""
+        if self.dialect == "postgresql" and tx.deliveries.destinations and not self._on_deliveries:
+            await tx.conn.execute(_NOTIFY, {"channel": CHANNEL})
 
     def _announce(self, tx: Transaction) -> None:
         if tx.outbox.rows:

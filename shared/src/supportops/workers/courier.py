@@ -21,6 +21,7 @@ from supportops.workers.claims import LEASE, claim
 from supportops.workers.destination import Delivery, Destination, Outcome
 from supportops.workers.retry import decide
 from supportops.workers.settle import Settled, Settler
+from supportops.workers.wake import listen
 
 LOOK_AT_LEAST = timedelta(seconds=1)
 RENEW_EVERY = LEASE / 3
@@ -49,9 +50,11 @@ class Courier:
         async with asyncio.TaskGroup() as group:
             settling = group.create_task(self._settler.run())
             renewing = group.create_task(self._renew_leases())
+            listening = group.create_task(listen(self._store, self._wake.set))
             async with asyncio.TaskGroup() as calls:
                 await self._loop(stopping, calls)
             renewing.cancel()
+            listening.cancel()
             await self._settler.drain()
             settling.cancel()
 

@@ -17,8 +17,8 @@ ARGS ?=
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-check check format lint types contracts lock lock-check generated test compose-test \
-	chaos bench clean
+.PHONY: help install demo demo-check check format lint types contracts lock lock-check generated generate test compose-test \
+	env-example chaos bench clean
 
 help: ## Show what each target does
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,7 +48,10 @@ demo: $(READY) ## A whole support day on this laptop: broker, sandbox, four serv
 demo-check: $(READY) ## The same day, every effect verified exactly once; non-zero when one is missing or doubled
 	@$(BIN)/python -m sandbox.demo check $(ARGS)
 
-compose-test: $(READY) ## Build the images, play the demo's story against docker compose, scale in the middle, take it down
+compose-env-example: $(READY) ## Write .env.example from the settings classes
+	@$(BIN)/python -m tests.support.env_example
+
+test: $(READY) ## Build the images, play the demo's story against docker compose, scale in the middle, take it down
 	@$(BIN)/python -m tests.compose.run $(ARGS)
 
 # --- the gate --------------------------------------------------------------------------------------------------------
@@ -78,6 +81,9 @@ lock-check: $(UV)
 		if [ $$status -eq 0 ]; then cmp -s $(LOCK) $(LOCK).now || \
 		{ echo "requirements.lock is stale: run make lock"; diff $(LOCK) $(LOCK).now | grep '==' ; status=1; }; fi; \
 		rm -f $(LOCK).now; exit $$status
+
+env-example: $(READY) ## Write .env.example from the settings classes
+	@$(BIN)/python -m tests.support.env_example
 
 test: $(READY) ## Every test but the long chaos run; finds or makes its own Kafka and PostgreSQL
 	@$(BIN)/python -m pytest $(ARGS)

@@ -1,0 +1,47 @@
+"""Settings, .env.example and the compose file say the same."""
+
+import re
+from typing import Any
+
+import pytest
+import yaml
+
+from supportops.settings import describe
+from tests.architecture.tree import ROOT
+from tests.support import env_example
+
+COMPOSE_SERVICES = {
+    "ingest": ("ingest", "ingest-migrate"),
+    "csat": ("csat", "csat-web", "csat-migrate"),
+    "sfdc_sync": ("sfdc-sync", "sfdc-sync-migrate"),
+    "notifier": ("notifier", "notifier-migrate"),
+}
+
+
+def _compose() -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    return found
+
+
+def test_env_example_is_what_the_settings_classes_say() -> None:
+    assert env_example.FILE.read_text() == env_example.render(), "run make env-example"
+
+
+def test_every_name_in_env_example_is_read_by_somebody() -> None:
+    written = set(re.findall(r"^#?([A-Z][A-Z0-9_]*)=", env_example.FILE.read_text(), re.MULTILINE))
+    assert written == set(env_example.variables()) | set(env_example.COMPOSE_ONLY)
+
+
+@pytest.mark.parametrize("service", sorted(COMPOSE_SERVICES))
+def test_compose_gives_each_service_its_settings_and_no_others(service: str) -> None:
+    known = {variable.name: variable for variable in describe(env_example.settings_of(service))}
+    for container in COMPOSE_SERVICES[service]:
+        given = set(_compose()["services"][container]["environment"])
+        assert given <= set(known), container
+        required = {name for name, variable in known.items() if variable.default is None}
+        assert required <= given, container
+
+
+def test_compose_reads_only_names_that_env_example_explains() -> None:
+    read = set(re.findall(r"(?<!\$)\$\{([A-Z0-9_]+)", (ROOT / "docker-compose.yml").read_text()))
+    assert read <= set(env_example.variables()) | set(env_example.COMPOSE_ONLY)

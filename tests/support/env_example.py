@@ -1,0 +1,84 @@
+"""Writes .env.example from the services' settings classes: `python -m tests.support.env_example`."""
+
+import importlib
+import sys
+from pathlib import Path
+
+from supportops.settings import ServiceSettings, Variable, describe
+
+ROOT = Path(__file__).parents[2]
+FILE = ROOT / ".env.example"
+SERVICES = ("ingest", "csat", "sfdc_sync", "notifier")
+SHARED = "every service"
+
+# Read by docker-compose.yml alone, which builds the services' own variables from them.
+COMPOSE_ONLY = {
+    "CONFIG_NAME": ("supportops.yaml", "The file below config/ that holds the organization's rules."),
+    "INGEST_DATABASE_PASSWORD": ("", "Password of ingest's database role, set when the volume is first made."),
+    "CSAT_DATABASE_PASSWORD": ("", "Password of csat's database role."),
+    "SFDC_SYNC_DATABASE_PASSWORD": ("", "Password of sfdc-sync's database role."),
+    "NOTIFIER_DATABASE_PASSWORD": ("", "Password of notifier's database role."),
+    "POSTGRES_PASSWORD": ("", "Password of the database server's superuser."),
+    "INGEST_PORT": ("8000", "Port of this machine that takes webhooks; put TLS in front of it."),
+    "CSAT_PORT": ("8001", "Port of this machine with the survey page and the KPI."),
+    "SANDBOX_PORT": ("9400", "Port of this machine with the stand-ins' page."),
+}
+
+HEAD = """\
+# Every setting, with its default and its meaning. Copy to .env and fill in what has no default (marked: required).
+# A secret may come from a file instead: name the file in <NAME>_FILE. `python -m csat settings` shows what is in force.
+# Written by `make env-example` from the settings classes; `make check` compares.
+"""
+
+
+def settings_of(service: str) -> type[ServiceSettings]:
+    """The settings class of a service."""
+    found = importlib.import_module(f"{service}.settings").Settings
+    assert issubclass(found, ServiceSettings)
+    return found
+
+
+def variables() -> dict[str, list[tuple[str, Variable]]]:
+    """Every variable by name, with the services that read it."""
+    found: dict[str, list[tuple[str, Variable]]] = {}
+    for service in SERVICES:
+        for variable in describe(settings_of(service)):
+            found.setdefault(variable.name, []).append((service.replace("_", "-"), variable))
+    return found
+
+
+def render() -> str:
+    """The whole file."""
+    groups: dict[str, list[str]] = {}
+    for name, readers in variables().items():
+        services = [service for service, _ in readers]
+        group = SHARED if len(services) == len(SERVICES) else ", ".join(services)
+        groups.setdefault(group, []).append(_entry(name, readers[0][1]))
+    sections = [_section(group, groups[group]) for group in sorted(groups, key=lambda group: (-len(group), group))]
+    compose = [f"# {meaning}\n{name}={default}\n" for name, (default, meaning) in COMPOSE_ONLY.items()]
+    return "\n".join([HEAD, *sections, _section("docker compose only", compose)]).rstrip() + "\n"
+
+
+def _section(title: str, entries: list[str]) -> str:
+    return f"# --- {title} ---\n\n" + "\n".join(entries)
+
+
+def _entry(name: str, variable: Variable) -> str:
+    remarks = [variable.meaning]
+    if variable.allowed:
+        remarks.append(f"Allowed: {variable.allowed}.")
+    if variable.default is None:
+        remarks.append("(required)")
+    shown = f"{name}={'' if variable.default is None else variable.default}"
+    optional = "" if variable.default is None else "#"
+    return f"# {' '.join(remarks)}\n{optional}{shown}\n"
+
+
+def main() -> int:
+    """Write the file."""
+    FILE.write_text(render(), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

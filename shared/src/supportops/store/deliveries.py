@@ -10,10 +10,11 @@ from datetime import datetime
 from typing import Any, Literal
 
 import orjson
-from sqlalchemy import Table, and_, bindparam, case, func, update
+from sqlalchemy import Table, and_, bindparam, case, func, or_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from uuid_utils import uuid7
 
+from supportops.store.tables import active
 from supportops.store.upsert import Insert, insert_into
 
 PRIORITY_STEP = 10**16  # more than any moment in microseconds, so that a higher priority always goes first
@@ -143,7 +144,7 @@ class DeliveryBook:
                 "attempts": case((leased, table.c.attempts), else_=0),
                 "finished_at": None,
             },
-            where=table.c.state.in_(("waiting", "leased", "cancelled")),
+            where=or_(active(table), table.c.state == "cancelled"),
         )
 
     def _cancel(self) -> Any:
@@ -154,7 +155,7 @@ class DeliveryBook:
                 and_(
                     table.c.destination == bindparam("b_destination"),
                     table.c.key == bindparam("b_key"),
-                    table.c.state.in_(("waiting", "leased")),
+                    active(table),
                 )
             )
             .values(

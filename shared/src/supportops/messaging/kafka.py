@@ -32,8 +32,9 @@ class WrongTopics(SupportOpsError):
 class Broker:
     """One broker (cluster), for the length of a process."""
 
-    def __init__(self, settings: KafkaSettings) -> None:
+    def __init__(self, settings: KafkaSettings, topics: Iterable[Topic] = ()) -> None:
         self.settings = settings
+        self._unchecked = tuple(topics)
         self._producer: AIOKafkaProducer | None = None
         self._opening = asyncio.Lock()
 
@@ -58,6 +59,12 @@ class Broker:
         except (KafkaError, OSError, TimeoutError) as error:
             await self.close()
             raise Retryable(f"the broker did not acknowledge: {type(error).__name__} {error}") from error
+
+    async def prepare(self) -> None:
+        """Create or check the topics that this broker was opened with, once; errors as `ensure_topics`."""
+        if self._unchecked:
+            await self.ensure_topics(self._unchecked)
+            self._unchecked = ()
 
     async def ensure_topics(self, topics: Iterable[Topic]) -> None:
         """Create the topics that are missing. Raises WrongTopics for too few partitions, Retryable when away."""
@@ -90,6 +97,7 @@ class Broker:
     async def _open(self) -> AIOKafkaProducer:
         async with self._opening:
             if self._producer is None:
+                await self.prepare()
                 producer = AIOKafkaProducer(
                     acks="all",
                     linger_ms=0,
@@ -138,9 +146,9 @@ def connection_options(settings: KafkaSettings) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def open_broker(settings: KafkaSettings) -> AsyncIterator[Broker]:
-    """The broker named by `settings`; it need not be there yet."""
-    broker = Broker(settings)
+async def open_broker(settings: KafkaSettings, topics: Iterable[Topic] = ()) -> AsyncIterator[Broker]:
+    """The broker named by `settings`; it need not be there yet. `topics` are created or checked on first use."""
+    broker = Broker(settings, topics)
     try:
         yield broker
     finally:

@@ -17,7 +17,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
-from supportops.errors import SupportOpsError
+from supportops.errors import Retryable, SupportOpsError
 from supportops.messaging.kafka import Broker, connection_options
 from supportops.messaging.ports import Record, Settle
 
@@ -102,9 +102,10 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
             self._consumer = self._new_consumer()
             self._consumer.subscribe(self._topics, listener=self)
             try:
+                await self._broker.prepare()
                 await self._consumer.start()
                 return True
-            except (KafkaError, OSError) as error:
+            except (KafkaError, OSError, Retryable) as error:
                 _log.warning("consumer.waits_for_broker", group=self._group, error=str(error))
                 await self._consumer.stop()
                 await asyncio.wait((stop,), timeout=1)

@@ -6,8 +6,9 @@ from typing import Protocol
 
 from sfdc_sync.answers import Reaction, RecordResult
 from sfdc_sync.mapping import Record, without_lookups
-from sfdc_sync.settings import TicketRecordRules
-from supportops.errors import Permanent, Retryable
+from sfdc_sync.settings import Pauses, TicketRecordRules
+from supportops.errors import DestinationPaused, Permanent, Retryable
+from supportops.workers import GiveUp, Outcome, TryAgain
 
 MOST_CALLS = 12  # to find the one record that spoils a batch: twice log2(200), less than 200 by far
 
@@ -78,3 +79,33 @@ class Batch:
     async def _upsert(self, records: list[Record]) -> list[RecordResult]:
         self._calls += 1
         return await self._salesforce.upsert(self._rules.object, self._rules.external_id, records)
+
+
+def outcome_of(result: RecordResult, pauses: Pauses) -> Outcome:
+    """What to do about a record that was not written (the table of salesforce.md 6).
+
+    Waits for people and quotas are free: they must not use up the attempts of a record that is all right.
+    """
+    match result.reaction:
+        case Reaction.QUOTA:
+            return TryAgain(pauses.quota, result.reason, free=True)
+        case Reaction.STORAGE:
+            return TryAgain(pauses.storage, result.reason, free=True)
+        case Reaction.LOGIN:
+            return TryAgain(pauses.login, result.reason, free=True)
+        case Reaction.CONFIG:
+            return TryAgain(pauses.config, f"run `sfdc-sync doctor`: {result.reason}", free=True)
+        case Reaction.RACE | Reaction.UNLINK | Reaction.REJECTED:
+            return GiveUp(result.reason)
+        case _:
+            return TryAgain(None, result.reason)
+
+
+def pause_when_all_wait(results: Sequence[RecordResult], pauses: Pauses) -> None:
+    """Every record stopped by the same wall: the whole destination waits, not only these rows."""
+    reactions = {result.reaction for result in results}
+    if len(reactions) != 1 or not reactions <= {Reaction.QUOTA, Reaction.LOGIN, Reaction.CONFIG}:
+        return
+    outcome = outcome_of(results[0], pauses)
+    if isinstance(outcome, TryAgain):
+        raise DestinationPaused(outcome.reason, outcome.after)

@@ -17,16 +17,16 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from sfdc_sync.answers import Reaction, RecordResult
-from sfdc_sync.batch import Batch, RecordWriter
+from sfdc_sync.batch import Batch, RecordWriter, outcome_of, pause_when_all_wait
 from sfdc_sync.handlers import TICKET_RECORD
 from sfdc_sync.mapping import Record, Value, record_of
-from sfdc_sync.settings import ORGANIZATION_SOURCES, REQUESTER_SOURCES, Pauses, SfdcRules
+from sfdc_sync.settings import ORGANIZATION_SOURCES, REQUESTER_SOURCES, SfdcRules
 from sfdc_sync.tables import TicketState, ticket_records, tickets
 from supportops.contracts import RecordWritten
 from supportops.errors import DestinationPaused
 from supportops.observability.metrics import Recorder
 from supportops.store import Store, Transaction
-from supportops.workers import Delivery, DestinationSpec, Done, GiveUp, Moot, Outcome, TryAgain
+from supportops.workers import Delivery, DestinationSpec, Done, Moot, Outcome
 
 
 class Directory(Protocol):
@@ -102,7 +102,7 @@ class TicketRecords:
         found = await self._load({_ticket_of(delivery) for delivery in deliveries})
         due = [ticket for ticket in found.values() if not ticket.moot()]
         results = await self._write(due) if due else {}
-        _pause_when_all_wait(list(results.values()), self._rules.pauses)
+        pause_when_all_wait(list(results.values()), self._rules.pauses)
         return [self._outcome(delivery, found.get(_ticket_of(delivery)), results) for delivery in deliveries]
 
     async def _load(self, ids: set[str]) -> dict[str, Ticket]:
@@ -165,36 +165,6 @@ class TicketRecords:
             )
         self._metrics.count("records_written", result="refused")
         return outcome_of(result, self._rules.pauses)
-
-
-def outcome_of(result: RecordResult, pauses: Pauses) -> Outcome:
-    """What to do about a record that was not written (the table of salesforce.md 6).
-
-    Waits for people and quotas are free: they must not use up the attempts of a record that is all right.
-    """
-    match result.reaction:
-        case Reaction.QUOTA:
-            return TryAgain(pauses.quota, result.reason, free=True)
-        case Reaction.STORAGE:
-            return TryAgain(pauses.storage, result.reason, free=True)
-        case Reaction.LOGIN:
-            return TryAgain(pauses.login, result.reason, free=True)
-        case Reaction.CONFIG:
-            return TryAgain(pauses.config, f"run `sfdc-sync doctor`: {result.reason}", free=True)
-        case Reaction.RACE | Reaction.UNLINK | Reaction.REJECTED:
-            return GiveUp(result.reason)
-        case _:
-            return TryAgain(None, result.reason)
-
-
-def _pause_when_all_wait(results: Sequence[RecordResult], pauses: Pauses) -> None:
-    """Every record stopped by the same wall: the whole destination waits, not only these rows."""
-    reactions = {result.reaction for result in results}
-    if len(reactions) != 1 or not reactions <= {Reaction.QUOTA, Reaction.LOGIN, Reaction.CONFIG}:
-        return
-    outcome = outcome_of(results[0], pauses)
-    if isinstance(outcome, TryAgain):
-        raise DestinationPaused(outcome.reason, outcome.after)
 
 
 def _written(delivery: Delivery, ticket: Ticket, result: RecordResult, tx: Transaction) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-import requests  # noqa: TID251 - simple-salesforce is built on it, and takes its sessions
+import requests
 from pydantic import SecretStr
 
 from sfdc_sync.answers import Reaction, refusal
@@ -19,6 +19,7 @@ from sfdc_sync.settings import Pauses, SalesforceSettings, salesforce_origin
 from supportops.errors import DestinationPaused, Retryable, UnknownOutcome
 
 Answered = Callable[[Mapping[str, str]], None]
+Transport = requests.adapters.BaseAdapter
 
 
 class LoopbackAdapter(requests.adapters.HTTPAdapter):
@@ -46,7 +47,12 @@ class Session(requests.Session):
     The library sets no time-out anywhere, and a proxy or a CA bundle of the environment would override ours.
     """
 
-    def __init__(self, settings: SalesforceSettings, on_answer: Answered | None = None) -> None:
+    def __init__(
+        self,
+        settings: SalesforceSettings,
+        on_answer: Answered | None = None,
+        transport: Transport | None = None,
+    ) -> None:
         super().__init__()
         self.trust_env = False
         self._timeout = (
@@ -57,6 +63,8 @@ class Session(requests.Session):
             self.hooks["response"].append(lambda response, **_more: on_answer(response.headers))
         if settings.sandbox_url:
             self.mount("https://", LoopbackAdapter(settings.sandbox_url))
+        if transport is not None:
+            self.mount("https://", transport)
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
         """As the library's, with our time-out where the caller gives none."""
@@ -99,10 +107,12 @@ class TokenProvider:
         self,
         settings: SalesforceSettings,
         pauses: Pauses,
+        transport: Transport | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
         self._pauses = pauses
+        self._transport = transport
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._token: Token | None = None
@@ -129,7 +139,7 @@ class TokenProvider:
         if self._monotonic() < self._refused_until:
             raise DestinationPaused(self._refused, self._pauses.login)
         try:
-            with Session(self._settings) as session, self._ask(session) as response:
+            with Session(self._settings, None, self._transport) as session, self._ask(session) as response:
                 status, body = response.status_code, _json(response)
         except requests.RequestException as error:
             raise DestinationPaused(f"the login did not answer: {type(error).__name__}") from error

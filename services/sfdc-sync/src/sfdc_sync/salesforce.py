@@ -18,7 +18,7 @@ from simple_salesforce.api import Salesforce as Client
 from simple_salesforce.exceptions import SalesforceError, SalesforceExpiredSession
 
 from sfdc_sync.answers import Reaction, RecordResult, read_results, refusal
-from sfdc_sync.login import Session, Token, TokenProvider, transport_errors
+from sfdc_sync.login import Session, Token, TokenProvider, Transport, transport_errors
 from sfdc_sync.mapping import Record
 from sfdc_sync.settings import Pauses, SalesforceSettings
 from supportops.errors import DestinationPaused, Permanent, Retryable, UnknownOutcome
@@ -49,13 +49,18 @@ class Salesforce:
     """The calls we make. Every method may raise DestinationPaused, Retryable, UnknownOutcome or Permanent."""
 
     def __init__(
-        self, settings: SalesforceSettings, pauses: Pauses, tokens: TokenProvider, pool: ThreadPoolExecutor
+        self,
+        settings: SalesforceSettings,
+        pauses: Pauses,
+        pool: ThreadPoolExecutor,
+        transport: Transport | None = None,
     ) -> None:
         self._usage = Usage()
         self._settings = settings
         self._pauses = pauses
-        self._tokens = tokens
+        self._tokens = TokenProvider(settings, pauses, transport)
         self._pool = pool
+        self._transport = transport
         self._of_thread = threading.local()
 
     async def upsert(
@@ -119,7 +124,7 @@ class Salesforce:
         """This thread's client: nobody promises that a requests session can be shared."""
         if getattr(self._of_thread, "token", None) is not token:
             if not hasattr(self._of_thread, "session"):
-                self._of_thread.session = Session(self._settings, self._usage.note)
+                self._of_thread.session = Session(self._settings, self._usage.note, self._transport)
             self._of_thread.client = Client(
                 instance_url=token.origin,
                 session_id=token.value.get_secret_value(),
@@ -159,6 +164,6 @@ async def open_salesforce(settings: SalesforceSettings, pauses: Pauses) -> Async
     """A client with its own threads; they end with the block, calls in flight within their time-outs."""
     pool = ThreadPoolExecutor(THREADS, thread_name_prefix="salesforce")
     try:
-        yield Salesforce(settings, pauses, TokenProvider(settings, pauses), pool)
+        yield Salesforce(settings, pauses, pool)
     finally:
         await asyncio.to_thread(pool.shutdown, cancel_futures=True)

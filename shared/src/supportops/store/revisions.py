@@ -3,11 +3,15 @@
 A published function is never edited: a later change of the engine's tables is a new function and a new revision.
 """
 
+from types import ModuleType
+
 import sqlalchemy as sa
 from alembic.operations import Operations
 
+Op = Operations | ModuleType  # migrations pass the module `alembic.op`, which stands in for the class
 
-def engine_0001(op: Operations) -> None:
+
+def engine_0001(op: Op) -> None:
     """Create inbox, outbox, deliveries, rates and leases."""
     moment = sa.DateTime(timezone=True)
     op.create_table(
@@ -43,7 +47,7 @@ def engine_0001(op: Operations) -> None:
     )
 
 
-def _deliveries_0001(op: Operations) -> None:
+def _deliveries_0001(op: Op) -> None:
     moment = sa.DateTime(timezone=True)
     op.create_table(
         "deliveries",
@@ -84,7 +88,7 @@ def _deliveries_0001(op: Operations) -> None:
     op.create_index("deliveries_finished", "deliveries", ["finished_at"])
 
 
-def drop_engine_0001(op: Operations) -> None:
+def drop_engine_0001(op: Op) -> None:
     """Undo `engine_0001`."""
     for table in ("leases", "rates", "deliveries", "outbox", "inbox"):
         op.drop_table(table)

@@ -1,0 +1,171 @@
+"""How a call to Zendesk is made and its answer read: share, time-outs, errors in two shapes, cursor pages."""
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
+from time import perf_counter
+from typing import Any
+
+import httpx
+import orjson
+from pydantic import BaseModel, ValidationError
+
+from supportops.clock import Clock
+from supportops.errors import DestinationPaused, Permanent, Retryable, UnknownOutcome
+from supportops.http import NotFound, check, lost, retry_after, translated
+from supportops.observability.logging import get_logger
+from supportops.observability.metrics import Recorder
+from supportops.vendors.share import RateShare
+
+LONGEST_EXCERPT = 500
+UNTOLD_WAIT = timedelta(seconds=10)
+"""After a 429 without Retry-After."""
+
+log = get_logger("supportops.zendesk")
+
+type Answer = dict[str, Any]
+
+
+class Refused(Permanent):
+    """422: Zendesk understood and says no; `details` by field, as Zendesk gives them."""
+
+    def __init__(self, message: str, details: Mapping[str, Any]) -> None:
+        super().__init__(message)
+        self.details = dict(details)
+
+    @property
+    def closed(self) -> bool:
+        """Whether the reason is that the ticket is closed (it takes almost no update any more)."""
+        return "closed" in orjson.dumps(self.details.get("status", "")).decode().lower()
+
+
+class Calls:
+    """One call at a time: wait for our share, send, count, and raise what the answer means."""
+
+    def __init__(
+        self, client: httpx.AsyncClient, share: RateShare, *, clock: Clock, metrics: Recorder
+    ) -> None:
+        self._client, self._share, self._clock, self._metrics = client, share, clock, metrics
+
+    async def get(self, call: str, path: str, query: Mapping[str, str] | None = None) -> Answer:
+        """Read; `call` is the name of the call in metrics and messages."""
+        return await self._send(call, self._client.build_request("GET", path, params=dict(query or {})))
+
+    async def put(self, call: str, path: str, body: Mapping[str, object]) -> Answer:
+        """Write."""
+        request = self._client.build_request(
+            "PUT", path, content=orjson.dumps(body), headers={"Content-Type": "application/json"}
+        )
+        return await self._send(call, request)
+
+    async def pages(self, call: str, path: str, query: Mapping[str, str]) -> AsyncIterator[Answer]:
+        """Cursor pages. Only the cursor is taken from an answer, never an address (zendesk.md §4.1)."""
+        page = await self.get(call, path, query)
+        yield page
+        while cursor := _next_cursor(page):
+            page = await self.get(call, path, {**query, "page[after]": cursor})
+            yield page
+
+    async def _send(self, call: str, request: httpx.Request) -> Answer:
+        await self._share.take()
+        what = f"zendesk {call}"
+        with self._counted(call), translated(request.method, what):
+            response = await self._client.send(request)
+            if not response.is_success:
+                self._refuse(response, what)
+            return _json(response, what)
+
+    def _refuse(self, response: httpx.Response, what: str) -> None:
+        now = self._clock.now()
+        if response.status_code == 429 and _is_account_wide(response):
+            self._share.close(retry_after(response.headers, now) or UNTOLD_WAIT)
+        details, words = _error_of(response)
+        if response.status_code == 422:
+            raise Refused(f"{what}: 422 {words}", details)
+        check(response, what, now=now, detail=words)
+
+    @contextmanager
+    def _counted(self, call: str) -> Iterator[None]:
+        begin, outcome = perf_counter(), "ok"
+        try:
+            yield
+        except Exception as error:
+            outcome = _outcome(error)
+            raise
+        finally:
+            took = perf_counter() - begin
+            self._metrics.count("vendor_calls", vendor="zendesk", call=call, outcome=outcome)
+            self._metrics.observe("vendor_call_seconds", took, vendor="zendesk", call=call)
+            log.debug("vendor.called", vendor="zendesk", call=call, outcome=outcome, ms=round(took * 1000, 1))
+
+
+def read[M: BaseModel](model: type[M], answer: Answer, key: str) -> M:
+    """The object under `key` of an answer; Permanent when it is not what Zendesk documents."""
+    return as_model(model, answer.get(key))
+
+
+def read_all[M: BaseModel](model: type[M], answer: Answer, key: str) -> list[M]:
+    """The list under `key` of an answer."""
+    return [as_model(model, each) for each in answer.get(key) or ()]
+
+
+def as_model[M: BaseModel](model: type[M], value: object) -> M:
+    """One object of an answer; the error names fields only, values may be a customer's words."""
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        fields = sorted({".".join(map(str, detail["loc"])) or "(all)" for detail in error.errors()})
+        raise Permanent(f"zendesk: a {model.__name__} we cannot read: {', '.join(fields)}") from None
+
+
+def _json(response: httpx.Response, what: str) -> Answer:
+    try:
+        answer = orjson.loads(response.content)
+    except orjson.JSONDecodeError as error:
+        raise lost(response.request.method, f"{what}: the answer is not JSON") from error
+    if not isinstance(answer, dict):
+        raise lost(response.request.method, f"{what}: the answer is not an object")
+    return answer
+
+
+def _next_cursor(page: Answer) -> str | None:
+    meta = page.get("meta") or {}
+    cursor = meta.get("after_cursor")
+    return str(cursor) if meta.get("has_more") and cursor else None
+
+
+def _is_account_wide(response: httpx.Response) -> bool:
+    """Whether a 429 is about the account's calls, not about one endpoint (zendesk.md §4.1, headers)."""
+    left = response.headers.get("ratelimit-remaining") or response.headers.get("x-rate-limit-remaining")
+    return left is None or left.strip() == "0"
+
+
+def _error_of(response: httpx.Response) -> tuple[dict[str, Any], str]:
+    """Details and words of an error body in either shape (zendesk.md §4.1); HTML gives neither."""
+    try:
+        body = orjson.loads(response.content)
+    except orjson.JSONDecodeError:
+        return {}, ""
+    if not isinstance(body, dict):
+        return {}, ""
+    details = body.get("details") if isinstance(body.get("details"), dict) else {}
+    listed = [
+        each.get("title") or each.get("code") for each in body.get("errors") or () if isinstance(each, dict)
+    ]
+    said = [body.get("error"), body.get("description"), *listed]
+    words = "; ".join(str(each) for each in said if each)
+    if details:
+        words = f"{words} {orjson.dumps(details).decode()}"
+    return details or {}, words[:LONGEST_EXCERPT]
+
+
+def _outcome(error: Exception) -> str:
+    """The word for an error in the metric `vendor_calls`, most special first."""
+    kinds: tuple[tuple[type[Exception], str], ...] = (
+        (NotFound, "not_found"),
+        (UnknownOutcome, "unknown"),
+        (DestinationPaused, "paused"),
+        (Retryable, "retryable"),
+        (Permanent, "permanent"),
+    )
+    return next((word for kind, word in kinds if isinstance(error, kind)), "failed")

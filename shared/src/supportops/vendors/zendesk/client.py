@@ -1,0 +1,192 @@
+"""The calls to Zendesk that the services make, each a few lines (zendesk.md §4).
+
+Not found is None (a deletion is normal); everything else that goes wrong is raised as `supportops.http` says.
+"""
+
+import re
+from base64 import b64encode
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from itertools import batched
+from typing import Any
+
+import httpx
+
+from supportops.clock import Clock
+from supportops.errors import Permanent
+from supportops.http import NotFound, make_client
+from supportops.observability.metrics import Recorder
+from supportops.settings import ZendeskSettings
+from supportops.vendors.share import RateShare
+from supportops.vendors.zendesk.calls import Calls, Refused, as_model, read, read_all
+from supportops.vendors.zendesk.models import (
+    Comment,
+    Identified,
+    MetricSet,
+    Named,
+    NewComment,
+    Organization,
+    Ticket,
+    User,
+)
+
+__all__ = ["Refused", "Zendesk", "open_zendesk"]
+
+MANY = 100
+"""Ids in one show_many call, and rows on one cursor page."""
+
+_TAG = re.compile(r"[a-z0-9_]{1,80}")
+
+
+class Zendesk:
+    """One account, seen as its integration user."""
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+
+    async def ticket(self, ticket_id: str) -> Ticket | None:
+        """A ticket with its metrics (`solved_at`), as it is now; None when it is deleted or not ours to see."""
+        try:
+            answer = await self._calls.get(
+                "ticket", f"/tickets/{digits(ticket_id)}", {"include": "metric_sets"}
+            )
+        except NotFound:
+            return None
+        return _with_metrics(read(Ticket, answer, "ticket"), answer)
+
+    async def tickets(self, ticket_ids: Iterable[str]) -> dict[str, Ticket]:
+        """Those of the tickets that exist, by id."""
+        return await self._show_many("tickets", Ticket, ticket_ids)
+
+    async def users(self, user_ids: Iterable[str]) -> dict[str, User]:
+        """Those of the people that exist, by id."""
+        return await self._show_many("users", User, user_ids)
+
+    async def organizations(self, organization_ids: Iterable[str]) -> dict[str, Organization]:
+        """Those of the organizations that exist, by id."""
+        return await self._show_many("organizations", Organization, organization_ids)
+
+    async def ticket_forms(self) -> dict[str, Named]:
+        """All ticket forms, by id; none on plans without forms."""
+        return await self._list("ticket_forms")
+
+    async def groups(self) -> dict[str, Named]:
+        """All groups of agents, by id."""
+        return await self._list("groups")
+
+    async def latest_comments(self, ticket_id: str, *, limit: int = MANY) -> list[Comment]:
+        """The newest `limit` comments, newest first, public and private; empty when the ticket is gone."""
+        path = f"/tickets/{digits(ticket_id)}/comments"
+        query = {"sort": "-created_at", "page[size]": str(min(limit, MANY))}
+        found: list[Comment] = []
+        try:
+            async for page in self._calls.pages("comments", path, query):
+                found.extend(read_all(Comment, page, "comments"))
+                if len(found) >= limit:
+                    break
+        except NotFound:
+            return []
+        return found[:limit]
+
+    async def update_ticket(
+        self,
+        ticket_id: str,
+        *,
+        updated_stamp: datetime,
+        comment: NewComment | None = None,
+        fields: Mapping[str, object] | None = None,
+    ) -> Ticket:
+        """Write to a ticket only if nobody changed it since `updated_stamp` (its `updated_at` when we read it).
+
+        `fields` never holds `tags`: they would replace all others. Raises Conflict when the ticket moved on,
+        Refused (`closed`) when it is closed, NotFound when it is gone, UnknownOutcome when it may have happened.
+        """
+        changes: dict[str, object] = dict(fields or {})
+        if "tags" in changes:
+            raise ValueError("tags in a ticket update replace all others: use add_tags")
+        if comment is not None:
+            changes["comment"] = _comment(comment)
+        changes |= {"safe_update": True, "updated_stamp": stamp(updated_stamp)}
+        answer = await self._calls.put("update_ticket", f"/tickets/{digits(ticket_id)}", {"ticket": changes})
+        return read(Ticket, answer, "ticket")
+
+    async def add_tags(
+        self, ticket_id: str, tags: Sequence[str], *, updated_stamp: datetime | None = None
+    ) -> tuple[str, ...]:
+        """Add tags and keep all others (PUT; POST would wipe them); gives the full set afterwards.
+
+        Adding a tag that is there changes nothing, so that a repeat does no harm. With `updated_stamp` it is a
+        safe update: Conflict when the ticket moved on.
+        """
+        if not tags or not all(_TAG.fullmatch(tag) for tag in tags):
+            raise ValueError(f"tags are made of a-z, 0-9 and _: {list(tags)}")
+        body: dict[str, object] = {"tags": list(tags)}
+        if updated_stamp is not None:
+            body |= {"updated_stamp": stamp(updated_stamp), "safe_update": "true"}
+        answer = await self._calls.put("add_tags", f"/tickets/{digits(ticket_id)}/tags", body)
+        return tuple(str(tag) for tag in answer.get("tags") or ())
+
+    async def _show_many[M: Identified](self, what: str, model: type[M], ids: Iterable[str]) -> dict[str, M]:
+        found: dict[str, M] = {}
+        for some in batched(dict.fromkeys(map(digits, ids)), MANY):
+            answer = await self._calls.get(what, f"/{what}/show_many", {"ids": ",".join(some)})
+            found |= {each.id: each for each in read_all(model, answer, what)}
+        return found
+
+    async def _list(self, what: str) -> dict[str, Named]:
+        found: dict[str, Named] = {}
+        try:
+            async for page in self._calls.pages(what, f"/{what}", {"page[size]": str(MANY)}):
+                found |= {each.id: each for each in read_all(Named, page, what)}
+        except NotFound:
+            return {}
+        return found
+
+
+@asynccontextmanager
+async def open_zendesk(
+    settings: ZendeskSettings,
+    *,
+    clock: Clock,
+    metrics: Recorder,
+    transport: httpx.AsyncBaseTransport | None = None,
+) -> AsyncIterator[Zendesk]:
+    """The account named by `settings`, within this service's share of its rate limit."""
+    credential = f"{settings.email}/token:{settings.token.get_secret_value()}".encode()
+    authorization = f"Basic {b64encode(credential).decode()}"
+    share = RateShare("zendesk", settings.rate_limit * settings.rate_share, clock=clock, metrics=metrics)
+    base_url = f"{settings.base_url}/api/v2"
+    async with make_client(base_url, authorization=authorization, transport=transport) as client:
+        yield Zendesk(Calls(client, share, clock=clock, metrics=metrics))
+
+
+def digits(zendesk_id: str) -> str:
+    """The id, sure to be digits: nothing else may become a part of an address."""
+    if not (zendesk_id.isascii() and zendesk_id.isdigit() and len(zendesk_id) <= 20):
+        raise Permanent(f"not an id of Zendesk: {zendesk_id[:40]!r}")
+    return zendesk_id
+
+
+def stamp(moment: datetime) -> str:
+    """A moment as Zendesk writes it: `2026-03-01T12:00:00Z`, whole seconds."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _comment(comment: NewComment) -> dict[str, object]:
+    body: dict[str, object] = {"body": comment.body, "public": comment.public}
+    if comment.author_id is not None:
+        body["author_id"] = int(digits(comment.author_id))
+    return body
+
+
+def _with_metrics(ticket: Ticket, answer: Mapping[str, Any]) -> Ticket:
+    """The ticket with the metric set that was sideloaded beside it, as an object or as a list of one."""
+    found = answer.get("metric_sets") or answer["ticket"].get("metric_set")
+    sets = found if isinstance(found, list) else [found] if found else []
+    mine = [
+        each for each in sets if isinstance(each, dict) and str(each.get("ticket_id", ticket.id)) == ticket.id
+    ]
+    if not mine:
+        return ticket
+    return ticket.model_copy(update={"metrics": as_model(MetricSet, mine[0])})

@@ -1,0 +1,167 @@
+"""What Zendesk's REST answers become: frozen, ids as strings of digits, moments aware, unknown fields left out.
+
+REST gives ids as numbers and enum values in lower case; events give strings and upper case (zendesk.md §0.5).
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, AliasChoices, AliasPath, BaseModel, BeforeValidator, ConfigDict, Field
+
+
+def _id(value: object) -> object:
+    """Numbers become strings of digits; nothing but a positive whole number is an id."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
+
+
+def _aware(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _empty_when_null(value: object) -> object:
+    return () if value is None else value
+
+
+def _only(value: object) -> object:
+    """Some objects are documented as lists of one; both forms are taken (zendesk.md §4.3, §4.5)."""
+    if isinstance(value, list):
+        return value[0] if value else None
+    return value
+
+
+Id = Annotated[str, BeforeValidator(_id), Field(pattern=r"^\d{1,20}$")]
+Word = Annotated[str, BeforeValidator(_lower)]
+Moment = Annotated[datetime, AfterValidator(_aware)]
+Words = Annotated[tuple[str, ...], BeforeValidator(_empty_when_null)]
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+
+class SatisfactionRating(_Answer):
+    """A ticket's rating; without an id it is only the state "offered" or "unoffered"."""
+
+    id: Id | None = None
+    score: Word
+    comment: str | None = None
+    reason: str | None = None
+    reason_id: Id | None = None
+
+
+class MetricSet(_Answer):
+    """The ticket's own clock, by `include=metric_sets`."""
+
+    ticket_id: Id | None = None
+    solved_at: Moment | None = None
+    latest_comment_added_at: Moment | None = None
+    reopens: int = 0
+    replies: int = 0
+
+
+class Identified(_Answer):
+    """Anything with an id."""
+
+    id: Id
+
+
+class Ticket(Identified):
+    """A ticket as it is now (zendesk.md §4.2)."""
+
+    status: Word
+    subject: str | None = None
+    description: str | None = None
+    priority: Word | None = None
+    type: Word | None = None
+    tags: Words = ()
+    is_public: bool | None = None
+    requester_id: Id | None = None
+    submitter_id: Id | None = None
+    assignee_id: Id | None = None
+    group_id: Id | None = None
+    organization_id: Id | None = None
+    brand_id: Id | None = None
+    form_id: Id | None = Field(None, validation_alias=AliasChoices("ticket_form_id", "form_id"))
+    custom_status_id: Id | None = None
+    external_id: str | None = None
+    recipient: str | None = None
+    via_channel: str | None = Field(None, validation_alias=AliasPath("via", "channel"))
+    followup_source_id: Id | None = Field(None, validation_alias="via_followup_source_id")
+    problem_id: Id | None = None
+    custom_fields: tuple[dict[str, Any], ...] = ()
+    satisfaction_rating: Annotated[SatisfactionRating | None, BeforeValidator(_only)] = None
+    created_at: Moment | None = None
+    updated_at: Moment
+    metrics: MetricSet | None = None
+
+    @property
+    def score(self) -> str:
+        """`unoffered`, `offered`, `good` or `bad`; an account without CSAT (null) counts as unoffered."""
+        return self.satisfaction_rating.score if self.satisfaction_rating else "unoffered"
+
+    @property
+    def solved_at(self) -> datetime | None:
+        """When the ticket was last solved, where the metrics were read with it."""
+        return self.metrics.solved_at if self.metrics else None
+
+
+class Comment(Identified):
+    """One comment; `public` decides whether a customer may ever see it."""
+
+    author_id: Id | None = None
+    body: str = Field("", validation_alias=AliasChoices("plain_body", "body"))
+    public: bool = False
+    created_at: Moment
+    via_channel: str | None = Field(None, validation_alias=AliasPath("via", "channel"))
+
+
+class User(Identified):
+    """A person: customer, agent or administrator."""
+
+    name: str = ""
+    email: str | None = None
+    role: Word = "end-user"
+    organization_id: Id | None = None
+    suspended: bool = False
+    tags: Words = ()
+
+    @property
+    def is_agent(self) -> bool:
+        """Whether the person works for the support team."""
+        return self.role in ("agent", "admin")
+
+
+class Organization(Identified):
+    """A customer's organization."""
+
+    name: str
+    external_id: str | None = None
+    domain_names: Words = ()
+    tags: Words = ()
+    details: str | None = None
+    notes: str | None = None
+    shared_tickets: bool = False
+    shared_comments: bool = False
+    organization_fields: dict[str, Any] | None = None
+    updated_at: Moment | None = None
+
+
+class Named(Identified):
+    """Anything that a message needs only the name of: a form, a group, a brand."""
+
+    name: str
+    active: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class NewComment:
+    """A comment to write. Public ones reach the customer, usually by e-mail."""
+
+    body: str
+    public: bool
+    author_id: str | None = None

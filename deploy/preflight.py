@@ -9,6 +9,26 @@ import sys
 import urllib.error
 import urllib.request
 
+REQUIRED = (
+    "POSTGRES_PASSWORD",
+    "INGEST_DATABASE_PASSWORD",
+    "CSAT_DATABASE_PASSWORD",
+    "SFDC_SYNC_DATABASE_PASSWORD",
+    "NOTIFIER_DATABASE_PASSWORD",
+    "INGEST_WEBHOOK_SECRETS",
+    "INGEST_ACCOUNT_ID",
+    "ZENDESK_BASE_URL",
+    "ZENDESK_EMAIL",
+    "ZENDESK_TOKEN",
+    "CSAT_BASE_URL",
+    "CSAT_LINK_KEYS",
+    "CSAT_API_TOKEN",
+    "SALESFORCE_LOGIN_URL",
+    "SALESFORCE_CLIENT_ID",
+    "SALESFORCE_CLIENT_SECRET",
+    "SLACK_BASE_URL",
+    "SLACK_TOKEN",
+)
 SANDBOX = "http://sandbox:9400/healthz"
 
 
@@ -23,13 +43,14 @@ def sandbox_runs() -> bool:
 
 def main() -> int:
     """0 when the services may start."""
-    names = os.environ["REQUIRED"].split()
-    missing = [name for name in names if not os.environ.get(name)]
+    missing = [name for name in REQUIRED if not os.environ.get(name)]
     if not missing:
         print("preflight: every account and password is set")
         return 0
     if sandbox_runs():
-        print(f"preflight: the sandbox stands in for {len(missing)} of {len(names)} values; nothing real is touched")
+        print(
+            f"preflight: the sandbox stands in for {len(missing)} of {len(REQUIRED)} values; nothing real is touched"
+        )
         return 0
     print(
         "preflight: these values are missing in .env (.env.example explains each):\n  "

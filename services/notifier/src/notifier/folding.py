@@ -1,0 +1,259 @@
+"""One message per comment, whatever the order, the road and the number of the events that tell of it. Pure.
+
+One action of an agent arrives as several events (zendesk.md 2.4): a comment, a change of status, of tags. The comment
+(or the creation, which is the ticket's first comment) makes the message; the others only tell what it shows. They are
+kept per action until the comment is there, and belong to it when Zendesk names the same sequence, or, where it names
+none, when the same person did them within the fold window.
+
+Everything is merged by version and by set union, so that duplicates and shuffles end in the same messages.
+"""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from typing import Literal
+
+from msgspec import Struct, field, structs
+
+FIRST = "first"
+KEPT = 20  # actions and messages that a ticket remembers; the keys of deliveries remember the rest
+SAME_MOMENT = timedelta(seconds=2)  # a ticket's creation and its first comment, told apart by nothing else
+
+FieldName = Literal["status", "title", "organization_id", "form_id", "tags"]
+Value = str | list[str] | None
+_SHOWN: tuple[FieldName, ...] = ("status", "title", "organization_id")
+
+
+class Fact(Struct, frozen=True):
+    """What one field was, and how new that knowledge is. A value of None is known to be empty."""
+
+    version: str
+    value: Value
+
+
+Facts = dict[FieldName, Fact]
+
+
+class Action(Struct, frozen=True):
+    """What one person did to a ticket in one go. `key` is `s:` + the sequence id, or else actor and time."""
+
+    key: str
+    at: datetime
+    actor: str | None = None
+    facts: Facts = {}
+
+
+class Telling(Struct, frozen=True):
+    """What one event (`created` or `commented`) tells of a comment.
+
+    `public` False: private; None: not known. `echo`: the body is the ticket's description, that is, its first comment.
+    `redacted`: parts of it were taken away since.
+    """
+
+    action: str
+    at: datetime
+    comment_id: str | None = None
+    public: bool | None = None
+    person_id: str | None = None
+    person: str | None = None
+    text: str | None = None
+    redacted: bool | None = None
+    echo: bool = False
+
+
+class Item(Struct, frozen=True):
+    """A message in the making: what tells of it, and how often that changed for its readers."""
+
+    name: str
+    created: Telling | None = None
+    comment: Telling | None = None
+    actions: frozenset[str] = frozenset()
+    actors: frozenset[str] = frozenset()
+    revision: int = 0
+
+    @property
+    def tellings(self) -> tuple[Telling, ...]:
+        """The comment's first: it knows better."""
+        return tuple(telling for telling in (self.comment, self.created) if telling is not None)
+
+
+class Content(Struct, frozen=True):
+    """What a message shows and is routed by, as far as it is known."""
+
+    at: datetime
+    facts: dict[FieldName, Value]
+    public: bool | None = None
+    comment_id: str | None = None
+    person_id: str | None = None
+    person: str | None = None
+    text: str | None = None
+    redacted: bool = False
+
+    def knows(self, name: FieldName) -> bool:
+        """Whether the field is known, also when it is known to be empty."""
+        return name in self.facts
+
+    def text_of(self, name: FieldName) -> str | None:
+        """The value of a field; None when it is empty or unknown."""
+        value = self.facts.get(name)
+        return value if isinstance(value, str) else None
+
+    def tags(self) -> frozenset[str] | None:
+        """The ticket's tags; None while unknown."""
+        if not self.knows("tags"):
+            return None
+        value = self.facts["tags"]
+        return frozenset(value) if isinstance(value, list) else frozenset()
+
+    def completed(self, facts: dict[FieldName, Value]) -> "Content":
+        """With the given fields where they are not known."""
+        return structs.replace(self, facts=facts | self.facts)
+
+    @property
+    def face(self) -> "Content":
+        """Without what no reader sees."""
+        return structs.replace(self, facts={name: self.facts[name] for name in _SHOWN if name in self.facts})
+
+
+class TicketFeed(Struct):
+    """What the feed knows of one ticket."""
+
+    actions: dict[str, Action] = field(default_factory=dict)
+    items: dict[str, Item] = field(default_factory=dict)
+
+    def fold(self, happened: Action, telling: Telling | None, window: timedelta) -> list[Item]:
+        """Take one event in; the messages that are new or of which something else is known now.
+
+        The revision of a message rises when readers would see a difference.
+        """
+        before = self._contents(window)
+        known = self.actions.get(happened.key)
+        self.actions[happened.key] = _merged(known, happened) if known else happened
+        if telling is not None:
+            item = self._item_of(telling, happened)
+            self.items[item.name] = _told(item, telling, happened)
+        after = self._contents(window)
+        changed = [name for name, content in after.items() if before.get(name) != content]
+        for name in changed:
+            if name not in before or before[name].face != after[name].face:
+                self.items[name] = structs.replace(self.items[name], revision=self.items[name].revision + 1)
+        self._forget()
+        return [item for item in self.items.values() if item.name in changed]
+
+    def content(self, item: Item, window: timedelta) -> Content:
+        """What the message shows by all that is known now."""
+        facts: Facts = {}
+        for action in self.actions.values():
+            if _belongs(action, item, window):
+                facts = _newest(facts, action.facts)
+        told = item.tellings
+        return Content(
+            at=told[-1].at,
+            facts={name: facts[name].value for name in sorted(facts)},
+            public=_public(told),
+            comment_id=_first(telling.comment_id for telling in told),
+            person_id=_first(telling.person_id for telling in told),
+            person=_first(telling.person for telling in told),
+            text=_first(telling.text for telling in told),
+            redacted=any(telling.redacted for telling in told),
+        )
+
+    def _contents(self, window: timedelta) -> dict[str, Content]:
+        return {name: self.content(item, window) for name, item in self.items.items()}
+
+    def _item_of(self, telling: Telling, happened: Action) -> Item:
+        """The message that this telling is about: a known one, or a new one."""
+        if telling.comment_id is None:
+            found = self._where(lambda item: item.created is not None or item.name == FIRST)
+        else:
+            found = self.items.get(telling.comment_id) or self._where(
+                lambda item: item.comment is not None and item.comment.comment_id == telling.comment_id
+            )
+        found = found or self._where(lambda item: _same_first(item, telling, happened))
+        if found is not None:
+            return found
+        opens = telling.comment_id is None or (telling.echo and FIRST not in self.items)
+        return Item(FIRST if opens else str(telling.comment_id))
+
+    def _where(self, test: Callable[[Item], bool]) -> Item | None:
+        return next((item for item in self.items.values() if test(item)), None)
+
+    def _forget(self) -> None:
+        for key in sorted(self.actions, key=lambda key: self.actions[key].at)[:-KEPT]:
+            del self.actions[key]
+        for name in sorted(self.items, key=lambda name: self.items[name].tellings[-1].at)[:-KEPT]:
+            del self.items[name]
+
+
+def _same_first(item: Item, telling: Telling, happened: Action) -> bool:
+    """Whether one of the two is the creation of the ticket and the other its first comment."""
+    if (item.comment if telling.comment_id is None else item.created) is None:
+        return False
+    if item.comment is not None and telling.comment_id is not None:
+        return False  # another comment already has this place
+    mine, theirs = _sequences({happened.key}), _sequences(item.actions)
+    if mine & theirs:
+        return True
+    if mine and theirs:
+        return False
+    moments = [told.at for told in (*item.tellings, telling)]
+    people = {telling.person_id, happened.actor} & {*(told.person_id for told in item.tellings), *item.actors}
+    return bool(people - {None}) and max(moments) - min(moments) <= SAME_MOMENT
+
+
+def _told(item: Item, telling: Telling, happened: Action) -> Item:
+    actors = item.actors | ({happened.actor} if happened.actor else set())
+    item = structs.replace(item, actions=item.actions | {happened.key}, actors=actors)
+    if telling.comment_id is None:
+        return structs.replace(item, created=_filled(item.created, telling))
+    return structs.replace(item, comment=_filled(item.comment, telling))
+
+
+def _filled(known: Telling | None, telling: Telling) -> Telling:
+    """What was told first, completed by what another road tells of the same; private wins over public."""
+    if known is None:
+        return telling
+    blank = {name: value for name, value in structs.asdict(telling).items() if getattr(known, name) is None}
+    return structs.replace(known, **(blank | {"public": _public((known, telling))}))
+
+
+def _belongs(action: Action, item: Item, window: timedelta) -> bool:
+    """Whether what was done in `action` is part of the update that the message tells of."""
+    if action.key in item.actions:
+        return True
+    if _sequences({action.key}) and _sequences(item.actions):
+        return False
+    if action.actor is None or action.actor not in item.actors:
+        return False
+    return any(abs(action.at - telling.at) <= window for telling in item.tellings)
+
+
+def _merged(known: Action, happened: Action) -> Action:
+    return structs.replace(
+        known,
+        at=min(known.at, happened.at),
+        actor=known.actor or happened.actor,
+        facts=_newest(known.facts, happened.facts),
+    )
+
+
+def _newest(facts: Facts, others: Facts) -> Facts:
+    newer = {
+        name: fact
+        for name, fact in others.items()
+        if name not in facts
+        or (fact.version, repr(fact.value)) > (facts[name].version, repr(facts[name].value))
+    }
+    return facts | newer
+
+
+def _public(tellings: Iterable[Telling]) -> bool | None:
+    said = {telling.public for telling in tellings} - {None}
+    return False if False in said else (True if said else None)
+
+
+def _first(values: Iterable[str | None]) -> str | None:
+    return next((value for value in values if value is not None), None)
+
+
+def _sequences(keys: Iterable[str]) -> set[str]:
+    return {key for key in keys if key.startswith("s:")}

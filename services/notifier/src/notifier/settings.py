@@ -1,0 +1,214 @@
+"""What differs per deployment (environment), and what the organization decides: section `notifier:` of the rules file.
+
+The rules say which feed a ticket belongs to (handbook N3, N4, N8). Whether it does can be yes, no, or not known yet,
+because events carry the id of the form and not its name. What is not known is read before anything is posted; a form
+whose name cannot be found is treated as secret.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import Enum
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, StringConstraints, field_validator, model_validator
+from pydantic_settings import SettingsConfigDict
+
+from notifier.messages import FEED_COLOUR
+from supportops.config import Rules
+from supportops.durations import Duration
+from supportops.settings import (
+    Block,
+    ConfigSettings,
+    DatabaseSettings,
+    HttpSettings,
+    KafkaSettings,
+    LogSettings,
+    ServiceSettings,
+    ShutdownSettings,
+    SideSettings,
+    ZendeskSettings,
+)
+
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+NO_FORM = ""
+
+
+class SlackSettings(Block):
+    """The Slack workspace, as one bot."""
+
+    model_config = SettingsConfigDict(env_prefix="SLACK_")
+
+    base_url: str = Field(
+        "https://slack.com/api",
+        description="Slack's Web API, or the sandbox's http://127.0.0.1:9400/slack/api.",
+    )
+    token: SecretStr = Field(description="Bot token (xoxb-…) with chat:write and channels:history.")
+
+    @field_validator("base_url")
+    @classmethod
+    def _address_is_usable(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+            raise ValueError("must be an address such as https://slack.com/api")
+        return value.rstrip("/")
+
+
+class Settings(ServiceSettings):
+    """Everything the notifier reads from the environment."""
+
+    kafka: KafkaSettings
+    database: DatabaseSettings
+    zendesk: ZendeskSettings
+    slack: SlackSettings
+    http: HttpSettings
+    side: SideSettings
+    shutdown: ShutdownSettings
+    log: LogSettings
+    config: ConfigSettings
+
+
+class Verdict(Enum):
+    """Whether a ticket belongs to a feed."""
+
+    YES = "yes"
+    NO = "no"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Routable:
+    """What routing looks at.
+
+    `form`: the form's name, `NO_FORM` for a ticket without one, None while unknown. `tags`: None while unknown.
+    `public`: False for private comments; None while unknown.
+    """
+
+    form: str | None
+    tags: frozenset[str] | None
+    public: bool | None
+
+
+class FormRule(Rules):
+    """Forms by name, compared without regard to case. With `include`, a ticket without a form does not belong."""
+
+    include: tuple[Name, ...] = ()
+    exclude: tuple[Name, ...] = ()
+
+    def verdict(self, form: str | None) -> Verdict:
+        """Whether a ticket of this form belongs."""
+        if not self.include and not self.exclude:
+            return Verdict.YES
+        if form is None:
+            return Verdict.UNKNOWN
+        wanted = not self.include or _holds(self.include, form)
+        return _verdict(wanted and not _holds(self.exclude, form))
+
+
+class TagRule(Rules):
+    """`any`: at least one of them; `none`: not one of them. Empty lists ask for nothing."""
+
+    any: tuple[Name, ...] = ()
+    none: tuple[Name, ...] = ()
+
+    def verdict(self, tags: frozenset[str] | None) -> Verdict:
+        """Whether a ticket with these tags belongs."""
+        if not self.any and not self.none:
+            return Verdict.YES
+        if tags is None:
+            return Verdict.UNKNOWN
+        return _verdict((not self.any or not tags.isdisjoint(self.any)) and tags.isdisjoint(self.none))
+
+
+class FeedRule(Rules):
+    """One feed: a channel, the tickets that belong to it, and how it is written.
+
+    `private_comments` marks a channel that may see private comments. `lookups: false` shows what the event carries and
+    makes no REST read for it: no organization name. `updates`: later messages of a ticket go into the `thread` of its
+    first one, or each stands in the `channel`.
+    """
+
+    name: Name
+    channel: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,79}$")]
+    forms: FormRule = FormRule()
+    tags: TagRule = TagRule()
+    private_comments: bool = False
+    lookups: bool = True
+    updates: Literal["thread", "channel"] = "thread"
+    colour: Annotated[str, StringConstraints(pattern=r"^#[0-9A-Fa-f]{6}$")] = FEED_COLOUR
+
+
+class NotifierRules(Rules):
+    """The section as a whole.
+
+    `never_forms`: a ticket whose form's name contains one of these words never appears in any feed. `fold_window`: how
+    far apart in time events of one person on one ticket are still one action, where Zendesk names no sequence.
+    `max_age`: news older than this is not posted. `forms_lifetime`, `names_lifetime`: how long what was read is
+    believed. `comment_length`: characters of a comment that are shown.
+    """
+
+    feeds: tuple[FeedRule, ...] = ()
+    never_forms: tuple[Name, ...] = ("Security",)
+    fold_window: Duration = timedelta(seconds=5)
+    max_age: Duration = timedelta(hours=24)
+    forms_lifetime: Duration = timedelta(minutes=10)
+    names_lifetime: Duration = timedelta(minutes=10)
+    comment_length: int = Field(default=1_500, ge=50, le=2_900)
+
+    @model_validator(mode="after")
+    def _check_feeds(self) -> Self:
+        names = [feed.name for feed in self.feeds]
+        if doubled := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"feeds: each name once; twice here: {', '.join(doubled)}")
+        for feed in self.feeds:
+            if secret := [form for form in feed.forms.include if self.is_secret(form)]:
+                raise ValueError(f"feeds: {feed.name} includes {secret[0]!r}, which never_forms forbids")
+        return self
+
+    def feed(self, name: str) -> FeedRule | None:
+        """The feed of that name; None when the file has it no more."""
+        return next((feed for feed in self.feeds if feed.name == name), None)
+
+    def is_secret(self, form: str) -> bool:
+        """Whether tickets of this form may never be shown."""
+        name = form.casefold()
+        return any(word.casefold() in name for word in self.never_forms)
+
+    def verdict(self, feed: FeedRule, ticket: Routable) -> Verdict:
+        """Whether `ticket` belongs to `feed`: yes only when every condition says yes, no as soon as one says no."""
+        public = Verdict.YES if feed.private_comments or ticket.public else Verdict.NO
+        if ticket.public is None and not feed.private_comments:
+            public = Verdict.UNKNOWN
+        return _all(
+            (
+                public,
+                self._allowed(ticket.form),
+                feed.forms.verdict(ticket.form),
+                feed.tags.verdict(ticket.tags),
+            )
+        )
+
+    def _allowed(self, form: str | None) -> Verdict:
+        if not self.never_forms:
+            return Verdict.YES
+        return Verdict.UNKNOWN if form is None else _verdict(not self.is_secret(form))
+
+
+def _holds(names: Iterable[str], form: str) -> bool:
+    return _folded(form) in {_folded(name) for name in names}
+
+
+def _folded(name: str) -> str:
+    return " ".join(name.split()).casefold()
+
+
+def _verdict(belongs: bool) -> Verdict:
+    return Verdict.YES if belongs else Verdict.NO
+
+
+def _all(verdicts: Iterable[Verdict]) -> Verdict:
+    said = set(verdicts)
+    if Verdict.NO in said:
+        return Verdict.NO
+    return Verdict.UNKNOWN if Verdict.UNKNOWN in said else Verdict.YES

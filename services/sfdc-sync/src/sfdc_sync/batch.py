@@ -10,7 +10,7 @@ from sfdc_sync.settings import Pauses, TicketRecordRules
 from supportops.errors import DestinationPaused, Permanent, Retryable
 from supportops.workers import GiveUp, Outcome, TryAgain
 
-MOST_CALLS = 12  # to find the one record that spoils a batch: twice log2(200), less than 200 by far
+MOST_CALLS = 20  # to find the one record that spoils a batch: twice log2(200) and a few
 
 
 class RecordWriter(Protocol):

@@ -188,6 +188,11 @@ class SalesforceSettings(Block):
         return self
 
     @property
+    def call_timeout(self) -> timedelta:
+        """The longest that one call may take."""
+        return self.connect_timeout + self.read_timeout
+
+    @property
     def login_origin(self) -> str:
         """Where sessions come from; with the sandbox a name that no real call can reach."""
         return self.login_url or SANDBOX_ORIGIN

@@ -1,0 +1,152 @@
+"""One batch: what is sent again at once, what waits, and who pays for a spoilt request."""
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+
+import pytest
+
+from sfdc_sync.answers import Reaction, RecordResult
+from sfdc_sync.batch import MOST_CALLS, Batch, outcome_of, pause_when_all_wait
+from sfdc_sync.mapping import Record
+from sfdc_sync.settings import FieldRule, Pauses, TicketRecordRules
+from supportops.errors import DestinationPaused, Permanent, Retryable, UnknownOutcome
+from supportops.workers import GiveUp, Outcome, TryAgain
+
+RULES = TicketRecordRules(
+    fields={
+        "S__c": FieldRule(source="subject"),
+        "Account__c": FieldRule(source="organization_salesforce_id", type="reference"),
+    }
+)
+PAUSES = Pauses()
+ID = "001xx0000004GxDAAU"
+WRITTEN = RecordResult(Reaction.WRITTEN, ID)
+
+
+class Writer:
+    """Salesforce as a function from a record to its result; every call is kept."""
+
+    def __init__(self, answer: Callable[[Record, int], RecordResult]) -> None:
+        self.calls: list[list[Record]] = []
+        self._answer = answer
+
+    async def upsert(
+        self, object_name: str, external_id: str, records: Sequence[Record]
+    ) -> list[RecordResult]:
+        assert (object_name, external_id) == ("Zendesk_Ticket__c", "Zendesk_Ticket_ID__c")
+        self.calls.append(list(records))
+        return [self._answer(record, len(self.calls)) for record in records]
+
+    def quota_reached(self, share: float) -> bool:
+        return False
+
+
+def records(count: int) -> list[Record]:
+    return [{"Zendesk_Ticket_ID__c": str(n), "S__c": "s", "Account__c": ID} for n in range(count)]
+
+
+async def send(writer: Writer, count: int, *, deadline: float = float("inf")) -> list[RecordResult]:
+    return await Batch(writer, RULES, deadline).send(records(count))
+
+
+async def test_two_hundred_records_are_one_call() -> None:
+    writer = Writer(lambda _record, _call: WRITTEN)
+    assert await send(writer, 200) == [WRITTEN] * 200
+    assert len(writer.calls) == 1
+
+
+async def test_a_lost_race_is_run_again_alone() -> None:
+    race = RecordResult(Reaction.RACE, reason="DUPLICATE_VALUE")
+    writer = Writer(lambda r, call: race if r["Zendesk_Ticket_ID__c"] == "1" and call == 1 else WRITTEN)
+    assert [result.reaction for result in await send(writer, 3)] == [Reaction.WRITTEN] * 3
+    assert [len(call) for call in writer.calls] == [3, 1]
+
+
+async def test_a_race_that_is_lost_twice_is_no_race() -> None:
+    race = RecordResult(Reaction.RACE, reason="DUPLICATE_VALUE")
+    results = await send(writer := Writer(lambda _record, _call: race), 2)
+    assert isinstance(outcome_of(results[0], PAUSES), GiveUp)
+    assert len(writer.calls) == 2
+
+
+async def test_a_missing_parent_is_left_out() -> None:
+    unlink = RecordResult(Reaction.UNLINK, reason="INVALID_CROSS_REFERENCE_KEY")
+    writer = Writer(lambda record, _call: unlink if "Account__c" in record else WRITTEN)
+    assert await send(writer, 2) == [WRITTEN, WRITTEN]
+    assert all("Account__c" not in record for record in writer.calls[1])
+
+
+async def test_one_record_that_spoils_the_request_is_found_by_halving() -> None:
+    def refuse(_record: Record, call: int) -> RecordResult:
+        if any(r["Zendesk_Ticket_ID__c"] == "77" for r in writer.calls[call - 1]):
+            raise Permanent("HTTP 400: JSON_PARSER_ERROR")
+        return WRITTEN
+
+    writer = Writer(refuse)
+    results = await send(writer, 128)
+    refused = [n for n, result in enumerate(results) if result.reaction is Reaction.REJECTED]
+    left = [n for n, result in enumerate(results) if result.reaction is Reaction.TRANSIENT]
+    assert len(writer.calls) <= MOST_CALLS
+    assert (refused, left) == ([77], [])
+
+
+async def test_a_batch_of_nothing_but_poison_costs_few_calls() -> None:
+    def refuse(_record: Record, _call: int) -> RecordResult:
+        raise Permanent("HTTP 400")
+
+    writer = Writer(refuse)
+    results = await send(writer, 200)
+    assert len(writer.calls) <= MOST_CALLS
+    assert {result.reaction for result in results} <= {Reaction.REJECTED, Reaction.TRANSIENT}
+
+
+async def test_no_second_call_begins_past_the_deadline() -> None:
+    race = RecordResult(Reaction.RACE)
+    writer = Writer(lambda _record, _call: race)
+    assert {r.reaction for r in await send(writer, 2, deadline=0)} == {Reaction.TRANSIENT}
+    assert len(writer.calls) == 1
+
+
+@pytest.mark.parametrize("error", [Retryable("x"), UnknownOutcome("x"), DestinationPaused("x")])
+async def test_an_error_of_the_first_call_stands_for_all(error: Exception) -> None:
+    def fail(_record: Record, _call: int) -> RecordResult:
+        raise error
+
+    with pytest.raises(type(error)):
+        await send(Writer(fail), 2)
+
+
+async def test_an_error_of_a_later_call_does_not_undo_what_was_written() -> None:
+    def answer(record: Record, call: int) -> RecordResult:
+        if call > 1:
+            raise DestinationPaused("quota")
+        return RecordResult(Reaction.RACE) if record["Zendesk_Ticket_ID__c"] == "0" else WRITTEN
+
+    assert [r.reaction for r in await send(Writer(answer), 2)] == [Reaction.TRANSIENT, Reaction.WRITTEN]
+
+
+@pytest.mark.parametrize(
+    ("reaction", "outcome"),
+    [
+        (Reaction.TRANSIENT, TryAgain(None, "why")),
+        (Reaction.QUOTA, TryAgain(PAUSES.quota, "why", free=True)),
+        (Reaction.STORAGE, TryAgain(timedelta(hours=1), "why", free=True)),
+        (Reaction.LOGIN, TryAgain(PAUSES.login, "why", free=True)),
+        (Reaction.CONFIG, TryAgain(PAUSES.config, "run `sfdc-sync doctor`: why", free=True)),
+        (Reaction.REJECTED, GiveUp("why")),
+        (Reaction.RACE, GiveUp("why")),
+        (Reaction.UNLINK, GiveUp("why")),
+    ],
+)
+def test_each_reaction_is_an_outcome(reaction: Reaction, outcome: Outcome) -> None:
+    assert outcome_of(RecordResult(reaction, reason="why"), PAUSES) == outcome
+
+
+def test_the_destination_pauses_only_when_every_record_met_the_same_wall() -> None:
+    quota = RecordResult(Reaction.QUOTA, reason="REQUEST_LIMIT_EXCEEDED")
+    with pytest.raises(DestinationPaused) as caught:
+        pause_when_all_wait([quota, quota], PAUSES)
+    assert caught.value.after == PAUSES.quota
+    pause_when_all_wait([quota, WRITTEN], PAUSES)
+    pause_when_all_wait([RecordResult(Reaction.TRANSIENT)], PAUSES)
+    pause_when_all_wait([], PAUSES)

@@ -1,0 +1,1 @@
+"""One page for people: tickets, channels and records as they fill."""

@@ -1,0 +1,1 @@
+"""The pretended Salesforce org (salesforce.md 5-9)."""

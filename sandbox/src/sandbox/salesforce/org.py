@@ -1,0 +1,250 @@
+"""The org's records and the rules of writing them by external id (salesforce.md 5.1, 5.2)."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from sandbox.clock import Clock
+from sandbox.ledger import Ledger
+from sandbox.salesforce import seed
+from sandbox.salesforce.errors import Refused, SeveralMatch, no_such_column
+from sandbox.salesforce.ids import IdMaker, normal
+from sandbox.salesforce.schema import Field, SObject
+from sandbox.salesforce.values import kept, stamp
+
+Record = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Table:
+    """One object's rows, with an index of ids per value of its external-id and unique fields."""
+
+    sobject: SObject
+    rows: dict[str, Record] = field(default_factory=dict)
+    index: dict[str, dict[str, list[str]]] = field(default_factory=dict)  # lower-case field: value: ids
+
+    def matches(self, column: Field, value: Any) -> list[str]:
+        return self.index.get(column.name.lower(), {}).get(_index_key(column, value), [])
+
+    def put(self, key: str, row: Record) -> None:
+        before = self.rows.get(key)
+        self.rows[key] = row
+        for name, column in self.sobject.fields.items():
+            if column.external_id or column.unique:
+                self._reindex(name, column, key, (before or {}).get(column.name), row.get(column.name))
+
+    def _reindex(self, name: str, column: Field, key: str, before: Any, after: Any) -> None:
+        table = self.index.setdefault(name, {})
+        if before is not None and before != after:
+            table[_index_key(column, before)].remove(key)
+        if after is not None and before != after:
+            table.setdefault(_index_key(column, after), []).append(key)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    id: str
+    created: bool
+
+
+class Org:
+    """Tables by lower-case object name. Every write of a client leaves a line in the ledger."""
+
+    def __init__(self, clock: Clock, ledger: Ledger) -> None:
+        self.tables: dict[str, Table] = {}
+        self._clock = clock
+        self._ledger = ledger
+        self._ids = IdMaker()
+        self.plant()
+
+    def plant(self) -> None:
+        self.tables = {made.name.lower(): Table(made) for made in seed.objects()}
+        for name, row in seed.rows():
+            self.insert(name, row)
+
+    def table(self, name: str) -> Table:
+        found = self.tables.get(name.lower())
+        if found is None:
+            raise Refused("NOT_FOUND", "The requested resource does not exist")
+        return found
+
+    def define(self, sobject: SObject) -> Table:
+        """Add an object or replace its definition, rows kept."""
+        had = self.tables.get(sobject.name.lower())
+        made = self.tables[sobject.name.lower()] = Table(sobject)
+        for key, row in (had.rows if had else {}).items():
+            made.put(key, row)
+        return made
+
+    def key_prefix(self) -> str:
+        """A free prefix for a new custom object."""
+        return f"a{len(self.tables):02d}"
+
+    # --- writing ---
+
+    def insert(self, name: str, values: Record) -> str:
+        """A row without the rules of the API: for seeds and the control API. `Id` may be given."""
+        table = self.table(name)
+        key = normal(str(values.get("Id", ""))) or self._ids.next(table.sobject.prefix)
+        row = self._fresh(table, key)
+        row |= {self._column(table, k).name: v for k, v in values.items() if k.lower() != "id"}
+        table.put(key, row)
+        return key
+
+    def external_id_field(self, table: Table, name: str) -> Field:
+        column = table.sobject.field(name)
+        if column is None or not (column.external_id or column.name == "Id"):
+            text = f"Provided external ID field does not exist or is not accessible: {name}"
+            raise Refused("NOT_FOUND", text)
+        return column
+
+    def upsert(self, name: str, ext: str, value: str, values: Record) -> Written:
+        """Create or update the one record with this external id.
+
+        Raises SeveralMatch (300) when it is not unique, Refused for everything that Salesforce would refuse.
+        """
+        table = self.table(name)
+        column = self.external_id_field(table, ext)
+        given = {k: v for k, v in values.items() if k != "attributes"}
+        found = table.matches(column, value)
+        if len(found) > 1:
+            raise SeveralMatch(found)
+        clean = self._clean(table, given, creating=not found)
+        if column.name in clean:
+            text = f"The {column.name} field should not be specified in the sobject data."
+            raise Refused("INVALID_FIELD", text)
+        clean[column.name] = kept(column, value)
+        if found:
+            self._change(table, found[0], clean)
+            return Written(found[0], False)
+        return Written(self._create(table, clean), True)
+
+    def create(self, name: str, values: Record) -> str:
+        table = self.table(name)
+        return self._create(table, self._clean(table, values, creating=True))
+
+    def change(self, name: str, key: str, values: Record) -> None:
+        table = self.table(name)
+        full = normal(key)
+        if full is None or full not in table.rows:
+            raise Refused("NOT_FOUND", "The requested resource does not exist")
+        self._change(table, full, self._clean(table, values, creating=False))
+
+    def _create(self, table: Table, clean: Record) -> str:
+        self._check_unique(table, None, clean)
+        key = self._ids.next(table.sobject.prefix)
+        row = self._fresh(table, key) | clean
+        table.put(key, row)
+        self._note("created", table, key, clean)
+        return key
+
+    def _change(self, table: Table, key: str, clean: Record) -> None:
+        self._check_unique(table, key, clean)
+        now = stamp(self._clock.now_ns())
+        table.put(key, table.rows[key] | clean | {"LastModifiedDate": now, "SystemModstamp": now})
+        self._note("updated", table, key, clean)
+
+    def _note(self, what: str, table: Table, key: str, clean: Record) -> None:
+        externals = {
+            c.name: table.rows[key].get(c.name) for c in table.sobject.fields.values() if c.external_id
+        }
+        facts = {"object": table.sobject.name, "record_id": key, "external_ids": externals, "fields": clean}
+        self._ledger.add(f"salesforce.record.{what}", **facts)
+
+    def _fresh(self, table: Table, key: str) -> Record:
+        now = stamp(self._clock.now_ns())
+        empty = {column.name: None for column in table.sobject.fields.values()}
+        return empty | {
+            "Id": key,
+            "CreatedDate": now,
+            "LastModifiedDate": now,
+            "SystemModstamp": now,
+            "IsDeleted": False,
+        }
+
+    # --- checking ---
+
+    def _clean(self, table: Table, values: Record, *, creating: bool) -> Record:
+        """Known, writeable columns with stored values; parents by their external id are resolved."""
+        clean: Record = {}
+        for name, value in values.items():
+            if name == "attributes":
+                continue
+            if isinstance(value, dict):
+                clean |= self._parent(table, name, value)
+                continue
+            column = self._column(table, name)
+            if not (column.createable if creating else column.updateable) or column.calculated:
+                text = f"Unable to create/update fields: {column.name}. Please check its security settings."
+                raise Refused("INVALID_FIELD_FOR_INSERT_UPDATE", text, [column.name])
+            clean[column.name] = self._lookup(column, kept(column, value))
+        if creating:
+            self._check_required(table, clean)
+        return clean
+
+    def _column(self, table: Table, name: str) -> Field:
+        column = table.sobject.field(name)
+        if column is None:
+            raise no_such_column(name, table.sobject.name)
+        return column
+
+    def _check_required(self, table: Table, clean: Record) -> None:
+        columns = table.sobject.fields.values()
+        missing = [c.name for c in columns if not c.nillable and c.createable and clean.get(c.name) is None]
+        if missing:
+            names = ", ".join(missing)
+            raise Refused("REQUIRED_FIELD_MISSING", f"Required fields are missing: [{names}]", missing)
+
+    def _lookup(self, column: Field, value: Any) -> Any:
+        if column.reference_to is None or value is None:
+            return value
+        table = self.tables.get(column.reference_to.lower())
+        if table is not None and not value.startswith(table.sobject.prefix):
+            text = f"{column.name}: id value of incorrect type: {value}"
+            raise Refused("MALFORMED_ID", text, [column.name])
+        if table is None or value not in table.rows:
+            text = f"insufficient access rights on cross-reference id: {value}"
+            raise Refused("INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY", text)
+        return value
+
+    def _parent(self, table: Table, name: str, given: Record) -> Record:
+        """`{"Account__r": {"Ext__c": "x"}}`: the parent by its own external id."""
+        column = table.sobject.by_relationship(name)
+        parent = self.tables.get((column.reference_to or "").lower()) if column else None
+        pairs = [(k, v) for k, v in given.items() if k != "attributes"]
+        if column is None or parent is None or len(pairs) != 1:
+            raise no_such_column(name, table.sobject.name)
+        ext, value = pairs[0]
+        found = parent.matches(self.external_id_field(parent, ext), value)
+        if len(found) != 1:
+            text = (
+                f"Foreign key external ID: {value} not found for field {ext} in entity {parent.sobject.name}"
+            )
+            raise Refused("INVALID_FIELD", text)
+        return {column.name: found[0]}
+
+    def _check_unique(self, table: Table, key: str | None, clean: Record) -> None:
+        for name, value in clean.items():
+            column = table.sobject.fields[name.lower()]
+            if not column.unique or value is None:
+                continue
+            others = [found for found in table.matches(column, value) if found != key]
+            if others:
+                text = f"duplicate value found: {name} duplicates value on record with id: {others[0]}"
+                raise Refused("DUPLICATE_VALUE", text)
+
+
+def repeated(column: Field, values: Iterable[Any]) -> set[str]:
+    """Index keys that occur more than once among these external ids."""
+    seen: set[str] = set()
+    twice: set[str] = set()
+    for value in values:
+        key = _index_key(column, value)
+        (twice if key in seen else seen).add(key)
+    return twice
+
+
+def _index_key(column: Field, value: Any) -> str:
+    """External ids are compared without case unless the field says otherwise."""
+    text = str(value)
+    return text if column.case_sensitive else text.casefold()

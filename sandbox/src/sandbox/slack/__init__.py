@@ -1,0 +1,1 @@
+"""The pretended Slack workspace (slack.md 1-4)."""

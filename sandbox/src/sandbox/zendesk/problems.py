@@ -1,0 +1,49 @@
+"""Refusals of the REST side in the two shapes of zendesk.md 4.1."""
+
+from typing import Any
+
+from sandbox.web import Reply
+
+
+class Problem(Exception):
+    """A refusal with the reply that the client gets."""
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__(f"{reply.status} {reply.body}")
+        self.reply = reply
+
+
+def not_found() -> Problem:
+    return Problem(Reply(404, {"error": "RecordNotFound", "description": "Not found"}))
+
+
+def invalid(field: str, description: str, **extra: Any) -> Problem:
+    """422; `details` is keyed by the field, as in "Status: closed prevents ticket update"."""
+    details = {field: [{"description": description, **extra}]}
+    body = {"error": "RecordInvalid", "description": "Record validation errors", "details": details}
+    return Problem(Reply(422, body))
+
+
+def conflict() -> Problem:
+    text = "Safe Update prevented the update due to outdated ticket data. Please fetch the latest ticket and try again."
+    return Problem(Reply(409, {"error": "UpdateConflict", "description": text}))
+
+
+def bad_request(error: str, description: str, **extra: Any) -> Problem:
+    return Problem(Reply(400, {"error": error, "description": description, **extra}))
+
+
+def too_many_values(name: str, ceiling: int = 100) -> Problem:
+    text = f"Parameter {name} cannot specify more than {ceiling} values"
+    return bad_request("TooManyValues", text, max_count=ceiling)
+
+
+def rate_limited(retry_after: int, *, endpoint: bool = False) -> Problem:
+    """429 in the account's shape, or in the shape of an endpoint's own limit."""
+    body: dict[str, Any] = {
+        "error": "APIRateLimitExceeded",
+        "description": "Number of allowed API requests per minute exceeded",
+    }
+    if endpoint:
+        body = {"errors": [{"code": "TooManyRequests", "title": "Too many requests to update"}]}
+    return Problem(Reply(429, body, {"retry-after": str(retry_after)}))

@@ -1,0 +1,59 @@
+"""The Zendesk stand-in put together."""
+
+from starlette.routing import Route
+
+from sandbox.clock import Clock
+from sandbox.ledger import Ledger
+from sandbox.settings import Settings
+from sandbox.web import routes
+from sandbox.zendesk import seed, triggers
+from sandbox.zendesk.account import Account, Action
+from sandbox.zendesk.desk import Desk
+from sandbox.zendesk.gate import Gate
+from sandbox.zendesk.limits import Limits
+from sandbox.zendesk.people_api import PeopleApi, ReferenceApi
+from sandbox.zendesk.sender import Post, Sender
+from sandbox.zendesk.tickets_api import TicketsApi
+
+
+class Zendesk:
+    """Account, desk, limits and sender; `actions` keeps what happened, for the comparison with what should be."""
+
+    def __init__(self, settings: Settings, clock: Clock, ledger: Ledger, post: Post) -> None:
+        self.limits = Limits(clock)
+        self.sender = Sender(settings.account_id, post, clock, ledger)
+        self.account = Account(settings, clock, self._publish)
+        self.desk = Desk(self.account)
+        self.actions: list[Action] = []
+        self._ledger = ledger
+        self.plant()
+
+    def plant(self) -> None:
+        self.actions.clear()
+        self.sender.clear()
+        seed.plant(self.account)
+        self.actions.clear()
+
+    def routes(self) -> list[Route]:
+        rows = TicketsApi(self.account, self.desk, self.limits, self._ledger).rows()
+        rows += PeopleApi(self.account, self._ledger).rows()
+        rows += ReferenceApi(self.account).rows()
+        return routes(rows, Gate(self.account, self.limits))
+
+    def _publish(self, action: Action) -> None:
+        self.actions.append(action)
+        for webhook in self.sender.webhooks.values():
+            if webhook.is_trigger:
+                self._fire(webhook.id, action)
+                continue
+            for event in action.events:
+                if webhook.wants(event.type):
+                    self.sender.send(webhook, event.id, event.type, event.record_id, event.body)
+
+    def _fire(self, webhook_id: str, action: Action) -> None:
+        webhook = self.sender.webhooks[webhook_id]
+        if action.ticket is None or webhook.status != "active":
+            return
+        for name in triggers.fired(webhook.triggers, action):
+            body = triggers.body_of(name, self.account, action.ticket, action.actor_id)
+            self.sender.send(webhook, "", f"trigger:{name}", action.record_id, body)

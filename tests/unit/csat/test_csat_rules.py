@@ -10,10 +10,7 @@ from csat.settings import CsatRules
 
 SOLVED = datetime(2026, 3, 1, 10, 0, tzinfo=UTC)
 ASKABLE = FreshTicket(
-    ticket_id="17",
     status="solved",
-    updated_at="2026-03-01T10:00:00Z",
-    requester_id="5",
     organization="Acme",
     tags=frozenset({"vip"}),
     satisfaction="unoffered",

@@ -26,16 +26,13 @@ class Policy(Protocol):
 
 @dataclass(frozen=True)
 class FreshTicket:
-    """A ticket as Zendesk shows it at the due moment.
+    """What the rules look at of a ticket, as Zendesk shows it at the due moment.
 
     `satisfaction` is the score word ("unoffered", "offered", "good", "bad"), None where the plan has no CSAT.
     `last_solved_at` and `organization` (its name) are None when unknown or not there.
     """
 
-    ticket_id: str
     status: str
-    updated_at: str
-    requester_id: str | None
     organization: str | None
     tags: frozenset[str]
     satisfaction: str | None

@@ -1,10 +1,10 @@
 """What differs per deployment (environment), and what the organization decides (YAML, section `csat`)."""
 
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, StringConstraints, field_validator
+from pydantic import Field, SecretStr, StringConstraints, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from supportops.config import Duration, Rules
@@ -108,5 +108,11 @@ class CsatRules(Rules):
         description="Zendesk's limit of ticket updates for the account (zendesk.md 4.1); null lifts it.",
     )
     keep_history: Duration = Field(
-        timedelta(days=730), description="How long tickets, decisions and comments are kept."
+        timedelta(days=730), description="How long tickets, decisions, surveys and answers are kept."
     )
+
+    @model_validator(mode="after")
+    def _history_outlives_links(self) -> Self:
+        if self.keep_history <= self.survey_after + self.link_valid_for:
+            raise ValueError("keep_history must be longer than survey_after and link_valid_for together")
+        return self

@@ -6,6 +6,7 @@ our database or of the broker is nobody's poison: the partition waits, without b
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -22,7 +23,6 @@ from supportops.messaging.subscription import Stalled, Subscription
 from supportops.observability.metrics import Recorder
 from supportops.store import Store, is_outage
 from supportops.store.inbox import take_new
-from supportops.store.tables import ENGINE
 
 _log = structlog.get_logger("consumer")
 
@@ -137,7 +137,7 @@ class Consumer:
     async def _transact(self, events: list[Event]) -> None:
         started = time.monotonic()
         async with self._store.transaction() as tx:
-            new = await take_new(tx.conn, ENGINE.inbox, self._group, [event.id for event in events], tx.now)
+            new = await take_new(tx.conn, self._group, [event.id for event in events], tx.now)
             fresh = [event for event in events if event.id in new]
             if fresh:
                 await self._handlers.run(fresh, tx)
@@ -147,9 +147,10 @@ class Consumer:
         """One wide line per event, and the figures of the batch."""
         self._metrics.observe("consumer_batch_seconds", took, group=self._group)
         self._metrics.observe("consumer_batch_events", len(events), group=self._group)
+        counted: Counter[tuple[str, str]] = Counter()
         for event in events:
             outcome = "handled" if event.id in new else "duplicate"
-            self._count(event.type, outcome)
+            counted[event.type, outcome] += 1
             _log.info(
                 "event.received",
                 group=self._group,
@@ -162,8 +163,11 @@ class Consumer:
                 batch_ms=round(took * 1000, 1),
             )
 
-    def _count(self, kind: str, outcome: str) -> None:
-        self._metrics.count("consumer_events", group=self._group, type=kind, outcome=outcome)
+        for (kind, outcome), number in counted.items():
+            self._count(kind, outcome, number)
+
+    def _count(self, kind: str, outcome: str, number: int = 1) -> None:
+        self._metrics.count("consumer_events", number, group=self._group, type=kind, outcome=outcome)
 
     async def _bury(self, record: Record, stage: str, reason: str, attempts: int) -> None:
         """Put the record among the dead letters; the offset moves only after the broker has it."""

@@ -1,0 +1,66 @@
+"""The real broker and database of a bench run: its own, or those named in the environment."""
+
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.support import infra
+from tests.support.databases import database_of, run_sql
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Servers:
+    """Addresses of real servers."""
+
+    kafka: str
+    postgres: str
+
+    def new_database(self) -> str:
+        """The URL of a fresh, empty database."""
+        name = f"bench_{uuid.uuid4().hex[:12]}"
+        run_sql(self.postgres, f"CREATE DATABASE {name}")
+        return database_of(self.postgres, name)
+
+
+@contextmanager
+def servers() -> Iterator[Servers]:
+    """Apache Kafka and PostgreSQL, removed at the end unless they are the environment's."""
+    with ExitStack() as stack:
+        addresses = {}
+        for kind in ("kafka", "postgres"):
+            given = os.environ.get(infra.ENVIRONMENT[kind])
+            if given:
+                addresses[kind] = given
+                continue
+            server = infra.own_server(kind)
+            stack.callback(server.remove)
+            server.start()
+            addresses[kind] = server.address
+        yield Servers(addresses["kafka"], addresses["postgres"])
+
+
+def child(module: str, *arguments: str, env: dict[str, str] | None = None) -> "subprocess.Popen[str]":
+    """A measured process of its own: `python -m MODULE ARGUMENTS`, its output to be read by the caller."""
+    return subprocess.Popen(
+        [sys.executable, "-m", module, *arguments],
+        cwd=ROOT,
+        env=os.environ | (env or {}),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+
+
+def finish(process: "subprocess.Popen[str]", seconds: float = 180) -> str:
+    """What the process printed; raises when it failed or took too long."""
+    output, _ = process.communicate(timeout=seconds)
+    if process.returncode:
+        raise RuntimeError(f"{process.args!r} ended with {process.returncode}")
+    return output

@@ -1,0 +1,154 @@
+"""The command line of ingest: `serve`, `migrate`, `counts`, `parked`, `replay`, `settings`."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from ingest import rawlog, wiring
+from ingest.rawlog import Wanted
+from ingest.settings import Settings
+from ingest.zendesk import Account, Disposition
+from supportops.cli import AsJson, Service, build_app, execute
+from supportops.contracts import GROUPS
+from supportops.output import emit
+from supportops.runtime import CLEAN, FAILED
+from supportops.store import Store
+
+SERVICE = Service(
+    name="ingest",
+    about="Takes Zendesk's webhooks, keeps every byte, and publishes events to Kafka.",
+    settings=Settings,
+    migrate=wiring.upgrade,
+    serve=wiring.serve,
+    run=wiring.serve,
+)
+app = build_app(SERVICE)
+parked = typer.Typer(no_args_is_help=True, help="Bodies of ours that could not be read: look, mend, replay.")
+app.add_typer(parked, name="parked")
+
+Moment = Annotated[
+    datetime | None,
+    typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M"], help="A moment in UTC."),
+]
+Ticket = Annotated[str | None, typer.Option(help="Only webhooks of this ticket.")]
+Key = Annotated[str, typer.Argument(help="The key of a webhook, as `parked list` shows it.")]
+Job = Callable[[Store, Account], Awaitable[int]]
+
+
+def _run(job: Job) -> None:
+    async def with_log(settings: Settings) -> int:
+        async with wiring.raw_log(settings) as (store, account):
+            return await job(store, account)
+
+    raise typer.Exit(execute(SERVICE, with_log))
+
+
+@app.command()
+def counts(as_json: AsJson = False) -> None:
+    """How many webhooks there are, by disposition and type."""
+
+    async def job(store: Store, _account: Account) -> int:
+        async with store.reading() as conn:
+            emit(await rawlog.counts(conn), as_json=as_json, title="Webhooks by disposition and type")
+        return CLEAN
+
+    _run(job)
+
+
+@parked.command("list")
+def parked_list(
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many, oldest first.")] = 100,
+    as_json: AsJson = False,
+) -> None:
+    """Which bodies are parked, and why."""
+
+    async def job(store: Store, _account: Account) -> int:
+        async with store.reading() as conn:
+            rows = await rawlog.listed(conn, Wanted(disposition="parked"), limit)
+        emit(rows, as_json=as_json, title="Parked webhooks")
+        return CLEAN
+
+    _run(job)
+
+
+@parked.command("show")
+def parked_show(key: Key, as_json: AsJson = False) -> None:
+    """One webhook with its headers and its body (personal data: for the eyes of who mends it)."""
+
+    async def job(store: Store, _account: Account) -> int:
+        async with store.reading() as conn:
+            row = await rawlog.one(conn, key)
+        if row is None:
+            typer.echo(f"ingest: there is no webhook with the key {key!r}", err=True)
+            return FAILED
+        emit(row | {"body": row["body"].decode("utf-8", "backslashreplace")}, as_json=as_json, title=key)
+        return CLEAN
+
+    _run(job)
+
+
+@parked.command("replay")
+def parked_replay(
+    key: Annotated[str | None, typer.Argument(help="One webhook; without it all that are parked.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Read parked bodies again, after a fix; what can be read now is published."""
+    _replay(Wanted(disposition="parked", key=key), None, as_json)
+
+
+@app.command()
+def replay(
+    since: Moment = None,
+    until: Moment = None,
+    ticket: Ticket = None,
+    disposition: Annotated[
+        str | None,
+        typer.Option(help="Only webhooks that were `ignored`, `parked` or (--reprocess) `published`."),
+    ] = None,
+    reprocess: Annotated[
+        str | None,
+        typer.Option(metavar="GROUP", help="Also what was published: this consumer group alone takes it."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Read stored bodies again and publish what can be read: those ignored or parked so far, or, with
+    --reprocess,
+    all of them for one consumer group."""
+    wanted = Wanted(_utc(since), _utc(until), ticket, _disposition(disposition))
+    if wanted == Wanted():
+        raise typer.BadParameter("say which webhooks: --since, --until, --ticket or --disposition")
+    if reprocess is not None and reprocess not in GROUPS:
+        raise typer.BadParameter(f"unknown group {reprocess!r}; there are {', '.join(GROUPS)}")
+    if wanted.disposition == "published" and reprocess is None:
+        raise typer.BadParameter("published webhooks are only replayed with --reprocess GROUP")
+    _replay(wanted, reprocess, as_json)
+
+
+def _replay(wanted: Wanted, group: str | None, as_json: bool) -> None:
+    async def job(store: Store, account: Account) -> int:
+        done = await rawlog.replay(store, account, wanted, group)
+        report: dict[str, Any] = asdict(done)
+        emit(report, as_json=as_json, title="Replayed")
+        return CLEAN
+
+    _run(job)
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    return None if moment is None else moment.replace(tzinfo=UTC)
+
+
+def _disposition(text: str | None) -> Disposition | None:
+    for known in ("published", "ignored", "parked"):
+        if text == known:
+            return known
+    if text is None:
+        return None
+    raise typer.BadParameter(f"unknown disposition {text!r}: published, ignored or parked")
+
+
+if __name__ == "__main__":
+    app()

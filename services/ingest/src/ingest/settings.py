@@ -1,0 +1,105 @@
+"""What differs per deployment (environment), and what the organization decides (YAML, section `ingest`)."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import SettingsConfigDict
+
+from ingest.triggers import DEFAULT_KINDS, Kind
+from ingest.zendesk import STATIC_TEST_SECRET, Account
+from supportops.config import Duration, Rules
+from supportops.settings import (
+    Block,
+    ConfigSettings,
+    DatabaseSettings,
+    HttpSettings,
+    KafkaSettings,
+    LogSettings,
+    SecretList,
+    ServiceSettings,
+    ShutdownSettings,
+    SideSettings,
+    TextList,
+)
+
+SHORTEST_TOKEN = 16
+
+
+class IngestSettings(Block):
+    """Whose webhooks are taken, and where they wait when the database is away."""
+
+    model_config = SettingsConfigDict(env_prefix="INGEST_")
+
+    account_id: str = Field(pattern=r"^[0-9]{1,32}$", description="Zendesk's numeric id of our account.")
+    webhook_secrets: SecretList = Field(
+        min_length=1,
+        description="Signing secrets of our webhooks, the current first; rotation keeps the old one for a while.",
+    )
+    integration_user_ids: TextList = Field(
+        (), description="Zendesk ids of our own integration users: events they cause are marked."
+    )
+    freshness: Duration = Field(
+        timedelta(minutes=5), description="How far the signature's time may be from now; 0s: any age will do."
+    )
+    mode: Literal["production", "test"] = Field(
+        "production", description="test: Zendesk's public test secret is accepted among the secrets."
+    )
+    spool_dir: Path = Field(
+        Path("spool"), description="Folder for signed bodies while the database is away; a disk of its own."
+    )
+    operator_token: SecretStr | None = Field(
+        None,
+        description="Credential of the counts page and API (16 characters or more); unset: both are off.",
+    )
+
+    @field_validator("operator_token")
+    @classmethod
+    def _token_is_long(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value()) < SHORTEST_TOKEN:
+            raise ValueError(f"must have at least {SHORTEST_TOKEN} characters")
+        return value
+
+    @model_validator(mode="after")
+    def _no_public_secret_in_production(self) -> Self:
+        known = {secret.get_secret_value() for secret in self.webhook_secrets}
+        if self.mode == "production" and STATIC_TEST_SECRET in known:
+            raise ValueError(
+                "INGEST_WEBHOOK_SECRETS holds Zendesk's public test secret: anybody could sign (INGEST_MODE=test)"
+            )
+        return self
+
+
+class Settings(ServiceSettings):
+    """Everything ingest reads from the environment."""
+
+    kafka: KafkaSettings
+    database: DatabaseSettings
+    ingest: IngestSettings
+    http: HttpSettings
+    side: SideSettings
+    shutdown: ShutdownSettings
+    log: LogSettings
+    config: ConfigSettings
+
+
+class IngestRules(Rules):
+    """The section `ingest` of the YAML file."""
+
+    triggers: dict[str, Kind] = Field(
+        default_factory=dict,
+        description="What the `trigger` of a trigger body means, in lower case with hyphens; others: updated.",
+    )
+    keep_webhooks: Duration = Field(
+        timedelta(days=30), description="How long bodies stay in the raw log, for audit and replay."
+    )
+
+
+def account_of(settings: IngestSettings, rules: IngestRules) -> Account:
+    """What the parser must know about our account."""
+    return Account(
+        settings.account_id,
+        frozenset(settings.integration_user_ids),
+        {**DEFAULT_KINDS, **rules.triggers},
+    )

@@ -1,0 +1,54 @@
+"""The one place that knows every concrete class of ingest."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from ingest import settings as s
+from ingest.endpoints import Hook, create_app
+from ingest.service import Intake
+from ingest.spool import Spool
+from ingest.tables import webhooks
+from ingest.zendesk import Account
+from supportops import config
+from supportops.clock import SystemClock
+from supportops.process import Parts, open_parts, run_process
+from supportops.runtime import CLEAN, Component
+from supportops.server import HttpServer
+from supportops.store import Store, migrate, open_store
+from supportops.workers import Relay, Retention, engine_retention, janitor
+
+
+async def serve(settings: s.Settings) -> int:
+    """The hook with its intake, the relay and the janitor, until the process is told to stop."""
+    rules = config.load(settings.config.file, "ingest", s.IngestRules)
+    async with open_parts(settings) as parts:
+        return await run_process(settings, parts, *components(settings, rules, parts))
+
+
+def components(settings: s.Settings, rules: s.IngestRules, parts: Parts) -> tuple[Component, ...]:
+    """What runs in one process of ingest."""
+    own = settings.ingest
+    intake = Intake(parts.store, Spool(own.spool_dir), s.account_of(own, rules), parts.metrics)
+    hook = Hook(intake, own.webhook_secrets, own.freshness, parts.clock, parts.metrics)
+    app = create_app(parts.store, intake, hook, own.operator_token)
+    kept = Retention(webhooks, webhooks.c.received_at, rules.keep_webhooks)
+    return (
+        HttpServer(app, settings.http.host, settings.http.port),
+        intake,
+        Relay(parts.broker, parts.store, parts.metrics),
+        janitor(parts.store, (kept, *engine_retention()), parts.metrics),
+    )
+
+
+def upgrade(settings: s.Settings) -> int:
+    """Bring the database up to date."""
+    migrate.upgrade(settings.database.url.get_secret_value(), "ingest")
+    return CLEAN
+
+
+@asynccontextmanager
+async def raw_log(settings: s.Settings) -> AsyncIterator[tuple[Store, Account]]:
+    """What the commands work on. Events of a replay are published by the relay of a running `serve`."""
+    rules = config.load(settings.config.file, "ingest", s.IngestRules)
+    async with open_store(settings.database, clock=SystemClock()) as store:
+        yield store, s.account_of(settings.ingest, rules)

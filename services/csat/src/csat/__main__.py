@@ -1,0 +1,19 @@
+"""The command line of csat: `serve`, `work`, `run`, `migrate`, `settings`."""
+
+from csat import wiring
+from csat.settings import Settings
+from supportops.cli import Service, build_app
+
+SERVICE = Service(
+    name="csat",
+    about="Asks for a rating a day after a ticket is solved, takes the votes and computes the CSAT KPI.",
+    settings=Settings,
+    migrate=wiring.migrate,
+    serve=wiring.serve,
+    work=wiring.work,
+    run=wiring.run,
+)
+app = build_app(SERVICE)
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,99 @@
+"""The one place that knows every concrete class of csat."""
+
+from csat import tables
+from csat.destinations import AskRequester, SurveyText, TagTicket
+from csat.endpoints import create_app
+from csat.handlers import SurveyClock
+from csat.settings import CsatRules, Settings
+from csat.tokens import SurveyTokens
+from supportops.clock import Clock
+from supportops.config import load
+from supportops.messaging import Consumer
+from supportops.process import Parts, open_parts, run_process
+from supportops.runtime import Component
+from supportops.server import HttpServer
+from supportops.store.migrate import upgrade
+from supportops.vendors.zendesk import References, Zendesk, open_zendesk
+from supportops.workers import Courier, Relay, Retention, engine_retention, janitor
+
+GROUP = "csat"
+PACKAGE = "csat"
+
+
+async def serve(settings: Settings) -> int:
+    """The survey page and the API; its votes are published by a relay of its own."""
+    rules = load_rules(settings)
+    async with open_parts(settings) as parts:
+        relay = Relay(parts.broker, parts.store, parts.metrics)
+        return await run_process(settings, parts, web(settings, rules, parts), relay)
+
+
+async def work(settings: Settings) -> int:
+    """Consumer, relay, courier and janitor."""
+    rules = load_rules(settings)
+    async with (
+        open_parts(settings) as parts,
+        open_zendesk(settings.zendesk, clock=parts.clock, metrics=parts.metrics) as zendesk,
+    ):
+        return await run_process(settings, parts, *workers(settings, rules, parts, zendesk))
+
+
+async def run(settings: Settings) -> int:
+    """Both in one process."""
+    rules = load_rules(settings)
+    async with (
+        open_parts(settings) as parts,
+        open_zendesk(settings.zendesk, clock=parts.clock, metrics=parts.metrics) as zendesk,
+    ):
+        components = [web(settings, rules, parts), *workers(settings, rules, parts, zendesk)]
+        return await run_process(settings, parts, *components)
+
+
+def migrate(settings: Settings) -> int:
+    """Bring the database to the newest revision."""
+    upgrade(settings.database.url.get_secret_value(), PACKAGE)
+    return 0
+
+
+def load_rules(settings: Settings) -> CsatRules:
+    """The section `csat` of the organization's rules."""
+    return load(settings.config.file, PACKAGE, CsatRules)
+
+
+def web(settings: Settings, rules: CsatRules, parts: Parts) -> HttpServer:
+    """The HTTP side."""
+    app = create_app(
+        parts.store, survey_tokens(settings, rules, parts.clock), rules, settings.survey.api_token
+    )
+    return HttpServer(app, settings.http.host, settings.http.port, name="csat-web")
+
+
+def workers(settings: Settings, rules: CsatRules, parts: Parts, zendesk: Zendesk) -> list[Component]:
+    """What consumes and delivers. Tags go first: a survey is not finished without, and both share a budget."""
+    text = SurveyText(settings.survey.base_url, survey_tokens(settings, rules, parts.clock))
+    names = References(zendesk, clock=parts.clock, metrics=parts.metrics)
+    ask = AskRequester(parts.store, zendesk, names.organizations, text, rules)
+    handlers = SurveyClock(rules.survey_after).handlers()
+    return [
+        Consumer(parts.broker, parts.store, handlers, group=GROUP, metrics=parts.metrics),
+        Relay(parts.broker, parts.store, parts.metrics),
+        Courier(parts.store, [TagTicket(zendesk, rules), ask], parts.metrics),
+        janitor(parts.store, [*engine_retention(), *own_retention(rules)], parts.metrics),
+    ]
+
+
+def own_retention(rules: CsatRules) -> tuple[Retention, ...]:
+    """What is known of a ticket goes when nothing happened to it for `keep_history`."""
+    moments = (
+        (tables.tickets, tables.tickets.c.changed_at),
+        (tables.decisions, tables.decisions.c.decided_at),
+        (tables.surveys, tables.surveys.c.asking_since),
+        (tables.ratings, tables.ratings.c.rated_at),
+    )
+    return tuple(Retention(table, moment, rules.keep_history) for table, moment in moments)
+
+
+def survey_tokens(settings: Settings, rules: CsatRules, clock: Clock) -> SurveyTokens:
+    """Signs links with the current key, reads those of all keys."""
+    keys = [key.get_secret_value() for key in settings.survey.link_keys]
+    return SurveyTokens(keys, rules.link_valid_for, clock)

@@ -26,6 +26,8 @@ from supportops.settings import ServiceSettings, SettingsError, describe
 
 UNUSABLE = 2
 
+log = logging.get_logger("supportops.cli")
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of a table.")]
 """The `--json` option, spelt alike in every command."""
 
@@ -74,11 +76,16 @@ def build_app[S: ServiceSettings](service: Service[S]) -> typer.Typer:
     return app
 
 
-def execute[S: ServiceSettings](service: Service[S], command: Command[S]) -> int:
-    """Load the settings, set up logging and run `command`; known mistakes become one message on stderr."""
+def execute[S: ServiceSettings](service: Service[S], command: Command[S], *, announce: bool = False) -> int:
+    """Load the settings, set up logging and run `command`; known mistakes become one message on stderr.
+
+    `announce`: begin with a log line of the settings in force, as the commands that keep running do.
+    """
     try:
         settings = service.settings.load()
-        _start_logging(service.name, settings)
+        logging.configure(settings.log, service=service.name, secrets=settings.secrets())
+        if announce:
+            log.info("service.started", settings=settings.summary())
         return _finish(command(settings))
     except (SettingsError, ConfigError) as error:
         typer.echo(f"{service.name}: {error}", err=True)
@@ -94,7 +101,7 @@ def _no_options() -> None:
 
 def _as_command[S: ServiceSettings](service: Service[S], command: Command[S]) -> Callable[[], None]:
     def call() -> None:
-        raise typer.Exit(execute(service, command))
+        raise typer.Exit(execute(service, command, announce=True))
 
     return call
 
@@ -121,11 +128,6 @@ def _settings_command[S: ServiceSettings](service: Service[S]) -> Callable[[bool
             raise typer.Exit(UNUSABLE)
 
     return call
-
-
-def _start_logging(name: str, settings: ServiceSettings) -> None:
-    logging.configure(settings.log, service=name, secrets=settings.secrets())
-    logging.get_logger("supportops.cli").info("service.started", settings=settings.summary())
 
 
 def _finish(result: int | Awaitable[int]) -> int:

@@ -102,28 +102,22 @@ class ReferenceCache[T]:
     async def _read_batch(self, keys: list[str]) -> None:
         waiting = {key: self._asked[key] for key in keys}
         try:
-            found = await self._read_many(keys)
-        except BaseException as error:
-            for key in keys:
-                self._settle(key, waiting[key], error)
-            if not isinstance(error, Exception):
-                raise
-            return
-        for key in keys:
-            self.put(key, found.get(key))
-            self._settle(key, waiting[key], found.get(key))
-
-    def _settle(self, key: str, future: asyncio.Future[T | None], outcome: T | BaseException | None) -> None:
-        self._asked.pop(key, None)
-        if future.done():
-            return
-        if isinstance(outcome, asyncio.CancelledError):
-            future.cancel()
-        elif isinstance(outcome, BaseException):
-            future.set_exception(outcome)
-            future.exception()  # nobody may be waiting any more: that is no reason for a warning
-        else:
-            future.set_result(outcome)
+            (found,) = await asyncio.gather(self._read_many(keys), return_exceptions=True)
+            for key, future in waiting.items():
+                if isinstance(found, BaseException):
+                    _fail(future, found)
+                else:
+                    self.put(key, found.get(key))
+                    future.set_result(found.get(key))
+        finally:
+            for key, future in waiting.items():
+                del self._asked[key]
+                future.cancel()  # nothing, unless we were cancelled ourselves
 
     def _count(self, outcome: str) -> None:
         self._metrics.count("reference_cache", cache=self.name, outcome=outcome)
+
+
+def _fail[T](future: asyncio.Future[T | None], error: BaseException) -> None:
+    future.set_exception(error)
+    future.exception()  # marks it as seen: when nobody waits any more that is no reason for a warning

@@ -11,7 +11,7 @@ import orjson
 from pydantic import BaseModel, ValidationError
 
 from supportops.clock import Clock
-from supportops.errors import DestinationPaused, Permanent, Retryable, UnknownOutcome
+from supportops.errors import DestinationPaused, Permanent, Retryable, SupportOpsError, UnknownOutcome
 from supportops.http import NotFound, check, lost, retry_after, translated
 from supportops.observability.logging import get_logger
 from supportops.observability.metrics import Recorder
@@ -86,10 +86,11 @@ class Calls:
 
     @contextmanager
     def _counted(self, call: str) -> Iterator[None]:
-        begin, outcome = perf_counter(), "ok"
+        begin, outcome = perf_counter(), "failed"
         try:
             yield
-        except Exception as error:
+            outcome = "ok"
+        except SupportOpsError as error:
             outcome = _outcome(error)
             raise
         finally:
@@ -159,9 +160,9 @@ def _error_of(response: httpx.Response) -> tuple[dict[str, Any], str]:
     return details or {}, words[:LONGEST_EXCERPT]
 
 
-def _outcome(error: Exception) -> str:
+def _outcome(error: SupportOpsError) -> str:
     """The word for an error in the metric `vendor_calls`, most special first."""
-    kinds: tuple[tuple[type[Exception], str], ...] = (
+    kinds: tuple[tuple[type[SupportOpsError], str], ...] = (
         (NotFound, "not_found"),
         (UnknownOutcome, "unknown"),
         (DestinationPaused, "paused"),

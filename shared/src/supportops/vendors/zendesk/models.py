@@ -34,7 +34,7 @@ def _only(value: object) -> object:
     return value
 
 
-Id = Annotated[str, BeforeValidator(_id), Field(pattern=r"^\d{1,20}$")]
+Id = Annotated[str, BeforeValidator(_id), Field(pattern=r"^[0-9]{1,20}$")]
 Word = Annotated[str, BeforeValidator(_lower)]
 Moment = Annotated[datetime, AfterValidator(_aware)]
 Words = Annotated[tuple[str, ...], BeforeValidator(_empty_when_null)]

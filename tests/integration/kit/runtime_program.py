@@ -1,0 +1,105 @@
+"""The process that the signal tests start: components of every temper, told by its arguments.
+
+    python runtime_program.py GRACE COMPONENT...
+
+A component that works says "up NAME" on stdout when it has begun.
+"""
+
+import asyncio
+import signal
+import sys
+import threading
+from datetime import timedelta
+
+from supportops.durations import parse_duration
+from supportops.runtime import run, run_until_stopped
+
+
+class Tame:
+    """Drains a little and returns."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        sys.stdout.write(f"up {self.name}\n")
+        sys.stdout.flush()
+        await stopping.wait()
+        await self.drain()
+        sys.stdout.write(f"drained {self.name}\n")
+
+    async def drain(self) -> None:
+        await asyncio.to_thread(lambda: None)
+
+
+class Slow(Tame):
+    """Would drain for ever."""
+
+    async def drain(self) -> None:
+        await asyncio.Event().wait()
+
+
+class Stubborn(Tame):
+    """Does not even end when it is cancelled."""
+
+    async def drain(self) -> None:
+        while True:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                sys.stdout.write("not now\n")
+
+
+class Threaded(Tame):
+    """Hangs in a thread, which nobody can cancel."""
+
+    async def drain(self) -> None:
+        await asyncio.to_thread(threading.Event().wait)
+
+
+class Breaks(Tame):
+    """Fails at once."""
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        raise RuntimeError("this component is broken")
+
+
+class Ends(Tame):
+    """Returns although nobody asked."""
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        return
+
+
+class BreaksInDrain(Tame):
+    """Fails while it is stopping."""
+
+    async def drain(self) -> None:
+        raise RuntimeError("the last batch could not be written")
+
+
+TEMPERS: dict[str, type[Tame]] = {
+    "tame": Tame,
+    "slow": Slow,
+    "stubborn": Stubborn,
+    "threaded": Threaded,
+    "breaks": Breaks,
+    "ends": Ends,
+    "breaks-in-drain": BreaksInDrain,
+}
+
+
+async def main(grace: timedelta, names: list[str]) -> int:
+    """Run the components, then show that the old handlers are back."""
+    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+    code = await run_until_stopped(*(TEMPERS[name](name) for name in names), grace=grace)
+    after = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+    sys.stdout.write(
+        f"handlers back: {before == after}\nloop: {type(asyncio.get_running_loop()).__module__}\n"
+    )
+    sys.stdout.flush()
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(run(main(parse_duration(sys.argv[1]), sys.argv[2:])))

@@ -1,0 +1,128 @@
+"""run_until_stopped with real processes and real signals: drain, grace, second signal, exit codes."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from supportops.runtime import CLEAN, FAILED, GRACE_EXCEEDED, run_until_stopped
+from tests.support.eventually import eventually, eventually_now
+from tests.support.processes import ChildProcess
+
+PROGRAM = Path(__file__).with_name("runtime_program.py")
+
+type Start = Callable[..., ChildProcess]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Start:
+    """Start the program; with `up` wait until so many components say that they work."""
+
+    def start(grace: str, *components: str, up: int | None = None) -> ChildProcess:
+        child = ChildProcess([sys.executable, str(PROGRAM), grace, *components], log=tmp_path / "log")
+        child.start()
+        wanted = len(components) if up is None else up
+        eventually_now(lambda: child.tail().count("up ") >= wanted, within=20, about="components up")
+        return child
+
+    return start
+
+
+def _end(child: ChildProcess, within: float = 10) -> int:
+    eventually_now(lambda: not child.running, within=within, about="the process has ended")
+    assert child.returncode is not None
+    return child.returncode
+
+
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_drains_all_and_ends_with_0(start: Start, sign: signal.Signals) -> None:
+    child = start("10s", "tame", "tame")
+    assert child.end(sign, within=10) == CLEAN
+    said = child.tail()
+    assert said.count("drained tame") == 2
+    assert "handlers back: True" in said
+    assert "loop: uvloop" in said
+
+
+def test_a_drain_longer_than_the_grace_time_is_cancelled(start: Start) -> None:
+    child = start("300ms", "slow", "tame")
+    assert child.end(signal.SIGTERM, within=10) == GRACE_EXCEEDED
+    assert "drained tame" in child.tail()
+    assert "component.cancelled" in child.tail()
+
+
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
+def test_a_second_signal_ends_at_once(start: Start, sign: signal.Signals) -> None:
+    child = start("1h", "slow")
+    os.kill(child.pid, sign)
+    eventually_now(lambda: "process.stopping" in child.tail(), within=10)
+    assert child.end(sign, within=5) == 128 + sign
+
+
+def test_who_does_not_end_when_cancelled_does_not_hold_the_process(start: Start) -> None:
+    child = start("200ms", "stubborn")
+    assert child.end(signal.SIGTERM, within=10) == GRACE_EXCEEDED
+    assert "process.exit_at_once" in child.tail()
+
+
+def test_a_thread_that_hangs_does_not_hold_the_process(start: Start) -> None:
+    child = start("200ms", "threaded")
+    assert child.end(signal.SIGTERM, within=10) == GRACE_EXCEEDED
+
+
+def test_a_component_that_breaks_stops_the_others_in_order(start: Start) -> None:
+    child = start("10s", "tame", "breaks", up=1)
+    assert _end(child) == FAILED
+    assert "this component is broken" in child.tail()
+    assert "drained tame" in child.tail()
+
+
+def test_a_component_that_ends_by_itself_is_a_failure(start: Start) -> None:
+    child = start("10s", "ends", "tame", up=1)
+    assert _end(child) == FAILED
+    assert "component.ended" in child.tail()
+    assert "drained tame" in child.tail()
+
+
+def test_a_failure_while_stopping_is_a_failure(start: Start) -> None:
+    child = start("10s", "breaks-in-drain", "tame")
+    assert child.end(signal.SIGTERM, within=10) == FAILED
+
+
+def test_a_failure_outweighs_the_grace_time(start: Start) -> None:
+    child = start("200ms", "breaks", "slow", up=1)
+    assert _end(child) == FAILED
+
+
+class Waits:
+    """A component of this process."""
+
+    def __init__(self) -> None:
+        self.name = "waits"
+        self.begun = asyncio.Event()
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        self.begun.set()
+        await stopping.wait()
+
+
+async def test_the_handlers_of_before_are_put_back() -> None:
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    component = Waits()
+    running = asyncio.create_task(run_until_stopped(component, grace=timedelta(seconds=5)))
+    await component.begun.wait()
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert await running == CLEAN
+    assert {number: signal.getsignal(number) for number in before} == before
+
+
+async def test_a_process_without_components_waits_for_its_signal() -> None:
+    running = asyncio.create_task(run_until_stopped(grace=timedelta(seconds=1)))
+    await eventually(lambda: signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL)
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert await running == CLEAN

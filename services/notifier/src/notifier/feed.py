@@ -27,9 +27,9 @@ from notifier.slack import (
     SlackCredentialError,
     SlackRateLimited,
     SlackTargetGone,
-    SlackUnavailable,
 )
-from supportops.errors import DestinationPaused, UnknownOutcome
+from supportops.errors import DestinationPaused, Retryable
+from supportops.observability.metrics import Recorder
 from supportops.store import Store, Transaction
 from supportops.workers.destination import (
     Delivery,
@@ -58,6 +58,7 @@ class Desk:
     lookups: Lookups
     slack: SlackClient
     base_url: str
+    metrics: Recorder
 
     async def newest(self, planned: Planned) -> Planned:
         """The message as it is known now; what the delivery brought along, when the ticket is forgotten."""
@@ -81,6 +82,13 @@ class Desk:
         if feed.lookups:
             return self.look(feed, await self.lookups.line(planned.ticket_id, planned.content, feed))
         return self.look(feed, carried_line(planned.ticket_id, planned.content))
+
+    def counted(self, outcome: Outcome, success: str) -> Outcome:
+        """`outcome`, counted."""
+        if isinstance(outcome, Done | Moot):
+            word = success if isinstance(outcome, Done) else "skipped"
+            self.metrics.count("messages_posted", outcome=word)
+        return outcome
 
     def look(self, feed: FeedRule, line: FeedLine) -> Message:
         """`line` in the colours of `feed`."""
@@ -122,7 +130,7 @@ class FeedPosts:
     spec = DestinationSpec(
         POSTS,
         concurrency=32,
-        schedule=(SOON, timedelta(seconds=5), timedelta(seconds=30), *[timedelta(minutes=5)] * 12),
+        schedule=(SOON, 5 * SOON, 30 * SOON, *[timedelta(minutes=5)] * 12, *[timedelta(hours=1)] * 24),
         lane_pace=Rate(1, timedelta(seconds=1)),
     )
 
@@ -130,7 +138,7 @@ class FeedPosts:
         self._desk = desk
 
     async def deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
-        return [await self._post(delivery) for delivery in deliveries]
+        return [self._desk.counted(await self._post(delivery), "posted") for delivery in deliveries]
 
     async def did_it_happen(self, delivery: Delivery) -> Outcome | None:
         planned = from_payload(delivery.payload)
@@ -147,15 +155,19 @@ class FeedPosts:
             if error.code != "missing_scope":
                 raise
             return Moot("outcome unknown, and the token may not read the history: skipped")
-        except (SlackUnavailable, UnknownOutcome) as error:
+        except DestinationPaused:
+            raise
+        except Retryable as error:
             return TryAgain(error.after, str(error), uncertain=True)
         return None if found is None else self._found(delivery, planned, feed, found)
 
     async def _post(self, delivery: Delivery) -> Outcome:
         planned = await self._desk.newest(from_payload(delivery.payload))
-        feed = self._desk.rules.feed(planned.feed)
+        feed, rules = self._desk.rules.feed(planned.feed), self._desk.rules
         if feed is None:
             return Moot(NO_FEED)
+        if self._desk.store.clock.now() - planned.content.at > rules.max_age:
+            return Moot("too old to be news")
         try:
             message = await self._desk.rendered(planned, feed)
         except NotToBeShown as reason:
@@ -228,7 +240,8 @@ class FeedUpdates:
         self._desk = desk
 
     async def deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
-        return [await self._change(from_payload(delivery.payload)) for delivery in deliveries]
+        outcomes = [await self._change(from_payload(delivery.payload)) for delivery in deliveries]
+        return [self._desk.counted(outcome, "folded") for outcome in outcomes]
 
     async def did_it_happen(self, delivery: Delivery) -> Outcome | None:  # noqa: ARG002  # twice is as good as once
         return None

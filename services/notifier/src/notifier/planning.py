@@ -6,7 +6,6 @@ posted, and is moot where it is not, because a post takes the newest content whe
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -35,13 +34,16 @@ class Planned(msgspec.Struct, frozen=True):
     feed: str = ""
 
 
-@dataclass
 class FormNames:
-    """Names of ticket forms by id, for as long as they are believed; filled where Zendesk may be called."""
+    """Names of ticket forms by id, believed for `lifetime`; learnt where Zendesk may be called, read in handlers."""
 
-    lifetime: timedelta
-    names: dict[str, str] = field(default_factory=dict)
-    read_at: datetime | None = None
+    def __init__(self, lifetime: timedelta) -> None:
+        self._lifetime = lifetime
+        self._known: dict[str, tuple[str, datetime]] = {}
+
+    def learn(self, form_id: str, name: str, now: datetime) -> None:
+        """Remember what Zendesk says now."""
+        self._known[form_id] = (name, now)
 
     def name_of(self, content: Content, now: datetime) -> str | None:
         """The form's name, `NO_FORM` for a ticket without form, None while it must be looked up."""
@@ -50,11 +52,8 @@ class FormNames:
         form_id = content.text_of("form_id")
         if form_id is None:
             return NO_FORM
-        return None if self.is_stale(now) else self.names.get(form_id)
-
-    def is_stale(self, now: datetime) -> bool:
-        """Whether the names must be read (again)."""
-        return self.read_at is None or now - self.read_at > self.lifetime
+        name, learnt_at = self._known.get(form_id, (None, now))
+        return name if now - learnt_at <= self._lifetime else None
 
 
 class Planner:

@@ -144,17 +144,17 @@ class NotifierRules(Rules):
 
     `never_forms`: a ticket whose form's name contains one of these words never appears in any feed. `fold_window`: how
     far apart in time events of one person on one ticket are still one action, where Zendesk names no sequence.
-    `max_age`: news older than this is not posted. `forms_lifetime`, `names_lifetime`: how long what was read is
-    believed. `comment_length`: characters of a comment that are shown.
+    `max_age`: news older than this is not posted. `names_lifetime`: how long names of forms, organizations and people
+    are believed. `comment_length`: characters of a comment that are shown. `keep`: how long we remember what we posted.
     """
 
     feeds: tuple[FeedRule, ...] = ()
     never_forms: tuple[Name, ...] = ("Security",)
     fold_window: Duration = timedelta(seconds=5)
     max_age: Duration = timedelta(hours=24)
-    forms_lifetime: Duration = timedelta(minutes=10)
     names_lifetime: Duration = timedelta(minutes=10)
     comment_length: int = Field(default=1_500, ge=50, le=2_900)
+    keep: Duration = timedelta(days=30)
 
     @model_validator(mode="after")
     def _check_feeds(self) -> Self:

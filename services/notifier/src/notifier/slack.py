@@ -1,27 +1,31 @@
-"""Slack's Web API: the three calls of ours, and what its answers mean (slack.md 1, 3, 7).
+"""Slack's Web API: the four calls of ours, and what its answers mean (slack.md 1, 3, 7).
 
 The only file that knows Slack's HTTP. HTTP 200 does not mean success: `ok` does. Nothing here tries again, waits or
 logs; the delivery row does.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from time import perf_counter
+from typing import Any, NoReturn
 
 import httpx
 import orjson
-from pydantic import SecretStr
 
 from notifier.messages import Json, Message
-from supportops.errors import DestinationPaused, Permanent, Retryable, UnknownOutcome
+from notifier.settings import SlackSettings
+from supportops.clock import Clock
+from supportops.errors import DestinationPaused, Permanent, Retryable, SupportOpsError, UnknownOutcome
+from supportops.http import Patience, make_client, retry_after, translated
+from supportops.observability.metrics import Recorder
 
-TIMEOUT = httpx.Timeout(10.0, connect=5.0)
+PATIENCE = Patience(answer=timedelta(seconds=10), connections=64)
 PAGE_SIZE = 200
 MAX_PAGES = 25
 RATE_LIMIT_WAIT = timedelta(seconds=30)  # where Slack says 429 and names no time
 _LONG_WAIT = timedelta(minutes=10)
-_MAX_WAIT = timedelta(hours=1)
 
 _LATER = frozenset({"service_unavailable", "request_timeout", "team_added_to_org", "org_login_required"})
 _LIMITED = frozenset({"ratelimited", "rate_limited"})
@@ -88,16 +92,8 @@ _CREDENTIAL = frozenset(
 )
 
 
-class SlackUnavailable(Retryable):
-    """Nothing was posted; later it may work. Also an error code that nobody has listed."""
-
-
-class SlackRateLimited(SlackUnavailable):
+class SlackRateLimited(Retryable):
     """Too fast: wait `after`. Says nothing about the message."""
-
-
-class SlackUnknownOutcome(UnknownOutcome):
-    """The message may or may not have been posted."""
 
 
 class SlackCredentialError(DestinationPaused):
@@ -142,12 +138,10 @@ class SeenMessage:
 
 
 class SlackClient:
-    """Calls Slack as one bot. `base_url` is `https://slack.com/api`, or the sandbox's."""
+    """Slack, as one bot. `http` is bound to Slack's address and holds the token."""
 
-    def __init__(self, http: httpx.AsyncClient, base_url: str, token: SecretStr) -> None:
-        self._http = http
-        self._base_url = base_url.rstrip("/")
-        self._token = token
+    def __init__(self, http: httpx.AsyncClient, *, clock: Clock, metrics: Recorder) -> None:
+        self._http, self._clock, self._metrics = http, clock, metrics
 
     async def post(
         self, channel: str, message: Message, metadata: Json, thread_ts: str | None = None
@@ -160,13 +154,13 @@ class SlackClient:
         }
         if thread_ts is not None:
             body["thread_ts"] = thread_ts
-        answer = await self._send("POST", "chat.postMessage", json_body=body)
+        answer = await self._write("chat.postMessage", body)
         return Posted(_text(answer, "channel") or channel, _text(answer, "ts"))
 
     async def update(self, posted: Posted, message: Message, metadata: Json) -> None:
         """Change a message of ours; doing it twice changes nothing."""
         body = _visible(posted.channel, message) | {"ts": posted.ts, "metadata": metadata}
-        await self._send("POST", "chat.update", json_body=body)
+        await self._write("chat.update", body)
 
     async def history(
         self, channel: str, since: datetime, thread_ts: str | None = None
@@ -175,82 +169,84 @@ class SlackClient:
 
         Raises SlackChannelError or SlackCredentialError where the bot may not read, or there is too much to read.
         """
-        query = {
-            "channel": channel,
-            "oldest": f"{since.timestamp():.6f}",
-            "include_all_metadata": "true",
-            "limit": str(PAGE_SIZE),
-        }
-        method = "conversations.history" if thread_ts is None else "conversations.replies"
+        query = {"channel": channel, "oldest": f"{since.timestamp():.6f}"}
+        query |= {"include_all_metadata": "true", "limit": str(PAGE_SIZE)}
         query |= {} if thread_ts is None else {"ts": thread_ts}
+        method = "conversations.history" if thread_ts is None else "conversations.replies"
         for _ in range(MAX_PAGES):
-            answer = await self._send("GET", method, query=query)
+            answer = await self._send(method, self._http.build_request("GET", f"/{method}", params=query))
             for message in _seen(answer):
                 yield message
             cursor = _next_cursor(answer)
             if not cursor:
                 return
-            query = query | {"cursor": cursor}
+            query["cursor"] = cursor
         raise SlackChannelError("history_too_long")
 
-    async def _send(
-        self,
-        http_method: str,
-        method: str,
-        *,
-        json_body: Json | None = None,
-        query: Mapping[str, str] | None = None,
-    ) -> Json:
-        headers = {"Authorization": f"Bearer {self._token.get_secret_value()}"}
-        content = None
-        if json_body is not None:
-            headers["Content-Type"] = "application/json; charset=utf-8"
-            content = orjson.dumps(json_body)
+    async def _write(self, method: str, body: Json) -> Json:
+        headers = {"Content-Type": "application/json; charset=utf-8"}
+        request = self._http.build_request("POST", f"/{method}", content=orjson.dumps(body), headers=headers)
+        return await self._send(method, request)
+
+    async def _send(self, method: str, request: httpx.Request) -> Json:
+        with self._counted(method), translated(request.method, f"slack {method}"):
+            return read_answer(method, await self._http.send(request), self._clock.now())
+
+    @contextmanager
+    def _counted(self, method: str) -> Iterator[None]:
+        begin, outcome = perf_counter(), "failed"
         try:
-            response = await self._http.request(
-                http_method,
-                f"{self._base_url}/{method}",
-                headers=headers,
-                content=content,
-                params=query,
-                timeout=TIMEOUT,
-            )
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-            raise SlackUnavailable(f"Slack cannot be reached: {type(error).__name__}") from error
-        except httpx.HTTPError as error:
-            raise SlackUnknownOutcome(f"{method}: no answer from Slack: {type(error).__name__}") from error
-        return read_answer(method, response)
+            yield
+            outcome = "ok"
+        except SupportOpsError as error:
+            outcome = _outcome(error)
+            raise
+        finally:
+            self._metrics.count("vendor_calls", vendor="slack", call=method, outcome=outcome)
+            self._metrics.observe("vendor_call_seconds", perf_counter() - begin, vendor="slack", call=method)
 
 
-def read_answer(method: str, response: httpx.Response) -> Json:
+@asynccontextmanager
+async def open_slack(
+    settings: SlackSettings,
+    *,
+    clock: Clock,
+    metrics: Recorder,
+    transport: httpx.AsyncBaseTransport | None = None,
+) -> AsyncIterator[SlackClient]:
+    """The workspace named by `settings`."""
+    authorization = f"Bearer {settings.token.get_secret_value()}"
+    async with make_client(
+        settings.base_url, authorization=authorization, patience=PATIENCE, transport=transport
+    ) as http:
+        yield SlackClient(http, clock=clock, metrics=metrics)
+
+
+def read_answer(method: str, response: httpx.Response, now: datetime) -> Json:
     """The answer's body when Slack did what it was asked; otherwise the error of the table in slack.md 1."""
+    after = retry_after(response.headers, now)
     if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
-        raise SlackRateLimited(f"{method}: rate limited", _retry_after(response) or RATE_LIMIT_WAIT)
+        raise SlackRateLimited(f"slack {method}: rate limited", after or RATE_LIMIT_WAIT)
     try:
         body = orjson.loads(response.content)
     except orjson.JSONDecodeError as error:
-        raise SlackUnknownOutcome(
-            f"{method}: HTTP {response.status_code} without JSON", _retry_after(response)
-        ) from error
+        raise UnknownOutcome(f"slack {method}: {response.status_code} without JSON", after) from error
     if not isinstance(body, dict) or response.is_server_error:
-        raise SlackUnknownOutcome(f"{method}: HTTP {response.status_code}", _retry_after(response))
+        raise UnknownOutcome(f"slack {method}: {response.status_code}", after)
     if body.get("ok") is not True:
-        _raise_for(
-            method, str(body.get("error") or f"HTTP {response.status_code}"), body, _retry_after(response)
-        )
+        _raise_for(method, str(body.get("error") or response.status_code), body, after)
     return body
 
 
-def _raise_for(method: str, code: str, body: Json, after: timedelta | None) -> None:
+def _raise_for(method: str, code: str, body: Json, after: timedelta | None) -> NoReturn:
     """Raise the error that stands for one of Slack's codes."""
+    what = f"slack {method}: {code[:100]}"
     if code in _LIMITED:
-        raise SlackRateLimited(f"{method}: {code}", after or RATE_LIMIT_WAIT)
+        raise SlackRateLimited(what, after or RATE_LIMIT_WAIT)
     if code == "message_limit_exceeded":
-        raise SlackRateLimited(f"{method}: {code}", after or _LONG_WAIT)
-    if code in _LATER:
-        raise SlackUnavailable(f"{method}: {code}", after)
+        raise SlackRateLimited(what, after or _LONG_WAIT)
     if code in _PERHAPS:
-        raise SlackUnknownOutcome(f"{method}: {code}", after)
+        raise UnknownOutcome(what, after)
     if code in _CREDENTIAL:
         raise SlackCredentialError(code, f" (needed: {body['needed']})" if "needed" in body else "")
     if code in _GONE or "thread" in code:
@@ -259,20 +255,12 @@ def _raise_for(method: str, code: str, body: Json, after: timedelta | None) -> N
         raise SlackChannelError(code)
     if code in _MESSAGE:
         raise SlackRefused(code)
-    raise SlackUnavailable(f"{method}: unknown error {code[:100]!r}", after)
+    # What Slack says of itself (`_LATER`), or a code that nobody has listed: a few tries, then an operator looks.
+    raise Retryable(what if code in _LATER else f"{what} (unknown)", after)
 
 
 def _visible(channel: str, message: Message) -> Json:
     return {"channel": channel, "text": message.text, "attachments": message.attachments}
-
-
-def _retry_after(response: httpx.Response) -> timedelta | None:
-    text = response.headers.get("Retry-After", "")
-    return (
-        min(timedelta(seconds=int(text)), _MAX_WAIT)
-        if text.isascii() and text.isdigit() and len(text) < 9
-        else None
-    )
 
 
 def _seen(answer: Json) -> list[SeenMessage]:
@@ -295,3 +283,14 @@ def _next_cursor(answer: Json) -> str:
 def _text(mapping: Json, name: str) -> str:
     value = mapping.get(name)
     return value if isinstance(value, str) else ""
+
+
+def _outcome(error: SupportOpsError) -> str:
+    """The word for an error in the metric `vendor_calls`, most special first."""
+    kinds: tuple[tuple[type[SupportOpsError], str], ...] = (
+        (UnknownOutcome, "unknown"),
+        (DestinationPaused, "paused"),
+        (Retryable, "retryable"),
+        (Permanent, "permanent"),
+    )
+    return next((word for kind, word in kinds if isinstance(error, kind)), "failed")

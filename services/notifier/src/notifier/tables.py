@@ -34,7 +34,7 @@ feed_messages = Table(
 )
 """What became of each message: posted (with its address in Slack and what it shows), or gone from Slack.
 
-Written by the outcomes of deliveries alone. `channel` is the rules' name of the channel, `address` Slack's own; `key` is
+Written by the outcomes of deliveries alone. `channel` is the rules' name of the channel, `address` Slack's; `key` is
 the message's key in Slack's metadata as well.
 """
 

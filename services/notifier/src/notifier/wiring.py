@@ -1,0 +1,91 @@
+"""The one place that knows every concrete class of the notifier."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from notifier import tables
+from notifier.endpoints import create_app
+from notifier.feed import Desk, FeedPosts, FeedRouting, FeedUpdates
+from notifier.handlers import FeedHandlers
+from notifier.lookups import Lookups
+from notifier.planning import FormNames, Planner
+from notifier.settings import NotifierRules, Settings
+from notifier.slack import open_slack
+from supportops import config
+from supportops.messaging import Consumer
+from supportops.process import Parts, open_parts, run_process
+from supportops.runtime import CLEAN, Component
+from supportops.server import HttpServer
+from supportops.store import migrate
+from supportops.vendors.cache import Lifetime
+from supportops.vendors.zendesk import References, open_zendesk
+from supportops.workers import Courier, Destination, Relay, Retention, engine_retention, janitor
+
+GROUP = "notifier"
+
+
+async def work(settings: Settings) -> int:
+    """Consumer, relay, courier and janitor, until the process is told to stop."""
+    async with open_parts(settings) as parts, workers(settings, parts) as components:
+        return await run_process(settings, parts, *components)
+
+
+async def serve(settings: Settings) -> int:
+    """The HTTP side, until the process is told to stop."""
+    async with open_parts(settings) as parts:
+        return await run_process(settings, parts, http_side(settings, parts))
+
+
+async def run(settings: Settings) -> int:
+    """Everything in one process."""
+    async with open_parts(settings) as parts, workers(settings, parts) as components:
+        return await run_process(settings, parts, *components, http_side(settings, parts))
+
+
+def upgrade(settings: Settings) -> int:
+    """Bring the database up to date."""
+    migrate.upgrade(settings.database.url.get_secret_value(), "notifier")
+    return CLEAN
+
+
+def http_side(settings: Settings, parts: Parts) -> Component:
+    """The page of figures."""
+    return HttpServer(create_app(parts.store), settings.http.host, settings.http.port)
+
+
+@asynccontextmanager
+async def workers(settings: Settings, parts: Parts) -> AsyncIterator[tuple[Component, ...]]:
+    """What `work` runs."""
+    rules = config.load(settings.config.file, "notifier", NotifierRules)
+    forms = FormNames(rules.names_lifetime)
+    planner = Planner(rules, forms)
+    handlers = FeedHandlers(rules, planner).table()
+    async with desk(settings, rules, parts, forms, planner) as at_work:
+        destinations: list[Destination] = [FeedRouting(at_work), FeedPosts(at_work), FeedUpdates(at_work)]
+        yield (
+            Consumer(parts.broker, parts.store, handlers, group=GROUP, metrics=parts.metrics),
+            Relay(parts.broker, parts.store, parts.metrics),
+            Courier(parts.store, destinations, parts.metrics),
+            janitor(parts.store, (*_retention(rules), *engine_retention()), parts.metrics),
+        )
+
+
+@asynccontextmanager
+async def desk(
+    settings: Settings, rules: NotifierRules, parts: Parts, forms: FormNames, planner: Planner
+) -> AsyncIterator[Desk]:
+    """The vendors' clients, and what the destinations work with."""
+    clock, metrics = parts.clock, parts.metrics
+    async with (
+        open_zendesk(settings.zendesk, clock=clock, metrics=metrics) as zendesk,
+        open_slack(settings.slack, clock=clock, metrics=metrics) as slack,
+    ):
+        lifetime = Lifetime(found=rules.names_lifetime)
+        references = References(zendesk, clock=clock, metrics=metrics, lifetime=lifetime)
+        lookups = Lookups(zendesk, references, forms, clock)
+        yield Desk(parts.store, rules, planner, lookups, slack, settings.zendesk.base_url, metrics)
+
+
+def _retention(rules: NotifierRules) -> tuple[Retention, ...]:
+    kept = (tables.feed_tickets, tables.feed_messages)
+    return tuple(Retention(table, table.c.changed_at, rules.keep) for table in kept)

@@ -54,7 +54,7 @@ class PostgresDatabases:
         return database_of(self.server, name)
 
     def _template(self, package: str) -> str:
-        name = f"template_{package}_{State.current().folder.name[-8:].lower()}"
+        name = f"template_{package.replace('.', '_')}_{State.current().folder.name[-8:].lower()}"
         with State.current().locked(name) as record:
             if not record.exists():
                 run_sql(self.server, f"CREATE DATABASE {name}")

@@ -23,7 +23,8 @@ def sortable_time(value: datetime | str | None) -> str:
     if value is None:
         return _UNKNOWN_TIME
     if isinstance(value, datetime):
-        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f") + "000Z"
+        utc = value.astimezone(UTC)
+        return f"{utc.year:04d}-{utc:%m-%dT%H:%M:%S.%f}000Z"  # %Y has no leading zeros
     match = _TIME.fullmatch(value.strip())
     if match is None:
         return _UNKNOWN_TIME
@@ -35,7 +36,7 @@ def sortable_time(value: datetime | str | None) -> str:
         utc = datetime.fromisoformat(f"{day}T{clock}{zone}").astimezone(UTC)
     except (ValueError, OverflowError):
         return _UNKNOWN_TIME
-    return f"{utc:%Y-%m-%dT%H:%M:%S}.{digits}Z"
+    return f"{utc.year:04d}-{utc:%m-%dT%H:%M:%S}.{digits}Z"
 
 
 def version_of(

@@ -30,5 +30,5 @@ def bury(record: Record, group: str, stage: str, reason: str, attempts: int) -> 
         "dl_partition": str(record.partition),
         "dl_offset": str(record.offset),
     }
-    headers = [*record.headers, *((name, value.encode()) for name, value in origin.items())]
+    headers = [*record.headers, *((name, value.encode(errors="replace")) for name, value in origin.items())]
     return DeadLetter(dead_letter_topic(group).name, record.key, record.value, headers)

@@ -19,7 +19,10 @@ Reads = tuple[tuple[Table, KeyOf[E]], ...]
 
 @dataclass(frozen=True)
 class Handler:
-    """A handler and the rows it wants to find loaded: for each table a function from event to primary key."""
+    """A handler and the rows it wants to find loaded: for each table a function from event to primary key.
+
+    A key that is None (the event does not know it) is no row.
+    """
 
     handle: Callable[[Any, Transaction], None]
     reads: tuple[tuple[Table, Callable[[Any], Any]], ...]
@@ -54,7 +57,8 @@ class Handlers:
         for event in events:
             for handler in self._by_type[event.type]:
                 for table, key_of in handler.reads:
-                    wanted.setdefault(table, set()).add(key_of(event))
+                    if (key := key_of(event)) is not None:
+                        wanted.setdefault(table, set()).add(key)
         for table in sorted(wanted, key=lambda table: table.name):  # one order of locking for all
             await tx.load(table, wanted[table])
         for event in events:

@@ -1,5 +1,6 @@
 """What to do about an error: a pure function, so that its test is a table."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from supportops.errors import DestinationPaused, Permanent, Retryable, Undecodable, UnknownOutcome
@@ -7,6 +8,7 @@ from supportops.workers.destination import GiveUp, Outcome, TryAgain
 
 BUG_WAIT = timedelta(seconds=5)
 PAUSE = timedelta(minutes=1)
+FREE_WAIT = timedelta(seconds=1)
 
 
 def decide(error: BaseException) -> Outcome:
@@ -30,10 +32,13 @@ def plan(outcome: Outcome, attempts: int, schedule: tuple[timedelta, ...], jitte
     """Fill in the wait of a TryAgain, or turn it into a GiveUp when the schedule is used up.
 
     `attempts` counts the one that just ended; `jitter` is a random number in [0, 1), added last: up to a quarter of
-    the scheduled wait. A wait that the other side named is kept, never shortened by ours.
+    the scheduled wait. A wait that the other side named is kept, never shortened by ours. A free attempt does not use
+    the schedule up.
     """
-    if not isinstance(outcome, TryAgain) or outcome.free:
+    if not isinstance(outcome, TryAgain):
         return outcome
+    if outcome.free:
+        return outcome if outcome.after is not None else replace(outcome, after=FREE_WAIT)
     if attempts > len(schedule):
         return GiveUp(f"gave up after {attempts} attempts: {outcome.reason}")
     scheduled = schedule[attempts - 1]

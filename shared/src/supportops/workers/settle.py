@@ -95,7 +95,7 @@ class Settler:
         """Outage: wait for the database, without bound. Bug of ours in one row: the others do not suffer."""
         while True:
             try:
-                return await self._write(rows)
+                return await self.write(rows)
             except Exception as error:  # noqa: BLE001  # the one loop; every branch writes, waits or narrows down
                 if is_outage(error):
                     _log.warning("settle.waits", rows=len(rows), error=str(error))
@@ -108,7 +108,8 @@ class Settler:
                     _log.error("settle.failed", key=rows[0].delivery.key, exc_info=error)
                     rows = [replace(rows[0], outcome=decide(error))]
 
-    async def _write(self, rows: list[Settled]) -> None:
+    async def write(self, rows: list[Settled]) -> None:
+        """One transaction: the rows, and all that follows from their outcomes. Raises what the database or a `then` does."""
         by_id = {row.delivery.id: row for row in rows}
         async with self._store.transaction() as tx:
             writes = []

@@ -1,0 +1,103 @@
+"""Outage (wait without bound) or bug (a few tries, then dead letter): a table of errors."""
+
+import sqlite3
+from typing import Any, cast
+
+import asyncpg
+import pytest
+from sqlalchemy import exc
+from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi
+
+from supportops.errors import Permanent
+from supportops.store import is_outage
+
+ADAPTED: Any = cast(Any, AsyncAdapt_asyncpg_dbapi)(asyncpg)
+
+
+def wrapped(original: Exception) -> exc.DBAPIError:
+    """As SQLAlchemy raises it."""
+    return exc.DBAPIError("SELECT 1", {}, original)
+
+
+def postgres(error: type[asyncpg.PostgresError]) -> exc.DBAPIError:
+    translated = ADAPTED.Error(f"{error}: of the server", error("of the server"))
+    assert translated.sqlstate == error.sqlstate
+    return wrapped(translated)
+
+
+def client_side(message: str) -> exc.DBAPIError:
+    return wrapped(
+        ADAPTED.InterfaceError(f"{asyncpg.InterfaceError}: {message}", asyncpg.InterfaceError(message))
+    )
+
+
+def sqlite(code: int, message: str) -> exc.DBAPIError:
+    error = sqlite3.OperationalError(message)
+    error.sqlite_errorcode = code
+    return wrapped(error)
+
+
+OUTAGES = [
+    exc.TimeoutError("pool"),
+    ConnectionRefusedError(),
+    TimeoutError(),
+    OSError("name or service not known"),
+    postgres(asyncpg.ConnectionDoesNotExistError),
+    postgres(asyncpg.AdminShutdownError),
+    postgres(asyncpg.CannotConnectNowError),
+    postgres(asyncpg.TooManyConnectionsError),
+    postgres(asyncpg.DiskFullError),
+    postgres(asyncpg.DeadlockDetectedError),
+    postgres(asyncpg.SerializationError),
+    postgres(asyncpg.LockNotAvailableError),
+    postgres(asyncpg.ReadOnlySQLTransactionError),
+    postgres(asyncpg.InvalidPasswordError),
+    postgres(asyncpg.InvalidCatalogNameError),
+    asyncpg.CannotConnectNowError("the database system is starting up"),
+    asyncpg.InvalidPasswordError("password authentication failed"),
+    client_side("connection is closed"),
+    client_side("cannot perform operation: connection is lost"),
+    sqlite(sqlite3.SQLITE_BUSY, "database is locked"),
+    sqlite(sqlite3.SQLITE_LOCKED, "database table is locked"),
+    sqlite(sqlite3.SQLITE_FULL, "database or disk is full"),
+    sqlite(sqlite3.SQLITE_IOERR_FSYNC, "disk I/O error"),
+    sqlite(sqlite3.SQLITE_CANTOPEN, "unable to open database file"),
+    sqlite(sqlite3.SQLITE_READONLY_DBMOVED, "attempt to write a readonly database"),
+    wrapped(sqlite3.ProgrammingError("Cannot operate on a closed database.")),
+]
+
+BUGS = [
+    KeyError("closed_at"),
+    ValueError("connection"),
+    Permanent("no connection"),
+    postgres(asyncpg.UniqueViolationError),
+    postgres(asyncpg.NotNullViolationError),
+    postgres(asyncpg.UndefinedTableError),
+    postgres(asyncpg.CharacterNotInRepertoireError),
+    wrapped(
+        ADAPTED.Error(
+            "<class 'asyncpg.exceptions.DataError'>: invalid input for query argument $1: 'no connection to printer'",
+            asyncpg.DataError("invalid input for query argument $1: 'no connection to printer'"),
+        )
+    ),
+    sqlite(sqlite3.SQLITE_CONSTRAINT_NOTNULL, "NOT NULL constraint failed: tickets.closed_at"),
+    sqlite(sqlite3.SQLITE_CONSTRAINT_UNIQUE, "UNIQUE constraint failed: people.full_name"),
+    sqlite(sqlite3.SQLITE_ERROR, "no such table: locked_tickets"),
+    wrapped(sqlite3.InterfaceError("Error binding parameter 'busy': type 'set' is not supported")),
+]
+
+
+@pytest.mark.parametrize("error", OUTAGES, ids=repr)
+def test_an_outage_is_nobodys_poison(error: Exception) -> None:
+    assert is_outage(error)
+
+
+@pytest.mark.parametrize("error", BUGS, ids=repr)
+def test_a_bug_is_no_outage_whatever_its_words(error: Exception) -> None:
+    assert not is_outage(error)
+
+
+def test_a_connection_that_broke_is_an_outage() -> None:
+    error = wrapped(ValueError("anything"))
+    error.connection_invalidated = True
+    assert is_outage(error)

@@ -1,0 +1,69 @@
+"""What an error means for a delivery, and when it is tried again: two tables."""
+
+from datetime import timedelta
+
+import pytest
+
+from supportops.errors import DestinationPaused, Permanent, Retryable, Undecodable, UnknownOutcome
+from supportops.workers import Done, GiveUp, Moot, Outcome, TryAgain
+from supportops.workers.destination import SCHEDULE
+from supportops.workers.retry import BUG_WAIT, PAUSE, decide, plan
+
+MINUTE = timedelta(minutes=1)
+SECOND = timedelta(seconds=1)
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [
+        (Retryable("503"), TryAgain(None, "503")),
+        (Retryable("429", after=MINUTE), TryAgain(MINUTE, "429")),
+        (UnknownOutcome("dropped"), TryAgain(None, "dropped", uncertain=True)),
+        (UnknownOutcome("502", after=MINUTE), TryAgain(MINUTE, "502", uncertain=True)),
+        (DestinationPaused("login"), TryAgain(PAUSE, "login", free=True)),
+        (DestinationPaused("quota", after=MINUTE), TryAgain(MINUTE, "quota", free=True)),
+        (Permanent("no such field"), GiveUp("no such field")),
+        (Undecodable("not JSON"), GiveUp("not JSON")),
+        (TimeoutError(), TryAgain(None, "no answer in time", uncertain=True)),
+        (KeyError("a bug of ours"), TryAgain(BUG_WAIT, "KeyError: 'a bug of ours'", uncertain=True)),
+    ],
+)
+def test_an_error_is_an_outcome(error: Exception, outcome: Outcome) -> None:
+    assert decide(error) == outcome
+
+
+@pytest.mark.parametrize(
+    ("outcome", "attempts", "planned"),
+    [
+        (TryAgain(None, "503"), 1, TryAgain(SECOND, "503")),
+        (TryAgain(None, "503"), 2, TryAgain(MINUTE, "503")),
+        (TryAgain(None, "503"), 3, GiveUp("gave up after 3 attempts: 503")),
+        (TryAgain(5 * MINUTE, "429"), 1, TryAgain(5 * MINUTE, "429")),
+        (TryAgain(timedelta(0), "429"), 1, TryAgain(timedelta(0), "429")),
+        (TryAgain(5 * MINUTE, "429"), 3, GiveUp("gave up after 3 attempts: 429")),
+        (TryAgain(None, "?", uncertain=True), 1, TryAgain(SECOND, "?", uncertain=True)),
+        (TryAgain(MINUTE, "quota", free=True), 99, TryAgain(MINUTE, "quota", free=True)),
+        (TryAgain(None, "lost race", free=True), 99, TryAgain(SECOND, "lost race", free=True)),
+        (Done({"id": 1}), 99, Done({"id": 1})),
+        (Moot("closed"), 99, Moot("closed")),
+        (GiveUp("400"), 1, GiveUp("400")),
+    ],
+)
+def test_the_schedule_fills_in_the_wait_or_ends_it(outcome: Outcome, attempts: int, planned: Outcome) -> None:
+    assert plan(outcome, attempts, (SECOND, MINUTE), jitter=0.0) == planned
+
+
+def test_jitter_adds_up_to_a_quarter_and_never_to_a_wait_that_was_asked_for() -> None:
+    assert plan(TryAgain(None, "503"), 2, (SECOND, MINUTE), jitter=1.0) == TryAgain(75 * SECOND, "503")
+    assert plan(TryAgain(MINUTE, "429"), 2, (SECOND, MINUTE), jitter=1.0) == TryAgain(MINUTE, "429")
+
+
+def test_a_free_attempt_waits_even_without_a_schedule() -> None:
+    planned = plan(TryAgain(None, "lost race", free=True), 1, (), jitter=0.0)
+    assert isinstance(planned, TryAgain)
+    assert planned.after == SECOND
+
+
+def test_the_usual_schedule_gives_up_after_eight_attempts() -> None:
+    outcomes = [plan(TryAgain(None, "503"), attempt, SCHEDULE, 0.0) for attempt in range(1, 9)]
+    assert [type(outcome) for outcome in outcomes] == [TryAgain] * 7 + [GiveUp]

@@ -71,5 +71,26 @@ def serve(  # noqa: PLR0913 - each is an option of the command line
     listen(settings, host, port, log_level)
 
 
+@app.command()
+def play(
+    ingest: Annotated[str, typer.Option(help="Base URL of ingest.")],
+    csat: Annotated[str, typer.Option(help="Base URL of csat's HTTP side.")],
+    sandbox: Annotated[str, typer.Option(help="Base URL of these stand-ins.")],
+    webhook_url: Annotated[
+        str, typer.Option(help="Ingest's hook as the stand-ins reach it; default INGEST/webhooks/zendesk.")
+    ] = "",
+    webhook_secret: Annotated[str, typer.Option(envvar="SANDBOX_WEBHOOK_SECRET")] = _D.webhook_key,
+    csat_token: Annotated[
+        str, typer.Option(envvar="CSAT_API_TOKEN", help="Bearer token of the KPI.")
+    ] = "sandbox-csat-api-token",
+) -> None:
+    """Play the demo's support day against running services and verify every effect; non-zero when one is wrong."""
+    from sandbox.demo.run import play as play_day
+    from sandbox.demo.world import Addresses
+
+    addresses = Addresses(ingest, csat, sandbox, webhook_url, webhook_secret, csat_token)
+    raise typer.Exit(0 if play_day(addresses) else 1)
+
+
 if __name__ == "__main__":
     app()

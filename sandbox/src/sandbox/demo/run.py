@@ -1,0 +1,25 @@
+"""Plays the day against running services and says what was verified."""
+
+import typer
+
+from sandbox.demo.story import Story
+from sandbox.demo.verdict import findings
+from sandbox.demo.world import Addresses, World
+
+
+def play(addresses: Addresses) -> bool:
+    """Connect Zendesk, play the day against running services, say what was verified; whether all is right."""
+    world = World(addresses)
+    try:
+        world.connect_zendesk()
+        day = Story(world, typer.echo).play()
+        results = findings(world, day)
+    finally:
+        world.close()
+    wrong = [finding for finding in results if not finding.right]
+    for finding in wrong:
+        typer.echo(finding.line())
+    typer.echo(
+        f"verified: {len(results) - len(wrong)} of {len(results)} as they should be, each effect exactly once"
+    )
+    return not wrong

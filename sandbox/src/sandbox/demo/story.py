@@ -1,0 +1,145 @@
+"""A short support day: five tickets, three people who answer, and what must come of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from sandbox.demo.telling import Say, Teller
+from sandbox.demo.world import Json, World, survey_link
+
+RITA, JO, GIL = "rita@groablet.example", "jo@acme.example", "gil@gitlab.example"
+SECRET_NOTE = "Rita's contract runs out in May, careful."  # noqa: S105 - a private note, not a password
+SECURITY_SUBJECT = "Token leaked in a public repository"
+
+
+@dataclass
+class Day:
+    """What was done, for the check at the end. Tickets by their role in the story."""
+
+    tickets: dict[str, int] = field(default_factory=dict)
+    entries: list[Json] = field(default_factory=list)
+
+
+Midway = Callable[[], None]
+
+
+class Story:
+    """Plays the day once. `patience`: seconds to wait for any one effect."""
+
+    def __init__(
+        self, world: World, say: Say, *, patience: float = 40.0, midway: Midway | None = None
+    ) -> None:
+        self._world = world
+        self._tell = Teller(world, say, patience)
+        self._midway = midway
+        self._day = Day()
+
+    def play(self) -> Day:
+        """All acts, then a quiet moment, so that what is doubled has the time to show."""
+        self._morning()
+        self._a_change_of_mind()
+        self._not_for_everybody()
+        if self._midway is not None:
+            self._midway()
+        self._surveys()
+        self._control_ticket()
+        self._tell.wait_for_quiet(3)
+        self._day.entries = self._tell.entries
+        return self._day
+
+    def _open(self, role: str, who: str, subject: str, text: str, form: str = "Self-Managed") -> int:
+        self._tell.action(f"{who.partition('@')[0].title()} writes: {subject}")
+        ticket = self._world.open_ticket(
+            subject=subject, description=text, form=form, requester={"email": who}
+        )
+        self._day.tickets[role] = ticket
+        return ticket
+
+    def _morning(self) -> None:
+        ticket = self._open(
+            "runners", RITA, "Runners are stuck in the queue", "Since this morning nothing starts."
+        )
+        self._recorded(ticket, "created")
+        self._posted(ticket)
+        self._tell.action("Ada answers in public")
+        self._world.act(ticket, "comments", body="Thanks, I restarted the queue. Better now?")
+        self._posted(ticket, times=2)
+        self._tell.action("Ben leaves a private note, which Slack must never see")
+        self._world.act(ticket, "comments", body=SECRET_NOTE, public=False)
+        self._tell.action("Ada answers and solves")
+        self._world.act(ticket, "solve", comment="Glad to hear. Solving this one.")
+        self._recorded(ticket, "updated", "solved")
+        self._posted(ticket, times=3)
+
+    def _a_change_of_mind(self) -> None:
+        ticket = self._open("upgrade", JO, "Upgrade failed halfway", "The migration stopped at 60 %.")
+        self._recorded(ticket, "created")
+        self._tell.action("Ada solves, and Jo comes back before the survey is due")
+        self._world.act(ticket, "solve", comment="Please run it again.")
+        self._world.act(ticket, "reopen", comment="It stopped again, at the same place.")
+        self._posted(ticket, times=3)
+
+    def _not_for_everybody(self) -> None:
+        excluded = self._open("excluded", GIL, "Question from the inside", "How do I see the logs?")
+        self._tell.action("Ada solves; this organization is not asked for ratings")
+        self._world.act(excluded, "solve", comment="Under Admin, Monitoring.")
+        self._open("security", RITA, SECURITY_SUBJECT, "Please help quickly.", form="Security Issue")
+        self._tell.action("Ada solves the upgrade for good")
+        self._world.act(self._day.tickets["upgrade"], "solve", comment="Version 17.6.2 has the fix.")
+        self._recorded(self._day.tickets["upgrade"], "updated", "solved")
+
+    def _surveys(self) -> None:
+        self._answer("runners", "Rita", {"score": "good", "comment": "Quick and friendly."})
+        reason = "The answer wasn't delivered in a timely manner"
+        self._answer("upgrade", "Jo", {"score": "bad", "comment": "Took two tries.", "reason": reason})
+
+    def _answer(self, role: str, name: str, fields: dict[str, str]) -> None:
+        ticket = self._day.tickets[role]
+        self._tell.action(f"waiting for the survey of ticket {ticket}")
+        sent = self._tell.wait_for(
+            f"the survey of ticket {ticket}", lambda e: e.get("ticket_id") == ticket and bool(survey_link(e))
+        )
+        link = survey_link(sent)
+        self._world.look_at_survey(link)
+        before = self._world.kpi()
+        self._tell.action(f"{name} opens the survey page and votes {fields['score']}")
+        self._world.vote(link, **fields)
+        self._tell.action(f"KPI before {_numbers(before)}, after {_numbers(self._world.kpi())}")
+        self._tell.wait_for(
+            "its tag", lambda e: e["kind"] == "zendesk.tags" and e["ticket_id"] == ticket and e["changed"]
+        )
+
+    def _control_ticket(self) -> None:
+        """What comes after everything else: once it is through, nothing older is still on its way."""
+        ticket = self._open("last", JO, "One more thing", "Where is the invoice?")
+        self._recorded(ticket, "created")
+        self._posted(ticket)
+
+    def _recorded(self, ticket: int, what: str, status: str = "") -> None:
+        self._tell.wait_for(
+            f"the Salesforce record of ticket {ticket}, {what} {status}",
+            lambda e: is_record(e, ticket, what, status),
+        )
+
+    def _posted(self, ticket: int, times: int = 1) -> None:
+        self._tell.wait_for(f"Slack to tell of ticket {ticket}", lambda e: is_post(e, ticket), times)
+
+
+def is_record(entry: Json, ticket: int, what: str, status: str = "") -> bool:
+    """Whether an entry is a write to the ticket's record; `status` empty: any."""
+    if entry["kind"] != f"salesforce.record.{what}" or str(ticket) not in map(
+        str, entry["external_ids"].values()
+    ):
+        return False
+    return not status or str(entry["fields"].get("Status__c", "")).casefold() == status
+
+
+def is_post(entry: Json, ticket: int) -> bool:
+    """Whether an entry is a new Slack message about the ticket."""
+    return entry["kind"] == "slack.message" and str((entry.get("payload") or {}).get("ticket_id")) == str(
+        ticket
+    )
+
+
+def _numbers(kpi: Json) -> str:
+    value = "none yet" if kpi["kpi"] is None else f"{kpi['kpi']:.0%}"
+    return f"{value} ({kpi['good']} good, {kpi['bad']} bad, {kpi['offered']} asked)"

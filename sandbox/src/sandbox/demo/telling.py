@@ -1,0 +1,91 @@
+"""Says line by line what happened where, from the sandbox's ledger."""
+
+import re
+import time
+from collections.abc import Callable
+
+from sandbox.demo.world import Json, World, survey_link, wait_until
+
+Say = Callable[[str], None]
+WIDTH = 120
+SLACK_LINK = re.compile(r"<https?://[^|>]*\|([^>]*)>")
+
+
+class Teller:
+    """Prints actions as they are taken and effects as the outside world sees them."""
+
+    def __init__(self, world: World, say: Say, patience: float) -> None:
+        self._world = world
+        self._say = say
+        self._patience = patience
+        self._begin = time.monotonic()
+        self._seen = world.last_seq()
+        self.entries: list[Json] = []
+
+    def action(self, text: str) -> None:
+        """A line about what a person does."""
+        self.catch_up()
+        self._say(f"{self._now()}  {text}")
+
+    def catch_up(self) -> None:
+        """Tell what is new in the ledger."""
+        for entry in self._world.ledger(after=self._seen):
+            self._seen = int(entry["seq"])
+            self.entries.append(entry)
+            if line := in_words(entry):
+                self._say(f"{self._now()}      {line}"[:WIDTH])
+
+    def wait_for(self, about: str, found: Callable[[Json], bool], times: int = 1) -> Json:
+        """Go on telling until `times` entries match; returns the last of them."""
+
+        def probe() -> list[Json]:
+            self.catch_up()
+            matching = [entry for entry in self.entries if found(entry)]
+            return matching if len(matching) >= times else []
+
+        return wait_until(probe, about, self._patience)[-1]
+
+    def wait_for_quiet(self, seconds: float) -> None:
+        """Go on telling until nothing new has come for a while and nothing is under way."""
+        last, quiet_since = self._seen, time.monotonic()
+
+        def probe() -> bool:
+            nonlocal last, quiet_since
+            self.catch_up()
+            if last != self._seen or not self._world.summary()["idle"]:
+                last, quiet_since = self._seen, time.monotonic()
+            return time.monotonic() - quiet_since >= seconds
+
+        wait_until(probe, "a quiet moment", self._patience)
+
+    def _now(self) -> str:
+        return f"{time.monotonic() - self._begin:6.1f} s"
+
+
+def in_words(entry: Json) -> str:
+    """One line about an effect; empty for what needs no telling."""
+    kind = str(entry["kind"])
+    if kind == "zendesk.comment":
+        what = "survey link sent as a public comment" if survey_link(entry) else _quoted(entry["body"])
+        return f"-> Zendesk     ticket {entry['ticket_id']}: {what}"
+    if kind == "zendesk.tags" and entry.get("changed"):
+        return f"-> Zendesk     ticket {entry['ticket_id']}: tagged {', '.join(map(str, entry['tags']))}"
+    if kind.startswith("salesforce.record."):
+        return _record_in_words(entry)
+    if kind in ("slack.message", "slack.update"):
+        verb = "" if kind == "slack.message" else "(changed) "
+        return f"-> Slack       #{entry['channel_name']}: {verb}{_quoted(entry['text'])}"
+    if kind == "zendesk.webhook" and entry.get("status") != "success":
+        return f"!! webhook     {entry.get('status')}"
+    return ""
+
+
+def _record_in_words(entry: Json) -> str:
+    key = ", ".join(str(value) for value in entry["external_ids"].values())
+    status = entry["fields"].get("Status__c", "status unchanged")
+    return f"-> Salesforce  record of ticket {key} {str(entry['kind']).rpartition('.')[2]}: {status}"
+
+
+def _quoted(text: object) -> str:
+    line = " ".join(SLACK_LINK.sub(r"\1", str(text)).split())
+    return line if len(line) <= 70 else line[:69] + "…"

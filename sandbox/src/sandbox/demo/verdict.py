@@ -1,0 +1,89 @@
+"""Compares the outside world with what should be: every effect exactly once, nothing else."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sandbox.demo.story import SECRET_NOTE, SECURITY_SUBJECT, Day, is_post, is_record
+from sandbox.demo.world import Json, World, survey_link
+
+SURVEYED = ("runners", "upgrade")
+RECORD = "Zendesk_Ticket__c"
+EXTERNAL_ID = "Zendesk_Ticket_ID__c"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that had to be so."""
+
+    what: str
+    wanted: object
+    found: object
+
+    @property
+    def right(self) -> bool:
+        """Whether it is so."""
+        return self.wanted == self.found
+
+    def line(self) -> str:
+        """For the person who reads."""
+        return f"{'ok  ' if self.right else 'FAIL'} {self.what}" + (
+            "" if self.right else f": wanted {self.wanted!r}, found {self.found!r}"
+        )
+
+
+def findings(world: World, day: Day) -> list[Finding]:
+    """Everything that is compared, in the order of the story."""
+    return [*_surveys(day), *_records(world, day), *_messages(world, day), *_numbers(world)]
+
+
+def _surveys(day: Day) -> Iterator[Finding]:
+    for role, ticket in day.tickets.items():
+        mine = [entry for entry in day.entries if entry.get("ticket_id") == ticket]
+        asked = 1 if role in SURVEYED else 0
+        links = [survey_link(entry) for entry in mine if survey_link(entry)]
+        tags = [entry for entry in mine if entry["kind"] == "zendesk.tags" and entry["changed"]]
+        yield Finding(f"{role}: survey comment", asked, len(links))
+        yield Finding(f"{role}: survey tag", asked, len(tags))
+
+
+def _records(world: World, day: Day) -> Iterator[Finding]:
+    rows = world.records(RECORD)
+    wanted = world.expected()
+    for role, ticket in day.tickets.items():
+        mine = [row for row in rows if str(row[EXTERNAL_ID]) == str(ticket)]
+        made = [entry for entry in day.entries if is_record(entry, ticket, "created")]
+        yield Finding(f"{role}: Salesforce record created", 1, len(made))
+        yield Finding(
+            f"{role}: its state",
+            [wanted[ticket]["status"]],
+            [str(row["Status__c"]).casefold() for row in mine],
+        )
+    states = [_status(entry) for entry in day.entries if is_record(entry, day.tickets["runners"], "created")]
+    yield Finding("runners: first recorded before it was solved", False, "solved" in states)
+
+
+def _status(entry: Json) -> str:
+    return str(entry["fields"].get("Status__c", "")).casefold()
+
+
+def _messages(world: World, day: Day) -> Iterator[Finding]:
+    wanted = world.expected()
+    for role, ticket in day.tickets.items():
+        posts = [entry for entry in day.entries if is_post(entry, ticket)]
+        actions = 0 if role == "security" else wanted[ticket]["feed_actions"]
+        yield Finding(f"{role}: Slack messages, one per public action", actions, len(posts))
+        keys = {json.dumps(entry["payload"], sort_keys=True) for entry in posts}
+        yield Finding(f"{role}: each under a key of its own", len(posts), len(keys))
+    said = json.dumps([entry for entry in day.entries if str(entry["kind"]).startswith("slack.")])
+    yield Finding("the private note in Slack", False, SECRET_NOTE in said)
+    yield Finding("the security ticket in Slack", False, SECURITY_SUBJECT in said)
+    yield Finding("the organization's name in Slack", True, "Groablet Enterprises" in said)
+
+
+def _numbers(world: World) -> Iterator[Finding]:
+    yield Finding("KPI", {"good": 1, "bad": 1, "offered": 2, "kpi": 0.5}, world.kpi())
+    sender = world.summary()["sender"]
+    yield Finding(
+        "webhooks not accepted", {}, {k: v for k, v in sender["invocations"].items() if k != "success"}
+    )

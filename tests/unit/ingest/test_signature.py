@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ingest.zendesk import STATIC_TEST_SECRET, Verdict, verify
+from ingest.zendesk import PUBLIC_TEST_KEY, Verdict, verify
 from tests.support import zendesk_bodies as z
 
 TIMESTAMP = "2021-03-25T05:09:27Z"
@@ -33,7 +33,7 @@ def verdict(body: bytes, timestamp: str | None, signature: str | bytes | None) -
     ],
 )
 def test_published_vectors(body: str, signature: str) -> None:
-    secrets = [STATIC_TEST_SECRET.encode()]
+    secrets = [PUBLIC_TEST_KEY.encode()]
     assert verify(secrets, TIMESTAMP.encode(), signature.encode(), body.encode(), WINDOW) == "ok"
 
 

@@ -84,6 +84,9 @@ async def add(tx: Transaction, batch: Sequence[Webhook]) -> set[str]:
 
     One that is there already (an earlier delivery of the same event, or twice in this batch) is only counted.
     """
+    if not batch:
+        await tx.execute(select(1))  # a question whether the database is there must reach it
+        return set()
     first = {hook.key: hook for hook in reversed(batch)}
     # In one order everywhere: two replicas with the same webhooks must not wait for each other in a circle.
     rows = [_row(first[key]) for key in sorted(first)]

@@ -12,11 +12,9 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final, Literal
 
-from sqlalchemy import select
-
 from ingest import rawlog
 from ingest.rawlog import Received, Webhook
-from ingest.spool import Segment, Spool, SpoolFailed
+from ingest.spool import Spool, SpoolFailed
 from ingest.zendesk import Account
 from supportops.observability.logging import get_logger
 from supportops.observability.metrics import Recorder
@@ -61,7 +59,7 @@ class Intake:
         self._running = False
         self._in_spool = 0
         self._away = False  # the database; then batches go straight to the spool
-        self._abandoned: set[asyncio.Task[set[str]]] = set()
+        self._abandoned: set[asyncio.Task[set[str] | Exception]] = set()
 
     @property
     def away(self) -> bool:
@@ -114,60 +112,52 @@ class Intake:
 
     async def _settle(self, batch: Sequence[_Waiting]) -> None:
         """Store or spool a batch and release its requests. Raises nothing: the requests get the outcome."""
-        if not self._away:
-            try:
-                new = await self._store_in_time([each.webhook for each in batch])
-            except Exception as error:  # noqa: BLE001  # the writer's loop; every error ends in the spool or a park
-                await self._not_stored(batch, error)
-                return
-            self._release(batch, new)
+        if self._away:
+            await self._spool_batch(batch)
             return
-        await self._spool_batch(batch)
-
-    async def _store_in_time(self, hooks: Sequence[Webhook]) -> set[str]:
-        """Store, or TimeoutError when the database takes too long; then the attempt is left to end by itself.
-
-        It may still commit: the webhooks are spooled as well then, and their keys make it one.
-        """
-        storing = asyncio.create_task(self._store_all(hooks))
-        done, _ = await asyncio.wait({storing}, timeout=COMMIT_TIME.total_seconds())
-        if done:
-            return storing.result()
-        storing.cancel()
-        self._abandoned.add(storing)
-        storing.add_done_callback(self._forget)
-        raise TimeoutError(f"the database took more than {COMMIT_TIME.total_seconds():g} s")
-
-    def _forget(self, task: "asyncio.Task[set[str]]") -> None:
-        self._abandoned.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            _log.info("intake.late_error", error=type(error).__name__)
-
-    async def _store_all(self, hooks: Sequence[Webhook]) -> set[str]:
-        async with self._store.transaction() as tx:
-            return await rawlog.add(tx, hooks)
-
-    async def _not_stored(self, batch: Sequence[_Waiting], error: Exception) -> None:
-        if isinstance(error, TimeoutError) or is_outage(error):
-            _log.error("intake.database_away", error=type(error).__name__, webhooks=len(batch))
+        result = await self._attempt([each.webhook for each in batch], COMMIT_TIME)
+        if isinstance(result, set):
+            self._release(batch, result)
+        elif is_outage(result):
+            _log.error("intake.database_away", error=type(result).__name__, webhooks=len(batch))
             self._away = True
             await self._spool_batch(batch)
         elif len(batch) > 1:  # one of them is poison: find it, let the others pass
             for each in batch:
                 await self._settle([each])
         else:
-            await self._park(batch[0], error)
+            await self._park(batch[0], result)
 
     async def _park(self, waiting: _Waiting, error: Exception) -> None:
         _log.error("webhook.unstorable", key=waiting.webhook.key, error=type(error).__name__)
         waiting.webhook = rawlog.unstorable(waiting.webhook, error)
-        try:
-            new = await self._store_in_time([waiting.webhook])
-        except Exception as again:  # noqa: BLE001  # whatever it is, the disk is next
-            _log.error("webhook.unparkable", error=type(again).__name__)
+        result = await self._attempt([waiting.webhook], COMMIT_TIME)
+        if isinstance(result, set):
+            self._release([waiting], result)
+        else:  # whatever it is, the disk is next
             await self._spool_batch([waiting])
-            return
-        self._release([waiting], new)
+
+    async def _attempt(self, hooks: Sequence[Webhook], within: timedelta | None) -> set[str] | Exception:
+        """The keys that were new, or why the batch is not stored; TimeoutError when it took longer than `within`.
+
+        An attempt that took too long is left to end by itself. It may still commit: its webhooks are spooled as
+        well then, and their keys make them one.
+        """
+        storing = asyncio.create_task(self._store_all(hooks))
+        done, _ = await asyncio.wait({storing}, timeout=within.total_seconds() if within else None)
+        if done:
+            return storing.result()
+        storing.cancel()
+        self._abandoned.add(storing)
+        storing.add_done_callback(self._abandoned.discard)
+        return TimeoutError(f"the database took more than {within}")
+
+    async def _store_all(self, hooks: Sequence[Webhook]) -> set[str] | Exception:
+        try:
+            async with self._store.transaction() as tx:
+                return await rawlog.add(tx, hooks)
+        except Exception as error:  # noqa: BLE001  # the loop's one door to the database: every error is an outcome
+            return error
 
     def _release(self, batch: Sequence[_Waiting], new: set[str]) -> None:
         tally: dict[str, int] = {}
@@ -208,48 +198,47 @@ class Intake:
             self._spooled.clear()
             while self._away or self._spool.waiting():
                 try:
-                    if not await self._drain():
-                        await asyncio.sleep(PROBE_EVERY.total_seconds())
-                except Exception as error:  # noqa: BLE001  # the drainer's loop; the spool keeps what is in it
-                    _log.info("spool.drain_waits", error=type(error).__name__, outage=is_outage(error))
+                    moved = await self._drain()
+                except OSError as error:
+                    _log.error("spool.unreadable", error=str(error))
+                    moved = False
+                if not moved:
                     await asyncio.sleep(PROBE_EVERY.total_seconds())
 
     async def _drain(self) -> bool:
-        """Move the oldest segment into the database; False when there is none for us."""
+        """Move the oldest segment into the database; False when there is none for us, or the database is away."""
         segment = await asyncio.to_thread(self._spool.take)
         if segment is None:
-            async with self._store.reading() as conn:
-                await conn.execute(select(1))
-            self._away = False
+            self._away = self._away and not isinstance(await self._attempt([], None), set)
             return False
-        try:
-            await self._store_segment(segment)
-        except BaseException:
-            self._spool.release(segment)
-            raise
+        for start in range(0, len(segment.received), DRAIN_BATCH):
+            if not await self._drain_batch(segment.received[start : start + DRAIN_BATCH]):
+                self._spool.release(segment)
+                return False
         await asyncio.to_thread(self._spool.done, segment)
         _log.info("spool.drained", webhooks=len(segment.received), damaged_bytes=segment.damaged)
         return True
 
-    async def _store_segment(self, segment: Segment) -> None:
-        for start in range(0, len(segment.received), DRAIN_BATCH):
-            hooks = [self._examine(received) for received in segment.received[start : start + DRAIN_BATCH]]
-            try:
-                await self._store_all(hooks)
-            except Exception as error:
-                if is_outage(error):
-                    raise
-                await self._store_singly(hooks)
-            # New webhooks go to the database again while we go on: consumers do not rely on the order of roads.
-            self._away = False
-            self._count_spooled(-len(hooks))
+    async def _drain_batch(self, batch: Sequence[Received]) -> bool:
+        """Store a part of a segment, one by one when there is poison in it; False: the database is away."""
+        hooks = [self._examine(received) for received in batch]
+        result = await self._attempt(hooks, None)
+        if not isinstance(result, set) and not is_outage(result):
+            result = await self._store_singly(hooks)
+        if not isinstance(result, set):
+            _log.info("spool.drain_waits", error=type(result).__name__)
+            return False
+        # New webhooks go to the database again while we go on: consumers do not rely on the order of roads.
+        self._away = False
+        self._count_spooled(-len(hooks))
+        return True
 
-    async def _store_singly(self, hooks: Sequence[Webhook]) -> None:
+    async def _store_singly(self, hooks: Sequence[Webhook]) -> set[str] | Exception:
         for hook in hooks:
-            try:
-                await self._store_all([hook])
-            except Exception as error:
-                if is_outage(error):
-                    raise
-                _log.error("webhook.unstorable", key=hook.key, error=type(error).__name__)
-                await self._store_all([rawlog.unstorable(hook, error)])
+            result = await self._attempt([hook], None)
+            if not isinstance(result, set) and not is_outage(result):
+                _log.error("webhook.unstorable", key=hook.key, error=type(result).__name__)
+                result = await self._attempt([rawlog.unstorable(hook, result)], None)
+            if not isinstance(result, set):
+                return result
+        return set()

@@ -8,7 +8,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from ingest.triggers import DEFAULT_KINDS, Kind
-from ingest.zendesk import STATIC_TEST_SECRET, Account
+from ingest.zendesk import PUBLIC_TEST_KEY, Account
 from supportops.config import Duration, Rules
 from supportops.settings import (
     Block,
@@ -64,7 +64,7 @@ class IngestSettings(Block):
     @model_validator(mode="after")
     def _no_public_secret_in_production(self) -> Self:
         known = {secret.get_secret_value() for secret in self.webhook_secrets}
-        if self.mode == "production" and STATIC_TEST_SECRET in known:
+        if self.mode == "production" and PUBLIC_TEST_KEY in known:
             raise ValueError(
                 "INGEST_WEBHOOK_SECRETS holds Zendesk's public test secret: anybody could sign (INGEST_MODE=test)"
             )

@@ -5,7 +5,6 @@ A fault matches a service and a path; it is used up by count, by time, or never.
 
 import asyncio
 import fnmatch
-import random
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 import orjson
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from sandbox.chance import dice
 from sandbox.clock import NANOS, Clock
 
 KINDS = ("rate_limit", "error", "hang", "slow", "drop", "expire_session", "record_error")
@@ -89,7 +89,7 @@ class FaultBook:
         self._clock = clock
         self._armed: list[Fault] = []
         self._next = 1
-        self._random = random.Random(1)  # noqa: S311 - which request meets a fault is nothing secret
+        self._random = dice()
 
     def arm(self, fault: Fault) -> Fault:
         fault.id, self._next = self._next, self._next + 1

@@ -50,7 +50,7 @@ class ControlApi:
         rows += TicketControl(self._world, self._people).rows()
         return [Route("/reset", self._reset, methods=["POST"]), *routes(rows, _gate)]
 
-    async def _reset(self, request: Request) -> Response:  # noqa: ARG002 - Starlette's signature
+    async def _reset(self, _: Request) -> Response:
         self._bursts.stop()
         await self._world.reset()
         return Reply(200, {"reset": True}).response()
@@ -66,7 +66,7 @@ class ControlApi:
         shown = [entry.as_json() for entry in found]
         return Reply(200, {"entries": shown, "count": len(shown), "last_seq": self._world.ledger.last_seq})
 
-    def summary(self, call: Call) -> Reply:  # noqa: ARG002 - a handler takes the call
+    def summary(self, _: Call) -> Reply:
         world = self._world
         sender = world.zendesk.sender
         return Reply(
@@ -85,12 +85,12 @@ class ControlApi:
             },
         )
 
-    def expected(self, call: Call) -> Reply:  # noqa: ARG002 - a handler takes the call
+    def expected(self, _: Call) -> Reply:
         return Reply(200, expected(self._world.zendesk))
 
     # --- faults and limits ---
 
-    def faults(self, call: Call) -> Reply:  # noqa: ARG002 - a handler takes the call
+    def faults(self, _: Call) -> Reply:
         return Reply(200, {"faults": [fault.as_json() for fault in self._world.faults.list()]})
 
     def arm(self, call: Call) -> Reply:
@@ -115,7 +115,9 @@ class ControlApi:
         given = call.json()
         world = self._world
         if "zendesk" in given:
-            world.zendesk.limits.set(Ceilings(**(world.zendesk.limits.current() | given["zendesk"])))
+            ceilings = dict(given["zendesk"])
+            world.zendesk.export.lag = float(ceilings.pop("export_lag", world.zendesk.export.lag))
+            world.zendesk.limits.set(Ceilings(**(world.zendesk.limits.current() | ceilings)))
         if "slack" in given:
             pace = given["slack"]
             world.workspace.pace.per_second = pace.get("per_second", world.workspace.pace.per_second)
@@ -141,7 +143,8 @@ class ControlApi:
             "auto_channels": world.workspace.auto_channels,
         }
         org = {"daily": api.usage.ceiling, "page_size": api.page_size, "session_seconds": api.sessions.life}
-        return {"zendesk": world.zendesk.limits.current(), "slack": slack, "salesforce": org}
+        desk = world.zendesk.limits.current() | {"export_lag": world.zendesk.export.lag}
+        return {"zendesk": desk, "slack": slack, "salesforce": org}
 
     # --- slack ---
 
@@ -155,7 +158,7 @@ class ControlApi:
         self._world.workspace.people[made.id] = made
         return Reply(201, {"user": asdict(made)})
 
-    def channels(self, call: Call) -> Reply:  # noqa: ARG002 - a handler takes the call
+    def channels(self, _: Call) -> Reply:
         shown = [
             {"id": c.id, "name": c.name, "messages": c.messages}
             for c in self._world.workspace.channels.values()
@@ -187,7 +190,7 @@ class ControlApi:
         rows = list(self._world.org.table(str(call.params["name"])).rows.values())
         return Reply(200, {"records": rows, "count": len(rows)})
 
-    def expire(self, call: Call) -> Reply:  # noqa: ARG002 - a handler takes the call
+    def expire(self, _: Call) -> Reply:
         return Reply(200, {"expired": self._world.salesforce.sessions.expire()})
 
     # --- bursts ---

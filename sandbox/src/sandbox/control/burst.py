@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from sandbox.chance import dice
 from sandbox.control.people import People
 from sandbox.web import Json
 from sandbox.zendesk.problems import Problem
@@ -91,7 +92,7 @@ class Bursts:
     async def _run(self, burst: Burst) -> None:
         """Paced by the wall clock: after a stall the missed actions follow at once."""
         loop = asyncio.get_running_loop()
-        start, chance = loop.time(), random.Random(burst.seed)  # noqa: S311 - a load pattern, nothing secret
+        start, chance = loop.time(), dice(burst.seed)
         under_way: list[tuple[int, int]] = []  # (index into ticket_ids, next step)
         for turn in range(burst.tickets * len(burst.steps)):
             due = start + turn / burst.rate

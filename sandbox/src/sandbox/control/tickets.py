@@ -67,7 +67,7 @@ class TicketControl:
         self._zendesk.sender.webhooks[made.id] = made
         return Reply(201, _shown(made))
 
-    def webhooks(self, call: Call) -> Reply:  # noqa: ARG002 - a handler takes the call
+    def webhooks(self, _: Call) -> Reply:
         return Reply(
             200, {"webhooks": [_shown(w)["webhook"] for w in self._zendesk.sender.webhooks.values()]}
         )

@@ -136,7 +136,7 @@ class SalesforceApi:
 
     # --- what there is ---
 
-    def versions(self, call: Call) -> Reply:  # noqa: ARG002 - a handler takes the call
+    def versions(self, _: Call) -> Reply:
         shown = [
             {"version": f"{v}.0", "label": f"v{v}", "url": f"/services/data/v{v}.0"} for v in range(46, 69)
         ]
@@ -146,7 +146,7 @@ class SalesforceApi:
         base = _base(call)
         return Reply(200, {name: f"{base}/{name}" for name in ("sobjects", "query", "limits", "composite")})
 
-    def limits(self, call: Call) -> Reply:  # noqa: ARG002 - a handler takes the call
+    def limits(self, _: Call) -> Reply:
         left = max(0, self.usage.ceiling - self.usage.used)
         body: Json = {"DailyApiRequests": {"Max": self.usage.ceiling, "Remaining": left}}
         return Reply(200, body | {"DataStorageMB": {"Max": 1024, "Remaining": 1000}})

@@ -99,7 +99,7 @@ def _shown(org: Org, table: Table, row: Record, columns: list[str], base: str) -
             continue
         link = table.sobject.by_relationship(head)
         parent = _follow(org, table, head)
-        held = parent.rows.get(row.get(link.name) if link else None)  # type: ignore[arg-type] # None finds nothing
+        held = parent.rows.get(str(row.get(link.name))) if link else None
         if held is None:
             shown.setdefault(head, None)
         else:

@@ -69,7 +69,7 @@ class SlackApi:
 
     # --- methods ---
 
-    def auth_test(self, given: Json) -> Json:  # noqa: ARG002 - every method takes the arguments
+    def auth_test(self, _: Json) -> Json:
         return {"url": self._settings.public_url, "team": "Sandbox", "team_id": TEAM_ID} | {
             "user": "supportbot",
             "user_id": BOT_USER,
@@ -212,7 +212,7 @@ def _handler(method: Method) -> Handler:
     return handle
 
 
-def _unknown(call: Call) -> Reply:  # noqa: ARG001 - a handler takes the call
+def _unknown(_: Call) -> Reply:
     raise Refused("unknown_method")
 
 

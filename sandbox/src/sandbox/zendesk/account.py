@@ -15,6 +15,18 @@ from sandbox.zendesk.records import Named, Organization, Rating, Ticket, TicketF
 SYSTEM_ACTOR = -1  # what automations act as; real accounts differ (zendesk.md 5), so it is no user's id
 
 
+_FIRST_IDS = {
+    "user": 8447388091000,
+    "organization": 8447346623000,
+    "named": 8646151518000,
+    "field": 360000000100,
+    "ticket": 5001,
+    "comment": 9876543210,
+    "audit": 9190863564285,
+    "rating": 35436,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Action:
     """Everything that one change produced: for the sender, and for whoever compares with what should be."""
@@ -31,19 +43,8 @@ class Action:
 class Ids:
     """Counters that go on after a reset, so that an id never names two things for a service that remembers."""
 
-    _STARTS = {  # noqa: RUF012 - read only
-        "user": 8447388091000,
-        "organization": 8447346623000,
-        "named": 8646151518000,
-        "field": 360000000100,
-        "ticket": 5001,
-        "comment": 9876543210,
-        "audit": 9190863564285,
-        "rating": 35436,
-    }
-
     def __init__(self) -> None:
-        self._next = {kind: itertools.count(start) for kind, start in self._STARTS.items()}
+        self._next = {kind: itertools.count(start) for kind, start in _FIRST_IDS.items()}
 
     def next(self, kind: str) -> int:
         return next(self._next[kind])

@@ -38,6 +38,13 @@ def too_many_values(name: str, ceiling: int = 100) -> Problem:
     return bad_request("TooManyValues", text, max_count=ceiling)
 
 
+def at_most(ids: list[int], name: str = "ids", ceiling: int = 100) -> list[int]:
+    """The ids, or 400 TooManyValues."""
+    if len(ids) > ceiling:
+        raise too_many_values(name, ceiling)
+    return ids
+
+
 def rate_limited(retry_after: int, *, endpoint: bool = False) -> Problem:
     """429 in the account's shape, or in the shape of an endpoint's own limit."""
     body: dict[str, Any] = {

@@ -1,10 +1,10 @@
 """The sender: signs each attempt anew, posts with bounded concurrency, follows the retry table, records the outcome."""
 
 import asyncio
-import random
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 
+from sandbox.chance import dice
 from sandbox.clock import Clock, iso_seconds
 from sandbox.ledger import Ledger
 from sandbox.zendesk.retries import Again, Answer, Final, next_step
@@ -25,7 +25,7 @@ class Sender:
     ) -> None:
         self.webhooks: dict[str, Webhook] = {}
         self.invocations: dict[str, Invocation] = {}
-        self.random = random.Random(1)  # noqa: S311 - chooses which invocation to spoil, nothing secret
+        self.random = dice()
         self._account_id = str(account_id)
         self._post = post
         self._clock = clock

@@ -5,15 +5,20 @@ from starlette.routing import Route
 from sandbox.clock import Clock
 from sandbox.ledger import Ledger
 from sandbox.settings import Settings
-from sandbox.web import routes
+from sandbox.web import RouteRow, routes
 from sandbox.zendesk import seed, triggers
 from sandbox.zendesk.account import Account, Action
+from sandbox.zendesk.bulk_api import BulkApi
 from sandbox.zendesk.desk import Desk
+from sandbox.zendesk.export_api import ExportApi
 from sandbox.zendesk.gate import Gate
 from sandbox.zendesk.limits import Limits
-from sandbox.zendesk.people_api import PeopleApi, ReferenceApi
+from sandbox.zendesk.organizations_api import OrganizationsApi
+from sandbox.zendesk.reference_api import ReferenceApi
 from sandbox.zendesk.sender import Post, Sender
 from sandbox.zendesk.tickets_api import TicketsApi
+from sandbox.zendesk.users_api import UsersApi
+from sandbox.zendesk.webhooks_api import WebhooksApi
 
 
 class Zendesk:
@@ -24,21 +29,31 @@ class Zendesk:
         self.sender = Sender(settings.account_id, post, clock, ledger)
         self.account = Account(settings, clock, self._publish)
         self.desk = Desk(self.account)
+        self.export = ExportApi(self.account, self.limits, clock)
         self.actions: list[Action] = []
+        self._clock = clock
         self._ledger = ledger
         self.plant()
 
     def plant(self) -> None:
-        self.actions.clear()
+        """Back to the seeds, nothing sent."""
         self.sender.clear()
         seed.plant(self.account)
         self.actions.clear()
 
     def routes(self) -> list[Route]:
-        rows = TicketsApi(self.account, self.desk, self.limits, self._ledger).rows()
-        rows += PeopleApi(self.account, self._ledger).rows()
-        rows += ReferenceApi(self.account).rows()
-        return routes(rows, Gate(self.account, self.limits))
+        account, ledger = self.account, self._ledger
+        rows: list[RouteRow] = [
+            # Fixed words come before {id} of the same place.
+            *BulkApi(account, self.desk, self._clock, ledger).rows(),
+            *TicketsApi(account, self.desk, self.limits, ledger).rows(),
+            *UsersApi(account, ledger).rows(),
+            *OrganizationsApi(account, ledger).rows(),
+            *ReferenceApi(account).rows(),
+            *self.export.rows(),
+            *WebhooksApi(account, self.sender, self._clock).rows(),
+        ]
+        return routes(rows, Gate(account, self.limits))
 
     def _publish(self, action: Action) -> None:
         self.actions.append(action)

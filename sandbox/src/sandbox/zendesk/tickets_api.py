@@ -11,7 +11,7 @@ from sandbox.zendesk.account import Account
 from sandbox.zendesk.desk import Desk, Done
 from sandbox.zendesk.limits import Limits
 from sandbox.zendesk.paging import page_of
-from sandbox.zendesk.problems import conflict, rate_limited, too_many_values
+from sandbox.zendesk.problems import at_most, conflict, rate_limited
 from sandbox.zendesk.records import Ticket
 
 
@@ -47,9 +47,7 @@ class TicketsApi:
         return Reply(200, {"ticket": self._shown(ticket, call)} | self._sideloads([ticket], call))
 
     def show_many(self, call: Call) -> Reply:
-        ids = call.ids()
-        if len(ids) > 100:
-            raise too_many_values("ids")
+        ids = at_most(call.ids())
         found = [self._account.records.tickets[i] for i in ids if i in self._account.records.tickets]
         return self._listed([t for t in found if t.status != "deleted"], call)
 

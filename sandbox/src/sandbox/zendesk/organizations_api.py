@@ -1,7 +1,4 @@
-"""REST for users and organizations (zendesk.md 4.8) and the small reference tables."""
-
-from functools import partial
-from typing import Any
+"""REST for organizations (zendesk.md 4.8), which raise the events of 2.8."""
 
 from sandbox.ledger import Ledger
 from sandbox.web import Call, Json, Reply, RouteRow
@@ -9,10 +6,11 @@ from sandbox.zendesk import events, render
 from sandbox.zendesk.account import Account
 from sandbox.zendesk.events import Happening
 from sandbox.zendesk.paging import page_of
-from sandbox.zendesk.problems import bad_request, invalid, not_found, too_many_values
+from sandbox.zendesk.problems import at_most, bad_request, invalid
 from sandbox.zendesk.records import Organization, Ticket, User
+from sandbox.zendesk.rules import tag_list
 
-_ORGANIZATION_KEYS = (
+_KEYS = (
     "external_id",
     "domain_names",
     "details",
@@ -22,30 +20,15 @@ _ORGANIZATION_KEYS = (
     "shared_comments",
     "tags",
 )
-_USER_KEYS = (
-    "external_id",
-    "role",
-    "organization_id",
-    "suspended",
-    "ticket_restriction",
-    "tags",
-    "user_fields",
-)
 
 
-class PeopleApi:
+class OrganizationsApi:
     def __init__(self, account: Account, ledger: Ledger) -> None:
         self._account = account
         self._ledger = ledger
 
     def rows(self) -> list[RouteRow]:
         return [
-            ("GET", "/users/me", self.me),
-            ("GET", "/users/show_many", self.users),
-            ("GET", "/users/search", self.search_users),
-            ("POST", "/users/create_or_update", self.put_user),
-            ("GET", "/users/{id}", self.user),
-            ("PUT", "/users/{id}", self.update_user),
             ("GET", "/organizations", self.organizations),
             ("POST", "/organizations", self.create_organization),
             ("GET", "/organizations/show_many", self.organizations_by_id),
@@ -55,72 +38,9 @@ class PeopleApi:
             ("GET", "/organizations/{id}", self.organization),
             ("PUT", "/organizations/{id}", self.update_organization),
             ("DELETE", "/organizations/{id}", self.delete_organization),
+            ("GET", "/organizations/{id}/related", self.related),
+            ("PUT", "/organizations/{id}/tags", self.add_tags),
         ]
-
-    # --- users ---
-
-    def me(self, call: Call) -> Reply:  # noqa: ARG002 - every handler takes the call
-        return self._user(self._account.user(self._account.integration_id))
-
-    def user(self, call: Call) -> Reply:
-        return self._user(self._account.user(call.number("id")))
-
-    def users(self, call: Call) -> Reply:
-        ids = _at_most(call.ids(), "ids")
-        found = [self._account.records.users[i] for i in ids if i in self._account.records.users]
-        return self._users(found)
-
-    def search_users(self, call: Call) -> Reply:
-        """`query=` matches a whole e-mail or part of a name; `external_id=` is exact, case-insensitive."""
-        everyone = self._account.records.users.values()
-        if external := call.query.get("external_id"):
-            return self._users(
-                [u for u in everyone if (u.external_id or "").casefold() == external.casefold()]
-            )
-        wanted = call.query.get("query", "").removeprefix("email:").strip('"').casefold()
-        return self._users(
-            [u for u in everyone if wanted and (u.email == wanted or wanted in u.name.casefold())]
-        )
-
-    def put_user(self, call: Call) -> Reply:
-        values = call.json().get("user", {})
-        found = self._account.user_by_email(str(values.get("email", ""))) or self._by_external_id(values)
-        if found is None:
-            made = User(
-                self._account.ids.next("user"), str(values.get("name", "")), str(values.get("email", ""))
-            )
-            _assign(made, values, _USER_KEYS)
-            self._account.add_user(made)
-            self._account.announce("user", made.id, events.user_detail(made), Happening("created"))
-            url = f"{self._account.base}/users/{made.id}.json"
-            return Reply(201, {"user": render.user(self._account.base, made)}, {"location": url})
-        return self._change_user(found, values)
-
-    def update_user(self, call: Call) -> Reply:
-        return self._change_user(self._account.user(call.number("id")), call.json().get("user", {}))
-
-    def _change_user(self, user: User, values: Json) -> Reply:
-        before = render.user(self._account.base, user)
-        user.name = str(values.get("name", user.name))
-        _assign(user, values, _USER_KEYS)
-        if render.user(self._account.base, user) != before:
-            user.updated_at = self._account.clock.now_ns()
-            self._ledger.add("zendesk.user.updated", user_id=user.id, fields=values)
-        return self._user(user)
-
-    def _by_external_id(self, values: Json) -> User | None:
-        wanted = str(values.get("external_id") or "").casefold()
-        everyone = self._account.records.users.values()
-        return next((u for u in everyone if wanted and (u.external_id or "").casefold() == wanted), None)
-
-    def _user(self, user: User) -> Reply:
-        return Reply(200, {"user": render.user(self._account.base, user)})
-
-    def _users(self, found: list[User]) -> Reply:
-        shown = [render.user(self._account.base, user) for user in found]
-        return Reply(200, {"users": shown, "count": len(shown), "next_page": None, "previous_page": None})
-
-    # --- organizations ---
 
     def organization(self, call: Call) -> Reply:
         return self._organization(self._account.organization(call.number("id")))
@@ -136,7 +56,7 @@ class PeopleApi:
             return self._organizations(
                 [o for o in known.values() if (o.external_id or "").casefold() in wanted]
             )
-        return self._organizations([known[i] for i in _at_most(call.ids(), "ids") if i in known])
+        return self._organizations([known[i] for i in at_most(call.ids(), "ids") if i in known])
 
     def search_organizations(self, call: Call) -> Reply:
         """By `external_id` or by `name`, exact and case-insensitive, not both."""
@@ -192,7 +112,7 @@ class PeopleApi:
         name = str(values.get("name") or "").strip()
         self._check_unique(None, name, values.get("external_id"))
         made = Organization(self._account.ids.next("organization"), name)
-        _assign(made, values, _ORGANIZATION_KEYS)
+        _assign(made, values)
         made.organization_fields = dict(values.get("organization_fields") or {})
         self._account.add_organization(made)
         detail = events.organization_detail(made)
@@ -206,7 +126,7 @@ class PeopleApi:
         self._check_unique(found, name, values.get("external_id"))
         before = self._shown(found)
         found.name = name
-        _assign(found, values, _ORGANIZATION_KEYS)
+        _assign(found, values)
         found.organization_fields = found.organization_fields | (values.get("organization_fields") or {})
         after = self._shown(found)
         if after != before:
@@ -240,59 +160,25 @@ class PeopleApi:
             200, {"organizations": shown, "count": len(shown), "next_page": None, "previous_page": None}
         )
 
-
-class ReferenceApi:
-    """Forms, groups, brands and ticket fields: lists and single records."""
-
-    def __init__(self, account: Account) -> None:
-        self._account = account
-
-    def rows(self) -> list[RouteRow]:
-        rows: list[RouteRow] = []
-        for kind in ("ticket_forms", "groups", "brands", "ticket_fields"):
-            rows.append(("GET", f"/{kind}", partial(self._list, kind)))
-            rows.append(("GET", f"/{kind}/show_many", partial(self._many, kind)))
-            rows.append(("GET", f"/{kind}/{{id}}", partial(self._one, kind)))
-        return rows
-
-    def _table(self, kind: str) -> dict[int, Any]:
+    def related(self, call: Call) -> Reply:
+        found = self._account.organization(call.number("id"))
         records = self._account.records
-        tables = {"ticket_forms": records.forms, "groups": records.groups, "brands": records.brands}
-        return dict(tables.get(kind, records.fields))
-
-    def _show(self, kind: str, record: Any) -> Json:
-        if kind == "ticket_fields":
-            return render.field(self._account.base, record)
-        return render.named(self._account.base, kind, record)
-
-    def _list(self, kind: str, call: Call) -> Reply:
-        found = list(self._table(kind).values())
-        return Reply(
-            200, page_of(call, self._account.base, kind, found, lambda record: self._show(kind, record))
+        tickets = sum(
+            1 for t in records.tickets.values() if t.organization_id == found.id and t.status != "deleted"
         )
+        users = sum(1 for u in records.users.values() if u.organization_id == found.id)
+        return Reply(200, {"organization_related": {"tickets_count": tickets, "users_count": users}})
 
-    def _many(self, kind: str, call: Call) -> Reply:
-        table = self._table(kind)
-        shown = [self._show(kind, table[i]) for i in _at_most(call.ids(), "ids") if i in table]
-        return Reply(200, {kind: shown, "count": len(shown), "next_page": None, "previous_page": None})
-
-    def _one(self, kind: str, call: Call) -> Reply:
-        record = self._table(kind).get(call.number("id"))
-        if record is None:
-            raise not_found()
-        return Reply(200, {kind.removesuffix("s"): self._show(kind, record)})
+    def add_tags(self, call: Call) -> Reply:
+        found = self._account.organization(call.number("id"))
+        self._change(found, {"tags": tag_list([*found.tags, *call.json().get("tags", [])])})
+        return Reply(200, {"tags": found.tags})
 
 
-def _assign(record: Organization | User, values: Json, keys: tuple[str, ...]) -> None:
-    for key in keys:
+def _assign(organization: Organization, values: Json) -> None:
+    for key in _KEYS:
         if key in values:
-            setattr(record, key, values[key])
-
-
-def _at_most(ids: list[int], name: str) -> list[int]:
-    if len(ids) > 100:
-        raise too_many_values(name)
-    return ids
+            setattr(organization, key, values[key])
 
 
 def _organization_changes(before: Json, after: Json) -> list[Happening]:

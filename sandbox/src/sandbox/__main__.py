@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from sandbox.demo import CSAT_KEY
 from sandbox.settings import Settings
 
 app = typer.Typer(
@@ -82,7 +83,7 @@ def play(
     webhook_secret: Annotated[str, typer.Option(envvar="SANDBOX_WEBHOOK_SECRET")] = _D.webhook_key,
     csat_token: Annotated[
         str, typer.Option(envvar="CSAT_API_TOKEN", help="Bearer token of the KPI.")
-    ] = "sandbox-csat-api-token",
+    ] = CSAT_KEY,
 ) -> None:
     """Play the demo's support day against running services and verify every effect; non-zero when one is wrong."""
     from sandbox.demo.run import play as play_day

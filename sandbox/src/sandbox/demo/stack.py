@@ -8,15 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from sandbox.demo import CSAT_KEY, LINK_KEY, WEBHOOK_KEY
 from sandbox.demo.processes import DemoError, Processes, free_port
 from sandbox.demo.world import Addresses
 
 SERVICES = ("ingest", "csat", "sfdc_sync", "notifier")
-SECRETS = {
-    "webhook": "sandbox-webhook-secret",
-    "csat_token": "sandbox-csat-api-token",
-    "link_key": "sandbox-link-key-1234",
-}
 
 
 @dataclass(frozen=True)
@@ -69,14 +65,14 @@ class Stack:
             "notifier": self.side_url("notifier"),
             "sandbox": self.sandbox_url,
             "kafka": f"127.0.0.1:{self.ports.kafka}",
-            "webhook_secret": SECRETS["webhook"],
+            "webhook_secret": WEBHOOK_KEY,
         }
 
     def start(self) -> None:
         """Broker and sandbox, migrations, services; returns when all are ready."""
         self._start_broker()
         serve = [sys.executable, "-m", "sandbox", "serve", "--port", str(self.ports.sandbox)]
-        self._processes.start("sandbox", serve, {"SANDBOX_WEBHOOK_SECRET": SECRETS["webhook"]})
+        self._processes.start("sandbox", serve, {"SANDBOX_WEBHOOK_SECRET": WEBHOOK_KEY})
         self._processes.wait_for_port("broker", self.ports.kafka)
         with ThreadPoolExecutor(max_workers=len(SERVICES)) as pool:
             list(pool.map(self._migrate, SERVICES))
@@ -131,12 +127,12 @@ class Stack:
         if service == "ingest":
             return {
                 "INGEST_ACCOUNT_ID": "22129848",
-                "INGEST_WEBHOOK_SECRETS": SECRETS["webhook"],
+                "INGEST_WEBHOOK_SECRETS": WEBHOOK_KEY,
                 "INGEST_INTEGRATION_USER_IDS": "8447388090001",
                 "INGEST_SPOOL_DIR": str(self.home.resolve() / "spool"),
             }
         if service == "csat":
-            keys = {"CSAT_LINK_KEYS": SECRETS["link_key"], "CSAT_API_TOKEN": SECRETS["csat_token"]}
+            keys = {"CSAT_LINK_KEYS": LINK_KEY, "CSAT_API_TOKEN": CSAT_KEY}
             return zendesk | keys | {"CSAT_BASE_URL": self.url("csat")}
         if service == "sfdc_sync":
             return zendesk | {

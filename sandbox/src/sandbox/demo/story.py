@@ -7,7 +7,7 @@ from sandbox.demo.telling import Say, Teller
 from sandbox.demo.world import Json, World, survey_link
 
 RITA, JO, GIL = "rita@groablet.example", "jo@acme.example", "gil@gitlab.example"
-SECRET_NOTE = "Rita's contract runs out in May, careful."  # noqa: S105 - a private note, not a password
+PRIVATE_NOTE = "Rita's contract runs out in May, careful."
 SECURITY_SUBJECT = "Token leaked in a public repository"
 
 
@@ -64,7 +64,7 @@ class Story:
         self._world.act(ticket, "comments", body="Thanks, I restarted the queue. Better now?")
         self._posted(ticket, times=2)
         self._tell.action("Ben leaves a private note, which Slack must never see")
-        self._world.act(ticket, "comments", body=SECRET_NOTE, public=False)
+        self._world.act(ticket, "comments", body=PRIVATE_NOTE, public=False)
         self._tell.action("Ada answers and solves")
         self._world.act(ticket, "solve", comment="Glad to hear. Solving this one.")
         self._recorded(ticket, "updated", "solved")

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sandbox.demo.story import SECRET_NOTE, SECURITY_SUBJECT, Day, is_post, is_record
+from sandbox.demo.story import PRIVATE_NOTE, SECURITY_SUBJECT, Day, is_post, is_record
 from sandbox.demo.world import Json, World, survey_link
 
 SURVEYED = ("runners", "upgrade")
@@ -76,7 +76,7 @@ def _messages(world: World, day: Day) -> Iterator[Finding]:
         keys = {json.dumps(entry["payload"], sort_keys=True) for entry in posts}
         yield Finding(f"{role}: each under a key of its own", len(posts), len(keys))
     said = json.dumps([entry for entry in day.entries if str(entry["kind"]).startswith("slack.")])
-    yield Finding("the private note in Slack", False, SECRET_NOTE in said)
+    yield Finding("the private note in Slack", False, PRIVATE_NOTE in said)
     yield Finding("the security ticket in Slack", False, SECURITY_SUBJECT in said)
     yield Finding("the organization's name in Slack", True, "Groablet Enterprises" in said)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 
+from sandbox.demo import CSAT_KEY, WEBHOOK_KEY
 from sandbox.demo.processes import DemoError
 
 Json = dict[str, Any]
@@ -22,8 +23,8 @@ class Addresses:
     csat: str
     sandbox: str
     webhook_url: str = ""
-    webhook_secret: str = "sandbox-webhook-secret"  # noqa: S105 - the stand-in's published default
-    csat_token: str = "sandbox-csat-api-token"  # noqa: S105 - the stand-in's published default
+    webhook_secret: str = WEBHOOK_KEY
+    csat_token: str = CSAT_KEY
 
 
 class World:

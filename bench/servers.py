@@ -52,6 +52,7 @@ def child(module: str, *arguments: str, env: dict[str, str] | None = None) -> "s
         [sys.executable, "-m", module, *arguments],
         cwd=ROOT,
         env=os.environ | (env or {}),
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,

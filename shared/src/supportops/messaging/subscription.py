@@ -218,6 +218,11 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
             return len(lane.waiting)
         return max(0, int(end) - lane.next_offset)
 
+    @property
+    def partitions(self) -> int:
+        """How many partitions this member has now."""
+        return len(self._lanes)
+
     def stalled(self, after: timedelta) -> bool:
         """Whether records wait and none was finished for `after`."""
         return any(self.lag.values()) and time.monotonic() - self.last_progress > after.total_seconds()

@@ -105,7 +105,7 @@ class ReferenceCache[T]:
             (found,) = await asyncio.gather(self._read_many(keys), return_exceptions=True)
             for key, future in waiting.items():
                 if isinstance(found, BaseException):
-                    _fail(future, found)
+                    future.set_exception(found)
                 else:
                     self.put(key, found.get(key))
                     future.set_result(found.get(key))
@@ -116,8 +116,3 @@ class ReferenceCache[T]:
 
     def _count(self, outcome: str) -> None:
         self._metrics.count("reference_cache", cache=self.name, outcome=outcome)
-
-
-def _fail[T](future: asyncio.Future[T | None], error: BaseException) -> None:
-    future.set_exception(error)
-    future.exception()  # marks it as seen: when nobody waits any more that is no reason for a warning

@@ -31,7 +31,7 @@ class World:
         await self.zendesk.sender.stop()
         self.zendesk.plant()
         self.org.plant()
-        self.salesforce.record_faults.clear()
+        self.salesforce.collections.record_faults.clear()
         self.salesforce.usage.used = 0
         self.workspace.plant()
         self.faults.clear()

@@ -79,6 +79,7 @@ class ControlApi:
                 "slack_messages": sum(len(c.messages) for c in world.workspace.channels.values()),
                 "salesforce_records": {t.sobject.name: len(t.rows) for t in world.org.tables.values()},
                 "salesforce_requests": world.salesforce.usage.used,
+                "salesforce_logins": world.salesforce.sessions.logins,
                 "faults": [fault.as_json() for fault in world.faults.list()],
                 "limits": self._current_limits(),
                 "idle": sender.pending() == 0 and all(b.finished for b in self._bursts.all()),
@@ -97,7 +98,7 @@ class ControlApi:
         fault = fault_of(call.json())
         if fault.kind == "record_error":
             code = fault.code or "UNABLE_TO_LOCK_ROW"
-            self._world.salesforce.record_faults[code] = fault.count or 1
+            self._world.salesforce.collections.record_faults[code] = fault.count or 1
             return Reply(201, {"fault": fault.as_json()})
         if fault.kind == "expire_session" and fault.service == "*":
             fault.service = "salesforce"
@@ -107,7 +108,7 @@ class ControlApi:
         one = call.params.get("id")
         self._world.faults.clear(int(one) if one else None)
         if not one:
-            self._world.salesforce.record_faults.clear()
+            self._world.salesforce.collections.record_faults.clear()
         return Reply(204)
 
     def limits(self, call: Call) -> Reply:

@@ -26,6 +26,7 @@ class TicketControl:
             ("PATCH", "/zendesk/webhooks/{id}", self.change_webhook),
             ("DELETE", "/zendesk/webhooks/{id}", self.drop_webhook),
             ("GET", "/zendesk/invocations", self.invocations),
+            ("POST", "/zendesk/invocations/{id}/replay", self.replay),
             ("POST", "/zendesk/organizations", self.add_organization),
             ("POST", "/zendesk/users", self.add_user),
             ("POST", "/zendesk/forms", self.add_form),
@@ -96,6 +97,12 @@ class TicketControl:
             and (ticket is None or str(invocation.record_id) == ticket)
         ]
         return Reply(200, {"invocations": found, "count": len(found)})
+
+    def replay(self, call: Call) -> Reply:
+        """`age`: seconds by which the signature's timestamp lies in the past."""
+        found = self._zendesk.sender.invocations[str(call.params["id"])]
+        again = self._zendesk.sender.replay(found, float(call.json().get("age", 0)))
+        return Reply(202, {"invocation": again.as_json()})
 
     # --- records ---
 

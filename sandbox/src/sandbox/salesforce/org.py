@@ -1,6 +1,5 @@
 """The org's records and the rules of writing them by external id (salesforce.md 5.1, 5.2)."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,7 +23,7 @@ class Table:
     index: dict[str, dict[str, list[str]]] = field(default_factory=dict)  # lower-case field: value: ids
 
     def matches(self, column: Field, value: Any) -> list[str]:
-        return self.index.get(column.name.lower(), {}).get(_index_key(column, value), [])
+        return self.index.get(column.name.lower(), {}).get(index_key(column, value), [])
 
     def put(self, key: str, row: Record) -> None:
         before = self.rows.get(key)
@@ -36,15 +35,18 @@ class Table:
     def _reindex(self, name: str, column: Field, key: str, before: Any, after: Any) -> None:
         table = self.index.setdefault(name, {})
         if before is not None and before != after:
-            table[_index_key(column, before)].remove(key)
+            table[index_key(column, before)].remove(key)
         if after is not None and before != after:
-            table.setdefault(_index_key(column, after), []).append(key)
+            table.setdefault(index_key(column, after), []).append(key)
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    id: str
-    created: bool
+class Prepared:
+    """A checked write. `key` is the record to change, None for a new one."""
+
+    table: Table
+    key: str | None
+    values: Record
 
 
 class Org:
@@ -98,26 +100,29 @@ class Org:
             raise Refused("NOT_FOUND", text)
         return column
 
-    def upsert(self, name: str, ext: str, value: str, values: Record) -> Written:
-        """Create or update the one record with this external id.
+    def prepare(self, table: Table, column: Field, value: str, values: Record) -> Prepared:
+        """Check an upsert by external id without doing it.
 
-        Raises SeveralMatch (300) when it is not unique, Refused for everything that Salesforce would refuse.
+        Raises SeveralMatch (300) when the id is not unique, Refused for everything that Salesforce would refuse.
         """
-        table = self.table(name)
-        column = self.external_id_field(table, ext)
-        given = {k: v for k, v in values.items() if k != "attributes"}
         found = table.matches(column, value)
         if len(found) > 1:
             raise SeveralMatch(found)
-        clean = self._clean(table, given, creating=not found)
+        clean = self._clean(table, values, creating=not found)
         if column.name in clean:
             text = f"The {column.name} field should not be specified in the sobject data."
             raise Refused("INVALID_FIELD", text)
+        key = found[0] if found else None
         clean[column.name] = kept(column, value)
-        if found:
-            self._change(table, found[0], clean)
-            return Written(found[0], False)
-        return Written(self._create(table, clean), True)
+        self._check_unique(table, key, clean)
+        return Prepared(table, key, clean)
+
+    def write(self, plan: Prepared) -> str:
+        """Do what was prepared; returns the record's id."""
+        if plan.key is None:
+            return self._create(plan.table, plan.values)
+        self._change(plan.table, plan.key, plan.values)
+        return plan.key
 
     def create(self, name: str, values: Record) -> str:
         table = self.table(name)
@@ -234,17 +239,7 @@ class Org:
                 raise Refused("DUPLICATE_VALUE", text)
 
 
-def repeated(column: Field, values: Iterable[Any]) -> set[str]:
-    """Index keys that occur more than once among these external ids."""
-    seen: set[str] = set()
-    twice: set[str] = set()
-    for value in values:
-        key = _index_key(column, value)
-        (twice if key in seen else seen).add(key)
-    return twice
-
-
-def _index_key(column: Field, value: Any) -> str:
+def index_key(column: Field, value: Any) -> str:
     """External ids are compared without case unless the field says otherwise."""
     text = str(value)
     return text if column.case_sensitive else text.casefold()

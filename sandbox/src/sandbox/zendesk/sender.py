@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
+from dataclasses import replace
 
 from sandbox.chance import dice
-from sandbox.clock import Clock, iso_seconds
+from sandbox.clock import NANOS, Clock, iso_seconds
 from sandbox.ledger import Ledger
+from sandbox.zendesk.breaker import Breaker, Throttle
 from sandbox.zendesk.retries import Again, Answer, Final, next_step
 from sandbox.zendesk.signing import signature
 from sandbox.zendesk.webhooks import Invocation, Webhook, ulid
@@ -25,7 +27,9 @@ class Sender:
     ) -> None:
         self.webhooks: dict[str, Webhook] = {}
         self.invocations: dict[str, Invocation] = {}
-        self.random = dice()
+        self.dice = dice()
+        self._breakers: dict[str, Breaker] = {}
+        self._throttles: dict[str, Throttle] = {}
         self._account_id = str(account_id)
         self._post = post
         self._clock = clock
@@ -37,51 +41,71 @@ class Sender:
 
     def send(self, webhook: Webhook, event_id: str, kind: str, record_id: int, body: bytes) -> None:
         """Queue one event for one webhook, spoilt as the webhook's modes say."""
-        modes, chance = webhook.modes, self.random.random
-        invocation = self._invocation(webhook, event_id, kind, record_id)
+        modes, chance = webhook.modes, self.dice.random
+        good = self._invocation(webhook, event_id, kind, record_id, body)
         if chance() < modes.drop:
-            self._close(invocation, "dropped")
+            self._close(good, "dropped")
             return
         wait = self._hold_back(webhook)
+        if self._throttle(webhook).holds(modes.throttle):
+            if chance() < modes.throttle_lost:
+                self._close(good, "throttled")
+                return
+            wait += modes.throttle_hold * chance()
         for copy, share in (("wrong_secret", modes.wrong_secret), ("corrupt", modes.corrupt)):
-            if chance() < share:
-                bad = (
-                    invocation if modes.bad_instead else self._invocation(webhook, event_id, kind, record_id)
-                )
-                bad.copy = copy
-                self._start(webhook, bad, body, wait)
-                if modes.bad_instead:
-                    return
-        self._start(webhook, invocation, body, wait)
+            if chance() >= share:
+                continue
+            if modes.bad_instead:
+                good.copy = copy
+            else:
+                self._start(webhook, self._copy(good, copy), wait)
+        self._start(webhook, good, wait)
         if chance() < modes.duplicate:
-            again = self._invocation(webhook, event_id, kind, record_id)
-            again.copy = "duplicate"
-            self._start(webhook, again, body, wait + modes.duplicate_after * chance())
+            self._start(webhook, self._copy(good, "duplicate"), wait + modes.duplicate_after * chance())
+
+    def replay(self, invocation: Invocation, age: float) -> Invocation:
+        """The same body once more, signed as `age` seconds ago: what somebody who recorded it could send."""
+        again = self._copy(invocation, "replay")
+        again.age = age
+        self._start(self.webhooks[invocation.webhook_id], again, 0.0)
+        return again
 
     def _hold_back(self, webhook: Webhook) -> float:
-        modes, chance = webhook.modes, self.random.random
+        modes, chance = webhook.modes, self.dice.random
         wait = modes.reorder * chance() if modes.reorder else 0.0
         return wait + (modes.delay if modes.delay and chance() < modes.delay_share else 0.0)
 
-    def _invocation(self, webhook: Webhook, event_id: str, kind: str, record_id: int) -> Invocation:
-        made = Invocation(ulid(self._clock.now_ns()), webhook.id, event_id, kind, record_id)
+    def _invocation(
+        self, webhook: Webhook, event_id: str, kind: str, record_id: int, body: bytes
+    ) -> Invocation:
+        made = Invocation(ulid(self._clock.now_ns()), webhook.id, event_id, kind, record_id, body)
         self.invocations[made.id] = made
         return made
 
-    def _start(self, webhook: Webhook, invocation: Invocation, body: bytes, wait: float) -> None:
-        task = asyncio.get_running_loop().create_task(self._carry(webhook, invocation, body, wait))
+    def _copy(self, of: Invocation, copy: str) -> Invocation:
+        made = replace(of, id=ulid(self._clock.now_ns()), copy=copy, status="pending", attempts=[])
+        self.invocations[made.id] = made
+        return made
+
+    def _start(self, webhook: Webhook, invocation: Invocation, wait: float) -> None:
+        task = asyncio.get_running_loop().create_task(self._carry(webhook, invocation, wait))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     # --- out ---
 
-    async def _carry(self, webhook: Webhook, invocation: Invocation, body: bytes, wait: float) -> None:
+    async def _carry(self, webhook: Webhook, invocation: Invocation, wait: float) -> None:
         """One invocation to its end."""
         if wait:
             await self._clock.sleep(wait)
+        breaker = self._breaker(webhook)
         while True:
+            if webhook.modes.breaker and not breaker.admits():
+                self._close(invocation, "circuit broken")
+                return
             async with self._room:
-                answer = await self._attempt(webhook, invocation, body)
+                answer = await self._attempt(webhook, invocation)
+            breaker.note(not 200 <= answer.status < 300)
             invocation.attempts.append((self._clock.now_ns(), answer.status, answer.problem))
             match next_step(answer, len(invocation.attempts), webhook.retry_spacing):
                 case Final(status):
@@ -90,31 +114,36 @@ class Sender:
                 case Again(after):
                     await self._clock.sleep(after)
 
-    async def _attempt(self, webhook: Webhook, invocation: Invocation, body: bytes) -> Answer:
-        headers = self.headers(webhook, invocation.id, body, invocation.copy == "wrong_secret")
-        sent = _spoilt(body) if invocation.copy == "corrupt" else body
+    async def _attempt(self, webhook: Webhook, invocation: Invocation) -> Answer:
+        sent = _spoilt(invocation.body) if invocation.copy == "corrupt" else invocation.body
         try:
             async with asyncio.timeout(webhook.timeout):
-                return await self._post(webhook.endpoint, headers, sent, webhook.http_method)
+                return await self._post(
+                    webhook.endpoint, self.headers(webhook, invocation), sent, webhook.http_method
+                )
         except (TimeoutError, OSError) as error:
             return Answer(0, None, f"{type(error).__name__}: {error}")
 
-    def headers(
-        self, webhook: Webhook, invocation_id: str, body: bytes, wrong: bool
-    ) -> list[tuple[str, str]]:
+    def headers(self, webhook: Webhook, invocation: Invocation) -> list[tuple[str, str]]:
         """The headers of zendesk.md 1.2; the timestamp is the attempt's."""
-        timestamp = iso_seconds(self._clock.now_ns())
-        secret = f"not-{webhook.secret}" if wrong else webhook.secret
+        timestamp = iso_seconds(self._clock.now_ns() - int(invocation.age * NANOS))
+        secret = f"not-{webhook.secret}" if invocation.copy == "wrong_secret" else webhook.secret
         return [
             ("X-Zendesk-Account-Id", self._account_id),
             ("X-Zendesk-Webhook-Id", webhook.id),
-            ("X-Zendesk-Webhook-Invocation-Id", invocation_id),
-            ("X-Zendesk-Webhook-Signature", signature(secret, timestamp, body)),
+            ("X-Zendesk-Webhook-Invocation-Id", invocation.id),
+            ("X-Zendesk-Webhook-Signature", signature(secret, timestamp, invocation.body)),
             ("X-Zendesk-Webhook-Signature-Timestamp", timestamp),
             ("Content-Type", "application/json; charset=utf-8"),
             ("User-Agent", "Zendesk Webhook"),
             *webhook.headers.items(),
         ]
+
+    def _breaker(self, webhook: Webhook) -> Breaker:
+        return self._breakers.setdefault(webhook.id, Breaker(self._clock))
+
+    def _throttle(self, webhook: Webhook) -> Throttle:
+        return self._throttles.setdefault(webhook.id, Throttle(self._clock))
 
     def _close(self, invocation: Invocation, status: str) -> None:
         invocation.status = status
@@ -143,7 +172,9 @@ class Sender:
     def clear(self) -> None:
         self.webhooks.clear()
         self.invocations.clear()
-        self.random.seed(1)
+        self._breakers.clear()
+        self._throttles.clear()
+        self.dice.seed(1)
 
 
 def _spoilt(body: bytes) -> bytes:

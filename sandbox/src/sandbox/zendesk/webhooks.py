@@ -7,6 +7,7 @@ from typing import Any
 from sandbox.web import Json
 
 TRIGGER = "conditional_ticket_events"
+_SWITCHES = ("bad_instead", "breaker")
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
@@ -22,6 +23,7 @@ class Modes:
 
     `wrong_secret` and `corrupt` (one byte changed after signing) send extra bad copies; with `bad_instead` the bad
     one goes out in place of the good one, which then is lost. `reorder` is the longest random hold-back.
+    `throttle` is how many invocations pass per minute (0: all): the others wait up to `throttle_hold`, or are lost.
     """
 
     duplicate: float = 0.0
@@ -33,6 +35,10 @@ class Modes:
     wrong_secret: float = 0.0
     corrupt: float = 0.0
     bad_instead: bool = False
+    breaker: bool = False
+    throttle: float = 0.0
+    throttle_hold: float = 480.0
+    throttle_lost: float = 0.0
 
     def change(self, values: Json) -> None:
         """Set the named modes. Raises ValueError on an unknown name."""
@@ -40,7 +46,7 @@ class Modes:
         for name, value in values.items():
             if name not in known:
                 raise ValueError(f"unknown mode {name!r}; known: {', '.join(sorted(known))}")
-            setattr(self, name, bool(value) if name == "bad_instead" else float(value))
+            setattr(self, name, bool(value) if name in _SWITCHES else float(value))
 
 
 @dataclass(slots=True)
@@ -83,7 +89,9 @@ class Invocation:
     event_id: str
     type: str
     record_id: int
-    copy: str = ""  # "", "duplicate", "wrong_secret" or "corrupt"
+    body: bytes
+    copy: str = ""  # "", "duplicate", "wrong_secret", "corrupt" or "replay"
+    age: float = 0.0  # seconds by which the signature's timestamp lies in the past
     status: str = "pending"
     attempts: list[tuple[int, int, str | None]] = field(
         default_factory=list

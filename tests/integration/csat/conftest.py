@@ -1,6 +1,6 @@
 """A migrated csat database on both kinds of server, and the parts that the tests put on it."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import timedelta
 
 import httpx
@@ -10,9 +10,12 @@ from pydantic import SecretStr
 from csat.endpoints import create_app
 from csat.settings import CsatRules
 from csat.tokens import SurveyTokens
-from supportops.clock import ManualClock
+from supportops.clock import ManualClock, SystemClock
 from supportops.settings import DatabaseSettings
 from supportops.store import Store, open_store
+from supportops.vendors.zendesk import Zendesk
+from tests.integration.csat.desk import Desk, impatient_zendesk
+from tests.support.processes import ChildProcess, free_port, python_module
 
 API_TOKEN = "operators-only-0123456789"
 
@@ -44,3 +47,40 @@ async def page(store: Store, tokens: SurveyTokens, rules: CsatRules) -> AsyncIte
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="https://survey.example.com") as client:
         yield client
+
+
+@pytest.fixture(scope="module")
+def sandbox_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A sandbox process, shared by the tests of one file."""
+    url = f"http://127.0.0.1:{(port := free_port())}"
+    child = ChildProcess(
+        python_module("sandbox", "serve", "--port", str(port)),
+        log=tmp_path_factory.mktemp("sandbox") / "log",
+        ready_url=f"{url}/healthz",
+    )
+    child.start()
+    yield url
+    child.stop()
+
+
+@pytest.fixture
+async def desk(sandbox_url: str) -> AsyncIterator[Desk]:
+    """People's side of a sandbox without a past."""
+    async with httpx.AsyncClient(base_url=sandbox_url) as control:
+        await control.post("/control/reset")
+        yield Desk(control)
+
+
+@pytest.fixture
+async def zendesk(sandbox_url: str) -> AsyncIterator[Zendesk]:
+    """csat's own client of that sandbox."""
+    async with impatient_zendesk(sandbox_url) as client:
+        yield client
+
+
+@pytest.fixture
+async def live_store(new_database: Callable[[str], str]) -> AsyncIterator[Store]:
+    """A fresh csat database on the machine's clock, which the sandbox shares."""
+    settings = DatabaseSettings(url=SecretStr(new_database("csat")), pool=4)
+    async with open_store(settings, clock=SystemClock()) as opened:
+        yield opened

@@ -1,0 +1,298 @@
+"""The survey is asked once, whatever Zendesk does: late, lost and refused answers, tickets that move."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+import pytest
+
+from csat import tables
+from csat.destinations import AskRequester, SurveyText, TagTicket
+from csat.handlers import SURVEY, SurveyClock
+from csat.records import SURVEY_TAG
+from csat.settings import CsatRules
+from csat.tokens import SurveyTokens
+from supportops.clock import SystemClock
+from supportops.contracts import SurveySent, SurveySkipped, TicketEvent
+from supportops.observability.metrics import Metrics
+from supportops.store import Store
+from supportops.vendors.zendesk import References, Zendesk
+from supportops.workers import Courier
+from supportops.workers.claims import claim
+from tests.integration.csat.desk import Desk
+from tests.integration.csat.happenings import reopened, solved
+from tests.integration.csat.ledger import deliveries, promised, rows_of
+from tests.support.engine import running
+from tests.support.eventually import eventually
+
+NOW = CsatRules(survey_after=timedelta(0), ticket_updates_per_minute=None)
+BASE = "https://survey.example.com"
+
+
+def on(dialect: str) -> pytest.MarkDecorator:
+    """One database is enough where the other one cannot make a difference."""
+    return pytest.mark.parametrize("dialect", [dialect])
+
+
+class Csat:
+    """csat without its broker: handlers, courier and destinations on one database."""
+
+    def __init__(self, store: Store, zendesk: Any, rules: CsatRules = NOW) -> None:
+        clock, metrics = SystemClock(), Metrics()
+        self.store = store
+        self.tokens = SurveyTokens(["the-key-of-these-tests"], timedelta(days=28), clock)
+        names = References(zendesk, clock=clock, metrics=metrics)
+        text = SurveyText(BASE, self.tokens)
+        self.ask = AskRequester(store, zendesk, names.organizations, text, rules)
+        self.courier = Courier(store, [TagTicket(zendesk, rules), self.ask], metrics)
+        self._clock = SurveyClock(rules.survey_after)
+
+    async def hear(self, *events: TicketEvent) -> None:
+        """Events arrive, as one batch."""
+        async with self.store.transaction() as tx:
+            await self._clock.handlers().run(list(events), tx)
+
+    async def settled(self, *destinations: str) -> dict[str, Any]:
+        """Wait until nothing is waiting or in flight; the rows of the last destination."""
+        rows: dict[str, Any] = {}
+        for destination in destinations or (SURVEY, SURVEY_TAG):
+            rows = await eventually(partial(self._finished, destination), within=20, about=destination)
+        return rows
+
+    async def _finished(self, destination: str) -> dict[str, Any]:
+        rows = await deliveries(self.store, destination)
+        unfinished = [row.key for row in rows.values() if row.state in ("waiting", "leased")]
+        assert not unfinished
+        return rows or {"none": None}
+
+    async def post_and_die(self) -> None:
+        """A worker that is killed after its call, before it can write down what came of it."""
+        async with self.store.transaction() as tx:
+            claimed = await claim(tx, self.ask.spec, 1)
+        assert len(await self.ask.deliver(claimed.deliveries)) == 1
+        async with self.store.transaction() as tx:  # its lease has run out since
+            await tx.execute(
+                tables.engine.deliveries.update().values(lease_until=tx.now, next_attempt_at=tx.now)
+            )
+
+    async def decisions(self) -> list[tuple[bool, str]]:
+        return [(row.send, row.rule) for row in await rows_of(self.store, tables.decisions)]
+
+
+@asynccontextmanager
+async def working(store: Store, zendesk: Any, rules: CsatRules = NOW) -> AsyncIterator[Csat]:
+    csat = Csat(store, zendesk, rules)
+    async with running(csat.courier):
+        yield csat
+
+
+@pytest.fixture
+async def csat(live_store: Store, zendesk: Zendesk) -> AsyncIterator[Csat]:
+    async with working(live_store, zendesk) as running_csat:
+        yield running_csat
+
+
+async def test_a_solved_ticket_gets_one_comment_one_tag_and_one_event(csat: Csat, desk: Desk) -> None:
+    ticket_id, at = await desk.solved_ticket(tags=["vip"])
+    event = solved(ticket_id, at)
+    await csat.hear(event, event.model_copy(update={"id": "told-again"}))
+    await csat.settled()
+    [comment] = await desk.surveys(ticket_id)
+    [survey] = await rows_of(csat.store, tables.surveys)
+    assert comment["public"]
+    assert comment["body"].count(f"{BASE}/s/") == 2
+    assert csat.tokens.is_in(comment["body"], survey.survey_id)
+    assert "?score=good" in comment["body"]
+    assert "?score=bad" in comment["body"]
+    assert sorted(await desk.tags(ticket_id)) == ["csat_survey_sent", "vip"]
+    assert survey.tagged_at is not None
+    [sent] = await promised(csat.store)
+    assert isinstance(sent, SurveySent)
+    assert (sent.ticket_id, sent.solved_at, sent.correlation_id) == (ticket_id, at, event.id)
+    assert await csat.decisions() == [(True, "send")]
+
+
+BAD_DAYS = [
+    {"kind": "drop_after_commit"},
+    {"kind": "error", "status": 503, "after_commit": True},
+    {"kind": "hang", "after_commit": True, "delay": 3},
+    {"kind": "drop"},
+    {"kind": "error", "status": 502},
+    {"kind": "slow", "delay": 0.5},
+    {"kind": "429", "retry_after": 1},
+]
+
+
+@on("postgres")
+@pytest.mark.parametrize(
+    "fault", BAD_DAYS, ids=lambda fault: "-".join(str(value) for value in fault.values())
+)
+@pytest.mark.parametrize("path", ["*/tickets/*", "*/tags"])
+async def test_lost_and_late_answers_repeat_nothing(
+    csat: Csat, desk: Desk, fault: dict[str, Any], path: str
+) -> None:
+    ticket_id, at = await desk.solved_ticket()
+    await desk.fault(**fault, path=path, method="PUT")
+    await csat.hear(solved(ticket_id, at))
+    await csat.settled()
+    assert len(await desk.surveys(ticket_id)) == 1
+    assert await desk.tags(ticket_id) == ["csat_survey_sent"]
+    assert [type(event) for event in await promised(csat.store)] == [SurveySent]
+    assert await csat.decisions() == [(True, "send")]
+
+
+async def test_a_quota_uses_up_no_attempt(csat: Csat, desk: Desk) -> None:
+    ticket_id, at = await desk.solved_ticket()
+    await desk.fault(kind="429", retry_after=1, method="GET", path="*/tickets/*")
+    await csat.hear(solved(ticket_id, at))
+    [row] = (await csat.settled(SURVEY)).values()
+    assert (row.state, row.attempts) == ("done", 1)
+
+
+@on("sqlite")
+@pytest.mark.parametrize(
+    ("values", "rule"),
+    [
+        ({"organization": "GitLab"}, "excluded_organization"),
+        ({"organization": "GitLab Inc."}, "send"),
+        ({"tags": ["spam_ticket"]}, "excluded_tag"),
+        ({"tags": ["pending_old", "vip"]}, "excluded_tag"),
+        ({"tags": ["csat_survey_sent"]}, "send"),
+    ],
+)
+async def test_rules_are_applied_to_the_fresh_ticket(
+    csat: Csat, desk: Desk, values: dict[str, Any], rule: str
+) -> None:
+    ticket_id, at = await desk.solved_ticket(**values)
+    await csat.hear(solved(ticket_id, at))
+    await csat.settled()
+    assert await csat.decisions() == [(rule == "send", rule)]
+    assert len(await desk.surveys(ticket_id)) == (rule == "send")
+
+
+@on("sqlite")
+@pytest.mark.parametrize(
+    ("what", "values", "rule"),
+    [
+        ("reopen", {}, "reopened"),
+        ("close", {}, "closed"),
+        ("delete", {}, "deleted"),
+        ("rating", {"score": "good"}, "satisfaction_offered"),
+    ],
+)
+async def test_what_happened_in_the_meantime_is_seen_and_told(
+    csat: Csat, desk: Desk, what: str, values: dict[str, Any], rule: str
+) -> None:
+    ticket_id, at = await desk.solved_ticket()
+    await desk.act(ticket_id, what, **values)
+    await csat.hear(solved(ticket_id, at))
+    await csat.settled()
+    [skipped] = await promised(csat.store)
+    assert isinstance(skipped, SurveySkipped)
+    assert (skipped.ticket_id, skipped.solved_at, skipped.rule) == (ticket_id, at, rule)
+    assert skipped.reason
+    assert await desk.surveys(ticket_id) == []
+    assert "csat_survey_sent" not in await desk.tags(ticket_id)
+
+
+class Meddling:
+    """A Zendesk in which something happens to the ticket between our reading and our writing, once."""
+
+    def __init__(self, zendesk: Zendesk, meddle: Callable[[str], Any]) -> None:
+        self._zendesk = zendesk
+        self._meddle: Callable[[str], Any] | None = meddle
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._zendesk, name)
+
+    async def update_ticket(self, ticket_id: str, **values: Any) -> Any:
+        if self._meddle is not None:
+            meddle, self._meddle = self._meddle, None
+            await meddle(ticket_id)
+        return await self._zendesk.update_ticket(ticket_id, **values)
+
+
+@on("sqlite")
+@pytest.mark.parametrize(
+    ("what", "values", "rule"),
+    [
+        ("reopen", {}, "reopened"),
+        ("close", {}, "closed"),
+        ("delete", {}, "deleted"),
+        ("tags", {"tags": {"add": ["spam_ticket"]}}, "excluded_tag"),
+    ],
+)
+async def test_what_happens_while_we_write_is_decided_anew(
+    live_store: Store, zendesk: Zendesk, desk: Desk, what: str, values: dict[str, Any], rule: str
+) -> None:
+    async def meddle(ticket_id: str) -> None:
+        await later_second(desk, ticket_id)
+        await desk.act(ticket_id, what, **values)
+
+    async with working(live_store, Meddling(zendesk, meddle)) as csat:
+        ticket_id, at = await desk.solved_ticket()
+        await csat.hear(solved(ticket_id, at))
+        await csat.settled()
+        assert await csat.decisions() == [(False, rule)]
+        assert await desk.surveys(ticket_id) == []
+
+
+async def later_second(desk: Desk, ticket_id: str) -> None:
+    """Wait for a second other than the ticket's last change: Zendesk's stamps have whole seconds."""
+    changed = datetime.fromisoformat((await desk.shown(ticket_id))["ticket"]["updated_at"])
+    await eventually(lambda: SystemClock().now() - changed > timedelta(seconds=1), within=3)
+
+
+async def test_one_survey_per_ticket_ever(csat: Csat, desk: Desk) -> None:
+    ticket_id, at = await desk.solved_ticket()
+    await csat.hear(solved(ticket_id, at))
+    await csat.settled()
+    again = at + timedelta(seconds=2)
+    await csat.hear(reopened(ticket_id, at + timedelta(seconds=1)), solved(ticket_id, again))
+    await csat.settled()
+    assert len(await desk.surveys(ticket_id)) == 1
+    assert sorted(await csat.decisions()) == [(False, "already_surveyed"), (True, "send")]
+
+
+async def test_a_survey_called_off_is_not_sent(csat: Csat, desk: Desk) -> None:
+    ticket_id, at = await desk.solved_ticket()
+    await csat.hear(solved(ticket_id, at), reopened(ticket_id, at + timedelta(seconds=30)))
+    [row] = (await csat.settled(SURVEY)).values()
+    assert row.state == "cancelled"
+    assert await desk.surveys(ticket_id) == []
+
+
+async def test_a_later_solve_that_only_zendesk_knows_starts_the_clock_anew(csat: Csat, desk: Desk) -> None:
+    ticket_id, at = await desk.solved_ticket()
+    missed = at - timedelta(minutes=1)  # what we were told; the ticket was solved again since
+    await csat.hear(solved(ticket_id, missed))
+
+    async def both() -> bool:
+        return len(await csat.decisions()) == 2
+
+    done: bool = await eventually(both, within=20)
+    assert done
+    assert sorted(await csat.decisions()) == [(False, "solved_again"), (True, "send")]
+    await csat.settled()
+    rows = await deliveries(csat.store, SURVEY)
+    assert sorted(row.due_at for row in rows.values()) == [missed, at]
+    assert len(await desk.surveys(ticket_id)) == 1
+
+
+async def test_a_comment_whose_sender_died_is_found_by_the_next_solve(
+    live_store: Store, zendesk: Zendesk, desk: Desk
+) -> None:
+    ticket_id, at = await desk.solved_ticket()
+    dead = Csat(live_store, zendesk)
+    await dead.hear(solved(ticket_id, at))
+    await dead.post_and_die()
+    later = at + timedelta(seconds=2)
+    await dead.hear(reopened(ticket_id, at + timedelta(seconds=1)), solved(ticket_id, later))
+    async with working(live_store, zendesk) as csat:
+        await csat.settled()
+    assert len(await desk.surveys(ticket_id)) == 1
+    [survey] = await rows_of(live_store, tables.surveys)
+    assert survey.sent_at is not None
+    assert await desk.tags(ticket_id) == ["csat_survey_sent"]

@@ -48,10 +48,7 @@ demo: $(READY) ## A whole support day on this laptop: broker, sandbox, four serv
 demo-check: $(READY) ## The same day, every effect verified exactly once; non-zero when one is missing or doubled
 	@$(BIN)/python -m sandbox.demo check $(ARGS)
 
-compose-env-example: $(READY) ## Write .env.example from the settings classes
-	@$(BIN)/python -m tests.support.env_example
-
-test: $(READY) ## Build the images, play the demo's story against docker compose, scale in the middle, take it down
+compose-test: $(READY) ## Build the images, play the demo's story against docker compose, scale in the middle, take it down
 	@$(BIN)/python -m tests.compose.run $(ARGS)
 
 # --- the gate --------------------------------------------------------------------------------------------------------

@@ -14,7 +14,10 @@ SHARED = "every service"
 # Read by docker-compose.yml alone, which builds the services' own variables from them.
 COMPOSE_ONLY = {
     "CONFIG_NAME": ("supportops.yaml", "The file below config/ that holds the organization's rules."),
-    "INGEST_DATABASE_PASSWORD": ("", "Password of ingest's database role, set when the volume is first made."),
+    "INGEST_DATABASE_PASSWORD": (
+        "",
+        "Password of ingest's database role, set when the volume is first made.",
+    ),
     "CSAT_DATABASE_PASSWORD": ("", "Password of csat's database role."),
     "SFDC_SYNC_DATABASE_PASSWORD": ("", "Password of sfdc-sync's database role."),
     "NOTIFIER_DATABASE_PASSWORD": ("", "Password of notifier's database role."),
@@ -54,7 +57,9 @@ def render() -> str:
         services = [service for service, _ in readers]
         group = SHARED if len(services) == len(SERVICES) else ", ".join(services)
         groups.setdefault(group, []).append(_entry(name, readers[0][1]))
-    sections = [_section(group, groups[group]) for group in sorted(groups, key=lambda group: (-len(group), group))]
+    sections = [
+        _section(group, groups[group]) for group in sorted(groups, key=lambda group: (-len(group), group))
+    ]
     compose = [f"# {meaning}\n{name}={default}\n" for name, (default, meaning) in COMPOSE_ONLY.items()]
     return "\n".join([HEAD, *sections, _section("docker compose only", compose)]).rstrip() + "\n"
 

@@ -61,8 +61,8 @@ class Session(requests.Session):
         )
         if on_answer is not None:
             self.hooks["response"].append(lambda response, **_more: on_answer(response.headers))
-        if settings.sandbox_url:
-            self.mount("https://", LoopbackAdapter(settings.sandbox_url))
+        if settings.stand_in:
+            self.mount("https://", LoopbackAdapter(settings.stand_in))
         if transport is not None:
             self.mount("https://", transport)
 
@@ -142,7 +142,7 @@ class TokenProvider:
             with Session(self._settings, None, self._transport) as session, self._ask(session) as response:
                 status, body = response.status_code, _json(response)
         except requests.RequestException as error:
-            raise DestinationPaused(f"the login did not answer: {type(error).__name__}") from error
+            raise self._away(f"the login did not answer: {type(error).__name__}") from error
         if status != 200 or not isinstance(body, dict):
             raise self._refusal(status, body)
         return self._token_of(body)
@@ -162,14 +162,17 @@ class TokenProvider:
     def _refusal(self, status: int, body: object) -> DestinationPaused:
         reaction, why = refusal(body, status)
         if reaction is Reaction.TRANSIENT:
-            return DestinationPaused(f"the login failed: {why}")
+            return self._away(f"the login failed: {why}")
         return self._refuse(f"the login was refused: {why}")
+
+    def _away(self, why: str) -> DestinationPaused:
+        return DestinationPaused(why, self._pauses.login_away)
 
     def _token_of(self, body: Mapping[str, object]) -> Token:
         value, origin = body.get("access_token"), body.get("instance_url")
         if not isinstance(value, str) or not value:
             raise self._refuse("the login answered without a token")
-        if self._settings.sandbox_url:
+        if self._settings.stand_in:
             origin = self._settings.login_origin  # the transport decides where calls go
         try:
             checked = salesforce_origin(str(origin))

@@ -127,7 +127,8 @@ class Pauses(Rules):
     """How long the whole destination waits when the trouble is not a record's own."""
 
     quota: Duration = timedelta(minutes=15)
-    login: Duration = timedelta(minutes=5)
+    login: Duration = Field(timedelta(minutes=5), description="After a refusal; asking on locks the user.")
+    login_away: Duration = Field(timedelta(seconds=5), description="While the login does not answer.")
     config: Duration = timedelta(minutes=5)
     storage: Duration = timedelta(hours=1)
 
@@ -165,7 +166,8 @@ class SalesforceSettings(Block):
     client_secret: SecretStr = Field(description="Consumer secret of the connected app.")
     api_version: str = Field("62.0", pattern=r"^\d{2,3}\.0$", description="REST API version, without a v.")
     sandbox_url: str = Field(
-        "", description="Sends every call to this stand-in: http, this machine or a compose name only."
+        "",
+        description="While SALESFORCE_LOGIN_URL is empty: the stand-in that gets every call; http, near hosts only.",
     )
     connect_timeout: Duration = Field(timedelta(seconds=5), description="Wait for a connection.")
     read_timeout: Duration = Field(timedelta(seconds=30), description="Wait for an answer.")
@@ -191,6 +193,11 @@ class SalesforceSettings(Block):
     def call_timeout(self) -> timedelta:
         """The longest that one call may take."""
         return self.connect_timeout + self.read_timeout
+
+    @property
+    def stand_in(self) -> str:
+        """Where every call goes instead; empty with a real org, which always wins."""
+        return "" if self.login_url else self.sandbox_url
 
     @property
     def login_origin(self) -> str:

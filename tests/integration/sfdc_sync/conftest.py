@@ -1,0 +1,108 @@
+"""sfdc-sync on both databases, against the sandbox as a process of its own."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from sfdc_sync.destination import TicketRecords
+from sfdc_sync.salesforce import Salesforce, open_salesforce
+from sfdc_sync.settings import SalesforceSettings
+from sfdc_sync.wiring import ZendeskDirectory
+from supportops.clock import SystemClock
+from supportops.observability.metrics import Metrics
+from supportops.settings import DatabaseSettings, ZendeskSettings
+from supportops.store import Store, open_store
+from supportops.vendors.zendesk import References, open_zendesk
+from tests.integration.sfdc_sync.outside import Outside
+from tests.integration.sfdc_sync.parts import RULES, Service
+from tests.support.processes import ChildProcess, free_port, python_module
+
+
+@pytest.fixture(scope="session")
+def sandbox_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The sandbox's address."""
+    port = free_port()
+    child = ChildProcess(
+        python_module("sandbox", "serve", "--port", str(port)),
+        log=tmp_path_factory.mktemp("sandbox") / "sandbox.log",
+        ready_url=f"http://127.0.0.1:{port}/healthz",
+    )
+    child.start()
+    yield f"http://127.0.0.1:{port}"
+    child.stop()
+
+
+@pytest.fixture
+def outside(sandbox_process: str) -> Iterator[Outside]:
+    """A sandbox without memory of other tests."""
+    found = Outside(sandbox_process)
+    found.disarm()
+    found.reset()
+    yield found
+    found.close()
+
+
+@pytest.fixture
+async def store(new_database: Callable[[str], str]) -> AsyncIterator[Store]:
+    """A fresh sfdc-sync database, migrated."""
+    settings = DatabaseSettings(url=SecretStr(new_database("sfdc_sync")), pool=4)
+    async with open_store(settings, clock=SystemClock()) as opened:
+        yield opened
+
+
+@pytest.fixture
+def salesforce_settings(outside: Outside) -> SalesforceSettings:
+    """The sandbox's org, with little patience."""
+    return SalesforceSettings(
+        login_url="",
+        client_id="sandbox-client",
+        client_secret=SecretStr("sandbox-secret"),
+        api_version="62.0",
+        sandbox_url=f"{outside.base_url}/salesforce",
+        connect_timeout=timedelta(seconds=1),
+        read_timeout=timedelta(seconds=1),
+    )
+
+
+@pytest.fixture
+async def salesforce(salesforce_settings: SalesforceSettings) -> AsyncIterator[Salesforce]:
+    """The real client."""
+    async with open_salesforce(salesforce_settings, RULES.pauses) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def service(store: Store, salesforce: Salesforce, outside: Outside) -> AsyncIterator[Service]:
+    """Wired as in `wiring.work`, without broker and process."""
+    metrics, clock = Metrics(), SystemClock()
+    zendesk_settings = ZendeskSettings(
+        base_url=f"{outside.base_url}/zendesk",
+        email="ops@example.com",
+        token=SecretStr("sandbox-zendesk-token"),
+        rate_limit=100_000,
+        rate_share=1,
+    )
+    async with AsyncExitStack() as stack:
+        zendesk = await stack.enter_async_context(
+            open_zendesk(zendesk_settings, clock=clock, metrics=metrics)
+        )
+        names = References(zendesk, clock=clock, metrics=metrics)
+        directory = ZendeskDirectory(
+            names.users, names.organizations, rules=RULES, base_url=zendesk_settings.base_url
+        )
+        records = TicketRecords(
+            store, salesforce, directory, RULES, call_timeout=timedelta(seconds=2), metrics=metrics
+        )
+        yield Service(store, records, metrics)
+
+
+@pytest.fixture
+def rules_file(tmp_path: Path) -> Path:
+    """A file with nothing but our section, all by default."""
+    path = tmp_path / "rules.yaml"
+    path.write_text("sfdc_sync: {}\n")
+    return path

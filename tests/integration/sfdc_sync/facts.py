@@ -1,0 +1,61 @@
+"""Ticket events as ingest publishes them, made by hand. Time is in seconds after one fixed moment."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from supportops.contracts import TicketCreated, TicketDeleted, TicketSnapshot, TicketSolved, TicketUpdated
+from supportops.versions import version_of
+from tests.integration.sfdc_sync.outside import GROABLET, RITA
+
+BEGIN = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
+
+
+def at(second: int) -> datetime:
+    return BEGIN + timedelta(seconds=second)
+
+
+def snapshot(second: int, status: str, **more: Any) -> TicketSnapshot:
+    usual = {
+        "status": status,
+        "subject": "Printer on fire",
+        "priority": "high",
+        "tags": ["mobile", "login"],
+        "requester_id": RITA,
+        "organization_id": GROABLET,
+        "created_at": BEGIN,
+        "updated_at": at(second),
+    }
+    return TicketSnapshot.model_validate(usual | more)
+
+
+def _envelope(kind: str, ticket_id: str, second: int, ticket: TicketSnapshot) -> dict[str, Any]:
+    return {
+        "id": f"{kind}-{ticket_id}-{second}",
+        "source": "/zendesk/22129848",
+        "time": at(second),
+        "subject": ticket_id,
+        "account_id": "22129848",
+        "ticket_id": ticket_id,
+        "version": version_of(at(second), at(second)),
+        "ticket": ticket,
+    }
+
+
+def created(ticket_id: str, second: int = 0, **more: Any) -> TicketCreated:
+    return TicketCreated(**_envelope("created", ticket_id, second, snapshot(second, "new", **more)))
+
+
+def solved(ticket_id: str, second: int, **more: Any) -> TicketSolved:
+    envelope = _envelope("solved", ticket_id, second, snapshot(second, "solved", **more))
+    return TicketSolved(**envelope, solved_at=at(second))
+
+
+def updated(ticket_id: str, second: int, status: str = "open", **more: Any) -> TicketUpdated:
+    envelope = _envelope("updated", ticket_id, second, snapshot(second, status, **more))
+    return TicketUpdated(**envelope, zendesk_type="subject_changed")
+
+
+def erased(ticket_id: str, second: int) -> TicketDeleted:
+    return TicketDeleted(
+        **_envelope("erased", ticket_id, second, TicketSnapshot(status="deleted")), permanently=True
+    )

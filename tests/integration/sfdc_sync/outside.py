@@ -1,0 +1,71 @@
+"""The sandbox as these tests use it: a real process, its control API, and what Salesforce holds."""
+
+from typing import Any
+
+import httpx
+
+TICKETS = "Zendesk_Ticket__c"
+RITA, GROABLET, GROABLET_ACCOUNT = "8447388090601", "8447346622462", "001D000000IqhSLIAZ"
+
+
+class Outside:
+    """Controls and reads one sandbox."""
+
+    def __init__(self, base_url: str) -> None:
+        self.base_url = base_url
+        self._http = httpx.Client(base_url=f"{base_url}/control", timeout=10)
+
+    def reset(self) -> None:
+        self._post("/reset", {})
+        self.limit(daily=100_000)
+
+    def arm(self, kind: str, **fault: Any) -> None:
+        """One of the bad days of the sandbox's fault book; Salesforce's collections call by default."""
+        self._post("/faults", {"service": "salesforce", "path": "composite", "kind": kind, **fault})
+
+    def disarm(self) -> None:
+        self._http.delete("/faults").raise_for_status()
+
+    def limit(self, *, daily: int) -> None:
+        self._post("/limits", {"salesforce": {"daily": daily}})
+
+    def expire_sessions(self) -> None:
+        self._post("/salesforce/expire", {})
+
+    def add_organization(self, **values: Any) -> str:
+        answer = self._post("/zendesk/organizations", values)
+        return str(answer["organization"]["id"])
+
+    def records(self) -> dict[str, dict[str, Any]]:
+        """The ticket records by ticket id; two records of one ticket would fail here."""
+        rows = self._get(f"/salesforce/records/{TICKETS}")["records"]
+        found = {row["Zendesk_Ticket_ID__c"]: row for row in rows}
+        assert len(found) == len(rows), "two records of one ticket"
+        return found
+
+    def writes(self) -> list[dict[str, Any]]:
+        """Every write of a client, oldest first."""
+        entries: list[dict[str, Any]] = self._get("/ledger?kind=salesforce.record")["entries"]
+        return entries
+
+    def calls(self) -> int:
+        """Requests that counted against the daily limit since the reset."""
+        return int(self._get("/summary")["salesforce_requests"])
+
+    def faults_met(self) -> int:
+        return sum(int(fault["hits"]) for fault in self._get("/faults")["faults"])
+
+    def close(self) -> None:
+        self._http.close()
+
+    def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        answer = self._http.post(path, json=body)
+        assert answer.status_code < 300, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    def _get(self, path: str) -> dict[str, Any]:
+        answer = self._http.get(path)
+        answer.raise_for_status()
+        found: dict[str, Any] = answer.json()
+        return found

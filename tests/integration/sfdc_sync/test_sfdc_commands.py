@@ -1,0 +1,123 @@
+"""The command line and the migrations, against real databases and the sandbox."""
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, inspect
+
+from sfdc_sync.settings import SfdcRules
+from sfdc_sync.tables import metadata
+from supportops.config import load
+from supportops.store.migrate import downgrade, upgrade
+from tests.integration.sfdc_sync.outside import TICKETS, Outside
+from tests.support.databases import on_the_side
+from tests.support.processes import clean_environment, python_module
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def environment(outside: Outside, rules_file: Path, tmp_path: Path) -> dict[str, str]:
+    """What sfdc-sync needs to know, and nothing of the developer's own."""
+    return clean_environment(
+        {
+            "DATABASE_URL": f"sqlite:///{tmp_path / 'sfdc.db'}",
+            "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1",
+            "ZENDESK_BASE_URL": f"{outside.base_url}/zendesk",
+            "ZENDESK_EMAIL": "ops@example.com",
+            "ZENDESK_TOKEN": "sandbox-zendesk-token",
+            "SALESFORCE_SANDBOX_URL": f"{outside.base_url}/salesforce",
+            "SALESFORCE_CLIENT_ID": "sandbox-client",
+            "SALESFORCE_CLIENT_SECRET": "sandbox-secret",
+            "CONFIG_FILE": str(rules_file),
+        }
+    )
+
+
+def run(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """`sfdc-sync ARGUMENTS` as a process."""
+    command = python_module("sfdc_sync", *arguments)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_the_doctor_is_content_with_the_sandbox(environment: dict[str, str]) -> None:
+    done = run(environment, "doctor", "--json")
+    findings = json.loads(done.stdout)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert {finding["verdict"] for finding in findings} == {"ok"}
+    assert len(findings) > 15
+
+
+def test_the_doctor_names_what_is_missing(environment: dict[str, str], rules_file: Path) -> None:
+    rules_file.write_text(
+        "sfdc_sync: {ticket_record: {object: Account, external_id: Name, fields: {Nope__c: {source: subject}}}}\n"
+    )
+    done = run(environment, "doctor", "--json")
+    failed = {f["check"]: f["detail"] for f in json.loads(done.stdout) if f["verdict"] == "failed"}
+    assert done.returncode == 1
+    assert set(failed) == {"external id Name", "field Nope__c"}
+
+
+def test_the_doctor_tells_a_refused_login_without_the_secret(environment: dict[str, str]) -> None:
+    done = run(environment | {"SALESFORCE_CLIENT_SECRET": "wrong-one"}, "doctor", "--json")
+    [login] = json.loads(done.stdout)
+    assert (login["check"], login["verdict"], done.returncode) == ("login", "failed", 1)
+    assert "invalid_client" in login["detail"]
+    assert "wrong-one" not in done.stdout + done.stderr
+
+
+def test_missing_settings_are_one_message(environment: dict[str, str]) -> None:
+    del environment["SALESFORCE_CLIENT_ID"], environment["SALESFORCE_SANDBOX_URL"]
+    done = run(environment, "work")
+    assert done.returncode == 2
+    assert "SALESFORCE_CLIENT_ID" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_migrating_twice_is_fine(environment: dict[str, str]) -> None:
+    assert [run(environment, "migrate").returncode for _ in range(2)] == [0, 0]
+
+
+def test_the_history_goes_up_and_down(new_database: Callable[[str], str]) -> None:
+    url = new_database("")
+    upgrade(url, "sfdc_sync")
+    assert set(metadata.tables) <= _tables(url)
+    downgrade(url, "sfdc_sync", "base")
+    assert _tables(url) <= {"alembic_version"}
+    upgrade(url, "sfdc_sync")
+
+
+def _tables(url: str) -> set[str]:
+    """Names of the tables there are."""
+    if url.startswith("sqlite"):
+        engine = create_engine(url)
+        names = set(inspect(engine).get_table_names())
+        engine.dispose()
+        return names
+    return set(on_the_side(lambda: _postgres_tables(url)))
+
+
+def _postgres_tables(url: str) -> list[str]:
+    import asyncio
+
+    import asyncpg
+
+    async def read() -> list[str]:
+        connection = await asyncpg.connect(url)
+        try:
+            rows = await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+        finally:
+            await connection.close()
+        return [row["tablename"] for row in rows]
+
+    return asyncio.run(read())
+
+
+def test_the_shipped_file_says_what_the_defaults_are() -> None:
+    shipped = load(ROOT / "config" / "supportops.yaml", "sfdc_sync", SfdcRules)
+    assert shipped == SfdcRules()
+    assert shipped.ticket_record.object == TICKETS
+    assert load(ROOT / "config" / "demo.yaml", "sfdc_sync", SfdcRules).batch == 200

@@ -7,12 +7,13 @@
 Lines of libraries (stdlib logging) take the same road and the same filter.
 """
 
+import io
 import json
 import logging
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 import orjson
 import structlog
@@ -43,7 +44,7 @@ def configure(
 
     `secrets` are values that must not appear in any line, whatever field they hide in.
     """
-    out = stream or sys.stderr
+    out = stream or cast(TextIO, _Stderr())
     level: int = logging.getLevelNamesMapping()[settings.level.upper()]
     processors = _processors(settings, service, Redactor(secrets), out)
     structlog.configure(
@@ -65,6 +66,19 @@ def reset() -> None:
     root = logging.getLogger()
     root.handlers = [handler for handler in root.handlers if not isinstance(handler, _Bridge)]
     root.setLevel(logging.WARNING)
+
+
+class _Stderr(io.TextIOBase):
+    """Whatever stderr is at the moment: loggers are kept, and it may be replaced under them (tests)."""
+
+    def write(self, text: str) -> int:
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
+
+    def isatty(self) -> bool:
+        return sys.stderr.isatty()
 
 
 class _Bridge(logging.Handler):

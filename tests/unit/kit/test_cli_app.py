@@ -1,0 +1,117 @@
+"""The command line: commands by service, one message instead of a traceback, exit codes, --json."""
+
+import json
+from collections.abc import Callable, Iterator
+
+import pytest
+from typer.testing import CliRunner
+
+from supportops.cli import UNUSABLE, AsJson, Service, build_app
+from supportops.config import ConfigError
+from supportops.errors import Permanent
+from supportops.observability.logging import reset
+from supportops.output import emit
+from supportops.settings import DatabaseSettings, ServiceSettings
+
+
+class Settings(ServiceSettings):
+    """A service's settings."""
+
+    database: DatabaseSettings
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    monkeypatch.setenv("DATABASE_URL", "sqlite:///hunter2.db")
+    monkeypatch.delenv("DATABASE_URL_FILE", raising=False)
+    return monkeypatch
+
+
+@pytest.fixture(autouse=True)
+def _logging_is_put_back() -> Iterator[None]:
+    yield
+    reset()
+
+
+def _service(migrate: Callable[[Settings], int]) -> Service[Settings]:
+    async def serve(settings: Settings) -> int:
+        return 7 if settings.database.pool == 10 else 8
+
+    return Service(name="csat", about="Asks for ratings.", settings=Settings, migrate=migrate, serve=serve)
+
+
+def _call(*arguments: str, migrate: Callable[[Settings], int] = lambda _settings: 0) -> tuple[int, str, str]:
+    app = build_app(_service(migrate))
+
+    @app.command()
+    def kpi(as_json: AsJson = False) -> None:
+        """Show the KPI."""
+        emit({"good": 3, "bad": 1}, as_json=as_json)
+
+    result = CliRunner().invoke(app, list(arguments))
+    return result.exit_code, result.stdout, result.stderr
+
+
+def test_help_names_the_commands_it_has_and_no_others() -> None:
+    code, out, _ = _call("--help")
+    assert code == 0
+    assert "Asks for ratings." in out
+    assert all(name in out for name in ("serve", "migrate", "settings", "kpi"))
+    assert " work " not in out
+
+
+def test_every_command_has_help() -> None:
+    assert "safe to run again" in _call("migrate", "--help")[1]
+    assert "--json" in _call("kpi", "--help")[1]
+
+
+def test_async_and_plain_commands_give_the_exit_code() -> None:
+    assert _call("serve")[0] == 7
+    assert _call("migrate", migrate=lambda settings: settings.database.pool)[0] == 10
+
+
+def test_settings_that_cannot_be_used_are_one_message(environment: pytest.MonkeyPatch) -> None:
+    environment.delenv("DATABASE_URL")
+    code, out, err = _call("serve")
+    assert (code, out) == (UNUSABLE, "")
+    assert err.startswith("csat: The settings cannot be used, 1 to put right:\n  DATABASE_URL")
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [(ConfigError(["x.yaml:3: a: is wrong"]), UNUSABLE), (Permanent("no"), 1)]
+)
+def test_known_mistakes_are_one_message(error: Exception, code: int) -> None:
+    def migrate(_settings: Settings) -> int:
+        raise error
+
+    exit_code, _, err = _call("migrate", migrate=migrate)
+    assert exit_code == code
+    assert str(error) in err
+    assert "Traceback" not in err
+
+
+def test_an_unknown_command_is_a_usage_error() -> None:
+    assert _call("frobnicate")[0] == 2
+
+
+def test_settings_are_shown_with_meaning_and_without_secrets() -> None:
+    code, out, _ = _call("settings", "--json")
+    shown = {row["name"]: row for row in json.loads(out)}
+    assert code == 0
+    assert shown["DATABASE_URL"]["value"] == "(set, not shown)"
+    assert shown["SHUTDOWN_GRACE"]["default"] == "20s"
+    assert "hunter2" not in out
+
+
+def test_settings_are_shown_also_when_they_cannot_be_used(environment: pytest.MonkeyPatch) -> None:
+    environment.delenv("DATABASE_URL")
+    code, out, err = _call("settings")
+    assert code == UNUSABLE
+    assert "DATABASE_URL\t?\t(must be set)" in out
+    assert "DATABASE_URL (or DATABASE_URL_FILE): is missing" in err
+
+
+def test_json_on_demand_and_plain_lines_else() -> None:
+    assert json.loads(_call("kpi", "--json")[1]) == {"good": 3, "bad": 1}
+    assert _call("kpi")[1] == "field\tvalue\ngood\t3\nbad\t1\n"

@@ -86,3 +86,11 @@ def test_the_shipped_rules_are_salesforces_limits() -> None:
     assert rules.ticket_record.external_id == "Zendesk_Ticket_ID__c"
     with pytest.raises(ValidationError):
         SfdcRules(batch=201)
+
+
+def test_a_real_org_is_never_replaced_by_the_stand_in() -> None:
+    near, org = "http://sandbox:9400/salesforce", "https://acme.my.salesforce.com"
+    both = SalesforceSettings(login_url=org, client_id="a", client_secret=SecretStr("b"), sandbox_url=near)
+    alone = SalesforceSettings(login_url="", client_id="a", client_secret=SecretStr("b"), sandbox_url=near)
+    assert (both.stand_in, both.login_origin) == ("", org)
+    assert alone.stand_in == near

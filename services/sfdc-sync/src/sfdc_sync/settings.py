@@ -190,6 +190,11 @@ class SalesforceSettings(Block):
         return self
 
     @property
+    def stand_in(self) -> str:
+        """Where every call goes instead of Salesforce; empty as soon as a real org is named."""
+        return "" if self.login_url else self.sandbox_url
+
+    @property
     def call_timeout(self) -> timedelta:
         """The longest that one call may take."""
         return self.connect_timeout + self.read_timeout

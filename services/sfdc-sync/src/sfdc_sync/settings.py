@@ -200,11 +200,6 @@ class SalesforceSettings(Block):
         return self.connect_timeout + self.read_timeout
 
     @property
-    def stand_in(self) -> str:
-        """Where every call goes instead; empty with a real org, which always wins."""
-        return "" if self.login_url else self.sandbox_url
-
-    @property
     def login_origin(self) -> str:
         """Where sessions come from; with the sandbox a name that no real call can reach."""
         return self.login_url or SANDBOX_ORIGIN

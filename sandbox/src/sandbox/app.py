@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from sandbox.clock import Clock, SystemClock
 from sandbox.control.api import ControlApi
 from sandbox.faults import FaultMiddleware
-from sandbox.page.view import page_route
+from sandbox.page.view import page_routes
 from sandbox.settings import Settings
 from sandbox.world import World
 from sandbox.zendesk.poster import Poster
@@ -35,7 +35,7 @@ def create_app(
     inner = Starlette(
         routes=[
             Route("/healthz", _health),
-            page_route(world),
+            *page_routes(world),
             Mount("/control", routes=ControlApi(world).routes()),
             Mount("/zendesk/api/v2", routes=world.zendesk.routes()),
             Mount("/salesforce", routes=world.salesforce.routes()),

@@ -1,0 +1,66 @@
+"""The sandbox as a real process, and its control API as a few words."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.support.eventually import eventually_now
+from tests.support.processes import ChildProcess, free_port
+
+INTEGRATION_LOGIN = ("ops@example.com/token", "sandbox-zendesk-token")
+SLACK_LOGIN = {"authorization": "Bearer xoxb-sandbox"}
+
+
+class SandboxProcess:
+    """`python -m sandbox serve` on a free port. `url` is its base address."""
+
+    def __init__(self, folder: Path, port: int | None = None) -> None:
+        self.port = port or free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.child = ChildProcess(
+            [sys.executable, "-m", "sandbox", "serve", "--port", str(self.port)],
+            log=folder / f"sandbox-{self.port}.log",
+            ready_url=f"{self.url}/healthz",
+        )
+        self.http = httpx.Client(base_url=self.url, timeout=30, trust_env=False)
+
+    def __enter__(self) -> "SandboxProcess":
+        self.child.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.http.close()
+        self.child.stop()
+
+    def post(self, path: str, **body: Any) -> dict[str, Any]:
+        """`POST /control/<path>`; fails on a refusal."""
+        answer = self.http.post(f"/control/{path}", json=body)
+        assert answer.is_success, f"{path}: {answer.status_code} {answer.text}"
+        found: dict[str, Any] = answer.json() if answer.content else {}
+        return found
+
+    def get(self, path: str) -> dict[str, Any]:
+        """`GET /control/<path>`."""
+        answer = self.http.get(f"/control/{path}")
+        assert answer.is_success, f"{path}: {answer.status_code} {answer.text}"
+        found: dict[str, Any] = answer.json()
+        return found
+
+    def ledger(self, kind: str = "") -> list[dict[str, Any]]:
+        """Outside effects of a kind, in their order."""
+        found: list[dict[str, Any]] = self.get(f"ledger?kind={kind}")["entries"]
+        return found
+
+    def reset(self) -> None:
+        """Back to the seeds, without faults and with the limits of a fresh start."""
+        self.post("reset")
+        zendesk = {"account": None, "updates": None, "updates_per_ticket": None, "exports": None, "export_lag": 60}
+        slack = {"per_second": 1.0, "burst": 3, "auto_channels": True}
+        salesforce = {"daily": 100_000, "page_size": 2000, "session_seconds": None}
+        self.post("limits", zendesk=zendesk, slack=slack, salesforce=salesforce)
+
+    def wait_idle(self, *, within: float = 30.0) -> None:
+        """Until no burst runs and every invocation has come to its end."""
+        eventually_now(lambda: self.get("summary")["idle"], within=within, about="an idle sandbox")

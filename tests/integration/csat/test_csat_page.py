@@ -1,19 +1,24 @@
 """The survey page: only POST votes, links end, text stays text."""
 
+import asyncio
 import base64
 import hashlib
 from datetime import timedelta
+from pathlib import Path
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
 from csat import records, tables
+from csat.endpoints import create_app
 from csat.records import Survey
 from csat.settings import CsatRules
 from csat.tokens import SurveyTokens
 from supportops.clock import ManualClock
 from supportops.contracts import FeedbackReceived
-from supportops.store import Store
+from supportops.settings import DatabaseSettings
+from supportops.store import Store, open_store
 from tests.integration.csat.ledger import promised, rows_of, sent_survey
 
 HOSTILE = '<script>alert(1)</script> {{7*7}} "quoted" @all /close'
@@ -79,6 +84,19 @@ async def test_a_double_submit_is_one_vote(page: httpx.AsyncClient, link: str, s
     for _ in range(3):
         assert (await vote(page, link, score="good", comment="fine")).status_code == 303
     assert len(await feedback(store)) == 1
+
+
+async def test_votes_cast_at_the_same_moment_take_turns(
+    page: httpx.AsyncClient, link: str, store: Store
+) -> None:
+    same = [vote(page, link, score="good") for _ in range(8)]
+    other = [vote(page, link, score="bad", comment=f"number {n}") for n in range(8)]
+    replies = await asyncio.gather(*same, *other)
+    assert {reply.status_code for reply in replies} == {303}
+    events = await feedback(store)
+    [rating] = await rows_of(store, tables.ratings)
+    assert rating.revision == len(events) == len({event.id for event in events})
+    assert {event.comment for event in events} == {None, *(f"number {n}" for n in range(8))}
 
 
 async def test_an_answer_can_be_changed_and_the_latest_counts(
@@ -184,3 +202,17 @@ async def test_the_style_is_the_one_that_the_policy_allows(page: httpx.AsyncClie
     style = reply.text.partition("<style>")[2].partition("</style>")[0]
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     assert f"'sha256-{digest}'" in reply.headers["content-security-policy"]
+
+
+async def test_a_vote_that_cannot_be_stored_is_not_thanked_for(
+    tokens: SurveyTokens, rules: CsatRules, clock: ManualClock, tmp_path: Path
+) -> None:
+    nowhere = DatabaseSettings(url=SecretStr(f"sqlite:///{tmp_path}/no/such/folder.db"))
+    async with open_store(nowhere, clock=clock) as store:
+        app = create_app(store, tokens, rules, SecretStr("operators-only-0123456789"))
+        transport = httpx.ASGITransport(app=app)
+        async with httpx.AsyncClient(transport=transport, base_url="https://survey.example.com") as browser:
+            reply = await vote(browser, f"/s/{tokens.issue('any')}", score="good")
+    assert (reply.status_code, reply.headers["retry-after"]) == (503, "60")
+    assert "could not be recorded" in reply.text
+    assert reply.headers["referrer-policy"] == "no-referrer"

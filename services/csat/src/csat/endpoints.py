@@ -13,13 +13,14 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from pydantic import BaseModel, SecretStr
+from sqlalchemy.exc import SQLAlchemyError
 
 from csat import records
 from csat.records import Rating, Survey
 from csat.scoring import BadAnswer, parse_answer
 from csat.settings import CsatRules
 from csat.tokens import SurveyTokens, TokenExpired, TokenInvalid
-from supportops.store import Store
+from supportops.store import Store, is_outage
 
 FORM = "application/x-www-form-urlencoded"
 TEMPLATES = Environment(
@@ -173,6 +174,18 @@ def create_app(store: Store, tokens: SurveyTokens, rules: CsatRules, api_token: 
     @app.exception_handler(Closed)
     async def closed(_request: Request, error: Closed) -> Response:
         return page.message(error.status, error.title, error.message)
+
+    @app.exception_handler(SQLAlchemyError)
+    @app.exception_handler(OSError)
+    async def away(_request: Request, error: Exception) -> Response:
+        """Our database is away: the vote is not taken, and its writer is told so. Anything else is a bug."""
+        if not is_outage(error):
+            raise error
+        reply = page.message(
+            503, "Please try again in a minute", "Your answer could not be recorded just now."
+        )
+        reply.headers["Retry-After"] = "60"
+        return reply
 
     app.middleware("http")(_with_security_headers)
     return app

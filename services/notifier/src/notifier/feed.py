@@ -127,15 +127,15 @@ class FeedRouting:
 class FeedPosts:
     """Posts a message, once; lane = channel."""
 
-    spec = DestinationSpec(
-        POSTS,
-        concurrency=32,
-        schedule=(SOON, 5 * SOON, 30 * SOON, *[timedelta(minutes=5)] * 12, *[timedelta(hours=1)] * 24),
-        lane_pace=Rate(1, timedelta(seconds=1)),
-    )
-
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        pace = desk.rules.channel_pace
+        self.spec = DestinationSpec(
+            POSTS,
+            concurrency=32,
+            schedule=(SOON, 5 * SOON, 30 * SOON, *[timedelta(minutes=5)] * 12, *[timedelta(hours=1)] * 24),
+            lane_pace=None if pace is None else Rate(1, pace),
+        )
 
     async def deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
         return [self._desk.counted(await self._post(delivery), "posted") for delivery in deliveries]

@@ -61,7 +61,7 @@ class Planner:
 
     def __init__(self, rules: NotifierRules, forms: FormNames) -> None:
         self._rules = rules
-        self._forms = forms
+        self.forms = forms
 
     def plan(self, tx: Transaction, ticket_id: str, item: Item, content: Content) -> None:
         """A post in each feed the message belongs to, or a look-up first; a change where it may be posted already."""
@@ -95,7 +95,7 @@ class Planner:
 
     def routable(self, content: Content, now: datetime) -> Routable:
         """What is known for routing without asking anybody."""
-        return Routable(self._forms.name_of(content, now), content.tags(), content.public)
+        return Routable(self.forms.name_of(content, now), content.tags(), content.public)
 
 
 def message_key(channel: str, planned: Planned) -> str:

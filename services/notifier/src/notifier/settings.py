@@ -45,6 +45,16 @@ class SlackSettings(Block):
         description="Slack's Web API, or the sandbox's http://127.0.0.1:9400/slack/api.",
     )
     token: SecretStr = Field(description="Bot token (xoxb-…) with chat:write and channels:history.")
+    timeout: Duration = Field(
+        timedelta(seconds=10), description="How long one call to Slack may take; less than 30s."
+    )
+
+    @field_validator("timeout")
+    @classmethod
+    def _is_shorter_than_an_attempt(cls, value: timedelta) -> timedelta:
+        if not timedelta() < value < timedelta(seconds=30):
+            raise ValueError("must be more than 0s and less than 30s")
+        return value
 
     @field_validator("base_url")
     @classmethod
@@ -144,6 +154,7 @@ class NotifierRules(Rules):
 
     `never_forms`: a ticket whose form's name contains one of these words never appears in any feed. `fold_window`: how
     far apart in time events of one person on one ticket are still one action, where Zendesk names no sequence.
+    `channel_pace`: the least time between two messages of a channel (slack.md 1: a second); null lifts it.
     `max_age`: news older than this is not posted. `names_lifetime`: how long names of forms, organizations and people
     are believed. `comment_length`: characters of a comment that are shown. `keep`: how long we remember what we posted.
     """
@@ -151,6 +162,7 @@ class NotifierRules(Rules):
     feeds: tuple[FeedRule, ...] = ()
     never_forms: tuple[Name, ...] = ("Security",)
     fold_window: Duration = timedelta(seconds=5)
+    channel_pace: Duration | None = timedelta(seconds=1)
     max_age: Duration = timedelta(hours=24)
     names_lifetime: Duration = timedelta(minutes=10)
     comment_length: int = Field(default=1_500, ge=50, le=2_900)

@@ -21,10 +21,10 @@ from supportops.errors import DestinationPaused, Permanent, Retryable, SupportOp
 from supportops.http import Patience, make_client, retry_after, translated
 from supportops.observability.metrics import Recorder
 
-PATIENCE = Patience(answer=timedelta(seconds=10), connections=64)
+CONNECTIONS = 64
 PAGE_SIZE = 200
 MAX_PAGES = 25
-RATE_LIMIT_WAIT = timedelta(seconds=30)  # where Slack says 429 and names no time
+RATE_LIMIT_WAIT = timedelta(seconds=5)  # where Slack says 429 and names no time
 _LONG_WAIT = timedelta(minutes=10)
 
 _LATER = frozenset({"service_unavailable", "request_timeout", "team_added_to_org", "org_login_required"})
@@ -216,8 +216,9 @@ async def open_slack(
 ) -> AsyncIterator[SlackClient]:
     """The workspace named by `settings`."""
     authorization = f"Bearer {settings.token.get_secret_value()}"
+    patience = Patience(answer=settings.timeout, connections=CONNECTIONS)
     async with make_client(
-        settings.base_url, authorization=authorization, patience=PATIENCE, transport=transport
+        settings.base_url, authorization=authorization, patience=patience, transport=transport
     ) as http:
         yield SlackClient(http, clock=clock, metrics=metrics)
 

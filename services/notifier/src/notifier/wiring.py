@@ -13,10 +13,11 @@ from notifier.settings import NotifierRules, Settings
 from notifier.slack import open_slack
 from supportops import config
 from supportops.messaging import Consumer
+from supportops.observability.metrics import Recorder
 from supportops.process import Parts, open_parts, run_process
 from supportops.runtime import CLEAN, Component
 from supportops.server import HttpServer
-from supportops.store import migrate
+from supportops.store import Store, migrate
 from supportops.vendors.cache import Lifetime
 from supportops.vendors.zendesk import References, open_zendesk
 from supportops.workers import Courier, Destination, Relay, Retention, engine_retention, janitor
@@ -57,33 +58,36 @@ def http_side(settings: Settings, parts: Parts) -> Component:
 async def workers(settings: Settings, parts: Parts) -> AsyncIterator[tuple[Component, ...]]:
     """What `work` runs."""
     rules = config.load(settings.config.file, "notifier", NotifierRules)
-    forms = FormNames(rules.names_lifetime)
-    planner = Planner(rules, forms)
+    planner = Planner(rules, FormNames(rules.names_lifetime))
     handlers = FeedHandlers(rules, planner).table()
-    async with desk(settings, rules, parts, forms, planner) as at_work:
-        destinations: list[Destination] = [FeedRouting(at_work), FeedPosts(at_work), FeedUpdates(at_work)]
+    async with open_desk(settings, rules, planner, parts.store, parts.metrics) as desk:
         yield (
             Consumer(parts.broker, parts.store, handlers, group=GROUP, metrics=parts.metrics),
             Relay(parts.broker, parts.store, parts.metrics),
-            Courier(parts.store, destinations, parts.metrics),
+            Courier(parts.store, destinations(desk), parts.metrics),
             janitor(parts.store, (*_retention(rules), *engine_retention()), parts.metrics),
         )
 
 
 @asynccontextmanager
-async def desk(
-    settings: Settings, rules: NotifierRules, parts: Parts, forms: FormNames, planner: Planner
+async def open_desk(
+    settings: Settings, rules: NotifierRules, planner: Planner, store: Store, metrics: Recorder
 ) -> AsyncIterator[Desk]:
     """The vendors' clients, and what the destinations work with."""
-    clock, metrics = parts.clock, parts.metrics
+    clock = store.clock
     async with (
         open_zendesk(settings.zendesk, clock=clock, metrics=metrics) as zendesk,
         open_slack(settings.slack, clock=clock, metrics=metrics) as slack,
     ):
         lifetime = Lifetime(found=rules.names_lifetime)
         references = References(zendesk, clock=clock, metrics=metrics, lifetime=lifetime)
-        lookups = Lookups(zendesk, references, forms, clock)
-        yield Desk(parts.store, rules, planner, lookups, slack, settings.zendesk.base_url, metrics)
+        lookups = Lookups(zendesk, references, planner.forms, clock)
+        yield Desk(store, rules, planner, lookups, slack, settings.zendesk.base_url, metrics)
+
+
+def destinations(desk: Desk) -> list[Destination]:
+    """Everybody whom the courier calls."""
+    return [FeedRouting(desk), FeedPosts(desk), FeedUpdates(desk)]
 
 
 def _retention(rules: NotifierRules) -> tuple[Retention, ...]:

@@ -1,0 +1,99 @@
+"""The notifier on both databases, against the sandbox as a process of its own."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
+from datetime import timedelta
+
+import pytest
+from pydantic import SecretStr
+
+from notifier.planning import FormNames, Planner
+from notifier.settings import NotifierRules, Settings, SlackSettings
+from notifier.wiring import open_desk
+from supportops.clock import SystemClock
+from supportops.observability.metrics import Metrics
+from supportops.settings import (
+    ConfigSettings,
+    DatabaseSettings,
+    HttpSettings,
+    KafkaSettings,
+    LogSettings,
+    ShutdownSettings,
+    SideSettings,
+    ZendeskSettings,
+)
+from supportops.store import open_store
+from tests.integration.notifier.outside import Outside
+from tests.integration.notifier.parts import RULES, Service
+from tests.support.processes import ChildProcess, free_port, python_module
+
+OpenService = Callable[[NotifierRules], Awaitable[Service]]
+
+
+@pytest.fixture(scope="session")
+def sandbox_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The sandbox's address."""
+    port = free_port()
+    child = ChildProcess(
+        python_module("sandbox", "serve", "--port", str(port)),
+        log=tmp_path_factory.mktemp("sandbox") / "sandbox.log",
+        ready_url=f"http://127.0.0.1:{port}/healthz",
+    )
+    child.start()
+    yield f"http://127.0.0.1:{port}"
+    child.stop()
+
+
+@pytest.fixture
+def outside(sandbox_process: str) -> Iterator[Outside]:
+    """A sandbox without memory of other tests."""
+    found = Outside(sandbox_process)
+    found.reset()
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def settings(outside: Outside, new_database: Callable[[str], str]) -> Settings:
+    """The sandbox's accounts and a fresh database."""
+    return Settings(
+        kafka=KafkaSettings(bootstrap_servers="127.0.0.1:9"),
+        database=DatabaseSettings(url=SecretStr(new_database("notifier")), pool=4),
+        zendesk=ZendeskSettings(
+            base_url=f"{outside.base_url}/zendesk",
+            email="ops@example.com",
+            token=SecretStr("sandbox-zendesk-token"),
+            rate_limit=100_000,
+            rate_share=1,
+        ),
+        slack=SlackSettings(
+            base_url=f"{outside.base_url}/slack/api",
+            token=SecretStr("xoxb-sandbox"),
+            timeout=timedelta(seconds=1),
+        ),
+        http=HttpSettings(),
+        side=SideSettings(),
+        shutdown=ShutdownSettings(),
+        log=LogSettings(),
+        config=ConfigSettings(),
+    )
+
+
+@pytest.fixture
+async def open_service(settings: Settings) -> AsyncIterator[OpenService]:
+    """`await open_service(rules)`: a replica of the service, wired as in `wiring.work`, without broker and process."""
+    async with AsyncExitStack() as stack:
+
+        async def open_one(rules: NotifierRules) -> Service:
+            store = await stack.enter_async_context(open_store(settings.database, clock=SystemClock()))
+            planner = Planner(rules, FormNames(rules.names_lifetime))
+            desk = await stack.enter_async_context(open_desk(settings, rules, planner, store, Metrics()))
+            return Service(desk)
+
+        yield open_one
+
+
+@pytest.fixture
+async def service(open_service: OpenService) -> Service:
+    """One replica with the handbook's rules."""
+    return await open_service(RULES)

@@ -1,0 +1,97 @@
+"""The sandbox as these tests use it: a real process, its control API, and what its channels show."""
+
+from typing import Any
+
+import httpx
+
+SELF_MANAGED, GITLAB_COM = "zd-self-managed-feed", "zd-gitlab-com-feed"
+ADA, RITA = "8447388090494", "8447388090601"
+
+
+class Outside:
+    """Controls and reads one sandbox."""
+
+    def __init__(self, base_url: str) -> None:
+        self.base_url = base_url
+        self._http = httpx.Client(base_url=f"{base_url}/control", timeout=10, trust_env=False)
+
+    def reset(self) -> None:
+        self._http.delete("/faults").raise_for_status()
+        self._post("/reset", {})
+        self.limit(per_second=1.0, burst=3)
+
+    def limit(self, *, per_second: float | None, burst: int) -> None:
+        """Slack's own pace per channel; None lifts it."""
+        self._post("/limits", {"slack": {"per_second": per_second, "burst": burst}})
+
+    def arm(self, kind: str, path: str = "chat.postMessage", service: str = "slack", **fault: Any) -> None:
+        self._post("/faults", {"service": service, "path": path, "kind": kind, **fault})
+
+    def disarm(self) -> None:
+        self._http.delete("/faults").raise_for_status()
+
+    def leave(self, channel: str) -> None:
+        """The bot is not in the channel any more: it may post, but not read."""
+        made = {"id": self.channel_id(channel), "name": channel, "member": False}
+        self._post("/slack/channels", made)
+
+    def archive(self, channel: str) -> None:
+        self._post("/slack/channels", {"id": self.channel_id(channel), "name": channel, "archived": True})
+
+    def channel_id(self, name: str) -> str:
+        return next(
+            str(each["id"]) for each in self._get("/slack/channels")["channels"] if each["name"] == name
+        )
+
+    def create(self, **values: Any) -> dict[str, Any]:
+        """A new ticket, as REST shows it."""
+        ticket: dict[str, Any] = self._post("/zendesk/tickets", values)["ticket"]
+        return ticket
+
+    def comment(self, ticket: str, body: str, **values: Any) -> str:
+        """The new comment's id."""
+        return str(self._post(f"/zendesk/tickets/{ticket}/comments", {"body": body, **values})["comment_id"])
+
+    def delete(self, ticket: str) -> None:
+        self._post(f"/zendesk/tickets/{ticket}/delete", {})
+
+    def rename_form(self, name: str) -> str:
+        """A form of that name; its id."""
+        return str(self._post("/zendesk/forms", {"name": name})["ticket_form"]["id"])
+
+    def posts(self, channel: str = "") -> list[dict[str, Any]]:
+        """Every message that was posted, oldest first."""
+        return [entry for entry in self._ledger("slack.message") if channel in ("", entry["channel_name"])]
+
+    def updates(self) -> list[dict[str, Any]]:
+        """Every message that was changed, oldest first."""
+        return self._ledger("slack.update")
+
+    def calls_refused(self) -> int:
+        return sum(int(fault["hits"]) for fault in self._get("/faults")["faults"])
+
+    def close(self) -> None:
+        self._http.close()
+
+    def _ledger(self, kind: str) -> list[dict[str, Any]]:
+        entries: list[dict[str, Any]] = self._get(f"/ledger?kind={kind}")["entries"]
+        return entries
+
+    def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        answer = self._http.post(path, json=body)
+        assert answer.status_code < 300, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    def _get(self, path: str) -> dict[str, Any]:
+        answer = self._http.get(path)
+        answer.raise_for_status()
+        found: dict[str, Any] = answer.json()
+        return found
+
+
+def shown(entry: dict[str, Any]) -> str:
+    """Everything that people can read of a message, in one text."""
+    blocks = [block for attachment in entry["attachments"] for block in attachment["blocks"]]
+    texts = [text for block in blocks for text in (*block.get("elements", []), block.get("text"))]
+    return "\n".join([entry["text"], *(text["text"] for text in texts if text)])

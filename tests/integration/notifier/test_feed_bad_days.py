@@ -1,0 +1,180 @@
+"""Slack on its bad days: every message once, or skipped where nobody can know (slack.md 1 and 3, design §9)."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from notifier.feed import POSTED
+from notifier.planning import POSTS
+from notifier.settings import FeedRule, NotifierRules, TagRule
+from supportops.contracts import TicketCreated
+from tests.integration.notifier.conftest import OpenService
+from tests.integration.notifier.happenings import commented, created, said
+from tests.integration.notifier.outside import SELF_MANAGED, Outside
+from tests.integration.notifier.parts import RULES, Service, outcomes
+from tests.support.eventually import eventually
+
+CARRIED = NotifierRules(feeds=(FeedRule(name="all", channel=SELF_MANAGED, lookups=False, updates="channel"),))
+
+
+@pytest.fixture
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def news(outside: Outside, now: datetime, number: int = 1) -> list[TicketCreated]:
+    """Some new tickets."""
+    tickets = [outside.create(form="Self-Managed", subject=f"Ticket {n}") for n in range(number)]
+    return [created(ticket, now, sequence=f"1{ticket['id']}") for ticket in tickets]
+
+
+def keys(posts: list[dict[str, Any]]) -> list[str]:
+    return [post["payload"]["key"] for post in posts]
+
+
+@pytest.mark.parametrize("bad_day", ["drop_after_commit", "hang", "error"])
+async def test_after_an_unknown_outcome_the_history_says_that_it_is_there(
+    service: Service, outside: Outside, now: datetime, bad_day: str
+) -> None:
+    if bad_day == "error":
+        outside.arm("error", status=502, count=1, after_commit=True)
+    elif bad_day == "hang":
+        outside.arm("hang", delay=2, count=1, after_commit=True)
+    else:
+        outside.arm(bad_day, count=1)
+    async with service.delivering():
+        await service.hears(*news(outside, now))
+        settled = await service.settled(within=40)
+    assert len(outside.posts()) == 1
+    assert outcomes(settled, POSTS) == ["done"]
+    (message,) = await service.messages()
+    assert (message.state, message.ts) == (POSTED, outside.posts()[0]["ts"])
+
+
+@pytest.mark.parametrize("code", ["internal_error", "fatal_error", "ratelimited", "service_unavailable"])
+async def test_what_was_not_posted_is_posted_once(
+    service: Service, outside: Outside, now: datetime, code: str
+) -> None:
+    outside.arm("error", code=code, count=1, retry_after=1)
+    await service.after(*news(outside, now))
+    assert len(outside.posts()) == 1
+
+
+async def test_the_history_of_a_thread_is_its_replies(
+    service: Service, outside: Outside, now: datetime
+) -> None:
+    ticket = outside.create(form="Self-Managed")
+    await service.after(created(ticket, now))
+    number = outside.comment(str(ticket["id"]), "Please try again.")
+    outside.arm("drop_after_commit", count=1)
+    await service.after(commented(ticket, said(number), now))
+    first, second = outside.posts()
+    assert second["thread_ts"] == first["ts"]
+    assert [message.ts for message in await service.messages()] == [first["ts"], second["ts"]]
+
+
+async def test_where_the_history_cannot_be_read_the_line_is_skipped(
+    service: Service, outside: Outside, now: datetime
+) -> None:
+    outside.leave(SELF_MANAGED)
+    outside.arm("drop", count=1)
+    settled = await service.after(*news(outside, now))
+    assert outcomes(settled, POSTS) == ["moot"]
+    assert "not_in_channel" in next(row["reason"] for key, row in settled.items() if POSTS in key)
+    await service.after(*news(outside, now))
+    assert len(outside.posts()) == 1  # a post that is answered needs no history
+
+
+async def test_a_closed_channel_does_not_hold_up_the_others(
+    service: Service, outside: Outside, now: datetime
+) -> None:
+    outside.archive(SELF_MANAGED)
+    other = outside.create(form="GitLab.com")
+    settled = await service.after(*news(outside, now), created(other, now, sequence="4"))
+    assert outcomes(settled, POSTS) == ["done", "give_up"]
+    assert len(outside.posts()) == 1
+
+
+async def test_a_credential_that_is_refused_stops_all_sending_and_loses_nothing(
+    service: Service, outside: Outside, now: datetime
+) -> None:
+    outside.arm("error", code="token_revoked", count=1)
+    async with service.delivering():
+        await service.hears(*news(outside, now, 2))
+
+        async def paused() -> list[str]:
+            rows = (await service.deliveries()).items()
+            waiting = [row for key, row in rows if key.startswith(f"{POSTS} ") and row["state"] == "waiting"]
+            assert len(waiting) == 2
+            return [row["reason"] for row in waiting if "token_revoked" in row.get("reason", "")]
+
+        reasons: list[str] = await eventually(paused)
+        assert reasons
+    assert all(row["attempts"] == 0 for key, row in (await service.deliveries()).items() if POSTS in key)
+    assert outside.posts() == []
+
+
+@pytest.mark.parametrize("seconds", [10])
+async def test_a_storm_of_429_delays_and_loses_nothing(
+    open_service: OpenService, outside: Outside, now: datetime, seconds: int
+) -> None:
+    service = await open_service(CARRIED)
+    outside.limit(per_second=None, burst=3)
+    outside.arm("rate_limit", seconds=seconds, retry_after=2)
+    events = news(outside, now, 4)
+    began = datetime.now(UTC)
+    async with service.delivering():
+        await service.hears(*events)
+        settled = await service.settled(within=40)
+    assert datetime.now(UTC) - began > timedelta(seconds=seconds - 1)
+    assert outcomes(settled, POSTS) == ["done"] * 4
+    assert len(set(keys(outside.posts()))) == len(outside.posts()) == 4
+    assert all(row["attempts"] == 1 for row in settled.values())  # waiting is no failure
+
+
+async def test_replicas_share_the_pace_of_a_channel(
+    open_service: OpenService, outside: Outside, now: datetime
+) -> None:
+    replicas = [await open_service(CARRIED), await open_service(CARRIED)]
+    outside.limit(per_second=None, burst=3)
+    async with replicas[0].delivering(), replicas[1].delivering():
+        await asyncio.gather(
+            *(replica.hears(event) for replica in replicas for event in news(outside, now, 2))
+        )
+        await replicas[0].settled(within=20)
+    moments = sorted(datetime.fromisoformat(post["at"]) for post in outside.posts())
+    gaps = [(later - earlier).total_seconds() for earlier, later in pairwise(moments)]
+    assert len(gaps) == 3
+    assert min(gaps) > 0.9
+
+
+async def test_a_feed_without_lookups_reads_nothing_from_zendesk(
+    open_service: OpenService, outside: Outside, now: datetime
+) -> None:
+    tags = TagRule(any=("channel_7",))
+    service = await open_service(
+        CARRIED.model_copy(
+            update={"feeds": (FeedRule(name="seven", channel="C0SEVEN", lookups=False, tags=tags),)}
+        )
+    )
+    outside.arm("error", path="*", service="zendesk", status=500)
+    ticket = outside.create(subject="Help") | {"ticket_form_id": None}
+    reply = commented(ticket, said("5", "Try this."), now, tags=["channel_7"])
+    settled = await service.after(reply, created(ticket, now, tags=["channel_8"]))
+    (post,) = outside.posts()
+    assert list(settled) == [f"{POSTS} C0SEVEN:{ticket['id']}:5"]
+    assert "Open ticket" in post["text"] or "New ticket" in post["text"]
+    assert "Try this." in str(post["attachments"])
+    assert outside.calls_refused() == 0
+
+
+async def test_zendesk_away_delays_and_loses_nothing(
+    service: Service, outside: Outside, now: datetime
+) -> None:
+    outside.arm("error", path="*", service="zendesk", status=503, count=2)
+    await service.after(*news(outside, now))
+    assert len(outside.posts()) == 1
+    assert RULES.feeds[0].lookups

@@ -140,10 +140,10 @@ async def running(*components: Any) -> AsyncIterator[asyncio.Event]:
 class ByHand:
     """The courier's two halves, claim and settle, driven step by step: a process that can stop anywhere."""
 
-    def __init__(self, store: Store, spec: DestinationSpec) -> None:
+    def __init__(self, store: Store, spec: DestinationSpec, metrics: Metrics | None = None) -> None:
         self.store = store
         self.spec = spec
-        self.settler = Settler(store, Metrics())
+        self.settler = Settler(store, metrics or Metrics())
 
     async def schedule(self, key: str, *, lane: str | None = None, **options: Any) -> None:
         """Schedule one delivery, in its own transaction; its lane is its key unless told."""
@@ -175,6 +175,10 @@ class ByHand:
         """Write outcomes, as one group."""
         now = self.store.clock.now()
         await self.settler.write([Settled(d, o, self.spec, now, NOW, paused) for d, o in pairs])
+
+    async def settle_started_at(self, started: datetime, delivery: Delivery, outcome: Outcome) -> None:
+        """Write the outcome of a call that began a while ago."""
+        await self.settler.write([Settled(delivery, outcome, self.spec, started, NOW)])
 
 
 def book_one(tx: Transaction, destination: str, key: str, *, lane: str | None = None, **options: Any) -> None:

@@ -73,7 +73,10 @@ class DeliveryBook:
         self._collect("rearm", destination, key, self._row(destination, key, lane, payload, due_at, priority))
 
     def cancel(self, destination: str, key: str) -> None:
-        """Make sure that the delivery is not started any more; no row, or a finished one, is no error."""
+        """Make sure that the delivery is not started any more; no row, or a finished one, is no error.
+
+        A call in flight is not interrupted: it holds its lane until it ends, and what it did is recorded.
+        """
         row = {"b_destination": destination, "b_key": key, "b_now": self._now}
         self._collect("cancel", destination, key, row)
 
@@ -129,7 +132,7 @@ class DeliveryBook:
     def _rearm(self, conn: AsyncConnection) -> Insert:
         table, statement = self._table, insert_into(conn, self._table)
         new = statement.excluded
-        leased = table.c.state == "leased"
+        in_flight = table.c.lease_until.is_not(None)  # also when it was cancelled meanwhile
         return statement.on_conflict_do_update(
             index_elements=["destination", "key"],
             set_={
@@ -138,10 +141,13 @@ class DeliveryBook:
                 "position": new.position,
                 "due_at": new.due_at,
                 "payload": new.payload,
-                # A call in flight keeps its lease: its final write sees the newer generation and frees the row.
-                "state": case((leased, table.c.state), else_="waiting"),
-                "next_attempt_at": case((leased, table.c.next_attempt_at), else_=new.due_at),
-                "attempts": case((leased, table.c.attempts), else_=0),
+                # A call in flight keeps its lease: its final write sees the newer generation and frees the row. If its
+                # worker is dead, the row is claimed when lease and due time have passed, and asked about first.
+                "state": case((in_flight, "leased"), else_="waiting"),
+                "next_attempt_at": case(
+                    (and_(in_flight, table.c.lease_until > new.due_at), table.c.lease_until), else_=new.due_at
+                ),
+                "attempts": 0,
                 "finished_at": None,
             },
             where=or_(active(table), table.c.state == "cancelled"),

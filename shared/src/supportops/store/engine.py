@@ -116,7 +116,13 @@ async def open_store(settings: DatabaseSettings, *, clock: Clock) -> AsyncIterat
 
 
 def _create_engine(url: URL, settings: DatabaseSettings) -> AsyncEngine:
-    options: dict[str, Any] = {"pool_size": settings.pool, "max_overflow": 0, "pool_timeout": 10}
+    # No parameters in error messages: they are customers' data, and messages are logged.
+    options: dict[str, Any] = {
+        "hide_parameters": True,
+        "pool_size": settings.pool,
+        "max_overflow": 0,
+        "pool_timeout": 10,
+    }
     if url.get_backend_name() == "sqlite":
         engine = create_async_engine(url, **options)
         prepare_sqlite(engine)

@@ -77,13 +77,13 @@ def _deliveries_0001(op: Op) -> None:
         ("deliveries_lane", ["destination", "lane", "position"]),
     ):
         op.create_index(name, "deliveries", columns, postgresql_where=active, sqlite_where=active)
-    leased = sa.text("state = 'leased'")
+    flying = sa.text("lease_until IS NOT NULL")
     op.create_index(
-        "deliveries_leased",
+        "deliveries_in_flight",
         "deliveries",
         ["destination", "lane"],
-        postgresql_where=leased,
-        sqlite_where=leased,
+        postgresql_where=flying,
+        sqlite_where=flying,
     )
     op.create_index("deliveries_finished", "deliveries", ["finished_at"])
 

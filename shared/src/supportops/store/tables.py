@@ -124,9 +124,13 @@ def _deliveries(metadata: MetaData) -> Table:
         ("deliveries_lane", (table.c.destination, table.c.lane, table.c.position)),
     ):
         Index(name, *columns, postgresql_where=active, sqlite_where=active)
-    leased = table.c.state == "leased"
+    flying = table.c.lease_until.is_not(None)
     Index(
-        "deliveries_leased", table.c.destination, table.c.lane, postgresql_where=leased, sqlite_where=leased
+        "deliveries_in_flight",
+        table.c.destination,
+        table.c.lane,
+        postgresql_where=flying,
+        sqlite_where=flying,
     )
     Index("deliveries_finished", table.c.finished_at)
     return table

@@ -1,8 +1,9 @@
 """Claiming due deliveries: heads of lanes only, under a lease and a token, within shared paces and budgets.
 
 A row is claimable when it is waiting (or its lease ran out), due, past `next_attempt_at`, no unfinished due row of its
-lane has a lower position, and none of its lane is in flight. `next_attempt_at` is never before `due_at` and equals
-`lease_until` while leased, so that one index finds what can be claimed among millions of finished and future rows.
+lane has a lower position, and none of its lane is in flight. `next_attempt_at` is never before `due_at` nor, while
+leased, before `lease_until`, so that one index finds what can be claimed among millions of finished and future rows.
+`lease_until` is set while a call is in flight and only then, even when the row was cancelled or re-armed meanwhile.
 """
 
 from collections.abc import Sequence
@@ -17,7 +18,6 @@ from sqlalchemy import (
     Select,
     bindparam,
     exists,
-    literal_column,
     or_,
     select,
     text,
@@ -59,7 +59,7 @@ async def claim(tx: Transaction, spec: DestinationSpec, limit: int) -> Claim:
         return Claim([])
     if len(heads) < min(limit, spec.batch) and (full_at := heads[0].next_attempt_at + spec.linger) > tx.now:
         return Claim([], full_at)
-    heads, look_again_at = await _within_rates(tx, rates, spec, heads)
+    heads, look_again_at = await _within_rates(tx, rates, spec, heads, limit)
     return Claim(await _lease(tx, heads), look_again_at) if heads else Claim([], look_again_at)
 
 
@@ -89,8 +89,7 @@ def _heads_query() -> Select[Any]:
     in_flight = exists().where(
         flying.c.destination == destination,
         flying.c.lane == d.c.lane,
-        flying.c.state == literal_column("'leased'"),
-        flying.c.lease_until > now,
+        flying.c.lease_until > now,  # whatever the state: a call that was cancelled meanwhile still runs
     )
     return (
         select(d)
@@ -105,7 +104,7 @@ _HEADS = _heads_query()
 
 
 async def _within_rates(
-    tx: Transaction, rates: Rates, spec: DestinationSpec, heads: Sequence[Row[Any]]
+    tx: Transaction, rates: Rates, spec: DestinationSpec, heads: Sequence[Row[Any]], limit: int
 ) -> tuple[Sequence[Row[Any]], datetime | None]:
     """The heads that lane paces and the budget allow now; the others wait, and when to look again."""
     look_again: list[datetime] = []
@@ -118,6 +117,8 @@ async def _within_rates(
         ]
         await _defer(tx, late)
         look_again += [free_at for _, free_at in late]
+        if len(late) == limit:
+            look_again.append(tx.now)  # these are out of the way now; behind them may be lanes that are free
         heads = [head for head in heads if lane_name(spec, head.lane) not in busy]
     if spec.budget is not None and heads:
         granted, free_at = await rates.take(spec.budget, len(heads))

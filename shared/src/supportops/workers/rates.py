@@ -27,10 +27,12 @@ class Rates:
         return {row.name: row.free_at for row in rows}
 
     async def set_busy(self, until: Mapping[str, datetime]) -> None:
-        """Let each named rate be busy until its moment."""
+        """Let each named rate be busy until its moment; one that is busy for longer already stays so."""
         insert = insert_into(self._conn, ENGINE.rates)
         statement = insert.on_conflict_do_update(
-            index_elements=["name"], set_={"free_at": insert.excluded.free_at}
+            index_elements=["name"],
+            set_={"free_at": insert.excluded.free_at},
+            where=ENGINE.rates.c.free_at < insert.excluded.free_at,
         )
         rows = [{"name": name, "free_at": until[name]} for name in sorted(until)]
         await self._conn.execute(statement, rows)

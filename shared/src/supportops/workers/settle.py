@@ -22,7 +22,7 @@ from supportops.store.tables import ENGINE
 from supportops.workers.claims import lane_name, pause_name
 from supportops.workers.destination import Delivery, DestinationSpec, Done, GiveUp, Moot, Outcome, TryAgain
 from supportops.workers.rates import Rates
-from supportops.workers.retry import decide, plan
+from supportops.workers.retry import BUG_WAIT, plan
 
 GROUP = 200  # rows per transaction
 HISTORY = 20  # attempts remembered per row
@@ -65,6 +65,7 @@ class Settler:
     def __init__(self, store: Store, metrics: Recorder) -> None:
         self._store = store
         self._metrics = metrics
+        self.behind = False  # the database is away, and outcomes wait to be written
         self._queue: asyncio.Queue[tuple[Settled, asyncio.Future[None]]] = asyncio.Queue()
 
     async def settle(self, rows: Sequence[Settled]) -> None:
@@ -95,39 +96,52 @@ class Settler:
         """Outage: wait for the database, without bound. Bug of ours in one row: the others do not suffer."""
         while True:
             try:
-                return await self.write(rows)
+                await self.write(rows)
+                self.behind = False
+                return
             except Exception as error:  # noqa: BLE001  # the one loop; every branch writes, waits or narrows down
                 if is_outage(error):
+                    self.behind = True
                     _log.warning("settle.waits", rows=len(rows), error=str(error))
                     await asyncio.sleep(1)
                 elif len(rows) > 1:
                     for row in rows:
                         await self._write_until_done([row])
-                    return None
+                    return
                 else:
                     _log.error("settle.failed", key=rows[0].delivery.key, exc_info=error)
-                    rows = [replace(rows[0], outcome=decide(error))]
+                    if isinstance(
+                        rows[0].outcome, TryAgain
+                    ):  # nothing follows from it: not the row's own fault
+                        await asyncio.sleep(1)
+                    rows = [replace(rows[0], outcome=_not_recorded(error))]
 
     async def write(self, rows: list[Settled]) -> None:
-        """One transaction: the rows, and all that follows from their outcomes. Raises what the database or a `then` does."""
-        by_id = {row.delivery.id: row for row in rows}
+        """Write rows and all that follows from them, in one transaction; raises what goes wrong there."""
+        late = {(row.delivery.id, row.delivery.token): row for row in rows}
+        written: list[Settled] = []
         async with self._store.transaction() as tx:
-            writes = []
-            for current in await _lock(tx, list(by_id)):
-                row = by_id[current.id]
-                if current.token != row.delivery.token:
-                    _log.warning("delivery.lost_lease", key=current.key, destination=current.destination)
-                    self._metrics.count("delivery_attempts", destination=current.destination, outcome="stale")
-                    continue
-                row = replace(row, outcome=plan(row.outcome, current.attempts, row.spec.schedule, random()))  # noqa: S311  # jitter
+            finals = []
+            for current in await _lock(tx, [row.delivery.id for row in rows]):
+                if (row := late.pop((current.id, current.token), None)) is None:
+                    continue  # somebody else's by now
+                row = _planned(row)
                 if not isinstance(row.outcome, TryAgain):
                     await tx.apply(row.outcome.then)
-                writes.append(_final(current, row, tx.now))
-                self._tell(row)
-            if writes:
-                await tx.conn.execute(_FINAL_WRITE, writes)
+                finals.append(_final(current, row, tx.now))
+                written.append(row)
+            if finals:
+                await tx.conn.execute(_FINAL_WRITE, finals)
             if busy := _busy(rows, tx.now):
                 await Rates(tx.conn, tx.now).set_busy(busy)
+        for row in written:
+            self._tell(row)
+        for row in late.values():
+            self._tell_stale(row.delivery)
+
+    def _tell_stale(self, delivery: Delivery) -> None:
+        self._metrics.count("delivery_attempts", destination=delivery.destination, outcome="stale")
+        _log.warning("delivery.lost_lease", destination=delivery.destination, key=delivery.key)
 
     def _tell(self, row: Settled) -> None:
         """One wide line per attempt, and its figures."""
@@ -155,13 +169,25 @@ class Settler:
         )
 
 
+def _planned(row: Settled) -> Settled:
+    jitter = random()  # noqa: S311  # no secret
+    return replace(row, outcome=plan(row.outcome, row.delivery.attempts, row.spec.schedule, jitter))
+
+
+def _not_recorded(error: Exception) -> Outcome:
+    """The call has ended, but what follows from it cannot be written: the next attempt asks what happened."""
+    return TryAgain(BUG_WAIT, f"not recorded: {type(error).__name__}: {error}", uncertain=True)
+
+
 def _busy(rows: list[Settled], now: datetime) -> dict[str, datetime]:
     """Rates that these attempts set: a paused destination, and lanes whose pace counts from the call itself."""
-    busy = {pause_name(row.spec.name): now + row.paused for row in rows if row.paused}
-    for row in rows:
-        if row.spec.lane_pace is not None:
-            busy[lane_name(row.spec, row.delivery.lane)] = row.started_at + row.spec.lane_pace.interval
-    return busy
+    moments = [(pause_name(row.spec.name), now + row.paused) for row in rows if row.paused]
+    moments += [
+        (lane_name(row.spec, row.delivery.lane), row.started_at + row.spec.lane_pace.interval)
+        for row in rows
+        if row.spec.lane_pace is not None
+    ]
+    return dict(sorted(moments))  # of each name the last
 
 
 def _milliseconds(time: timedelta) -> float:
@@ -176,37 +202,35 @@ async def _lock(tx: Transaction, ids: list[str]) -> Sequence[Row[Any]]:
 
 def _final(current: Row[Any], row: Settled, now: datetime) -> dict[str, Any]:
     """The row after the attempt, as parameters of the final write."""
-    outcome = row.outcome
+    outcome, attempts = row.outcome, row.delivery.attempts
     values: dict[str, Any] = {
         "state": _STATES[type(outcome)],
         "next_attempt_at": now,
-        "attempts": current.attempts,
+        "attempts": attempts,
         "uncertain": False,
         "lease_until": None,
         "token": None,
         "outcome": orjson.dumps(_record(outcome), default=str).decode(),
-        "history": _remember(current.history, current.attempts, outcome, now),
+        "history": _remember(current.history, attempts, outcome, now),
         "finished_at": now,
     }
     if isinstance(outcome, TryAgain):
         values |= {
             "next_attempt_at": now + (outcome.after or timedelta(0)),
-            "attempts": current.attempts - (1 if outcome.free else 0),
+            "attempts": attempts - (1 if outcome.free else 0),
             "uncertain": outcome.uncertain or (outcome.free and row.delivery.uncertain),
             "finished_at": None,
         }
     if current.generation != row.delivery.generation:
-        values |= _newer_intent(current, outcome)
+        values |= _newer_intent(current)
     return {f"b_{name}": value for name, value in values.items()} | {"b_id": current.id}
 
 
-def _newer_intent(current: Row[Any], outcome: Outcome) -> dict[str, Any]:
-    """What a re-arm or a cancel that came during the call wants of the row."""
+def _newer_intent(current: Row[Any]) -> dict[str, Any]:
+    """What a re-arm or a cancel that came during the call wants of the row; doubt about the call stays with it."""
     if current.state == "cancelled":
         return {"state": "cancelled", "finished_at": current.finished_at}
-    uncertain = isinstance(outcome, TryAgain) and outcome.uncertain
-    rearmed = {"state": "waiting", "next_attempt_at": current.due_at, "attempts": 0, "finished_at": None}
-    return rearmed | {"uncertain": uncertain}
+    return {"state": "waiting", "next_attempt_at": current.due_at, "attempts": 0, "finished_at": None}
 
 
 _STATES = {Done: "done", Moot: "done", GiveUp: "dead", TryAgain: "waiting"}

@@ -48,20 +48,20 @@ def test_a_wrong_kind_is_a_mistake_of_ours() -> None:
     with pytest.raises(TypeError, match="not a counter"):
         metrics.count("ready", probe="x")
     with pytest.raises(TypeError, match="not a gauge"):
-        metrics.gauge("votes", 1, score="good")
+        metrics.gauge("messages_posted", 1, outcome="posted")
     with pytest.raises(TypeError, match="not a histogram"):
-        metrics.observe("votes", 1, score="good")
+        metrics.observe("messages_posted", 1, outcome="posted")
 
 
 def test_an_unknown_name_is_a_mistake_of_ours() -> None:
     with pytest.raises(KeyError):
-        Metrics().count(cast(MetricName, "vots"))
+        Metrics().count(cast(MetricName, "mesages_posted"))
 
 
 def test_two_recorders_share_nothing() -> None:
     one, other = Metrics(), Metrics()
-    one.count("votes", score="good")
-    assert other.value("votes", score="good") == 0
+    one.count("messages_posted", outcome="posted")
+    assert other.value("messages_posted", outcome="posted") == 0
 
 
 def test_seconds_of_a_block_are_observed_also_when_it_fails() -> None:

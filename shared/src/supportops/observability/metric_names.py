@@ -14,7 +14,6 @@ type MetricName = Literal[
     "consumer_batch_seconds",
     "consumer_batch_events",
     "consumer_lag_events",
-    "consumer_last_progress_timestamp_seconds",
     "dead_letters",
     "outbox_published",
     "outbox_publish_seconds",
@@ -24,15 +23,12 @@ type MetricName = Literal[
     "delivery_lateness_seconds",
     "delivery_oldest_overdue_seconds",
     "deliveries_dead",
-    "deliveries_waiting",
     "vendor_calls",
     "vendor_call_seconds",
     "vendor_wait_seconds",
     "reference_cache",
     "rows_pruned",
     "ready",
-    "surveys",
-    "votes",
     "records_written",
     "messages_posted",
 ]
@@ -81,7 +77,6 @@ METRICS: dict[MetricName, MetricSpec] = {
     "consumer_lag_events": _gauge(
         "Events on the broker that this member has not finished.", "group", "topic"
     ),
-    "consumer_last_progress_timestamp_seconds": _gauge("When a consumer last finished an event.", "group"),
     "dead_letters": _counter("Records written to the dead-letter topic.", "group", "stage"),
     "outbox_published": _counter("Outbox rows that the broker has acknowledged.", "topic"),
     "outbox_publish_seconds": _histogram("One round of the relay: claim, publish, mark."),
@@ -99,7 +94,6 @@ METRICS: dict[MetricName, MetricSpec] = {
     ),
     "delivery_oldest_overdue_seconds": _gauge("Age of the oldest overdue delivery; 0 when none."),
     "deliveries_dead": _counter("Deliveries given up on.", "destination"),
-    "deliveries_waiting": _gauge("Deliveries not finished yet, due or not.", "destination"),
     "vendor_calls": _counter(
         "Calls to other people's servers by outcome (ok, not_found, retryable, unknown, paused, permanent).",
         "vendor",
@@ -113,8 +107,6 @@ METRICS: dict[MetricName, MetricSpec] = {
     "reference_cache": _counter("Look-ups in a reference cache (hit, miss, absent).", "cache", "outcome"),
     "rows_pruned": _counter("Rows removed past their retention.", "table"),
     "ready": _gauge("1 while a readiness probe is content, else 0.", "probe"),
-    "surveys": _counter("Survey decisions (sent, skipped, cancelled).", "outcome"),
-    "votes": _counter("Votes of customers by score (good, bad).", "score"),
     "records_written": _counter("Salesforce records by result (created, updated, refused).", "result"),
     "messages_posted": _counter("Slack messages by rule (posted, folded, skipped).", "outcome"),
 }

@@ -34,7 +34,7 @@ class SandboxProcess:
         self.http.close()
         self.child.stop()
 
-    def post(self, path: str, **body: Any) -> dict[str, Any]:
+    def post(self, path: str, /, **body: Any) -> dict[str, Any]:
         """`POST /control/<path>`; fails on a refusal."""
         answer = self.http.post(f"/control/{path}", json=body)
         assert answer.is_success, f"{path}: {answer.status_code} {answer.text}"

@@ -126,6 +126,7 @@ class Bursts:
                     "description": f"Words of burst {burst.id}, ticket {index}.",
                     "requester_id": organization,
                     "priority": ("low", "normal", "high", "urgent")[index % 4],
+                    "tags": [f"group_{index % GROUPS}"],
                 }
             )
             burst.ticket_ids.append(done.ticket.id)
@@ -137,6 +138,8 @@ class Bursts:
         customers = [u.id for u in self._zendesk.account.records.users.values() if not u.is_staff]
         return customers[index % len(customers)]
 
+
+GROUPS = 100  # tags `group_0` … by which rules can spread a burst's tickets over channels
 
 _WHAT: dict[str, Callable[[int], Json]] = {
     "comment": lambda i: {"as": "requester", "comment": f"Any news on number {i}?"},

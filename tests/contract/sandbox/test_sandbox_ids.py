@@ -1,0 +1,38 @@
+"""15 and 18 characters: the published vectors of salesforce.md 7."""
+
+import pytest
+
+from sandbox.salesforce.ids import IdMaker, normal, to18
+
+VECTORS = {
+    "0015500001QdZPK": "AA3",
+    "0035500001H9kZu": "AAJ",
+    "0035500001H9ka0": "AAB",
+    "0035500001H9kaA": "AAR",
+    "0065500000KQ12X": "AAT",
+    "a0D30000001n7Pi": "EAI",
+    "0019000000B98de": "AAB",
+    "0018a00001rBqb8": "AAC",
+    "001D000000IqhSL": "IAZ",
+    "a02D0000006YUHr": "IAO",
+    "00136000011sQHJ": "AA2",
+    "0014M00001sGJ8x": "QAG",
+}
+
+
+@pytest.mark.parametrize(("short", "suffix"), VECTORS.items())
+def test_suffix(short: str, suffix: str) -> None:
+    assert to18(short) == short + suffix
+    assert normal(short) == normal(short + suffix) == short + suffix
+
+
+@pytest.mark.parametrize("wrong", ["", "001", "001D000000IqhSLAAA", "001D000000IqhS!", "001D000000IqhSLIA"])
+def test_malformed(wrong: str) -> None:
+    assert normal(wrong) is None
+
+
+def test_made_ids_are_well_formed_and_differ() -> None:
+    maker = IdMaker()
+    made = [maker.next("a0K") for _ in range(200)]
+    assert len(set(made)) == 200
+    assert all(normal(key) == key and key.startswith("a0K") for key in made)

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from notifier.folding import FIRST, KEPT, Action, Content, Fact, Item, Telling, TicketFeed
@@ -238,6 +238,7 @@ def actions(draw: st.DrawFn, number: int, sequences: bool) -> list[Event]:
     return told
 
 
+@settings(deadline=None)  # a busy machine is no bug
 @given(days(), st.data())
 def test_duplicates_and_shuffles_end_in_the_same_messages(events: list[Event], data: st.DataObject) -> None:
     straight, _ = fold(events)
@@ -249,6 +250,7 @@ def test_duplicates_and_shuffles_end_in_the_same_messages(events: list[Event], d
     assert {name for name, _ in revisions} == set(shuffled.items)
 
 
+@settings(deadline=None)  # a busy machine is no bug
 @given(days(), st.data())
 def test_a_duplicate_changes_nothing(events: list[Event], data: st.DataObject) -> None:
     feed, _ = fold(events)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from slack_sdk.models.blocks import Block
 
@@ -139,6 +139,7 @@ def test_hostile_text_stays_text(field: str, hostile: str) -> None:
     check_limits(message)
 
 
+@settings(deadline=None)  # a busy machine is no bug
 @given(
     st.builds(
         FeedLine,
@@ -201,6 +202,7 @@ def test_a_cut_never_falls_inside_an_entity(text: str, limit: int, fitted: str) 
     assert fit(text, limit) == fitted
 
 
+@settings(deadline=None)  # a busy machine is no bug
 @given(st.text(), st.integers(min_value=1, max_value=50))
 def test_fitted_text_is_within_its_limit(text: str, limit: int) -> None:
     assert len(fit(text, limit)) <= limit

@@ -1,0 +1,172 @@
+"""Handlers as tables: which event plans which deliveries. A transaction without a database collects them."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+import orjson
+import pytest
+from sqlalchemy import Table
+
+from notifier import tables
+from notifier.handlers import FeedHandlers
+from notifier.planning import POSTS, ROUTING, UPDATES, FormNames, Planner
+from notifier.settings import FeedRule, FormRule, NotifierRules
+from supportops.contracts import (
+    Change,
+    Comment,
+    TicketCommented,
+    TicketCreated,
+    TicketEvent,
+    TicketReopened,
+    TicketSlaChanged,
+    TicketSnapshot,
+    TicketUpdated,
+)
+from supportops.store import Transaction
+from supportops.versions import version_of
+
+NOW = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
+RULES = NotifierRules(
+    feeds=(
+        FeedRule(name="one", channel="C1", forms=FormRule(include=("Self-Managed",)), lookups=False),
+        FeedRule(name="two", channel="C2", forms=FormRule(exclude=("GitLab.com",))),
+        FeedRule(name="again", channel="C2", forms=FormRule(include=("Self-Managed",))),
+    )
+)
+
+
+class FakeRows:
+    """One table's rows in memory."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, dict[str, Any]] = {}
+
+    def get(self, key: str) -> Mapping[str, Any] | None:
+        return self.rows.get(key)
+
+    def put(self, key: str, **values: Any) -> None:
+        self.rows.setdefault(key, {}).update(values)
+
+
+class FakeTransaction:
+    """The part of a transaction that handlers use; deliveries by (destination, key), the first one stays."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+        self.tickets = FakeRows()
+        self.scheduled: dict[tuple[str, str], dict[str, Any]] = {}
+        self.deliveries = self
+
+    def rows(self, table: Table) -> FakeRows:
+        assert table is tables.feed_tickets
+        return self.tickets
+
+    def schedule(self, destination: str, key: str, **how: Any) -> None:
+        self.scheduled.setdefault((destination, key), how)
+
+
+class Feed:
+    """The handlers with a memory."""
+
+    def __init__(self, rules: NotifierRules = RULES) -> None:
+        forms = FormNames(rules.names_lifetime)
+        forms.learn("7", "Self-Managed", NOW)
+        forms.learn("8", "GitLab.com", NOW - timedelta(days=1))
+        forms.learn("9", "Security Issue", NOW)
+        self.handlers = FeedHandlers(rules, Planner(rules, forms)).table()
+        self.tx = FakeTransaction()
+
+    def hears(self, *events: TicketEvent) -> list[tuple[str, str]]:
+        """What is planned afterwards."""
+        for event in events:
+            for handler in self.handlers._by_type[event.type]:
+                handler.handle(event, cast(Transaction, self.tx))
+        return list(self.tx.scheduled)
+
+
+def base(seconds: float = 0, **more: Any) -> dict[str, Any]:
+    at = NOW + timedelta(seconds=seconds)
+    ticket = {"form_id": "7", "tags": [], "status": "open", "is_public": True} | more.pop("ticket", {})
+    return {
+        "id": f"e{seconds}",
+        "source": "/zendesk/1",
+        "time": at,
+        "subject": "5",
+        "account_id": "1",
+        "ticket_id": "5",
+        "version": version_of(at),
+        "actor_id": "3",
+        "ticket": TicketSnapshot(**ticket),
+    } | more
+
+
+def commented(seconds: float = 0, number: str = "77", *, public: bool = True, **more: Any) -> TicketCommented:
+    return TicketCommented(**base(seconds, **more), comment=Comment(id=number, body="Hi", is_public=public))
+
+
+POST_ONE, POST_TWO = (POSTS, "C1:5:77"), (POSTS, "C2:5:77")
+
+
+def test_a_public_comment_is_posted_once_in_each_channel_that_wants_it() -> None:
+    feed = Feed()
+    assert feed.hears(commented()) == [POST_ONE, POST_TWO]
+    assert feed.tx.scheduled[POST_ONE]["lane"] == "C1"
+    assert feed.tx.scheduled[POST_TWO]["payload"]["feed"] == "two"
+
+
+@pytest.mark.parametrize(
+    ("event", "planned"),
+    [
+        (commented(public=False), []),
+        (commented(own_action=True), []),
+        (commented(-90_000), []),
+        (commented(ticket={"form_id": "9"}), []),
+        (commented(ticket={"form_id": "8"}), [(ROUTING, "5:77:r1")]),
+        (commented(ticket={"form_id": "404"}), [(ROUTING, "5:77:r1")]),
+        (commented(ticket={"form_id": None}), [POST_TWO]),
+        (TicketCreated(**base()), [(POSTS, "C1:5:first"), (POSTS, "C2:5:first")]),
+        (TicketCreated(**base(ticket={"is_public": False})), []),
+        (TicketCreated(**base(road="export")), [(ROUTING, "5:first:r1")]),
+        (TicketReopened(**base(), current_status="open"), []),
+        (TicketUpdated(**base(), zendesk_type="priority_changed"), []),
+        (TicketUpdated(**base(), zendesk_type="comment_redacted"), []),
+    ],
+    ids=lambda value: getattr(value, "type", None),
+)
+def test_what_an_event_plans(event: TicketEvent, planned: list[tuple[str, str]]) -> None:
+    assert Feed().hears(event) == planned
+
+
+def test_the_rest_of_an_action_is_one_change_of_its_message() -> None:
+    feed = Feed()
+    reopened = TicketReopened(**base(1, ticket={"status": "pending"}), current_status="pending")
+    assert feed.hears(commented(), reopened, reopened) == [POST_ONE, POST_TWO, (UPDATES, "5:77:r2")]
+    change = feed.tx.scheduled[(UPDATES, "5:77:r2")]
+    assert change["due_at"] > NOW
+    assert change["payload"]["content"]["facts"]["status"] == "pending"
+
+
+def test_hints_have_no_handler() -> None:
+    assert not Feed().handlers.wants(TicketSlaChanged.type)
+
+
+@pytest.mark.parametrize(("lookups", "kept"), [(False, True), (True, False)])
+def test_comments_are_kept_only_where_a_feed_shows_what_events_carry(lookups: bool, kept: bool) -> None:
+    feed = Feed(NotifierRules(feeds=(FeedRule(name="a", channel="C1", lookups=lookups),)))
+    feed.hears(commented())
+    assert ("Hi" in orjson.dumps(feed.tx.tickets.rows["5"]["state"]).decode()) is kept
+
+
+def test_a_comment_made_private_before_we_heard_of_it_is_never_posted() -> None:
+    private = TicketUpdated(
+        **base(5), zendesk_type="comment_made_private", changes=[Change(field="comment_id", after="77")]
+    )
+    planned = Feed().hears(private, commented())
+    assert [key for key in planned if key[0] == POSTS] == []
+
+
+def test_text_that_no_database_takes_is_cleaned_before_it_is_stored() -> None:
+    feed = Feed()
+    feed.hears(commented(ticket={"subject": "a\x00b\u202ec"}))
+    assert "abc" in feed.tx.tickets.rows["5"]["state"]

@@ -1,6 +1,5 @@
 """A short support day: five tickets, three people who answer, and what must come of it."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from sandbox.demo.telling import Say, Teller
@@ -17,29 +16,23 @@ class Day:
 
     tickets: dict[str, int] = field(default_factory=dict)
     entries: list[Json] = field(default_factory=list)
-
-
-Midway = Callable[[], None]
+    kpi_before: Json = field(default_factory=dict)
 
 
 class Story:
     """Plays the day once. `patience`: seconds to wait for any one effect."""
 
-    def __init__(
-        self, world: World, say: Say, *, patience: float = 40.0, midway: Midway | None = None
-    ) -> None:
+    def __init__(self, world: World, say: Say, *, patience: float = 40.0) -> None:
         self._world = world
         self._tell = Teller(world, say, patience)
-        self._midway = midway
         self._day = Day()
 
     def play(self) -> Day:
         """All acts, then a quiet moment, so that what is doubled has the time to show."""
+        self._day.kpi_before = self._world.kpi()
         self._morning()
         self._a_change_of_mind()
         self._not_for_everybody()
-        if self._midway is not None:
-            self._midway()
         self._surveys()
         self._control_ticket()
         self._tell.wait_for_quiet(3)

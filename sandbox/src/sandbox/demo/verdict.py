@@ -34,7 +34,7 @@ class Finding:
 
 def findings(world: World, day: Day) -> list[Finding]:
     """Everything that is compared, in the order of the story."""
-    return [*_surveys(day), *_records(world, day), *_messages(world, day), *_numbers(world)]
+    return [*_surveys(day), *_records(world, day), *_messages(world, day), *_numbers(world, day)]
 
 
 def _surveys(day: Day) -> Iterator[Finding]:
@@ -81,9 +81,11 @@ def _messages(world: World, day: Day) -> Iterator[Finding]:
     yield Finding("the organization's name in Slack", True, "Groablet Enterprises" in said)
 
 
-def _numbers(world: World) -> Iterator[Finding]:
-    yield Finding("KPI", {"good": 1, "bad": 1, "offered": 2, "kpi": 0.5}, world.kpi())
+def _numbers(world: World, day: Day) -> Iterator[Finding]:
+    after = world.kpi()
+    for name, more in (("good", 1), ("bad", 1), ("offered", 2)):
+        yield Finding(f"KPI: {name}", day.kpi_before[name] + more, after[name])
+    yield Finding("KPI", after["good"] / (after["good"] + after["bad"]), after["kpi"])
     sender = world.summary()["sender"]
-    yield Finding(
-        "webhooks not accepted", {}, {k: v for k, v in sender["invocations"].items() if k != "success"}
-    )
+    refused = {status: count for status, count in sender["invocations"].items() if status != "success"}
+    yield Finding("webhooks not accepted", {}, refused)

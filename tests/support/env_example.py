@@ -36,8 +36,7 @@ HEAD = """\
 
 def settings_of(service: str) -> type[ServiceSettings]:
     """The settings class of a service."""
-    found = importlib.import_module(f"{service}.settings").Settings
-    assert issubclass(found, ServiceSettings)
+    found: type[ServiceSettings] = importlib.import_module(f"{service}.settings").Settings
     return found
 
 

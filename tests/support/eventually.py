@@ -4,6 +4,7 @@ import asyncio
 import inspect
 import time
 from collections.abc import Awaitable, Callable
+from typing import overload
 
 EVERY = 0.02
 
@@ -14,6 +15,18 @@ class NotYet(AssertionError):
 
 def _verdict(waited: float, about: str, last: object) -> str:
     return f"{about or 'the condition'} did not come true within {waited:g} s; last seen: {last!r}"
+
+
+@overload
+async def eventually[T](
+    probe: Callable[[], Awaitable[T]], *, within: float = 10.0, every: float = EVERY, about: str = ""
+) -> T: ...
+
+
+@overload
+async def eventually[T](
+    probe: Callable[[], T], *, within: float = 10.0, every: float = EVERY, about: str = ""
+) -> T: ...
 
 
 async def eventually[T](

@@ -16,6 +16,7 @@ from functools import partial
 from types import FrameType
 from typing import Any, Protocol
 
+from supportops.errors import SupportOpsError
 from supportops.observability.logging import get_logger
 
 log = get_logger("supportops.runtime")
@@ -58,6 +59,9 @@ class _Supervisor:
         """Run one component; whatever escapes it is logged here and stops the others in order."""
         try:
             await component.run(self.stopping)
+        except SupportOpsError as error:
+            log.error("component.failed", component=component.name, reason=str(error))
+            self.failed = True
         except Exception:  # the one place where a process answers for a component's failure
             log.exception("component.failed", component=component.name)
             self.failed = True
@@ -134,6 +138,7 @@ def run(main: Coroutine[Any, Any, int]) -> int:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             code = runner.run(main)
             if code == GRACE_EXCEEDED:  # a thread that hangs would hold up the interpreter's own end
+                sys.stdout.flush()
                 sys.stderr.flush()
                 os._exit(code)
             return code

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from supportops.clock import ManualClock
-from supportops.errors import Retryable
+from supportops.errors import DestinationPaused
 from supportops.observability.metrics import Metrics
 from supportops.vendors.share import RateShare
 
@@ -19,7 +19,7 @@ def _share(per_minute: float, patience: timedelta, metrics: Metrics | None = Non
 async def test_a_burst_passes_at_once_and_the_rest_is_sent_away_with_a_time() -> None:
     share = _share(60, timedelta(milliseconds=20))
     outcomes = await asyncio.gather(*(share.take() for _ in range(15)), return_exceptions=True)
-    sent_away = [outcome for outcome in outcomes if isinstance(outcome, Retryable)]
+    sent_away = [outcome for outcome in outcomes if isinstance(outcome, DestinationPaused)]
     assert len(sent_away) == 5
     assert sent_away[0].after == timedelta(milliseconds=20)
 
@@ -34,5 +34,5 @@ async def test_who_is_patient_waits_for_a_turn() -> None:
 async def test_a_share_below_one_call_still_lets_one_pass() -> None:
     share = _share(0.5, timedelta(milliseconds=10))
     await share.take()
-    with pytest.raises(Retryable, match="our share of the calls is used up"):
+    with pytest.raises(DestinationPaused, match="our share of the calls is used up"):
         await share.take()

@@ -312,7 +312,7 @@ REFUSALS: dict[int, type[Exception]] = {
     403: Permanent,
     404: NotFound,
     409: Conflict,
-    429: Retryable,
+    429: DestinationPaused,
     500: UnknownOutcome,
     503: UnknownOutcome,
 }
@@ -353,11 +353,11 @@ async def test_html_of_an_outage_stays_out_of_the_message(desk: Desk, zendesk: Z
 
 async def test_after_429_nobody_of_this_process_calls_before_the_time(desk: Desk, zendesk: Zendesk) -> None:
     desk.give(429, {"error": "APIRateLimitExceeded"}, **{"Retry-After": "30"})
-    with pytest.raises(Retryable) as first:
+    with pytest.raises(DestinationPaused) as first:
         await zendesk.ticket("1")
     assert first.value.after == timedelta(seconds=30)
     desk.clock.advance(timedelta(seconds=29))
-    with pytest.raises(Retryable, match="asked to wait") as second:
+    with pytest.raises(DestinationPaused, match="asked to wait") as second:
         await zendesk.ticket("2")
     assert second.value.after == timedelta(seconds=1)
     assert len(desk.requests) == 1
@@ -368,8 +368,9 @@ async def test_after_429_nobody_of_this_process_calls_before_the_time(desk: Desk
 
 async def test_a_429_of_one_endpoint_closes_nothing_else(desk: Desk, zendesk: Zendesk) -> None:
     desk.give(429, None, **{"Retry-After": "500", "x-rate-limit-remaining": "120"})
-    with pytest.raises(Retryable):
+    with pytest.raises(Retryable) as caught:
         await zendesk.update_ticket("1", updated_stamp=NOW)
+    assert (type(caught.value), caught.value.after) == (Retryable, timedelta(seconds=500))
     desk.give(body={"ticket": TICKET})
     assert await zendesk.ticket("1") is not None
 

@@ -7,14 +7,15 @@ from time import monotonic
 from aiolimiter import AsyncLimiter
 
 from supportops.clock import Clock
-from supportops.errors import Retryable
+from supportops.errors import DestinationPaused
 from supportops.observability.metrics import Recorder
 
 
 class RateShare:
     """At most `per_minute` calls a minute leave this process, spread by a leaky bucket of `burst` calls.
 
-    Whoever would wait longer than `patience` gets Retryable instead: the courier's row waits better than a call.
+    Whoever would wait longer than `patience` gets DestinationPaused instead: a row waits better than a call in
+    flight, and its attempts are not used up by our own thrift.
     After the vendor has said 429 for the whole account, nobody calls before the time it named.
     """
 
@@ -33,14 +34,16 @@ class RateShare:
         self._closed_until: datetime | None = None
 
     async def take(self) -> None:
-        """Wait for our turn; raises Retryable when that would take too long."""
+        """Wait for our turn; raises DestinationPaused when that would take too long."""
         self._refuse_while_closed()
         begin = monotonic()
         try:
             async with asyncio.timeout(self._patience.total_seconds()):
                 await self._limiter.acquire()
         except TimeoutError as error:
-            raise Retryable(f"{self._vendor}: our share of the calls is used up", self._patience) from error
+            raise DestinationPaused(
+                f"{self._vendor}: our share of the calls is used up", self._patience
+            ) from error
         finally:
             self._metrics.observe("vendor_wait_seconds", monotonic() - begin, vendor=self._vendor)
 
@@ -53,5 +56,5 @@ class RateShare:
             return
         left = self._closed_until - self._clock.now()
         if left > timedelta():
-            raise Retryable(f"{self._vendor}: asked to wait", left)
+            raise DestinationPaused(f"{self._vendor}: asked to wait", left)
         self._closed_until = None

@@ -77,9 +77,11 @@ class Calls:
 
     def _refuse(self, response: httpx.Response, what: str) -> None:
         now = self._clock.now()
-        if response.status_code == 429 and _is_account_wide(response):
-            self._share.close(retry_after(response.headers, now) or UNTOLD_WAIT)
         details, words = _error_of(response)
+        if response.status_code == 429 and _is_account_wide(response):
+            wait = retry_after(response.headers, now) or UNTOLD_WAIT
+            self._share.close(wait)
+            raise DestinationPaused(f"{what}: 429 {words}", wait)
         if response.status_code == 422:
             raise Refused(f"{what}: 422 {words}", details)
         check(response, what, now=now, detail=words)

@@ -80,7 +80,9 @@ class Poster:
 
     def __init__(self) -> None:
         self._idle: dict[tuple[str, str], list[Line]] = defaultdict(list)
-        self._tls = ssl.create_default_context()
+        self._tls: ssl.SSLContext | None = (
+            None  # made when first needed: loading the authorities takes a while
+        )
 
     async def __call__(
         self, url: str, headers: list[tuple[str, str]], body: bytes, method: str = "POST"
@@ -116,11 +118,15 @@ class Poster:
         return None
 
     async def _connect(self, target: SplitResult) -> Line:
-        tls = self._tls if target.scheme == "https" else None
+        tls = self._context() if target.scheme == "https" else None
         port = target.port or (443 if tls else 80)
         loop = asyncio.get_running_loop()
         _, line = await loop.create_connection(Line, target.hostname or "", port, ssl=tls)
         return line
+
+    def _context(self) -> ssl.SSLContext:
+        self._tls = self._tls or ssl.create_default_context()
+        return self._tls
 
 
 def _request(target: SplitResult, headers: list[tuple[str, str]], body: bytes, method: str) -> bytes:

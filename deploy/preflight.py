@@ -8,6 +8,7 @@ import os
 import sys
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 
 REQUIRED = (
     "POSTGRES_PASSWORD",
@@ -42,24 +43,25 @@ def sandbox_runs() -> bool:
         return False
 
 
-def main() -> int:
-    """0 when the services may start."""
-    missing = [name for name in REQUIRED if not os.environ.get(name)]
+def check(environment: Mapping[str, str], sandbox: bool) -> tuple[int, str]:
+    """Exit code and message; 0 when the services may start."""
+    missing = [name for name in REQUIRED if not environment.get(name)]
     if not missing:
-        print("preflight: every account and password is set")
-        return 0
-    if sandbox_runs():
-        print(
-            f"preflight: the sandbox stands in for {len(missing)} of {len(REQUIRED)} values; nothing real is touched"
-        )
-        return 0
-    print(
-        "preflight: these values are missing in .env (.env.example explains each):\n  "
-        + "\n  ".join(missing)
-        + "\nTo try supportops without accounts: docker compose --profile sandbox up --build",
-        file=sys.stderr,
+        return 0, "preflight: every account and password is set"
+    if sandbox:
+        return 0, f"preflight: the sandbox stands in for {len(missing)} of {len(REQUIRED)} values"
+    names = "\n  ".join(missing)
+    return 1, (
+        f"preflight: these values are missing in .env (.env.example explains each):\n  {names}\n"
+        "To try supportops without accounts: docker compose --profile sandbox up --build"
     )
-    return 1
+
+
+def main() -> int:
+    """Say what is missing, if anything is."""
+    code, message = check(os.environ, sandbox_runs())
+    print(message, file=sys.stderr if code else sys.stdout)
+    return code
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         config.stash[STATE] = infra.State.begin()
         for name, choice in (("kafka", infra.choose("kafka")), ("postgres", infra.choose("postgres"))):
-            if problem := infra.demand(choice):
+            if problem := infra.demand(choice, ci=infra.ci()):
                 pytest.exit(problem, returncode=3)
             os.environ[f"SUPPORTOPS_TEST_RUNG_{name.upper()}"] = choice.rung
     config.stash[CHOICES] = {kind: _chosen(kind) for kind in ("kafka", "postgres")}

@@ -15,7 +15,7 @@ import shutil
 import signal
 import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +28,8 @@ from tests.support.servers import Server, Unavailable
 
 Kind = Literal["kafka", "postgres"]
 Rung = Literal["environment", "containers", "local", "embedded", "none"]
+
+Check = Callable[[Kind, Rung], None]
 
 STATE = "SUPPORTOPS_TEST_STATE"
 ENVIRONMENT: dict[Kind, str] = {"kafka": "SUPPORTOPS_TEST_KAFKA", "postgres": "SUPPORTOPS_TEST_POSTGRES"}
@@ -68,17 +70,17 @@ def ci() -> bool:
     return os.environ.get("CI", "").lower() in ("1", "true", "yes")
 
 
-def choose(kind: Kind) -> Choice:
+def choose(kind: Kind, environment: Mapping[str, str] = os.environ, check: Check | None = None) -> Choice:
     """Walk down the ladder. Cheap enough for every start of pytest."""
-    if os.environ.get(ENVIRONMENT[kind]):
+    if environment.get(ENVIRONMENT[kind]):
         return Choice(kind, "environment")
-    return _first(kind, ("containers", "local"))
+    return _first(kind, ("containers", "local"), check or _check)
 
 
-def _first(kind: Kind, rungs: Sequence[Rung], refused: tuple[str, ...] = ()) -> Choice:
+def _first(kind: Kind, rungs: Sequence[Rung], check: Check, refused: tuple[str, ...] = ()) -> Choice:
     for rung in rungs:
         try:
-            _check(kind, rung)
+            check(kind, rung)
         except Unavailable as error:
             refused = (*refused, f"{rung}: {error}")
         else:
@@ -97,9 +99,9 @@ def _check(kind: Kind, rung: Rung) -> None:
         kafka_server.jars()
 
 
-def demand(choice: Choice) -> str:
+def demand(choice: Choice, *, ci: bool) -> str:
     """What is wrong with this choice in CI; empty when nothing is."""
-    if choice.real or not ci():
+    if choice.real or not ci:
         return ""
     return f"CI=true demands a real {choice.kind}, and there is none:\n  " + "\n  ".join(
         (f"environment: {ENVIRONMENT[choice.kind]} is not set", *choice.refused)
@@ -121,7 +123,7 @@ def own_server(kind: Kind) -> Server:
     The environment's server belongs to others, so it never serves here. Local binaries come first:
     they start faster.
     """
-    choice = _first(kind, ("local", "containers"))
+    choice = _first(kind, ("local", "containers"), _check)
     if not choice.real:
         raise Unavailable(f"no {kind} of one's own can be had: " + "; ".join(choice.refused))
     return new_server(choice)
@@ -133,8 +135,8 @@ def _start(choice: Choice) -> Server:
     try:
         server.start()
     except Unavailable as error:
-        lower = _first(choice.kind, ("local",), (*choice.refused, f"{choice.rung}: {error}"))
-        if problem := demand(lower):
+        lower = _first(choice.kind, ("local",), _check, (*choice.refused, f"{choice.rung}: {error}"))
+        if problem := demand(lower, ci=ci()):
             raise Unavailable(problem) from error
         warnings.warn(UserWarning(f"{choice.words()} failed ({error}); now {lower.words()}"), stacklevel=2)
         return _start(lower)

@@ -184,3 +184,10 @@ class ByHand:
 def book_one(tx: Transaction, destination: str, key: str, *, lane: str | None = None, **options: Any) -> None:
     """Schedule with the options that do not matter filled in."""
     tx.deliveries.schedule(destination, key, lane=lane or key, **({"payload": {}} | options))
+
+
+async def give_way() -> None:
+    """Let the other tasks run for a turn."""
+    turn = asyncio.get_running_loop().create_future()
+    asyncio.get_running_loop().call_soon(turn.set_result, None)
+    await turn

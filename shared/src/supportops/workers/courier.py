@@ -11,20 +11,19 @@ from datetime import datetime, timedelta
 from itertools import batched
 
 import structlog
-from sqlalchemy import func, select, update
+from sqlalchemy import case, func, literal, select, update
 
-from supportops.errors import DestinationPaused
 from supportops.observability.metrics import Recorder
 from supportops.store import Store, is_outage
 from supportops.store.tables import ENGINE, active
+from supportops.workers.calls import NOT_STARTED, call
 from supportops.workers.claims import LEASE, claim
-from supportops.workers.destination import Delivery, Destination, Outcome
-from supportops.workers.retry import decide
+from supportops.workers.destination import Delivery, Destination
 from supportops.workers.settle import Settled, Settler
 from supportops.workers.wake import listen
 
 LOOK_AT_LEAST = timedelta(seconds=1)
-RENEW_EVERY = LEASE / 3
+CHECK_AFTER = timedelta(seconds=1)  # rows claimed longer ago are looked at again before they are called
 AHEAD = 4  # times a destination's concurrency that may be claimed and not settled: claims and calls overlap
 _log = structlog.get_logger("courier")
 
@@ -34,7 +33,14 @@ class Courier:
 
     name = "courier"
 
-    def __init__(self, store: Store, destinations: Sequence[Destination], metrics: Recorder) -> None:
+    def __init__(
+        self,
+        store: Store,
+        destinations: Sequence[Destination],
+        metrics: Recorder,
+        *,
+        renew_every: timedelta = LEASE / 3,
+    ) -> None:
         self._store = store
         self._destinations = {destination.spec.name: destination for destination in destinations}
         self._metrics = metrics
@@ -42,11 +48,14 @@ class Courier:
         self._in_hand: dict[str, int] = dict.fromkeys(self._destinations, 0)
         self._calls = {name: asyncio.Semaphore(d.spec.concurrency) for name, d in self._destinations.items()}
         self._tokens: dict[str, int] = {}
+        self._renew_every = renew_every
+        self._stopping = asyncio.Event()
         self._wake = asyncio.Event()
         store.on_deliveries(lambda _destinations: self._wake.set())
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Run until `stopping`; returns when the calls in flight are settled."""
+        """Run until `stopping`; returns when the calls in flight are settled. What was not begun is handed back."""
+        self._stopping = stopping
         async with asyncio.TaskGroup() as group:
             settling = group.create_task(self._settler.run())
             renewing = group.create_task(self._renew_leases())
@@ -80,6 +89,8 @@ class Courier:
 
     async def _claim_all(self, calls: asyncio.TaskGroup) -> datetime | None:
         """Claim for every destination that has something due and a free slot; when to look again."""
+        if self._settler.behind:
+            return None  # what we know goes first: else our own unwritten answers would be claimed again
         moments: list[datetime] = []
         for name, (first, upcoming) in (await self._peek()).items():
             moments += [upcoming] if upcoming else []
@@ -118,27 +129,43 @@ class Courier:
         try:
             async with self._calls[spec.name]:
                 started = self._store.clock.now()
-                outcomes, paused = await self._outcomes(destination, batch)
+                wanted = await self._still_wanted(batch, started)
+                answers = await call(destination, wanted)
                 took = self._store.clock.now() - started
-            pairs = zip(batch, outcomes, strict=True)
+            known = {d.id: outcome for d, outcome in zip(wanted, answers.outcomes, strict=True)}
+            outcomes = [(d, known.get(d.id, NOT_STARTED)) for d in batch]
             await self._settler.settle(
-                [Settled(d, outcome, spec, started, took, paused) for d, outcome in pairs]
+                [Settled(d, outcome, spec, started, took, answers.paused) for d, outcome in outcomes]
             )
         finally:
             self._in_hand[spec.name] -= 1
             self._release(batch[0].token)
             self._wake.set()
 
-    async def _outcomes(
-        self, destination: Destination, batch: Sequence[Delivery]
-    ) -> tuple[list[Outcome], timedelta | None]:
+    async def _still_wanted(self, batch: Sequence[Delivery], now: datetime) -> Sequence[Delivery]:
+        """Those of a batch that are to be called now that a call is free; the others are handed back.
+
+        What waited for long may have been cancelled or re-armed, or (we were frozen) be somebody else's by now. When
+        we are stopping, what has not begun is left for whoever comes after us.
+        """
+        if self._stopping.is_set():
+            return []
+        if now - batch[0].claimed_at < CHECK_AFTER:
+            return batch
+        d = ENGINE.deliveries
+        ours = select(d.c.id, d.c.generation).where(
+            d.c.id.in_([delivery.id for delivery in batch]),
+            d.c.token == batch[0].token,
+            d.c.lease_until > now,
+            active(d),
+        )
         try:
-            async with asyncio.timeout(destination.spec.timeout.total_seconds()):
-                return await _ask_then_deliver(destination, batch), None
-        except Exception as error:  # noqa: BLE001  # every error becomes an outcome, by the table in retry.py
-            outcome = decide(error)
-            paused = getattr(outcome, "after", None) if isinstance(error, DestinationPaused) else None
-            return [outcome] * len(batch), paused
+            async with self._store.reading() as conn:
+                found = {(row.id, row.generation) for row in await conn.execute(ours)}
+        except Exception as error:  # noqa: BLE001  # not called then; the settler waits for the database
+            _log.warning("call.not_checked", error=str(error), outage=is_outage(error))
+            return []
+        return [delivery for delivery in batch if (delivery.id, delivery.generation) in found]
 
     def _release(self, token: str) -> None:
         self._tokens[token] -= 1
@@ -148,7 +175,7 @@ class Courier:
     async def _renew_leases(self) -> None:
         """Keep the rows in flight ours; when that fails the final write finds out whether they still are."""
         while True:
-            await asyncio.sleep(RENEW_EVERY.total_seconds())
+            await asyncio.sleep(self._renew_every.total_seconds())
             if not self._tokens:
                 continue
             with contextlib.suppress(TimeoutError):
@@ -156,22 +183,12 @@ class Courier:
 
     async def _renew(self, tokens: list[str]) -> None:
         d, until = ENGINE.deliveries, self._store.clock.now() + LEASE
-        mine = update(d).where(d.c.token.in_(tokens), d.c.state == "leased")
+        mine = update(d).where(d.c.token.in_(tokens), d.c.lease_until.is_not(None))
+        not_before = case(
+            (d.c.due_at > until, d.c.due_at), else_=literal(until, d.c.due_at.type)
+        )  # re-armed meanwhile
         try:
             async with self._store.transaction() as tx:
-                await tx.conn.execute(mine.values(lease_until=until, next_attempt_at=until))
+                await tx.conn.execute(mine.values(lease_until=until, next_attempt_at=not_before))
         except Exception as error:  # noqa: BLE001  # the loop goes on; whose the rows are is decided at the final write
             _log.warning("lease.renewal_failed", error=str(error))
-
-
-async def _ask_then_deliver(destination: Destination, batch: Sequence[Delivery]) -> list[Outcome]:
-    """Ask "did it happen?" for rows of unknown outcome, then make the call for the rest."""
-    known: dict[str, Outcome] = {}
-    for delivery in batch:
-        if delivery.uncertain and (outcome := await destination.did_it_happen(delivery)) is not None:
-            known[delivery.id] = outcome
-    rest = [delivery for delivery in batch if delivery.id not in known]
-    if rest:
-        outcomes = await destination.deliver(rest)
-        known |= {delivery.id: outcome for delivery, outcome in zip(rest, outcomes, strict=True)}
-    return [known[delivery.id] for delivery in batch]

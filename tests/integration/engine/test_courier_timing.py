@@ -1,0 +1,95 @@
+"""How soon a due row starts, and what waiting costs. Loose bounds: the figures proper are in the bench."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from itertools import pairwise
+from statistics import median
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, event
+
+from supportops.observability.metrics import Metrics
+from supportops.store import Store
+from supportops.workers import Courier, DestinationSpec
+from tests.support.engine import SECOND, FakeDestination, book_one, running, store_on
+from tests.support.eventually import eventually
+
+FEW = 9
+SOON = timedelta(milliseconds=200)  # 50 ms is the promise; a busy machine of the gate gets four times that
+
+
+def lateness(destination: FakeDestination) -> timedelta:
+    """Median time from due to claimed."""
+    return timedelta(
+        seconds=median((d.claimed_at - d.due_at).total_seconds() for d in destination.deliveries)
+    )
+
+
+async def one_after_another(store: Store, destination: FakeDestination) -> None:
+    """Schedule a few rows that are due now, each when the one before it was called."""
+    for n in range(FEW):
+        async with store.transaction() as tx:
+            book_one(tx, destination.spec.name, str(n))
+        await eventually(lambda n=n: len(destination.keys) == n + 1)  # type: ignore[misc]
+
+
+async def test_a_row_due_now_starts_at_once(live_store: Store, metrics: Metrics) -> None:
+    slack = FakeDestination(DestinationSpec("slack"))
+    async with running(Courier(live_store, [slack], metrics)):
+        await one_after_another(live_store, slack)
+    assert lateness(slack) < SOON
+
+
+async def test_a_row_due_later_starts_at_its_time(live_store: Store, metrics: Metrics) -> None:
+    slack = FakeDestination(DestinationSpec("slack"))
+    async with running(Courier(live_store, [slack], metrics)):
+        async with live_store.transaction() as tx:
+            for n in range(FEW):
+                book_one(tx, "slack", str(n), due_at=tx.now + SECOND / 2 + n * SECOND / 10)
+        await eventually(lambda: len(slack.keys) == FEW)
+    assert slack.keys == [str(n) for n in range(FEW)]
+    assert all(d.claimed_at >= d.due_at for d in slack.deliveries)
+    assert lateness(slack) < SOON
+
+
+@pytest.mark.parametrize("dialect", ["postgres"], indirect=True)
+async def test_a_row_of_another_process_starts_at_once_on_postgres(
+    app_database: str, metrics: Metrics
+) -> None:
+    slack = FakeDestination(DestinationSpec("slack"))
+    async with (
+        store_on(app_database) as ours,
+        store_on(app_database) as other,
+        running(Courier(ours, [slack], metrics)),
+    ):
+        await one_after_another(other, slack)
+    assert lateness(slack) < SOON
+
+
+async def test_idle_costs_a_query_a_second(live_store: Store, metrics: Metrics) -> None:
+    courier = Courier(live_store, [FakeDestination(DestinationSpec(name)) for name in "abc"], metrics)
+    async with live_store.transaction() as tx:
+        book_one(tx, "a", "tomorrow", due_at=tx.now + timedelta(days=1))
+    with statements() as moments:
+        async with running(courier):
+            await eventually(lambda: len(moments) > 3)
+    gaps = [later - earlier for earlier, later in pairwise(moments)]
+    assert min(gaps[1:]) > 0.9  # the first may follow at once: the start
+
+
+@contextmanager
+def statements() -> Iterator[list[float]]:
+    """The moments at which this process runs statements, other than to begin a transaction."""
+    moments: list[float] = []
+    loop = asyncio.get_running_loop()
+
+    def note(_conn: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        if not statement.startswith("BEGIN"):
+            moments.append(loop.time())
+
+    event.listen(Engine, "before_cursor_execute", note)
+    yield moments
+    event.remove(Engine, "before_cursor_execute", note)

@@ -1,0 +1,118 @@
+"""One call to a destination: who is asked first, who is sent, and what an error at each step means."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from supportops.errors import DestinationPaused, Permanent, Retryable
+from supportops.workers import Delivery, DestinationSpec, Done, GiveUp, Moot, Outcome, TryAgain
+from supportops.workers.calls import NOT_STARTED, call
+from supportops.workers.retry import BUG_WAIT
+from tests.support.engine import MONDAY, FakeDestination
+
+MINUTE = timedelta(minutes=1)
+SPEC = DestinationSpec("slack", batch=9, timeout=timedelta(milliseconds=20))
+SURE = Delivery("id-a", "slack", "lane", "a", 1, {}, 1, MONDAY, MONDAY, MONDAY, False, "token")
+DOUBT = replace(SURE, id="id-b", key="b", uncertain=True)
+
+
+async def test_who_is_certain_is_sent_without_asking() -> None:
+    slack = FakeDestination(SPEC, answer=lambda delivery: Done({"key": delivery.key}))
+    answers = await call(slack, [SURE])
+    assert answers.outcomes == [Done({"key": "a"})]
+    assert (slack.asked, slack.keys, answers.paused) == ([], ["a"], None)
+
+
+async def test_what_happened_already_is_not_sent_again_and_its_neighbours_are() -> None:
+    slack = FakeDestination(SPEC, answer=lambda _: Done({"sent": 1}), ask=lambda _: Done({"found": 1}))
+    answers = await call(slack, [DOUBT, SURE])
+    assert answers.outcomes == [Done({"found": 1}), Done({"sent": 1})]
+    assert (slack.asked, slack.keys) == (["b"], ["a"])
+
+
+async def test_what_did_not_happen_is_sent() -> None:
+    slack = FakeDestination(SPEC)
+    await call(slack, [DOUBT])
+    assert (slack.asked, slack.keys) == (["b"], ["b"])
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [
+        (Retryable("503"), TryAgain(None, "503", uncertain=True)),
+        (KeyError("bug"), TryAgain(BUG_WAIT, "KeyError: 'bug'", uncertain=True)),
+        (Permanent("no access"), GiveUp("no access")),
+    ],
+)
+async def test_who_cannot_be_asked_about_stays_in_doubt_and_is_not_sent(
+    error: Exception, outcome: Outcome
+) -> None:
+    slack = FakeDestination(SPEC, ask=raising(error))
+    answers = await call(slack, [SURE, DOUBT])
+    assert answers.outcomes == [Done(), outcome]
+    assert slack.keys == ["a"]
+
+
+async def test_a_pause_heard_while_asking_keeps_everyone_and_every_doubt() -> None:
+    slack = FakeDestination(SPEC, ask=raising(DestinationPaused("quota", MINUTE)))
+    answers = await call(slack, [SURE, DOUBT])
+    assert answers.paused == MINUTE
+    assert answers.outcomes == [NOT_STARTED, TryAgain(MINUTE, "quota", uncertain=True, free=True)]
+    assert slack.keys == []
+
+
+async def test_a_pause_heard_while_sending_pauses_the_destination() -> None:
+    slack = FakeDestination(SPEC, answer=raising(DestinationPaused("login")))
+    answers = await call(slack, [SURE])
+    assert answers.paused == MINUTE
+    assert answers.outcomes == [TryAgain(MINUTE, "login", free=True)]
+
+
+async def test_an_error_while_sending_stands_for_all_that_were_sent() -> None:
+    slack = FakeDestination(SPEC, answer=raising(Retryable("503")), ask=lambda _: Moot("found"))
+    answers = await call(slack, [SURE, DOUBT, replace(SURE, id="id-c")])
+    assert answers.outcomes == [TryAgain(None, "503"), Moot("found"), TryAgain(None, "503")]
+
+
+async def test_no_answer_in_time_is_an_unknown_outcome() -> None:
+    async def hang(_delivery: Delivery) -> Outcome:
+        await asyncio.Event().wait()
+        return Done()
+
+    answers = await call(FakeDestination(SPEC, answer=hang), [SURE])
+    assert answers.outcomes == [TryAgain(None, "no answer in time", uncertain=True)]
+
+
+async def test_a_wrong_number_of_outcomes_is_a_bug_and_leaves_all_in_doubt() -> None:
+    class Miscounts(FakeDestination):
+        async def deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
+            return [Done()]
+
+    answers = await call(Miscounts(SPEC), [SURE, replace(SURE, id="id-c")])
+    assert (
+        answers.outcomes
+        == [TryAgain(BUG_WAIT, "ValueError: 1 outcomes for 2 deliveries", uncertain=True)] * 2
+    )
+
+
+async def test_nothing_to_call_is_no_call() -> None:
+    slack = FakeDestination(SPEC)
+    assert (await call(slack, [])).outcomes == []
+    assert slack.calls == []
+
+
+def raising(error: Exception) -> "Raises":
+    return Raises(error)
+
+
+class Raises:
+    """Answers with an error."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def __call__(self, _delivery: Delivery) -> Outcome:
+        raise self.error

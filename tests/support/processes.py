@@ -77,7 +77,13 @@ class ChildProcess:
         return self.process is not None and self.process.poll() is None
 
     def start(self, *, within: float = 30.0) -> None:
-        """Start it in its own session (Ctrl-C in the terminal does not reach it); wait until ready."""
+        """Start it and wait until it is ready."""
+        self.start_only()
+        if self.ready_url:
+            self.wait_ready(within=within)
+
+    def start_only(self) -> None:
+        """Start it in its own session (Ctrl-C in the terminal does not reach it) and return at once."""
         assert not self.running, f"{self.command} runs already"
         with self.log.open("ab") as out:
             self.process = subprocess.Popen(
@@ -91,8 +97,6 @@ class ChildProcess:
                 group=self.user,
                 extra_groups=[] if self.user else None,
             )
-        if self.ready_url:
-            self.wait_ready(within=within)
 
     def wait_ready(self, *, within: float = 30.0) -> None:
         """Wait for 200 from `ready_url`; a child that ends meanwhile fails with the end of its log."""

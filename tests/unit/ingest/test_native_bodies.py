@@ -100,6 +100,7 @@ UPDATES: list[tuple[str, dict[str, Any], dict[str, tuple[Any, Any]]]] = [
 @pytest.mark.parametrize(("name", "event", "model", "expected"), CASES)
 def test_ticket_types(name: str, event: dict[str, Any], model: type, expected: dict[str, Any]) -> None:
     result = only(z.native(f"ticket.{name}", event))
+    assert isinstance(result, c.TicketEvent)
     assert type(result) is model
     assert {key: getattr(result, key) for key in expected} == expected
     assert (result.subject, result.ticket_id, result.account_id) == ("5158", "5158", z.ACCOUNT)

@@ -9,8 +9,9 @@ which is drained, in order, when it is back.
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
-from typing import Final, Literal
+from typing import Final, Literal, Protocol
 
 from ingest import rawlog
 from ingest.rawlog import Received, Webhook
@@ -18,15 +19,24 @@ from ingest.spool import Spool, SpoolFailed
 from ingest.zendesk import Account
 from supportops.observability.logging import get_logger
 from supportops.observability.metrics import Recorder
-from supportops.store import Store, is_outage
+from supportops.store import Transaction, is_outage
 
 COMMIT_TIME: Final = timedelta(seconds=3)  # Zendesk gives up after 12 s (zendesk.md 1.4)
 PROBE_EVERY: Final = timedelta(milliseconds=500)
+LET_GO_TIME: Final = 1.0  # seconds for an attempt to end when it is cancelled
 BATCH: Final = 256
 DRAIN_BATCH: Final = 200
 
 Kept = Literal["stored", "spooled"]
 _log = get_logger("ingest.intake")
+
+
+class Database(Protocol):
+    """What the intake needs of a store."""
+
+    def transaction(self) -> AbstractAsyncContextManager[Transaction]:
+        """One transaction, committed when the block ends."""
+        ...
 
 
 class NotKept(Exception):
@@ -48,18 +58,18 @@ class Intake:
 
     name = "intake"
 
-    def __init__(self, store: Store, spool: Spool, account: Account, metrics: Recorder) -> None:
+    def __init__(self, store: Database, spool: Spool, account: Account, metrics: Recorder) -> None:
         self._store = store
         self._spool = spool
         self._account = account
         self._metrics = metrics
         self._queue: list[_Waiting] = []
         self._work = asyncio.Event()
-        self._spooled = asyncio.Event()
-        self._running = False
+        self._look = asyncio.Event()  # at the spool, or whether the database is back
+        self.running = False
         self._in_spool = 0
         self._away = False  # the database; then batches go straight to the spool
-        self._abandoned: set[asyncio.Task[set[str] | Exception]] = set()
+        self._attempts: set[asyncio.Task[set[str] | Exception]] = set()
 
     @property
     def away(self) -> bool:
@@ -69,7 +79,7 @@ class Intake:
     async def accept(self, received: Received) -> Kept:
         """Keep a signed request. Returns when it is durable; raises NotKept when it cannot be kept."""
         waiting = _Waiting(self._examine(received))
-        if self._running:
+        if self.running:
             self._queue.append(waiting)
             self._work.set()
         else:  # the writer has stopped (or not begun): a late request serves itself
@@ -78,9 +88,9 @@ class Intake:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Write and drain until `stopping`, then what is still queued."""
-        self._running = True
+        self.running = True
         if self._spool.waiting():
-            self._spooled.set()
+            self._look.set()
         async with asyncio.TaskGroup() as group:
             draining = group.create_task(self._drain_regularly())
             stop = group.create_task(self._nudge(stopping))
@@ -88,7 +98,7 @@ class Intake:
                 await self._work.wait()
                 self._work.clear()
                 await self._write_queue()
-            self._running = False
+            self.running = False
             await self._write_queue()
             draining.cancel()
             stop.cancel()
@@ -121,6 +131,7 @@ class Intake:
         elif is_outage(result):
             _log.error("intake.database_away", error=type(result).__name__, webhooks=len(batch))
             self._away = True
+            self._look.set()
             await self._spool_batch(batch)
         elif len(batch) > 1:  # one of them is poison: find it, let the others pass
             for each in batch:
@@ -144,12 +155,16 @@ class Intake:
         well then, and their keys make them one.
         """
         storing = asyncio.create_task(self._store_all(hooks))
-        done, _ = await asyncio.wait({storing}, timeout=within.total_seconds() if within else None)
-        if done:
+        self._attempts.add(storing)
+        storing.add_done_callback(self._attempts.discard)
+        try:
+            await asyncio.wait({storing}, timeout=within.total_seconds() if within else None)
+        finally:
+            if not storing.done():
+                storing.cancel()
+                await asyncio.wait({storing}, timeout=LET_GO_TIME)
+        if storing.done() and not storing.cancelled():
             return storing.result()
-        storing.cancel()
-        self._abandoned.add(storing)
-        storing.add_done_callback(self._abandoned.discard)
         return TimeoutError(f"the database took more than {within}")
 
     async def _store_all(self, hooks: Sequence[Webhook]) -> set[str] | Exception:
@@ -162,7 +177,9 @@ class Intake:
     def _release(self, batch: Sequence[_Waiting], new: set[str]) -> None:
         tally: dict[str, int] = {}
         for each in batch:
-            disposition: str = each.webhook.reading.disposition if each.webhook.key in new else "duplicate"
+            first = each.webhook.key in new
+            new.discard(each.webhook.key)
+            disposition: str = each.webhook.reading.disposition if first else "duplicate"
             tally[disposition] = tally.get(disposition, 0) + 1
             if not each.kept.done():
                 each.kept.set_result("stored")
@@ -182,7 +199,7 @@ class Intake:
             return
         self._metrics.count("webhooks", len(batch), disposition="spooled")
         self._count_spooled(len(batch))
-        self._spooled.set()
+        self._look.set()
         for each in batch:
             if not each.kept.done():
                 each.kept.set_result("spooled")
@@ -194,8 +211,8 @@ class Intake:
 
     async def _drain_regularly(self) -> None:
         while True:
-            await self._spooled.wait()
-            self._spooled.clear()
+            await self._look.wait()
+            self._look.clear()
             while self._away or self._spool.waiting():
                 try:
                     moved = await self._drain()
@@ -207,15 +224,17 @@ class Intake:
 
     async def _drain(self) -> bool:
         """Move the oldest segment into the database; False when there is none for us, or the database is away."""
-        segment = await asyncio.to_thread(self._spool.take)
+        segment = self._spool.take()
         if segment is None:
             self._away = self._away and not isinstance(await self._attempt([], None), set)
             return False
-        for start in range(0, len(segment.received), DRAIN_BATCH):
-            if not await self._drain_batch(segment.received[start : start + DRAIN_BATCH]):
-                self._spool.release(segment)
-                return False
-        await asyncio.to_thread(self._spool.done, segment)
+        try:
+            for start in range(0, len(segment.received), DRAIN_BATCH):
+                if not await self._drain_batch(segment.received[start : start + DRAIN_BATCH]):
+                    return False
+            await asyncio.to_thread(self._spool.done, segment)
+        finally:
+            self._spool.release(segment)
         _log.info("spool.drained", webhooks=len(segment.received), damaged_bytes=segment.damaged)
         return True
 

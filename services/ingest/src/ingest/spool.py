@@ -30,7 +30,7 @@ MAGIC: Final = b"HOOK"
 _HEAD: Final = struct.Struct(">4sII")
 SUFFIX: Final = ".spool"
 LONGEST: Final = 4 * 1024 * 1024  # a body is at most 1 MiB, its headers little
-SEGMENT_BYTES: Final = 8 * 1024 * 1024
+SEGMENT_BYTES: Final = 2 * 1024 * 1024  # read in a few milliseconds
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Received).decode
@@ -102,10 +102,9 @@ class Spool:
         else:
             segment.path.unlink(missing_ok=True)
         _sync_folder(self._folder)
-        segment.file.close()
 
     def release(self, segment: Segment) -> None:
-        """Give up a segment that could not be drained now."""
+        """Let go of a segment; one that is not done comes again."""
         segment.file.close()
 
     def close(self) -> None:

@@ -1,0 +1,109 @@
+"""One ingest in this process: migrated database, intake running, HTTP spoken to the ASGI app."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+from pydantic import SecretStr
+from sqlalchemy import exc, select
+
+from ingest.endpoints import PATH, Hook, create_app
+from ingest.service import Intake
+from ingest.spool import Spool
+from ingest.tables import webhooks
+from ingest.zendesk import Account
+from supportops.clock import SystemClock
+from supportops.contracts import Event, decode
+from supportops.observability.metrics import Metrics
+from supportops.store import Store, Transaction
+from supportops.store.outbox import unpack_headers
+from supportops.store.tables import ENGINE
+from tests.support import zendesk_bodies as z
+from tests.support.engine import store_on
+
+OPERATOR = "operators-only-1234"
+
+
+class Moody:
+    """A store that can be away (`down`) or take for ever (`hangs`)."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.down = False
+        self.hangs = False
+        self.poison = ""  # a key whose webhook the database refuses to store as published
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        if self.down:
+            raise ConnectionRefusedError("no database here")
+        if self.hangs:
+            await asyncio.Event().wait()
+        async with self._store.transaction() as tx:
+            yield tx
+            await tx.flush()
+            bad = (webhooks.c.key == self.poison) & (webhooks.c.disposition == "published")
+            if self.poison and (await tx.conn.execute(select(webhooks.c.key).where(bad))).first():
+                raise exc.DataError("insert", {}, ValueError("refused"))
+
+
+@dataclass
+class Ingest:
+    """What a test needs of a running ingest."""
+
+    client: httpx.AsyncClient
+    store: Store
+    moody: Moody
+    intake: Intake
+    account: Account
+    metrics: Metrics
+    spool: Path
+    stopping: asyncio.Event
+
+    async def post(
+        self, body: bytes, secret: str = z.SECRET, age: timedelta = timedelta(0)
+    ) -> httpx.Response:
+        """Post a signed body."""
+        timestamp = (datetime.now(UTC) - age).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return await self.client.post(PATH, content=body, headers=z.signed_headers(body, timestamp, secret))
+
+    async def send(self, body: Any) -> httpx.Response:
+        """Post a signed body, given as JSON."""
+        return await self.post(z.as_bytes(body))
+
+    async def rows(self) -> list[dict[str, Any]]:
+        """The raw log, in the order of arrival."""
+        async with self.store.reading() as conn:
+            query = select(webhooks).order_by(webhooks.c.received_at, webhooks.c.key)
+            return [dict(row) for row in (await conn.execute(query)).mappings()]
+
+    async def promised(self) -> list[Event]:
+        """The events in the outbox, in the order of writing."""
+        async with self.store.reading() as conn:
+            rows = (await conn.execute(select(ENGINE.outbox).order_by(ENGINE.outbox.c.id))).all()
+        return [decode(unpack_headers(row.headers), row.value) for row in rows]
+
+
+@asynccontextmanager
+async def running(url: str, spool: Path) -> AsyncIterator[Ingest]:
+    """An ingest on a database and a spool folder; leaving the block stops it in order."""
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(store_on(url))
+        account, metrics, stopping = Account(z.ACCOUNT), Metrics(), asyncio.Event()
+        moody = Moody(store)
+        intake = Intake(moody, Spool(spool), account, metrics)
+        hook = Hook(intake, (SecretStr(z.SECRET),), timedelta(minutes=5), SystemClock(), metrics)
+        app = create_app(store, intake, hook, SecretStr(OPERATOR))
+        transport = httpx.ASGITransport(app=app, raise_app_exceptions=True)
+        client = await stack.enter_async_context(
+            httpx.AsyncClient(transport=transport, base_url="http://ingest")
+        )
+        async with asyncio.TaskGroup() as group:
+            group.create_task(intake.run(stopping))
+            yield Ingest(client, store, moody, intake, account, metrics, spool, stopping)
+            stopping.set()

@@ -1,0 +1,176 @@
+"""What each kind of request is answered, and what is kept of it (zendesk.md 1.4, design §6)."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from ingest.endpoints import PATH
+from supportops.contracts import TicketCreated, TicketSolved
+from tests.integration.ingest.harness import OPERATOR, Ingest
+from tests.support import zendesk_bodies as z
+
+
+async def test_a_signed_body_is_kept_byte_for_byte_and_promised(ingest: Ingest) -> None:
+    body = z.sample("ticket.created")
+    answer = await ingest.post(body)
+    assert (answer.status_code, answer.text) == (200, "ok")
+    (row,) = await ingest.rows()
+    assert row["body"] == body
+    assert row["key"] == "22129848:event:cbe4028c-7239-495d-b020-f22348516046"
+    assert (row["disposition"], row["kind"], row["ticket_id"]) == ("published", "ticket.created", "5158")
+    assert "x-zendesk-webhook-signature-timestamp" in row["headers"]
+    (event,) = await ingest.promised()
+    assert isinstance(event, TicketCreated)
+    assert event.ticket.organization_id == "8447346622462"
+
+
+@pytest.mark.parametrize(
+    ("body", "disposition"),
+    [
+        (z.sample("user.created"), "ignored"),
+        (z.sample("messaging_ticket.message_added"), "ignored"),
+        (z.as_bytes(z.native("ticket.not_known_yet")), "ignored"),
+        (b"garbage", "parked"),
+        (b"", "parked"),
+        (b"\x00\xff\xfe", "parked"),
+        (b"[" * 1_000_000, "parked"),
+        (z.as_bytes(z.TRIGGER | {"updated_at": ""}), "parked"),
+        (z.as_bytes(z.native("ticket.created", account_id=1)), "parked"),
+        (z.as_bytes(z.TRIGGER), "published"),
+        (
+            z.as_bytes(z.native("ticket.created", detail={"subject": "\x00\u202e'; DROP TABLE x" * 99})),
+            "published",
+        ),
+        (b" " * (1024 * 1024), "parked"),
+    ],
+    ids=lambda value: value[:24].decode("latin-1") if isinstance(value, bytes) else value,
+)
+async def test_every_signed_body_is_kept_and_answered_200(
+    ingest: Ingest, body: bytes, disposition: str
+) -> None:
+    assert (await ingest.post(body)).status_code == 200
+    (row,) = await ingest.rows()
+    assert (row["disposition"], row["body"]) == (disposition, body)
+    assert bool(await ingest.promised()) == (disposition == "published")
+    assert ingest.metrics.value("webhooks", disposition=disposition) == 1
+
+
+async def test_created_already_solved_promises_both(ingest: Ingest) -> None:
+    await ingest.send(z.native("ticket.created", detail={"status": "SOLVED"}))
+    created, solved = await ingest.promised()
+    assert isinstance(created, TicketCreated)
+    assert isinstance(solved, TicketSolved)
+
+
+async def test_the_same_event_again_is_counted_not_promised(ingest: Ingest) -> None:
+    body = z.sample("ticket.created")
+    for _ in range(3):
+        assert (await ingest.post(body)).status_code == 200
+    reformatted = body.replace(b"  ", b"   ")
+    assert (await ingest.post(reformatted)).status_code == 200
+    (row,) = await ingest.rows()
+    assert row["duplicates"] == 3
+    assert row["body"] == body
+    assert len(await ingest.promised()) == 1
+    assert ingest.metrics.value("webhooks", disposition="duplicate") == 3
+
+
+async def test_many_at_once_each_exactly_once(ingest: Ingest) -> None:
+    bodies = [z.as_bytes(z.native("ticket.undeleted", detail={"id": str(n)})) for n in range(1, 121)]
+    answers = await asyncio.gather(*(ingest.post(body) for body in [*bodies, *bodies[:60], *bodies[:60]]))
+    assert {answer.status_code for answer in answers} == {200}
+    assert len(await ingest.rows()) == 120
+    assert sorted(int(event.subject) for event in await ingest.promised()) == list(range(1, 121))
+    assert sum(row["duplicates"] for row in await ingest.rows()) == 120
+    assert ingest.metrics.value("webhooks", disposition="duplicate") == 120
+
+
+@pytest.mark.parametrize(
+    "break_it",
+    [
+        lambda headers: headers | {"X-Zendesk-Webhook-Signature": ""},
+        lambda headers: headers | {"X-Zendesk-Webhook-Signature": "AAAA"},
+        lambda headers: headers | {"X-Zendesk-Webhook-Signature": "%%%"},
+        lambda headers: headers | {"X-Zendesk-Webhook-Signature": "\xfc\xe9".encode("latin-1")},
+        lambda headers: (
+            headers | {"X-Zendesk-Webhook-Signature": headers["X-Zendesk-Webhook-Signature"].lower()}
+        ),
+        lambda headers: headers | {"X-Zendesk-Webhook-Signature-Timestamp": "2020-01-01T00:00:00Z"},
+        lambda headers: headers | {"X-Zendesk-Webhook-Signature-Timestamp": "x" * 5000},
+        lambda headers: headers | {"X-Zendesk-Webhook-Signature-Timestamp": ""},
+        lambda headers: {k: v for k, v in headers.items() if not k.endswith("Signature")},
+        lambda headers: {k: v for k, v in headers.items() if not k.endswith("Timestamp")},
+        lambda _headers: {},
+    ],
+)
+async def test_wrong_signatures_get_401_and_leave_nothing(ingest: Ingest, break_it: Any) -> None:
+    body = z.sample("ticket.created")
+    good = z.signed_headers(body, ingest_now())
+    answer = await ingest.client.post(PATH, content=body, headers=break_it(good))
+    assert answer.status_code == 401
+    assert await ingest.rows() == []
+    assert ingest.metrics.value("webhooks", disposition="refused") == 1
+
+
+def ingest_now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+async def test_another_secret_and_an_old_request_get_401(ingest: Ingest) -> None:
+    body = z.sample("ticket.created")
+    assert (await ingest.post(body, secret="wrong")).status_code == 401
+    assert (await ingest.post(body, age=timedelta(minutes=6))).status_code == 401
+    assert (await ingest.post(body, age=timedelta(minutes=4))).status_code == 200
+
+
+async def test_two_mebibytes_get_413(ingest: Ingest) -> None:
+    body = b"x" * (2 * 1024 * 1024)
+    assert (await ingest.post(body)).status_code == 413
+    lying = z.signed_headers(body, ingest_now()) | {"Content-Length": "7"}
+    assert (await ingest.client.post(PATH, content=body, headers=lying)).status_code == 413
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for _ in range(40):
+            yield b"x" * 65536
+
+    assert (await ingest.client.post(PATH, content=pieces())).status_code == 413
+    assert (await ingest.post(b"x" * (1024 * 1024))).status_code == 200
+    assert len(await ingest.rows()) == 1
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"])
+async def test_only_post(ingest: Ingest, method: str) -> None:
+    answer = await ingest.client.request(method, PATH)
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+
+
+async def test_counts_are_for_operators_only(ingest: Ingest) -> None:
+    await ingest.send(z.TRIGGER | {"trigger": "<script>alert(1)</script>"})
+    await ingest.post(b"garbage")
+    for headers in (
+        {},
+        {"Authorization": "Bearer wrong"},
+        {"Authorization": "Basic %%%"},
+        {"Authorization": OPERATOR},
+    ):
+        for path in ("/counts", "/api/counts"):
+            assert (await ingest.client.get(path, headers=headers)).status_code == 401
+    counts = await ingest.client.get("/api/counts", headers={"Authorization": f"Bearer {OPERATOR}"})
+    assert counts.json() == [
+        {"disposition": "parked", "kind": "unknown", "webhooks": 1},
+        {"disposition": "published", "kind": "trigger:<script>alert(1)</script>", "webhooks": 1},
+    ]
+    page = await ingest.client.get("/counts", auth=("anybody", OPERATOR))
+    assert page.status_code == 200
+    assert "&lt;script&gt;" in page.text
+    assert "<script>" not in page.text
+    assert page.headers["content-security-policy"].startswith("default-src 'none'")
+
+
+async def test_unknown_paths_are_404(ingest: Ingest) -> None:
+    assert (await ingest.client.get("/")).status_code == 404
+    assert (await ingest.client.get("/docs")).status_code == 404
+    assert (await ingest.client.post(PATH + "/x", content=b"")).status_code == 404

@@ -261,7 +261,7 @@ class FeedUpdates:
     async def _change_one(self, planned: Planned, row: Row[Any]) -> Json | None:
         """What to note of a message that shows something older; None when it is as it should be."""
         feed = self._desk.rules.feed(row.feed)
-        if feed is None or row.revision >= 0:
+        if feed is None or row.revision >= planned.revision:
             return None
         try:
             message = await self._desk.rendered(planned, feed)

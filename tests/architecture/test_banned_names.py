@@ -6,7 +6,19 @@ from collections.abc import Iterator
 from tests.architecture import tree
 
 # One broad `except` per loop, where anything unknown must become a recorded outcome instead of a dead worker.
-BROAD_EXCEPTS: dict[str, int] = {}
+BROAD_EXCEPTS = {
+    "shared/src/supportops/runtime.py": 1,  # the process answers for a component's failure
+    "shared/src/supportops/messaging/consumer.py": 1,  # outage waits, a batch is split, a poison record is buried
+    "shared/src/supportops/messaging/subscription.py": 1,  # ends the consumer with the offset before the batch
+    "shared/src/supportops/workers/calls.py": 1,  # every error of a call becomes an outcome
+    "shared/src/supportops/workers/courier.py": 3,
+    "shared/src/supportops/workers/periodic.py": 1,
+    "shared/src/supportops/workers/relay.py": 2,  # the rows stay and are tried again
+    "shared/src/supportops/workers/settle.py": 1,  # every branch writes, waits or narrows down
+    "shared/src/supportops/workers/wake.py": 1,  # a lost hint only
+    "services/ingest/src/ingest/endpoints.py": 1,  # a 500 would lose the webhook, a 503 brings it again
+    "services/ingest/src/ingest/service.py": 2,  # a bug of ours parks the body instead of losing it
+}
 
 MAY_COMMIT = {"shared/src/supportops/store/engine.py"}
 MAY_SLEEP_IN_TESTS = {"tests/support/eventually.py"}
@@ -14,7 +26,12 @@ MAY_SLEEP_IN_TESTS = {"tests/support/eventually.py"}
 
 def _broad(module: tree.Module) -> int:
     handlers = (node for node in ast.walk(module.tree) if isinstance(node, ast.ExceptHandler))
-    return sum(1 for handler in handlers if _names(handler) & {"Exception", "BaseException", ""})
+    return sum(1 for h in handlers if _names(h) & {"Exception", "BaseException", ""} and not _raises_again(h))
+
+
+def _raises_again(handler: ast.ExceptHandler) -> bool:
+    last = handler.body[-1]
+    return isinstance(last, ast.Raise) and last.exc is None
 
 
 def _names(handler: ast.ExceptHandler) -> set[str]:
@@ -41,7 +58,7 @@ def test_nothing_is_swallowed() -> None:
 def _called(modules: tuple[tree.Module, ...], last: str) -> Iterator[str]:
     for module in modules:
         for name, call in tree.calls(module):
-            if name.rpartition(".")[2] == last:
+            if name.rpartition(".")[2] == last and [ast.unparse(given) for given in call.args] != ["0"]:
                 yield f"{module.path}:{call.lineno} {name}"
 
 
@@ -86,4 +103,5 @@ def test_ignores_are_rare_and_have_a_reason() -> None:
     ]
     bare = [f"{path}:{number}" for path, number, line in lines if "[" not in line and "noqa:" not in line]
     assert bare == []
-    assert len(lines) <= max(3, sum(module.lines for module in tree.sources()) / 1000), lines
+    counted = [line for line in lines if "BLE001" not in line[2]]  # those stand in the list above
+    assert len(counted) <= sum(module.lines for module in tree.sources()) / 1000, counted

@@ -1,6 +1,7 @@
 """Salesforce's bad days (design §9): afterwards every ticket has its one record, in its newest state."""
 
 import asyncio
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -64,6 +65,42 @@ async def test_a_bad_day_delays_but_loses_and_doubles_nothing(
     assert set(outcomes.values()) == {"done done"}
     assert sorted(outside.records()) == TEN
     assert len(await events_written(service.store)) == len(TEN)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"kind": "error", "status": 503, "count": 2},
+        {"kind": "rate_limit", "retry_after": 1, "count": 1},
+        {"kind": "drop", "count": 1},
+        {"kind": "error", "status": 403, "count": 1},
+    ],
+    ids=lambda fault: "-".join(str(value) for value in fault.values()),
+)
+async def test_names_that_cannot_be_read_now_are_read_later(
+    service: Service, outside: Outside, fault: dict[str, Any]
+) -> None:
+    """A record without its names would be wrong, and a refusal is about our rights, not about these tickets."""
+    outside.arm(service="zendesk", path="show_many", **fault)
+    await ten_tickets(service)
+    async with service.delivering():
+        outcomes = await settled(service.store)
+    assert set(outcomes.values()) == {"done done"}
+    assert {r["Organization_Name__c"] for r in outside.records().values()} == {"Groablet Enterprises"}
+    assert {r["Requester_Email__c"] for r in outside.records().values()} == {"rita@groablet.example"}
+
+
+async def test_no_log_line_holds_a_session_or_a_secret(
+    service: Service, outside: Outside, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outside.arm("error", status=401, count=2)
+    outside.arm("error", status=400, code="INVALID_FIELD", count=1)
+    await ten_tickets(service)
+    async with service.delivering():
+        await settled(service.store)
+    logged = "".join(capsys.readouterr())
+    assert "delivery.attempted" in logged
+    assert not re.search(r"00D[0-9A-Za-z]{12}|sandbox-secret|rita@|Printer on fire", logged)
 
 
 async def test_rows_that_are_locked_are_tried_again_alone(service: Service, outside: Outside) -> None:

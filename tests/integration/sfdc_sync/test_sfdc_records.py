@@ -142,3 +142,40 @@ async def test_hostile_text_arrives_as_text(service: Service, outside: Outside) 
     async with service.delivering():
         await settled(service.store)
     assert outside.records()["7"]["Subject__c"] == hostile.replace("\x00", "")
+
+
+async def test_tickets_of_one_account_are_neighbours_in_a_batch(service: Service, outside: Outside) -> None:
+    """Inserting a child locks its parent (salesforce.md 11.4)."""
+    organizations = {"1": GROABLET, "2": "8447346622463", "3": GROABLET, "4": "8447346622463", "5": None}
+    await service.hears(*(created(key, organization_id=value) for key, value in organizations.items()))
+    async with service.delivering():
+        await settled(service.store)
+    written = [write["external_ids"]["Zendesk_Ticket_ID__c"] for write in outside.writes()]
+    assert written == ["5", "1", "3", "2", "4"]
+
+
+async def test_people_and_organizations_that_are_gone_cost_nothing_but_their_names(
+    service: Service, outside: Outside
+) -> None:
+    await service.hears(
+        created("7", requester_id="999", organization_id="998"), created("8", requester_id="not-a-number")
+    )
+    async with service.delivering():
+        await settled(service.store)
+    gone, odd = outside.records()["7"], outside.records()["8"]
+    assert (gone["Requester_Email__c"], gone["Organization_Name__c"]) == (None, None)
+    assert (gone["Requester_Id__c"], odd["Requester_Id__c"]) == ("999", "not-a-number")
+
+
+async def test_names_are_read_in_batches_and_remembered(service: Service) -> None:
+    await service.hears(*(created(str(n)) for n in range(100, 400)))
+    async with service.delivering():
+        await settled(service.store)
+    read = {
+        call: service.metrics.value("vendor_calls", vendor="zendesk", call=call, outcome="ok")
+        for call in CALLS
+    }
+    assert read == dict.fromkeys(CALLS, 1.0)
+
+
+CALLS = ("users", "organizations")

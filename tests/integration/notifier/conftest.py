@@ -69,7 +69,7 @@ def settings(outside: Outside, new_database: Callable[[str], str]) -> Settings:
         slack=SlackSettings(
             base_url=f"{outside.base_url}/slack/api",
             token=SecretStr("xoxb-sandbox"),
-            timeout=timedelta(seconds=1),
+            timeout=timedelta(seconds=3),
         ),
         http=HttpSettings(),
         side=SideSettings(),

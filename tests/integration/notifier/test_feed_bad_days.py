@@ -12,7 +12,7 @@ from notifier.planning import POSTS
 from notifier.settings import FeedRule, NotifierRules, TagRule
 from supportops.contracts import TicketCreated
 from tests.integration.notifier.conftest import OpenService
-from tests.integration.notifier.happenings import commented, created, said
+from tests.integration.notifier.happenings import commented, created, said, solved
 from tests.integration.notifier.outside import SELF_MANAGED, Outside
 from tests.integration.notifier.parts import RULES, Service, outcomes
 from tests.support.eventually import eventually
@@ -42,7 +42,7 @@ async def test_after_an_unknown_outcome_the_history_says_that_it_is_there(
     if bad_day == "error":
         outside.arm("error", status=502, count=1, after_commit=True)
     elif bad_day == "hang":
-        outside.arm("hang", delay=2, count=1, after_commit=True)
+        outside.arm("hang", delay=4, count=1, after_commit=True)
     else:
         outside.arm(bad_day, count=1)
     async with service.delivering():
@@ -86,6 +86,22 @@ async def test_where_the_history_cannot_be_read_the_line_is_skipped(
     assert "not_in_channel" in next(row["reason"] for key, row in settled.items() if POSTS in key)
     await service.after(*news(outside, now))
     assert len(outside.posts()) == 1  # a post that is answered needs no history
+
+
+async def test_a_change_during_the_post_is_made_after_it(
+    service: Service, outside: Outside, now: datetime
+) -> None:
+    ticket = outside.create(form="Self-Managed", status="open")
+    number = outside.comment(str(ticket["id"]), "Please try again.")
+    # Longer than the wait of a change (1 s), shorter than our patience with Slack.
+    outside.arm("slow", delay=2)
+    async with service.delivering():
+        await service.hears(commented(ticket, said(number), now))
+        await eventually(outside.calls_refused, about="the post to be in flight")
+        await service.hears(solved(ticket, now))
+        await service.settled()
+    assert [post["text"].split(" ")[0] for post in outside.posts()] == ["Open"]
+    assert [update["text"].split(" ")[0] for update in outside.updates()] == ["Solved"]
 
 
 async def test_a_closed_channel_does_not_hold_up_the_others(

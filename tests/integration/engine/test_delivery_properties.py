@@ -1,0 +1,256 @@
+"""Random schedules, re-arms, cancels, claims, crashes, slow workers, late answers and clock jumps against a model.
+
+Claims and final writes are driven by hand, so that every interleaving of whole transactions can occur. After each
+step every row must be what the model says; hence nothing due and unblocked stays unclaimed, lanes are exclusive, and
+an effect is repeated only where it was asked for or in doubt.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, cast
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from sqlalchemy import delete, select
+
+from supportops.clock import ManualClock
+from supportops.observability.metrics import Metrics
+from supportops.store import Store, Transaction
+from supportops.workers import Courier, Delivery, DestinationSpec, Done, GiveUp, Moot, Outcome, TryAgain
+from tests.support.delivery_model import Claimed, Kind, Model
+from tests.support.engine import MONDAY, SECOND, ByHand, rows_of, store_on
+from tests.support.engine_app import tables
+
+SPEC = DestinationSpec("slack", schedule=(SECOND, SECOND, SECOND))
+LANES = {"a1": "a", "a2": "a", "a3": "a", "b1": "b", "b2": "b", "c1": "c"}
+
+delays = st.sampled_from([-60, 0, 0, 0, 1, 10, 3600]).map(lambda seconds: timedelta(seconds=seconds))
+waits = st.sampled_from([0, 1, 20]).map(lambda seconds: timedelta(seconds=seconds))
+jumps = st.sampled_from([1, 5, 14, 15, 16, 60, 3600, -10]).map(lambda seconds: timedelta(seconds=seconds))
+intents = st.tuples(
+    st.sampled_from(["schedule", "schedule", "rearm", "cancel"]),
+    st.sampled_from(sorted(LANES)),
+    delays,
+    st.sampled_from([0, 0, 1]),
+)
+
+
+@dataclass
+class Flight:
+    """A call that some worker makes: how far it is, and whether its effect is known to us."""
+
+    delivery: Delivery
+    happened: bool = False
+    found: bool = False  # it had happened already: we asked
+
+    @property
+    def claimed(self) -> Claimed:
+        d = self.delivery
+        return Claimed(d.token, d.generation, d.attempts, d.uncertain)
+
+
+class World:
+    """A store, the loop it lives on, and the time."""
+
+    def __init__(self, url: str) -> None:
+        self.loop = asyncio.new_event_loop()
+        self.clock = ManualClock(MONDAY)
+        self._opened = store_on(url, self.clock)
+        self.store: Store = self.run(self._opened.__aenter__())
+
+    def run[T](self, what: Awaitable[T]) -> T:
+        return self.loop.run_until_complete(what)
+
+    async def forget(self) -> None:
+        """Empty tables, the clock back on Monday."""
+        self.clock.advance(MONDAY - self.clock.now())
+        async with self.store.transaction() as tx:
+            for table in (tables.engine.deliveries, tables.engine.rates, tables.effects):
+                await tx.execute(delete(table))
+
+    def close(self) -> None:
+        self.run(self._opened.__aexit__(None, None, None))
+        self.loop.close()
+
+
+class Deliveries(RuleBasedStateMachine):
+    """The engine and the model take the same steps."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__()
+        self.world = world
+        world.run(world.forget())
+        self.hand = ByHand(world.store, SPEC)
+        self.courier = Courier(world.store, [], Metrics())
+        self.model = Model(len(SPEC.schedule))
+        self.flights: list[Flight] = []
+        self.unknown: Counter[str] = Counter()  # effects outside that no row of ours tells of
+        self.recorded: Counter[str] = Counter()
+
+    # -- steps ----------------------------------------------------------------------------------------------------
+
+    @rule(wanted=st.lists(intents, min_size=1, max_size=4))
+    def change_intent(self, wanted: list[tuple[str, str, timedelta, int]]) -> None:
+        self.world.run(self._change_intent(wanted))
+
+    async def _change_intent(self, wanted: list[tuple[str, str, timedelta, int]]) -> None:
+        async with self.world.store.transaction() as tx:
+            for index, (kind, key, delay, priority) in enumerate(wanted):
+                due = tx.now + delay + index * timedelta(milliseconds=1)
+                if kind == "cancel":
+                    tx.deliveries.cancel(SPEC.name, key)
+                    self.model.cancel(key)
+                    continue
+                book = tx.deliveries.rearm if kind == "rearm" else tx.deliveries.schedule
+                book(SPEC.name, key, lane=LANES[key], payload={}, due_at=due, priority=priority)
+                intend = self.model.rearm if kind == "rearm" else self.model.schedule
+                intend(key, LANES[key], due, priority)
+
+    @rule(limit=st.sampled_from([1, 2, 100]))
+    def claim(self, limit: int) -> None:
+        now = self.world.clock.now()
+        could = self.model.claimable(now)
+        taken = self.world.run(self.hand.claim(limit))
+        keys = [delivery.key for delivery in taken]
+        assert set(keys) <= set(could)
+        assert len(keys) == min(limit, len(could))
+        left = [row.next_at for key, row in could.items() if key not in keys]
+        assert all(could[key].next_at <= moment for key in keys for moment in left)
+        for delivery in taken:
+            self.model.claimed(delivery.key, delivery.token, now)
+            self.flights.append(Flight(delivery))
+
+    @precondition(lambda self: self.flights)
+    @rule(data=st.data())
+    def call(self, data: st.DataObject) -> None:
+        """The outside world: an effect happens, unless we ask and hear that it did."""
+        flight = data.draw(st.sampled_from(self.flights))
+        key = flight.delivery.key
+        if flight.happened or flight.found:
+            return
+        if flight.delivery.uncertain and self.unknown[key]:
+            flight.found = True
+            return
+        if self.model.rows[key].token != flight.delivery.token:
+            return  # the lease was lost before the call: the courier checks that
+        assert not self.unknown[key], f"{key} happens again although nobody doubts"
+        flight.happened = True
+        self.unknown[key] += 1
+
+    @precondition(lambda self: self.flights)
+    @rule(data=st.data(), after=waits)
+    def answers_come_back(self, data: st.DataObject, after: timedelta) -> None:
+        """Some calls end, in any order, late ones among them; they are written as one group."""
+        some = data.draw(
+            st.lists(st.sampled_from(self.flights), min_size=1, max_size=4, unique_by=id), label="flights"
+        )
+        pairs: list[tuple[Delivery, Outcome]] = []
+        now = self.world.clock.now()
+        for flight in some:
+            ended = flight.happened or flight.found
+            kind: Kind = data.draw(
+                st.sampled_from(
+                    ["done", "done", "doubt"] if ended else ["moot", "give_up", "again", "doubt", "free"]
+                ),
+                label="outcome",
+            )
+            key = flight.delivery.key
+            pairs.append((flight.delivery, self._outcome(kind, key, after)))
+            if self.model.ended(key, flight.claimed, kind, after, now) and kind == "done":
+                self.unknown[key] -= 1
+                self.recorded[key] += 1
+            self.flights.remove(flight)
+        self.world.run(self.hand.settle(*pairs))
+
+    def _outcome(self, kind: Kind, key: str, after: timedelta) -> Outcome:
+        if kind == "done":
+            return Done(then=lambda tx: record(tx, key))
+        if kind in ("moot", "give_up"):
+            return Moot("r") if kind == "moot" else GiveUp("r")
+        return TryAgain(after, "r", uncertain=kind == "doubt", free=kind == "free")
+
+    @precondition(lambda self: self.flights)
+    @rule(data=st.data())
+    def a_worker_dies(self, data: st.DataObject) -> None:
+        self.flights.remove(data.draw(st.sampled_from(self.flights)))
+
+    @precondition(lambda self: self.flights)
+    @rule(data=st.data())
+    def a_worker_renews_its_leases(self, data: st.DataObject) -> None:
+        token = data.draw(st.sampled_from(self.flights)).delivery.token
+        self.world.run(self.courier._renew([token]))
+        self.model.renewed(token, self.world.clock.now())
+
+    @rule(by=jumps)
+    def time_passes(self, by: timedelta) -> None:
+        self.world.clock.advance(by)
+
+    # -- what must hold after every step --------------------------------------------------------------------------
+
+    @invariant()
+    def every_row_is_what_the_model_says(self) -> None:
+        rows = self.world.run(rows_of(self.world.store))
+        assert rows.keys() == self.model.rows.keys()
+        for key, row in self.model.rows.items():
+            assert told(rows[key]) == (row.state, row.generation, row.due, row.lease), key
+            if row.active:
+                assert (rows[key]["next_attempt_at"], rows[key]["attempts"]) == (row.next_at, row.attempts), (
+                    key
+                )
+            if row.active or row.state == "cancelled":
+                assert rows[key]["uncertain"] == row.uncertain, key
+
+    @invariant()
+    def what_is_known_was_recorded_once(self) -> None:
+        assert self.world.run(effects(self.world.store)) == {k: n for k, n in self.recorded.items() if n}
+
+
+def told(row: Any) -> tuple[Any, ...]:
+    return row["state"], row["generation"], row["due_at"], row["lease_until"]
+
+
+async def record(tx: Transaction, key: str) -> None:
+    """What follows from a done delivery: our own state tells of it."""
+    rows = await tx.load(tables.effects, [(SPEC.name, key)])
+    row = rows.get((SPEC.name, key))
+    rows.put((SPEC.name, key), times=1 if row is None else row["times"] + 1)
+
+
+async def effects(store: Store) -> dict[str, int]:
+    async with store.reading() as conn:
+        return {row.key: row.times for row in await conn.execute(select(tables.effects))}
+
+
+@pytest.fixture
+def world(app_database: str) -> Iterator[World]:
+    world = World(app_database)
+    yield world
+    world.close()
+
+
+EXAMPLES = {"sqlite": 40, "postgres": 15}
+
+
+@pytest.mark.timeout(300)
+def test_deliveries_do_what_the_model_does(world: World, dialect: str) -> None:
+    run_state_machine_as_test(
+        cast(Any, lambda: Deliveries(world)),  # any factory will do, says its documentation
+        settings=settings(
+            max_examples=EXAMPLES[dialect],
+            stateful_step_count=25,
+            deadline=None,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )

@@ -87,7 +87,7 @@ def _endpoint(handler: Handler, gate: Gate) -> Callable[[Request], Any]:
     async def endpoint(request: Request) -> Response:
         call = Call(
             request.method,
-            request.url.path,
+            request.scope["path"],
             request.path_params,
             request.query_params,
             request.headers,

@@ -145,13 +145,14 @@ async def test_search(client: httpx.AsyncClient) -> None:
 
 async def test_webhooks_api(client: httpx.AsyncClient, world: World, post: FakePost) -> None:
     auth = {"type": "basic_auth", "data": {"username": "u", "password": "p"}, "add_position": "header"}
-    values = {
+    values: dict[str, Any] = {
         "name": "Hook",
         "endpoint": "http://receiver/hook",
         "http_method": "POST",
         "request_format": "json",
     }
-    values |= {"subscriptions": ["zen:event-type:ticket.created"], "authentication": auth}
+    values["subscriptions"] = ["zen:event-type:ticket.created"]
+    values["authentication"] = auth
     made = await client.post(f"{API}/webhooks", json={"webhook": values})
     key = made.json()["webhook"]["id"]
     assert (made.status_code, made.json()["webhook"]["authentication"]["data"]) == (201, {"username": "u"})

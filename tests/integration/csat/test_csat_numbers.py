@@ -17,7 +17,17 @@ BEARER = {"Authorization": f"Bearer {API_TOKEN}"}
 
 @pytest.mark.parametrize(
     "authorization",
-    [None, "", "Bearer", "Bearer ", f"Basic {API_TOKEN}", f"Bearer {API_TOKEN}x", "Bearer é", API_TOKEN],
+    [
+        None,
+        "",
+        "Bearer",
+        "Bearer ",
+        f"Basic {API_TOKEN}",
+        f"Bearer {API_TOKEN}x",
+        f"Bearer {API_TOKEN[:-1]}",
+        "Bearer é",
+        API_TOKEN,
+    ],
 )
 async def test_never_without_the_token(page: httpx.AsyncClient, authorization: str | None) -> None:
     headers = [] if authorization is None else [(b"Authorization", authorization.encode())]

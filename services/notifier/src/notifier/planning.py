@@ -65,13 +65,12 @@ class Planner:
 
     def plan(self, tx: Transaction, ticket_id: str, item: Item, content: Content) -> None:
         """A post in each feed the message belongs to, or a look-up first; a change where it may be posted already."""
-        routable = self.routable(content, tx.now)
-        verdicts = {feed.name: self._rules.verdict(feed, routable) for feed in self._rules.feeds}
+        candidates = self._rules.candidates(self.routable(content, tx.now))
         planned = Planned(ticket_id, item.name, item.revision, content)
-        if Verdict.UNKNOWN in verdicts.values():
+        if any(verdict is Verdict.UNKNOWN for _, verdict in candidates):
             key = f"{ticket_id}:{item.name}:r{item.revision}"
             tx.deliveries.schedule(ROUTING, key, lane=ticket_id, payload=as_payload(planned))
-        self.post(tx, planned, [feed for feed in self._rules.feeds if verdicts[feed.name] is Verdict.YES])
+        self.post(tx, planned, [feed for feed, verdict in candidates if verdict is Verdict.YES])
         if item.revision > 1:
             self.change(tx, planned, reason=f"r{item.revision}")
 

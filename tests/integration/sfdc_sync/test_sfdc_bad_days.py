@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sfdc_sync.handlers import TICKET_RECORD
+from sfdc_sync.handlers import TICKET_RECORD, given_up, write_again
 from supportops.workers import Courier
 from tests.integration.sfdc_sync.facts import created, solved, updated
 from tests.integration.sfdc_sync.outside import Outside
@@ -131,6 +131,39 @@ async def test_a_record_that_is_refused_for_good_is_dead_and_its_neighbours_are_
         outcomes = await settled(service.store)
     assert sorted(outcomes.values()) == ["dead give_up"] + ["done done"] * 9
     assert len(outside.records()) == 9
+
+
+async def test_an_operator_has_what_was_given_up_on_written_again(service: Service, outside: Outside) -> None:
+    outside.arm("record_error", code="FIELD_CUSTOM_VALIDATION_EXCEPTION", count=2)
+    await ten_tickets(service)
+    async with service.delivering():
+        await settled(service.store)
+        async with service.store.transaction() as tx:
+            dead = await given_up(tx)
+            assert await write_again(tx, [*dead, "404"]) == dead
+        await settled(service.store)
+        async with service.store.transaction() as tx:
+            assert await given_up(tx) == []
+    assert len(dead) == 2
+    assert sorted(outside.records()) == TEN
+    assert len(outside.writes()) == len(TEN)
+
+
+async def test_an_operator_may_repair_a_record_that_somebody_changed(
+    service: Service, outside: Outside
+) -> None:
+    await service.hears(created("7"))
+    async with service.delivering():
+        await settled(service.store)
+        for _ in range(2):
+            async with service.store.transaction() as tx:
+                await write_again(tx, ["7"])
+            await settled(service.store)
+    assert [write["kind"] for write in outside.writes()] == [
+        "salesforce.record.created",
+        "salesforce.record.updated",
+        "salesforce.record.updated",
+    ]
 
 
 async def test_quota_stops_the_calls_until_there_is_some_again(service: Service, outside: Outside) -> None:

@@ -81,6 +81,12 @@ def test_migrating_twice_is_fine(environment: dict[str, str]) -> None:
     assert [run(environment, "migrate").returncode for _ in range(2)] == [0, 0]
 
 
+def test_rewriting_a_ticket_that_is_not_known_fails(environment: dict[str, str]) -> None:
+    run(environment, "migrate")
+    assert run(environment, "rewrite", "404").returncode == 1
+    assert run(environment, "rewrite", "--given-up", "--json").stdout == "[]\n"
+
+
 def test_the_history_goes_up_and_down(new_database: Callable[[str], str]) -> None:
     url = new_database("")
     upgrade(url, "sfdc_sync")

@@ -1,4 +1,6 @@
-"""The command line of sfdc-sync: `work`, `run`, `migrate`, `settings`, `doctor`. It has no HTTP side."""
+"""The command line of sfdc-sync: `work`, `run`, `migrate`, `settings`, `doctor`, `rewrite`. It has no HTTP side."""
+
+from typing import Annotated
 
 import typer
 
@@ -30,6 +32,22 @@ def doctor(as_json: AsJson = False) -> None:
         return FAILED if any(finding.verdict == "failed" for finding in findings) else CLEAN
 
     raise typer.Exit(execute(SERVICE, examine))
+
+
+@app.command()
+def rewrite(
+    ticket_ids: Annotated[list[str] | None, typer.Argument(help="Zendesk's ticket ids.")] = None,
+    given_up: Annotated[bool, typer.Option(help="Also those whose delivery was given up on.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write the records of these tickets once more, whatever Salesforce holds; the running worker does it."""
+
+    async def again(settings: Settings) -> int:
+        queued = await wiring.write_again(settings, ticket_ids or [], given_up=given_up)
+        emit([{"ticket": ticket_id, "queued": True} for ticket_id in queued], as_json=as_json)
+        return CLEAN if queued or given_up else FAILED
+
+    raise typer.Exit(execute(SERVICE, again))
 
 
 if __name__ == "__main__":

@@ -2,17 +2,19 @@
 
 from collections.abc import Collection, Mapping
 
+from sfdc_sync import handlers
 from sfdc_sync.destination import TicketRecords
 from sfdc_sync.doctor import Finding
 from sfdc_sync.doctor import examine as examine_salesforce
-from sfdc_sync.handlers import TicketHandlers
 from sfdc_sync.mapping import Value
 from sfdc_sync.salesforce import open_salesforce
 from sfdc_sync.settings import Settings, SfdcRules
+from supportops.clock import SystemClock
 from supportops.config import load
 from supportops.errors import DestinationPaused, Permanent
 from supportops.messaging import Consumer
 from supportops.process import open_parts, run_process
+from supportops.store import open_store
 from supportops.store.migrate import upgrade
 from supportops.vendors.cache import Lifetime, ReferenceCache
 from supportops.vendors.zendesk import Organization, References, User, open_zendesk
@@ -92,11 +94,11 @@ async def work(settings: Settings) -> int:
             call_timeout=settings.salesforce.call_timeout,
             metrics=parts.metrics,
         )
-        handlers = TicketHandlers(rules.ticket_record).table()
+        table = handlers.TicketHandlers(rules.ticket_record).table()
         return await run_process(
             settings,
             parts,
-            Consumer(parts.broker, parts.store, handlers, group=GROUP, metrics=parts.metrics),
+            Consumer(parts.broker, parts.store, table, group=GROUP, metrics=parts.metrics),
             Relay(parts.broker, parts.store, parts.metrics),
             Courier(parts.store, [records], parts.metrics),
             janitor(parts.store, engine_retention(), parts.metrics),
@@ -114,3 +116,10 @@ async def examine(settings: Settings) -> list[Finding]:
     rules = load(settings.config.file, PACKAGE, SfdcRules)
     async with open_salesforce(settings.salesforce, rules.pauses) as salesforce:
         return await examine_salesforce(salesforce, rules.ticket_record)
+
+
+async def write_again(settings: Settings, ticket_ids: Collection[str], *, given_up: bool) -> list[str]:
+    """Queue the records of these tickets (and of those given up on) anew; the ids that we know."""
+    async with open_store(settings.database, clock=SystemClock()) as store, store.transaction() as tx:
+        wanted = {*ticket_ids, *(await handlers.given_up(tx) if given_up else ())}
+        return await handlers.write_again(tx, wanted)

@@ -8,6 +8,8 @@ from supportops.contracts.envelope import Event, Moment, ZendeskId
 
 
 class SurveyEvent(Event):
+    """What survey events share: one decision per (ticket_id, solved_at)."""
+
     topic: ClassVar[str] = "csat.surveys"
 
     ticket_id: ZendeskId
@@ -15,13 +17,15 @@ class SurveyEvent(Event):
 
 
 class SurveySent(SurveyEvent):
+    """The requester was asked for a rating."""
+
     type: ClassVar[str] = "csat.survey.sent.v1"
     survey_id: str
     sent_at: Moment
 
 
 class SurveySkipped(SurveyEvent):
-    """The decision not to ask, with the rule that said so."""
+    """It was decided not to ask, with the rule that said so."""
 
     type: ClassVar[str] = "csat.survey.skipped.v1"
     rule: str = Field(description="name of the rule, e.g. organization")

@@ -12,6 +12,8 @@ from supportops.contracts.tickets import Change
 
 
 class OrganizationSnapshot(Part):
+    """What the source knew of the organization. Every field may be absent (unknown) or null (known empty)."""
+
     name: str | None = None
     external_id: str | None = None
     group_id: str | None = None
@@ -22,6 +24,8 @@ class OrganizationSnapshot(Part):
 
 
 class OrganizationEvent(Event):
+    """What every organization event carries."""
+
     topic: ClassVar[str] = "zendesk.organizations"
 
     account_id: str
@@ -38,16 +42,22 @@ class OrganizationEvent(Event):
 
 
 class OrganizationCreated(OrganizationEvent):
+    """An organization was created."""
+
     type: ClassVar[str] = "support.organization.created.v1"
 
 
 class OrganizationUpdated(OrganizationEvent):
+    """Something about an organization changed."""
+
     type: ClassVar[str] = "support.organization.updated.v1"
     zendesk_type: str = Field(description="Zendesk's name, e.g. name_changed")
     changes: list[Change] = Field(default_factory=list)
 
 
 class OrganizationDeleted(OrganizationEvent):
+    """An organization was deleted."""
+
     type: ClassVar[str] = "support.organization.deleted.v1"
 
 

@@ -60,11 +60,13 @@ class TicketEvent(Event):
 
 
 class TicketCreated(TicketEvent):
+    """A ticket was created; when it is solved already, a solved event follows."""
+
     type: ClassVar[str] = "support.ticket.created.v1"
 
 
 class TicketSolved(TicketEvent):
-    """Semantic key: (ticket_id, solved_at); within 5 s across roads it is the same solve."""
+    """A ticket was solved. Semantic key: (ticket_id, solved_at); within 5 s across roads it is the same."""
 
     type: ClassVar[str] = "support.ticket.solved.v1"
     solved_at: Moment
@@ -72,19 +74,21 @@ class TicketSolved(TicketEvent):
 
 
 class TicketReopened(TicketEvent):
-    """From solved to anything but closed."""
+    """A ticket went from solved to anything but closed."""
 
     type: ClassVar[str] = "support.ticket.reopened.v1"
     current_status: str
 
 
 class TicketClosed(TicketEvent):
+    """A ticket was closed: it refuses almost every change from now on."""
+
     type: ClassVar[str] = "support.ticket.closed.v1"
     previous_status: str | None = None
 
 
 class Comment(Part):
-    """`is_public` is False unless the source said public: unknown counts as private (default-deny)."""
+    """A comment. `is_public` is False unless the source said public: unknown counts as private."""
 
     id: str = Field(description="semantic key of the comment across roads")
     body: str | None = None
@@ -95,6 +99,8 @@ class Comment(Part):
 
 
 class TicketCommented(TicketEvent):
+    """A comment, public or private, was added."""
+
     type: ClassVar[str] = "support.ticket.commented.v1"
     comment: Comment
 
@@ -108,7 +114,7 @@ class TicketRated(TicketEvent):
 
 
 class TicketSlaChanged(TicketEvent):
-    """A hint: read the ticket's SLA by REST."""
+    """A hint that the SLA of this ticket changed: the truth is read by REST."""
 
     type: ClassVar[str] = "support.ticket.sla_changed.v1"
     what: str = Field(description="Zendesk's name of the change, e.g. next_sla_breach_changed")
@@ -122,11 +128,15 @@ class TicketMerged(TicketEvent):
 
 
 class TicketDeleted(TicketEvent):
+    """A ticket was deleted; REST answers 404 from now on."""
+
     type: ClassVar[str] = "support.ticket.deleted.v1"
     permanently: bool = False
 
 
 class TicketUndeleted(TicketEvent):
+    """A deleted ticket was restored."""
+
     type: ClassVar[str] = "support.ticket.undeleted.v1"
 
 
@@ -139,7 +149,10 @@ class Change(Part):
 
 
 class TicketUpdated(TicketEvent):
-    """Every other ticket event."""
+    """Something else about a ticket changed: which fields, before and after.
+
+    For lists (tags, followers, e-mail CCs) `before` holds what was taken away and `after` what was added.
+    """
 
     type: ClassVar[str] = "support.ticket.updated.v1"
     zendesk_type: str = Field(description="Zendesk's name, e.g. tags_changed")

@@ -91,8 +91,8 @@ async def _connection(url: str, waiting: Iterator[tuple[int, bytes]], load: Load
             await _exchange(reader, writer, data, number, load)
 
 
-async def paced(url: str, count: int, rate: float, connections: int = 32) -> Load:
-    """Send `count` comments at `rate` a second; each is signed and stamped at its moment."""
+async def paced(url: str, count: int, rate: float, first: int = 0, connections: int = 32) -> Load:
+    """Send `count` comments, numbered from `first`, at `rate` a second; each is signed and stamped at its moment."""
     load, queue = Load(), asyncio.Queue[int]()
     begun = time.monotonic()
 
@@ -100,7 +100,7 @@ async def paced(url: str, count: int, rate: float, connections: int = 32) -> Loa
         for number in range(count):
             if (wait := begun + number / rate - time.monotonic()) > 0:
                 await asyncio.sleep(wait)
-            queue.put_nowait(number)
+            queue.put_nowait(first + number)
         for _ in range(connections):
             queue.put_nowait(-1)
 

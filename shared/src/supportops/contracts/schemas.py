@@ -1,6 +1,7 @@
 """JSON Schemas of the events' values, generated from the models, and what may change in a published one."""
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from pydantic.json_schema import models_json_schema
@@ -15,10 +16,11 @@ ENVELOPE = frozenset(Event.model_fields)
 _WORDS = frozenset({"title", "description", "examples"})  # for people: free to change
 
 
+@lru_cache(maxsize=4)
 def definitions(ref_template: str) -> dict[str, Schema]:
     """The schema of each event's value and of the parts they are made of, by class name.
 
-    Envelope fields are left out: they travel in headers.
+    Envelope fields are left out: they travel in headers. The result is shared: not to be changed.
     """
     models = [(event, "validation") for event in EVENTS.values()]
     _, document = models_json_schema(models, ref_template=ref_template)  # type: ignore[arg-type]  # a tuple of literals

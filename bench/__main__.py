@@ -7,7 +7,6 @@ Exit code 0 also where a target is missed: figures inform, they are never a gate
 
 import platform
 import subprocess
-import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -77,4 +76,4 @@ def put(page: Path, table: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(typer.run(main))
+    typer.run(main)

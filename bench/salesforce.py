@@ -29,8 +29,7 @@ def measure(servers: Servers) -> list[Figure]:
 
 def created(number: int) -> dict[str, Any]:
     """A ticket that was just created."""
-    body = native("created", id=str(number))
-    return body | {"id": str(uuid.uuid4()), "subject": f"zen:ticket:{number}"}
+    return native("ticket.created", detail={"id": str(number)})
 
 
 def count_calls(system: System) -> int:

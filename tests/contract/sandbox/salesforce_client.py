@@ -36,15 +36,19 @@ def login(url: str, *, basic: bool = False) -> str:
     return str(answer.json()["access_token"])
 
 
-def connect(url: str, session_id: str | None = None) -> Any:
-    """A client in direct mode: one request per call, no refresh of its own."""
+def adapted(url: str) -> requests.Session:
     session = requests.Session()
     session.trust_env = False
     session.mount("https://", LoopbackAdapter(f"{url}/salesforce"))
+    return session
+
+
+def connect(url: str, session_id: str | None = None) -> Any:
+    """A client in direct mode: one request per call, no refresh of its own."""
     return Salesforce(
         session_id=session_id or login(url),
         instance_url="https://acme.my.salesforce.com",
-        session=session,
+        session=adapted(url),
         version="62.0",
     )
 

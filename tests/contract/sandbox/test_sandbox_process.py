@@ -136,6 +136,16 @@ def test_integration_comments_are_told_apart(sandbox: SandboxProcess) -> None:
     assert ticket["feed_actions"] == 1
 
 
+def test_requesters_join_their_organization(sandbox: SandboxProcess) -> None:
+    zoe = {"name": "Zoe", "email": "zoe@new.example", "organization": "New Ltd"}
+    by_agent = {"subject": "x", "requester": zoe, "as": "agent"}
+    ticket = sandbox.post("zendesk/tickets", **by_agent)["ticket"]
+    assert (ticket["submitter_id"], ticket["organization_id"] is not None) == (8447388090494, True)
+    again = sandbox.post("zendesk/tickets", subject="y", requester={"email": "ZOE@new.example"})["ticket"]
+    assert (again["requester_id"], again["submitter_id"]) == (ticket["requester_id"], ticket["requester_id"])
+    assert again["organization_id"] == ticket["organization_id"]
+
+
 def test_reset_forgets_but_counts_on(sandbox: SandboxProcess) -> None:
     sandbox.post("zendesk/webhooks", url="http://127.0.0.1:9/", retry_spacing=60)
     before = sandbox.post("zendesk/tickets", subject="x")["ticket"]["id"]

@@ -4,6 +4,9 @@ from typing import Any
 
 import httpx
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from simple_salesforce.api import Salesforce
 from simple_salesforce.exceptions import (
     SalesforceExpiredSession,
     SalesforceGeneralError,
@@ -14,7 +17,7 @@ from simple_salesforce.exceptions import (
 )
 from simple_salesforce.format import format_external_id, format_soql
 
-from tests.contract.sandbox.salesforce_client import code_of, connect, login, problems
+from tests.contract.sandbox.salesforce_client import adapted, code_of, connect, login, problems
 from tests.support.sandbox import SandboxProcess
 
 TICKET, KEY = "Zendesk_Ticket__c", "Zendesk_Ticket_ID__c"
@@ -48,6 +51,19 @@ def test_login_with_basic_and_form(sandbox: SandboxProcess) -> None:
     assert (wrong.status_code, wrong.json()["error"]) == (400, "invalid_client")
     other = sandbox.http.post(url, data={"grant_type": "password"})
     assert other.json()["error"] == "unsupported_grant_type"
+
+
+def test_the_library_logs_in_by_itself(sandbox: SandboxProcess) -> None:
+    keys: dict[str, Any] = {"consumer_key": "sandbox-client", "version": "62.0"}
+    by_secret = Salesforce(
+        **keys, consumer_secret="sandbox-secret", domain="acme.my", session=adapted(sandbox.url)
+    )
+    assert by_secret.sf_instance == "acme.my.salesforce.com"
+    assert by_secret.limits()["DailyApiRequests"]["Max"] == 100_000
+    private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    by_key = Salesforce(**keys, username="ops@example.com", privatekey=pem, session=adapted(sandbox.url))
+    assert by_key.limits()
 
 
 def test_upsert_creates_then_updates(org: Any, sandbox: SandboxProcess) -> None:

@@ -73,23 +73,25 @@ class People:
             given["ticket_form_id"] = self.form_id(given.pop("form"))
         if "organization" in given:
             given["organization_id"] = self.organization(given.pop("organization")).id
-        if not given.get("requester") and not given.get("requester_id"):
-            given["requester"] = {"email": "rita@groablet.example"}
         if given.get("status") in ("pending", "hold", "solved"):
             given.setdefault("assignee_id", ADA)
-        actor = self.actor(given.pop("as")) if "as" in given else self._first_actor(given)
+        given["requester_id"] = self._requester(given)
+        who = given.pop("as", "requester")
+        actor = given["requester_id"] if who == "requester" else self.actor(who)
         return self._desk.create(given, self._account.user(actor))
 
-    def _first_actor(self, given: Json) -> int:
-        requester = given.get("requester") or {}
-        known = self._account.user_by_email(str(requester.get("email", "")))
-        if known is None and not given.get("requester_id"):
-            name = str(requester.get("name") or requester.get("email") or "Somebody")
-            known = self.add_user(
-                {"name": name, "email": requester.get("email", ""), **_of(requester, given)}
-            )
-        given["requester_id"] = int(given.get("requester_id") or (known.id if known else 0))
-        return int(given["requester_id"])
+    def _requester(self, given: Json) -> int:
+        """Known by id or e-mail; a new one joins the organization named for them, or for this ticket."""
+        if given.get("requester_id"):
+            return int(given["requester_id"])
+        named = given.pop("requester", None) or {"email": "rita@groablet.example"}
+        known = self._account.user_by_email(str(named.get("email", "")))
+        if known is not None:
+            return known.id
+        name = str(named.get("name") or named.get("email") or "Somebody")
+        home = named.get("organization") or named.get("organization_id") or given.get("organization_id")
+        made = {"name": name, "email": named.get("email", "")} | ({"organization": home} if home else {})
+        return self.add_user(made).id
 
     def act(self, ticket: Ticket, values: Json) -> Done:
         """Comment, status, tags and fields in one action.
@@ -170,12 +172,6 @@ class People:
             known["organization_id"] = self.organization(values["organization"]).id
         known.setdefault("email", "")
         return self._account.add_user(User(**known))
-
-
-def _of(requester: Json, given: Json) -> Json:
-    """A new requester belongs to the organization named for them, or for their first ticket."""
-    named = requester.get("organization") or requester.get("organization_id") or given.get("organization_id")
-    return {"organization": named} if named else {}
 
 
 def _tags(ticket: Ticket, given: Any) -> list[str]:

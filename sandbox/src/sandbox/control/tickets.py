@@ -5,6 +5,7 @@ from sandbox.web import Call, Json, Reply, RouteRow
 from sandbox.world import World
 from sandbox.zendesk import render
 from sandbox.zendesk.desk import Done
+from sandbox.zendesk.events import Happening, organization_detail
 from sandbox.zendesk.lifecycle import Lifecycle
 from sandbox.zendesk.records import Named, Ticket, TicketField
 from sandbox.zendesk.triggers import CONDITIONS
@@ -108,6 +109,8 @@ class TicketControl:
 
     def add_organization(self, call: Call) -> Reply:
         made = self._people.add_organization(call.json())
+        detail = organization_detail(made)
+        self._zendesk.account.announce("organization", made.id, detail, Happening("created"))
         return Reply(201, {"organization": render.organization(self._zendesk.account.base, made)})
 
     def add_user(self, call: Call) -> Reply:

@@ -51,13 +51,18 @@ class Sessions:
             return _refused("unsupported_grant_type", "grant type not supported")
         elif not self._known(*_credentials(call, form)):
             return _refused("invalid_client", "invalid client credentials")
-        return Reply(200, self._issue())
+        return Reply(200, self._issue(self._address(call)))
 
     def _known(self, client: str, secret: str) -> bool:
         right = hmac.compare_digest(secret.encode(), self._settings.salesforce_key.encode())
         return right and client == self._settings.salesforce_client
 
-    def _issue(self) -> Json:
+    def _address(self, call: Call) -> str:
+        """The host that the client meant, when its loopback adapter names it (salesforce.md 4.2); else ours."""
+        meant = call.headers.get("x-original-host")
+        return f"https://{meant}" if meant else f"{self._settings.public_url}/salesforce"
+
+    def _issue(self, address: str) -> Json:
         """No `expires_in`: the life of a session is learnt from the 401."""
         self.logins += 1
         now = self._clock.now_ns()
@@ -67,7 +72,7 @@ class Sessions:
             "access_token": access,
             "signature": secrets.token_hex(16),
             "token_format": "opaque",
-            "instance_url": f"{self._settings.public_url}/salesforce",
+            "instance_url": address,
             "id": f"https://login.salesforce.com/id/{ORG_ID}/0055f000000SbxUAAQ",
             "token_type": "Bearer",
             "scope": "api",

@@ -32,8 +32,8 @@ class Desk:
     # --- create ---
 
     def create(self, values: Json, actor: User) -> Done:
-        """A new ticket from REST keys; needs `comment`, takes `requester` or `requester_id`."""
-        comment = values.get("comment")
+        """A new ticket from REST keys; needs `comment` (or `description`), takes `requester` or `requester_id`."""
+        comment = values.get("comment") or values.get("description")
         text = comment_text(comment)
         if text is None:
             raise invalid("base", "Description: cannot be blank")

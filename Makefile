@@ -13,6 +13,7 @@ LOCK := requirements.lock
 COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" \
 	--all-extras --group dev pyproject.toml $(PACKAGES:%=--no-emit-package %)
 ARGS ?=
+WORKERS ?= 2
 
 export PYTHONDONTWRITEBYTECODE := 1
 
@@ -70,6 +71,13 @@ format: $(READY) ## Format the code and apply safe lint fixes
 	@$(BIN)/ruff format $(SOURCES)
 	@$(BIN)/ruff check --fix $(SOURCES)
 
+generate: $(READY) ## Write docs/asyncapi.yaml, docs/schemas, docs/events.md and docs/metrics.md from the code
+	@$(BIN)/python -m supportops.contracts.generate
+	@$(BIN)/python -m supportops.observability.metrics > docs/metrics.md
+
+generated: $(READY)
+	@$(BIN)/python -m supportops.contracts.generate --check
+
 lock: $(UV) ## Compile requirements.lock from the pyproject files (versions move only where they must)
 	@$(COMPILE) -o $(LOCK)
 
@@ -83,7 +91,7 @@ env-example: $(READY) ## Write .env.example from the settings classes
 	@$(BIN)/python -m tests.support.env_example
 
 test: $(READY) ## Every test but the long chaos run; finds or makes its own Kafka and PostgreSQL
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
 
 chaos: $(READY) ## Long run of the bad days: 10,000 webhooks while everything is killed; prints a table
 	@$(BIN)/python -m pytest -m long -o addopts= --import-mode=importlib -s tests/chaos $(ARGS)

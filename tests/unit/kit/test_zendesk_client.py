@@ -136,6 +136,14 @@ async def test_metrics_as_object_or_list(desk: Desk, zendesk: Zendesk, metrics: 
     assert ticket.solved_at == datetime(2026, 3, 1, 9, tzinfo=UTC)
 
 
+@pytest.mark.parametrize("text", ["2026-03-01T10:00:00", "2026-03-01T10:00:00Z", "2026-03-01T11:00:00+01:00"])
+async def test_moments_are_aware_and_utc(desk: Desk, zendesk: Zendesk, text: str) -> None:
+    desk.give(body={"ticket": TICKET | {"updated_at": text}})
+    ticket = await zendesk.ticket("1")
+    assert ticket is not None
+    assert ticket.updated_at.isoformat() == "2026-03-01T10:00:00+00:00"
+
+
 async def test_metrics_of_another_ticket_are_not_taken(desk: Desk, zendesk: Zendesk) -> None:
     desk.give(body={"ticket": TICKET, "metric_sets": [{"ticket_id": 1, "solved_at": "2026-03-01T09:00:00Z"}]})
     ticket = await zendesk.ticket("35436")

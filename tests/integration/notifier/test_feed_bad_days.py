@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from notifier.feed import POSTED
-from notifier.planning import POSTS
+from notifier.planning import POSTS, UPDATES
 from notifier.settings import FeedRule, NotifierRules, TagRule
 from supportops.contracts import TicketCreated
 from tests.integration.notifier.conftest import OpenService
@@ -76,16 +76,47 @@ async def test_the_history_of_a_thread_is_its_replies(
     assert [message.ts for message in await service.messages()] == [first["ts"], second["ts"]]
 
 
-async def test_where_the_history_cannot_be_read_the_line_is_skipped(
+async def test_a_change_that_was_missed_in_between_is_made_once_the_post_is_found(
     service: Service, outside: Outside, now: datetime
 ) -> None:
+    ticket = outside.create(form="Self-Managed", status="open")
+    number = outside.comment(str(ticket["id"]), "Please try again.")
+    outside.arm("drop_after_commit", count=1)
+    outside.arm("rate_limit", path="conversations.history", retry_after=3, count=1)
+    async with service.delivering():
+        await service.hears(commented(ticket, said(number), now))
+        await eventually(outside.posts)
+        await service.hears(solved(ticket, now))
+        settled = await service.settled()
+    assert len(outside.posts()) == 1
+    assert [update["text"].split(" ")[0] for update in outside.updates()] == ["Solved"]
+    assert outcomes(settled, UPDATES) == ["done", "moot"]
+
+
+@pytest.mark.parametrize("code", ["not_in_channel", "missing_scope"])
+async def test_where_the_history_cannot_be_read_the_line_is_skipped(
+    service: Service, outside: Outside, now: datetime, code: str
+) -> None:
     outside.leave(SELF_MANAGED)
+    if code == "missing_scope":
+        outside.arm("error", path="conversations.history", code=code)
     outside.arm("drop", count=1)
     settled = await service.after(*news(outside, now))
     assert outcomes(settled, POSTS) == ["moot"]
-    assert "not_in_channel" in next(row["reason"] for key, row in settled.items() if POSTS in key)
+    assert "history" in next(row["reason"] for key, row in settled.items() if POSTS in key)
     await service.after(*news(outside, now))
     assert len(outside.posts()) == 1  # a post that is answered needs no history
+
+
+async def test_where_the_thread_is_gone_the_message_stands_in_the_channel(
+    service: Service, outside: Outside, now: datetime
+) -> None:
+    ticket = outside.create(form="Self-Managed")
+    await service.after(created(ticket, now))
+    number = outside.comment(str(ticket["id"]), "Please try again.")
+    outside.arm("error", code="thread_not_found", count=1)
+    await service.after(commented(ticket, said(number), now))
+    assert [post["thread_ts"] for post in outside.posts()] == [None, None]
 
 
 async def test_a_change_during_the_post_is_made_after_it(

@@ -5,9 +5,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from notifier.planning import POSTS, UPDATES
+from notifier.settings import FeedRule
+from tests.integration.notifier.conftest import OpenService
 from tests.integration.notifier.happenings import commented, created, made_private, said, solved
 from tests.integration.notifier.outside import GITLAB_COM, SELF_MANAGED, Outside, shown
-from tests.integration.notifier.parts import Service, outcomes
+from tests.integration.notifier.parts import RULES, Service, outcomes
 
 
 @pytest.fixture
@@ -125,6 +127,19 @@ async def test_private_comments_are_never_told(service: Service, outside: Outsid
     (post,) = [row for key, row in settled.items() if key.startswith(f"{POSTS} ")]
     assert (post["kind"], post["reason"]) == ("moot", "the comment is private")  # Zendesk says so now
     assert outside.posts() == []
+
+
+async def test_a_channel_that_is_marked_sees_private_comments(
+    open_service: OpenService, outside: Outside, now: datetime
+) -> None:
+    marked = FeedRule(name="managers", channel="C0MANAGERS", private_comments=True)
+    service = await open_service(RULES.model_copy(update={"feeds": (*RULES.feeds, marked)}))
+    ticket = outside.create(form="Self-Managed")
+    number = outside.comment(str(ticket["id"]), "Internal only.", public=False)
+    await service.after(commented(ticket, said(number, is_public=False), now))
+    (post,) = outside.posts()
+    assert post["channel"] == "C0MANAGERS"
+    assert "Internal only." in shown(post)
 
 
 async def test_a_comment_that_becomes_private_is_taken_back(

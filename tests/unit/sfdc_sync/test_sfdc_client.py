@@ -1,5 +1,7 @@
 """The client over a transport of the test's own: sessions, errors, usage. No network."""
 
+import asyncio
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -11,9 +13,10 @@ from pydantic import SecretStr
 
 from sfdc_sync.answers import Reaction
 from sfdc_sync.login import TokenProvider
-from sfdc_sync.salesforce import NotFound, Salesforce
+from sfdc_sync.salesforce import NotFound, Salesforce, open_salesforce
 from sfdc_sync.settings import Pauses, SalesforceSettings
 from supportops.errors import DestinationPaused, Permanent, Retryable, UnknownOutcome
+from tests.support.eventually import eventually
 from tests.unit.sfdc_sync.salesforce_transport import ORIGIN, TOKEN, Answer, FakeSalesforce, bearer
 
 SETTINGS = SalesforceSettings(
@@ -180,3 +183,20 @@ async def test_the_share_of_the_daily_requests_is_known_from_the_answers(serve: 
 async def test_describe_of_an_object_that_is_not_there_is_none(serve: Serve) -> None:
     fake = FakeSalesforce(lambda _request: (404, [{"errorCode": "NOT_FOUND", "message": "no"}]))
     assert await serve(fake).describe("X__c") is None
+
+
+async def test_closing_does_not_wait_for_a_call_that_hangs() -> None:
+    released = threading.Event()
+
+    def hang(_request: requests.PreparedRequest) -> Answer:
+        released.wait(30)
+        return 200, WRITTEN
+
+    fake = FakeSalesforce(hang)
+    try:
+        async with asyncio.timeout(5), open_salesforce(SETTINGS, PAUSES, fake) as salesforce:
+            call = asyncio.create_task(write(salesforce))
+            await eventually(lambda: bool(fake.calls), about="the call")
+    finally:
+        released.set()
+    await call

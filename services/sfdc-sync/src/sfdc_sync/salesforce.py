@@ -160,10 +160,12 @@ class NotFound(DestinationPaused):
 
 
 @asynccontextmanager
-async def open_salesforce(settings: SalesforceSettings, pauses: Pauses) -> AsyncIterator[Salesforce]:
-    """A client with its own threads; they end with the block, calls in flight within their time-outs."""
+async def open_salesforce(
+    settings: SalesforceSettings, pauses: Pauses, transport: Transport | None = None
+) -> AsyncIterator[Salesforce]:
+    """A client with its own threads. Closing waits for no call: who stops has waited for its calls before."""
     pool = ThreadPoolExecutor(THREADS, thread_name_prefix="salesforce")
     try:
-        yield Salesforce(settings, pauses, pool)
+        yield Salesforce(settings, pauses, pool, transport)
     finally:
-        await asyncio.to_thread(pool.shutdown, cancel_futures=True)
+        pool.shutdown(wait=False, cancel_futures=True)

@@ -35,8 +35,9 @@ class Outside:
         made = {"id": self.channel_id(channel), "name": channel, "member": False}
         self._post("/slack/channels", made)
 
-    def archive(self, channel: str) -> None:
-        self._post("/slack/channels", {"id": self.channel_id(channel), "name": channel, "archived": True})
+    def archive(self, channel: str, *, archived: bool = True) -> None:
+        made = {"id": self.channel_id(channel), "name": channel, "archived": archived}
+        self._post("/slack/channels", made)
 
     def channel_id(self, name: str) -> str:
         return next(

@@ -5,14 +5,17 @@ from datetime import UTC, datetime
 from typing import Any
 
 import httpx
+import pytest
+from typer.testing import CliRunner
 
 from notifier import wiring
-from notifier.endpoints import create_app
+from notifier.__main__ import app
+from notifier.endpoints import create_app, given_up, post_again
 from notifier.planning import POSTS
 from notifier.settings import Settings
 from supportops.store import migrate
 from tests.integration.notifier.happenings import created
-from tests.integration.notifier.outside import Outside
+from tests.integration.notifier.outside import SELF_MANAGED, Outside
 from tests.integration.notifier.parts import Service
 from tests.support.databases import on_the_side
 
@@ -37,6 +40,44 @@ async def test_the_page_counts_and_says_no_word_of_a_ticket(service: Service, ou
     assert found["messages"] == {"posted": 1}
     assert found["deliveries"][POSTS] == {"done": 1}
     assert "Confidential" not in str(found)
+
+
+async def test_posts_that_were_given_up_on_can_be_tried_again(service: Service, outside: Outside) -> None:
+    outside.archive(SELF_MANAGED)
+    ticket = outside.create(form="Self-Managed")
+    await service.after(created(ticket, datetime.now(UTC)))
+    (row,) = await given_up(service.store)
+    assert "is_archived" in row["reason"]
+    assert await post_again(service.store, ["C0:1:nothing"]) == []
+    outside.archive(SELF_MANAGED, archived=False)
+    async with service.delivering():
+        assert await post_again(service.store, [row["key"]]) == [row["key"]]
+        await service.settled()
+    assert [post["payload"]["key"] for post in outside.posts()] == [row["key"]]
+    assert await given_up(service.store) == []
+    assert await post_again(service.store, [row["key"]]) == []  # what is done stays done
+
+
+def test_the_commands_tell_people_and_machines(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in environment(settings).items():
+        monkeypatch.setenv(name, value)
+    shown = CliRunner().invoke(app, ["given-up", "--json"])
+    assert (shown.exit_code, shown.stdout.strip().splitlines()[-1]) == (0, "[]")
+    assert CliRunner().invoke(app, ["post-again", "C0:1:nothing"]).exit_code == 1
+    assert CliRunner().invoke(app, ["post-again", "--all"]).exit_code == 0
+    assert "mended" in CliRunner().invoke(app, ["post-again", "--help"]).stdout
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """The variables that give these settings."""
+    return {
+        "KAFKA_BOOTSTRAP_SERVERS": settings.kafka.bootstrap_servers,
+        "DATABASE_URL": settings.database.url.get_secret_value(),
+        "ZENDESK_BASE_URL": settings.zendesk.base_url,
+        "ZENDESK_EMAIL": settings.zendesk.email,
+        "ZENDESK_TOKEN": settings.zendesk.token.get_secret_value(),
+        "SLACK_TOKEN": settings.slack.token.get_secret_value(),
+    }
 
 
 def test_migrating_twice_and_back(settings: Settings, new_database: Callable[[str], str]) -> None:

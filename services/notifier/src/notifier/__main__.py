@@ -1,8 +1,14 @@
-"""The notifier's command line."""
+"""The notifier's command line: what every service has, `given-up` and `post-again`."""
 
-from notifier import wiring
+from typing import Annotated
+
+import typer
+
+from notifier import endpoints, wiring
 from notifier.settings import Settings
-from supportops.cli import Service, build_app
+from supportops.cli import AsJson, Service, build_app, execute
+from supportops.output import emit
+from supportops.runtime import CLEAN, FAILED
 
 service = Service(
     name="notifier",
@@ -14,6 +20,40 @@ service = Service(
     migrate=wiring.upgrade,
 )
 app = build_app(service)
+
+
+@app.command("given-up")
+def given_up(as_json: AsJson = False) -> None:
+    """Show the posts that were given up on, and why."""
+
+    async def show(settings: Settings) -> int:
+        async with wiring.own_database(settings) as store:
+            emit(await endpoints.given_up(store), as_json=as_json, title="Posts given up on")
+        return CLEAN
+
+    raise typer.Exit(execute(service, show))
+
+
+@app.command("post-again")
+def post_again(
+    keys: Annotated[list[str] | None, typer.Argument(help="Keys as `given-up` shows them.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All that were given up on.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Try posts again that were given up on, once what stood in their way is mended; the running worker does it.
+
+    What is older than `max_age` by then is not posted.
+    """
+
+    async def again(settings: Settings) -> int:
+        async with wiring.own_database(settings) as store:
+            wanted = [row["key"] for row in await endpoints.given_up(store)] if everything else keys or []
+            queued = await endpoints.post_again(store, wanted)
+        emit([{"key": key, "queued": True} for key in queued], as_json=as_json)
+        return CLEAN if queued or everything else FAILED
+
+    raise typer.Exit(execute(service, again))
+
 
 if __name__ == "__main__":
     app()

@@ -12,12 +12,13 @@ from notifier.planning import FormNames, Planner
 from notifier.settings import NotifierRules, Settings
 from notifier.slack import open_slack
 from supportops import config
+from supportops.clock import SystemClock
 from supportops.messaging import Consumer
 from supportops.observability.metrics import Recorder
 from supportops.process import Parts, open_parts, run_process
 from supportops.runtime import CLEAN, Component
 from supportops.server import HttpServer
-from supportops.store import Store, migrate
+from supportops.store import Store, migrate, open_store
 from supportops.vendors.cache import Lifetime
 from supportops.vendors.zendesk import References, open_zendesk
 from supportops.workers import Courier, Destination, Relay, Retention, engine_retention, janitor
@@ -47,6 +48,13 @@ def upgrade(settings: Settings) -> int:
     """Bring the database up to date."""
     migrate.upgrade(settings.database.url.get_secret_value(), "notifier")
     return CLEAN
+
+
+@asynccontextmanager
+async def own_database(settings: Settings) -> AsyncIterator[Store]:
+    """What the operators' commands work on; a running worker does the rest."""
+    async with open_store(settings.database, clock=SystemClock()) as store:
+        yield store
 
 
 def http_side(settings: Settings, parts: Parts) -> Component:

@@ -75,7 +75,7 @@ class Stack:
         command = [sys.executable, "-m", "sandbox", "play"]
         command += ["--ingest", self.url("INGEST_PORT"), "--csat", self.url("CSAT_PORT")]
         command += ["--sandbox", self.url("SANDBOX_PORT"), "--csat-token", self.kpi_token]
-        command += ["--webhook-url", "http://ingest:8000/webhooks/zendesk"]
+        command += ["--webhook-url", "http://ingest:8000/webhooks/zendesk", "--patience", "120"]
         scaling = threading.Thread(target=self.compose, args=("up", "-d", "--no-recreate", *SCALE))
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
             for line in child.stdout or ():
@@ -91,6 +91,18 @@ class Stack:
 
 class Failed(Exception):
     """The test failed; the message says at what."""
+
+
+def what_is_missing_is_named() -> None:
+    """Without the profile and without values, nothing starts and one message names all of them."""
+    command = ["docker", "compose", "-p", f"supportops-test-{os.getpid()}-bare", "--env-file", os.devnull]
+    done = subprocess.run(
+        [*command, "run", "--rm", "--no-deps", "preflight"], cwd=ROOT, capture_output=True, text=True
+    )
+    subprocess.run([*command, "down", "--timeout", "5"], cwd=ROOT, capture_output=True, check=True)
+    said = done.stdout + done.stderr
+    if done.returncode == 0 or "ZENDESK_TOKEN" not in said or "SLACK_TOKEN" not in said:
+        raise Failed(f"the preflight did not say what is missing: {said[-1000:]}")
 
 
 @contextmanager
@@ -126,13 +138,16 @@ def engine_answers() -> bool:
 
 def main() -> int:
     """0 when everything was as it should be."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ended from outside, it still takes the stack down
+    signal.signal(
+        signal.SIGTERM, signal.default_int_handler
+    )  # ended from outside, it still takes the stack down
     if not engine_answers():
         typer.echo(
             "compose-test needs a Docker engine with the compose plug-in, and none answers here", err=True
         )
         return 2
     try:
+        what_is_missing_is_named()
         with running() as stack:
             stack.play(scale=True)
             eventually_now(

@@ -7,12 +7,15 @@ from sandbox.demo.verdict import findings
 from sandbox.demo.world import Addresses, World
 
 
-def play(addresses: Addresses) -> bool:
-    """Connect Zendesk, play the day against running services, say what was verified; whether all is right."""
+def play(addresses: Addresses, patience: float = 60.0) -> bool:
+    """Connect Zendesk, play the day against running services, say what was verified; whether all is right.
+
+    `patience`: seconds to wait for any one effect.
+    """
     world = World(addresses)
     try:
         world.connect_zendesk()
-        day = Story(world, typer.echo).play()
+        day = Story(world, typer.echo, patience=patience).play()
         results = findings(world, day)
     finally:
         world.close()

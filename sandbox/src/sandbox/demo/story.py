@@ -22,7 +22,7 @@ class Day:
 class Story:
     """Plays the day once. `patience`: seconds to wait for any one effect."""
 
-    def __init__(self, world: World, say: Say, *, patience: float = 40.0) -> None:
+    def __init__(self, world: World, say: Say, *, patience: float) -> None:
         self._world = world
         self._tell = Teller(world, say, patience)
         self._day = Day()

@@ -6,10 +6,12 @@ an effect is repeated only where it was asked for or in doubt.
 """
 
 import asyncio
+import tempfile
 from collections import Counter
 from collections.abc import Awaitable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -17,6 +19,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
+    initialize,
     invariant,
     precondition,
     rule,
@@ -28,16 +31,17 @@ from supportops.clock import ManualClock
 from supportops.observability.metrics import Metrics
 from supportops.store import Store, Transaction
 from supportops.workers import Courier, Delivery, DestinationSpec, Done, GiveUp, Moot, Outcome, TryAgain
+from tests.support.databases import SqliteDatabases
 from tests.support.delivery_model import Claimed, Kind, Model
-from tests.support.engine import MONDAY, SECOND, ByHand, rows_of, store_on
+from tests.support.engine import APP, MONDAY, SECOND, ByHand, rows_of, store_on
 from tests.support.engine_app import tables
 
 SPEC = DestinationSpec("slack", schedule=(SECOND, SECOND, SECOND))
-LANES = {"a1": "a", "a2": "a", "a3": "a", "b1": "b", "b2": "b", "c1": "c"}
+LANES = {"a1": "a", "a2": "a", "a3": "a", "b1": "b", "b2": "b"}
 
 delays = st.sampled_from([-60, 0, 0, 0, 1, 10, 3600]).map(lambda seconds: timedelta(seconds=seconds))
 waits = st.sampled_from([0, 1, 20]).map(lambda seconds: timedelta(seconds=seconds))
-jumps = st.sampled_from([1, 5, 14, 15, 16, 60, 3600, -10]).map(lambda seconds: timedelta(seconds=seconds))
+jumps = st.sampled_from([15, 16, 60, 60, 3600, 14, 1, -10]).map(lambda seconds: timedelta(seconds=seconds))
 intents = st.tuples(
     st.sampled_from(["schedule", "schedule", "rearm", "cancel"]),
     st.sampled_from(sorted(LANES)),
@@ -98,6 +102,11 @@ class Deliveries(RuleBasedStateMachine):
         self.unknown: Counter[str] = Counter()  # effects outside that no row of ours tells of
         self.recorded: Counter[str] = Counter()
 
+    @initialize()
+    def begin_with_work(self) -> None:
+        """Something to be done in every lane, else most examples are about nothing."""
+        self.world.run(self._change_intent([("schedule", key, timedelta(0), 0) for key in LANES]))
+
     # -- steps ----------------------------------------------------------------------------------------------------
 
     @rule(wanted=st.lists(intents, min_size=1, max_size=4))
@@ -117,7 +126,7 @@ class Deliveries(RuleBasedStateMachine):
                 intend = self.model.rearm if kind == "rearm" else self.model.schedule
                 intend(key, LANES[key], due, priority)
 
-    @rule(limit=st.sampled_from([1, 2, 100]))
+    @rule(limit=st.sampled_from([100, 100, 2, 1]))
     def claim(self, limit: int) -> None:
         now = self.world.clock.now()
         could = self.model.claimable(now)
@@ -232,11 +241,20 @@ async def effects(store: Store) -> dict[str, int]:
         return {row.key: row.times for row in await conn.execute(select(tables.effects))}
 
 
+RAM = Path("/dev/shm")
+
+
 @pytest.fixture
-def world(app_database: str) -> Iterator[World]:
-    world = World(app_database)
-    yield world
-    world.close()
+def world(dialect: str, request: pytest.FixtureRequest) -> Iterator[World]:
+    """SQLite's file lies in memory where there is such a folder: thousands of commits, and no crash to survive."""
+    with tempfile.TemporaryDirectory(dir=RAM if RAM.is_dir() else None) as folder:
+        if dialect == "sqlite":
+            url = SqliteDatabases(Path(folder)).new(APP)
+        else:
+            url = request.getfixturevalue("app_database")
+        world = World(url)
+        yield world
+        world.close()
 
 
 EXAMPLES = {"sqlite": 40, "postgres": 15}

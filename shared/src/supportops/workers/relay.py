@@ -9,6 +9,7 @@ import contextlib
 import time
 from collections import deque
 from collections.abc import Iterable
+from datetime import timedelta
 from itertools import islice
 
 import structlog
@@ -22,7 +23,7 @@ from supportops.store.tables import ENGINE
 
 ROUND = 500  # rows published in one round
 AT_MOST_WAITING = 20_000  # rows kept in memory; more of them wait in the table for the sweep
-SWEEP_EVERY = 2.0  # seconds
+SWEEP_EVERY = timedelta(seconds=2)
 _log = structlog.get_logger("relay")
 
 
@@ -31,10 +32,13 @@ class Relay:
 
     name = "relay"
 
-    def __init__(self, broker: Publisher, store: Store, metrics: Recorder) -> None:
+    def __init__(
+        self, broker: Publisher, store: Store, metrics: Recorder, *, sweep_every: timedelta = SWEEP_EVERY
+    ) -> None:
         self._broker = broker
         self._store = store
         self._metrics = metrics
+        self._sweep_every = sweep_every
         self._fresh: deque[OutboxRow] = deque()
         self._more = asyncio.Event()
         store.on_outbox(self._offer)
@@ -83,7 +87,7 @@ class Relay:
                 _log.warning("outbox.sweep_failed", error=str(error)[:300], expected=is_outage(error))
                 swept = False
             if not swept:
-                await asyncio.sleep(SWEEP_EVERY)
+                await asyncio.sleep(self._sweep_every.total_seconds())
 
     async def _sweep(self) -> bool:
         """One round over rows that were left behind; whether there may be more."""

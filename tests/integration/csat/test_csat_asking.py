@@ -10,8 +10,8 @@ import pytest
 
 from csat import tables
 from csat.destinations import AskRequester, SurveyText, TagTicket
-from csat.handlers import SURVEY, SurveyClock
-from csat.records import SURVEY_TAG
+from csat.handlers import SurveyClock
+from csat.records import SURVEY, SURVEY_TAG
 from csat.settings import CsatRules
 from csat.tokens import SurveyTokens
 from supportops.clock import SystemClock

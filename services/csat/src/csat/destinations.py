@@ -14,8 +14,8 @@ from typing import Protocol
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from csat import lifecycle, records, rules, tables
-from csat.handlers import SURVEY, SurveyClock, state_of
-from csat.records import Survey
+from csat.handlers import SurveyClock, state_of
+from csat.records import SURVEY, Survey
 from csat.rules import Decision, Facts, FreshTicket
 from csat.settings import CsatRules
 from csat.tokens import SurveyTokens

@@ -4,12 +4,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from csat import lifecycle, tables
+from csat.records import SURVEY
 from supportops.contracts import TicketEvent, TicketReopened, TicketSolved
 from supportops.messaging import Handlers
 from supportops.store import Transaction
-
-SURVEY = "zendesk.survey"
-"""The destination that asks a requester, at the due moment."""
 
 
 class SurveyClock:

@@ -4,14 +4,16 @@ from csat import tables
 from csat.destinations import AskRequester, SurveyText, TagTicket
 from csat.endpoints import create_app
 from csat.handlers import SurveyClock
+from csat.records import Happening, story_of
 from csat.settings import CsatRules, Settings
 from csat.tokens import SurveyTokens
-from supportops.clock import Clock
+from supportops.clock import Clock, SystemClock
 from supportops.config import load
 from supportops.messaging import Consumer
 from supportops.process import Parts, open_parts, run_process
 from supportops.runtime import Component
 from supportops.server import HttpServer
+from supportops.store import open_store
 from supportops.store.migrate import upgrade
 from supportops.vendors.zendesk import References, Zendesk, open_zendesk
 from supportops.workers import Courier, Relay, Retention, engine_retention, janitor
@@ -47,6 +49,12 @@ async def run(settings: Settings) -> int:
     ):
         components = [web(settings, rules, parts), *workers(settings, rules, parts, zendesk)]
         return await run_process(settings, parts, *components)
+
+
+async def story(settings: Settings, ticket_id: str) -> list[Happening]:
+    """What csat knows of one ticket; needs the database only."""
+    async with open_store(settings.database, clock=SystemClock()) as store, store.reading() as conn:
+        return await story_of(conn, ticket_id)
 
 
 def migrate(settings: Settings) -> int:

@@ -73,7 +73,7 @@ def serve(  # noqa: PLR0913 - each is an option of the command line
 
 
 @app.command()
-def play(
+def play(  # noqa: PLR0913 - each is an option of the command line
     ingest: Annotated[str, typer.Option(help="Base URL of ingest.")],
     csat: Annotated[str, typer.Option(help="Base URL of csat's HTTP side.")],
     sandbox: Annotated[str, typer.Option(help="Base URL of these stand-ins.")],

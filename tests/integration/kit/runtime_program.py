@@ -11,8 +11,11 @@ import sys
 import threading
 from datetime import timedelta
 
+from starlette.types import Receive, Scope, Send
+
 from supportops.durations import parse_duration
 from supportops.runtime import run, run_until_stopped
+from supportops.server import HttpServer
 
 
 class Tame:
@@ -78,8 +81,24 @@ class BreaksInDrain(Tame):
         raise RuntimeError("the last batch could not be written")
 
 
+async def _answer(_scope: Scope, _receive: Receive, _send: Send) -> None:
+    raise AssertionError("nobody asks")
+
+
+class Http(Tame):
+    """The HTTP component, whose library would like to own the signals."""
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        server = HttpServer(_answer, "127.0.0.1", 0)
+        serving = asyncio.create_task(server.run(stopping))
+        await server.started.wait()
+        await super().run(stopping)
+        await serving
+
+
 TEMPERS: dict[str, type[Tame]] = {
     "tame": Tame,
+    "http": Http,
     "slow": Slow,
     "stubborn": Stubborn,
     "threaded": Threaded,

@@ -49,6 +49,13 @@ def test_a_signal_drains_all_and_ends_with_0(start: Start, sign: signal.Signals)
     assert "loop: uvloop" in said
 
 
+def test_the_http_component_leaves_the_signals_to_us(start: Start) -> None:
+    child = start("10s", "http", "tame")
+    assert child.end(signal.SIGTERM, within=10) == CLEAN
+    assert "process.stopping" in child.tail()
+    assert child.tail().count("drained") == 2
+
+
 def test_a_drain_longer_than_the_grace_time_is_cancelled(start: Start) -> None:
     child = start("300ms", "slow", "tame")
     assert child.end(signal.SIGTERM, within=10) == GRACE_EXCEEDED

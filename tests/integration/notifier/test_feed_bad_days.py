@@ -19,6 +19,10 @@ from tests.support.eventually import eventually
 
 CARRIED = NotifierRules(feeds=(FeedRule(name="all", channel=SELF_MANAGED, lookups=False, updates="channel"),))
 
+# About Slack alone, whichever database remembers it.
+SQLITE = pytest.mark.parametrize("dialect", ["sqlite"])
+POSTGRES = pytest.mark.parametrize("dialect", ["postgres"])
+
 
 @pytest.fixture
 def now() -> datetime:
@@ -54,6 +58,7 @@ async def test_after_an_unknown_outcome_the_history_says_that_it_is_there(
     assert (message.state, message.ts) == (POSTED, outside.posts()[0]["ts"])
 
 
+@SQLITE
 @pytest.mark.parametrize("code", ["internal_error", "fatal_error", "ratelimited", "service_unavailable"])
 async def test_what_was_not_posted_is_posted_once(
     service: Service, outside: Outside, now: datetime, code: str
@@ -93,6 +98,7 @@ async def test_a_change_that_was_missed_in_between_is_made_once_the_post_is_foun
     assert outcomes(settled, UPDATES) == ["done", "moot"]
 
 
+@SQLITE
 @pytest.mark.parametrize("code", ["not_in_channel", "missing_scope"])
 async def test_where_the_history_cannot_be_read_the_line_is_skipped(
     service: Service, outside: Outside, now: datetime, code: str
@@ -108,6 +114,7 @@ async def test_where_the_history_cannot_be_read_the_line_is_skipped(
     assert len(outside.posts()) == 1  # a post that is answered needs no history
 
 
+@SQLITE
 async def test_where_the_thread_is_gone_the_message_stands_in_the_channel(
     service: Service, outside: Outside, now: datetime
 ) -> None:
@@ -164,6 +171,7 @@ async def test_a_credential_that_is_refused_stops_all_sending_and_loses_nothing(
     assert outside.posts() == []
 
 
+@POSTGRES
 @pytest.mark.parametrize("seconds", [10])
 async def test_a_storm_of_429_delays_and_loses_nothing(
     open_service: OpenService, outside: Outside, now: datetime, seconds: int
@@ -218,6 +226,7 @@ async def test_a_feed_without_lookups_reads_nothing_from_zendesk(
     assert outside.calls_refused() == 0
 
 
+@SQLITE
 async def test_zendesk_away_delays_and_loses_nothing(
     service: Service, outside: Outside, now: datetime
 ) -> None:

@@ -248,16 +248,13 @@ RAM = Path("/dev/shm")
 def world(dialect: str, request: pytest.FixtureRequest) -> Iterator[World]:
     """SQLite's file lies in memory where there is such a folder: thousands of commits, and no crash to survive."""
     with tempfile.TemporaryDirectory(dir=RAM if RAM.is_dir() else None) as folder:
-        if dialect == "sqlite":
-            url = SqliteDatabases(Path(folder)).new(APP)
-        else:
-            url = request.getfixturevalue("app_database")
-        world = World(url)
+        in_memory = SqliteDatabases(Path(folder))
+        world = World(in_memory.new(APP) if dialect == "sqlite" else request.getfixturevalue("app_database"))
         yield world
         world.close()
 
 
-EXAMPLES = {"sqlite": 40, "postgres": 15}
+EXAMPLES = {"sqlite": 30, "postgres": 15}
 
 
 @pytest.mark.timeout(300)

@@ -13,7 +13,7 @@ from datetime import timedelta
 
 import structlog
 
-from supportops.contracts import Event, UnknownEventType, decode, event_type, reprocess_group
+from supportops.contracts import EVENTS, Event, decode, event_type, reprocess_group
 from supportops.errors import Retryable, TooManyDeadLetters, Undecodable
 from supportops.messaging.dead_letter import bury
 from supportops.messaging.handlers import Handlers
@@ -91,42 +91,44 @@ class Consumer:
 
     async def settle(self, records: Sequence[Record]) -> None:
         """Handle consecutive records of one partition for good; see the module's text."""
-        events: list[Event] = []
+        batch: dict[str, tuple[Event, Record]] = {}  # by event id: one that came twice is one
         for record in records:
-            if not self._handlers.wants(event_type(record.headers)) or not self._meant_for_us(record):
-                self._count(event_type(record.headers) or "none", "ignored")
+            kind = event_type(record.headers)
+            if (kind and not self._handlers.wants(kind)) or not self._meant_for_us(record):
+                self._count(kind if kind in EVENTS else "unknown", "ignored")
                 continue
             try:
-                events.append(decode(record.headers, record.value))
-            except UnknownEventType:
-                continue
+                event = decode(record.headers, record.value)
             except Undecodable as error:
+                await self._settle_batch(
+                    batch
+                )  # in the order of the records, so that "in a row" means what it says
+                batch = {}
                 await self._bury(record, "decode", str(error), attempts=1)
-        by_id = {event.id: event for event in events}
-        if by_id:
-            origin = {_identity(record): record for record in records}
-            await self._settle_events(list(by_id.values()), origin)
+            else:
+                batch.setdefault(event.id, (event, record))
+        await self._settle_batch(batch)
 
     def _meant_for_us(self, record: Record) -> bool:
         return reprocess_group(record.headers) in (None, self._group)
 
-    async def _settle_events(self, events: list[Event], origin: dict[str, Record]) -> None:
+    async def _settle_batch(self, batch: dict[str, tuple[Event, Record]]) -> None:
         tries = 0
-        while True:
+        events = [event for event, _ in batch.values()]
+        while events:
             try:
                 await self._transact(events)
             except Exception as error:  # noqa: BLE001  # the one loop: outage waits, a batch is split, a poison record is buried
                 if is_outage(error):
                     await self._wait("database", error)
                     continue
-                if len(events) > 1:
-                    for event in events:
-                        await self._settle_events([event], origin)
+                if len(batch) > 1:
+                    for event_id, one in batch.items():
+                        await self._settle_batch({event_id: one})
                     return
                 tries += 1
                 if tries >= self._policy.tries:
-                    reason = f"{type(error).__name__}: {error}"
-                    await self._bury(origin[events[0].id], "handle", reason, attempts=tries)
+                    await self._bury(batch[events[0].id][1], "handle", _reason(error), attempts=tries)
                     return
                 await asyncio.sleep(self._policy.retry_wait.total_seconds())
             else:
@@ -210,5 +212,7 @@ class Consumer:
                 raise Stalled(f"{self._group}: records wait, none finished for {self._policy.stalled_after}")
 
 
-def _identity(record: Record) -> str:
-    return next((value.decode(errors="replace") for name, value in record.headers if name == "ce_id"), "")
+def _reason(error: Exception) -> str:
+    """The first line: what follows in a database's message are statements and customers' values."""
+    first = next(iter(str(error).splitlines()), "")
+    return f"{type(error).__name__}: {first}"

@@ -22,6 +22,7 @@ from supportops.messaging.ports import Outgoing
 from supportops.settings import KafkaSettings
 
 PUBLISH_TIME = timedelta(seconds=15)
+MAX_RECORD = 4 * 1024 * 1024  # bytes
 _log = structlog.get_logger("kafka")
 
 
@@ -103,7 +104,7 @@ class Broker:
                     linger_ms=0,
                     enable_idempotence=not self.embedded,
                     request_timeout_ms=10_000,
-                    max_request_size=4 * 1024 * 1024,
+                    max_request_size=MAX_RECORD,
                     **connection_options(self.settings),
                 )
                 try:
@@ -116,7 +117,8 @@ class Broker:
 
     def _new(self, topic: Topic) -> NewTopic:
         milliseconds = topic.retention // timedelta(milliseconds=1)
-        settings = {"retention.ms": str(milliseconds)}
+        # As large as a record may be that our producer sends: the broker's own default refuses a long ticket.
+        settings = {"retention.ms": str(milliseconds), "max.message.bytes": str(MAX_RECORD)}
         return NewTopic(
             topic.name, topic.partitions, self.settings.replication_factor, topic_configs=settings
         )

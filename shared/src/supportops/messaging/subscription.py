@@ -22,6 +22,7 @@ from supportops.messaging.kafka import Broker, connection_options
 from supportops.messaging.ports import Record, Settle
 
 COMMIT_EVERY = 1.0  # seconds
+COMMIT_TIME = 5.0  # seconds that a commit may take; a lost one means that a batch is delivered again
 _log = structlog.get_logger("consumer")
 
 
@@ -58,6 +59,7 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         self._failed: asyncio.Future[None] | None = None
         self._consumer: Any = None
         self.last_progress = time.monotonic()
+        self._behind_since: float | None = None
         self.lag: dict[str, int] = dict.fromkeys(self._topics, 0)
         self._drain = 2.0 if broker.embedded else 15.0
 
@@ -193,10 +195,13 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
             return
         offsets = {lane.partition: lane.next_offset for lane in ahead}
         try:
-            await self._consumer.commit(offsets)
+            async with asyncio.timeout(
+                COMMIT_TIME
+            ):  # the library would try for as long as the broker is away
+                await self._consumer.commit(offsets)
         except (CommitFailedError, IllegalStateError) as error:
             _log.info("consumer.commit_moved", group=self._group, error=str(error))
-        except KafkaError as error:
+        except (KafkaError, TimeoutError) as error:
             _log.warning("consumer.commit_failed", group=self._group, error=str(error))
         else:
             for lane in ahead:
@@ -210,7 +215,7 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
             lag = dict.fromkeys(self._topics, 0)
             for lane in self._lanes.values():
                 lag[lane.partition.topic] += self._lag_of(lane)
-            self.lag = lag
+            self.measured(lag)
 
     def _lag_of(self, lane: _Lane) -> int:
         end = self._consumer.highwater(lane.partition)
@@ -223,9 +228,22 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         """How many partitions this member has now."""
         return len(self._lanes)
 
+    def measured(self, lag: dict[str, int]) -> None:
+        """Take note of the lag per topic."""
+        self.lag = lag
+        if not any(lag.values()):
+            self._behind_since = None
+        elif self._behind_since is None:
+            self._behind_since = time.monotonic()
+
     def stalled(self, after: timedelta) -> bool:
-        """Whether records wait and none was finished for `after`."""
-        return any(self.lag.values()) and time.monotonic() - self.last_progress > after.total_seconds()
+        """Whether records have been waiting for `after` and none was finished in that time.
+
+        The first record after a quiet hour finds the last progress an hour old: that is no stall.
+        """
+        if self._behind_since is None:
+            return False
+        return time.monotonic() - max(self._behind_since, self.last_progress) > after.total_seconds()
 
 
 async def _first(stopping: asyncio.Event, failed: "asyncio.Future[None]") -> None:

@@ -1,0 +1,154 @@
+"""The consumer on a real broker: offsets follow work, whoever joins, leaves, dies or stops."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from supportops.contracts import TicketSolved
+from supportops.errors import TooManyDeadLetters
+from supportops.messaging import Consumer, ConsumerPolicy, Handlers
+from supportops.observability.metrics import Metrics
+from supportops.store import Store, Transaction
+from tests.support.consuming import Stage, stage_on
+from tests.support.engine import running, solved, store_on
+from tests.support.engine_app.tables import tickets
+from tests.support.eventually import eventually
+from tests.support.records import FakeRecord
+
+# One database is enough here: what a batch does in each is tested without a broker.
+pytestmark = pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)
+
+
+@pytest.fixture
+async def stage(kafka_address: str, kafka_flavour: str) -> AsyncIterator[Stage]:
+    async with stage_on(kafka_address, kafka_flavour) as stage:
+        yield stage
+
+
+def count_solve(event: TicketSolved, tx: Transaction) -> None:
+    """Counts how often each ticket was solved; ticket 666 is a bug of ours."""
+    rows = tx.rows(tickets)
+    row = rows.get(event.ticket_id)
+    rows.put(event.ticket_id, solves=1 if row is None else row["solves"] + 1)
+    if event.ticket_id == "666":
+        raise KeyError("a bug of ours")
+
+
+HANDLERS = Handlers().on(TicketSolved, count_solve, reads=((tickets, lambda event: event.ticket_id),))
+
+
+def consumer(stage: Stage, store: Store, **policy: object) -> Consumer:
+    """A member of the stage's group."""
+    quick = {"topics": (stage.topic,), "retry_wait": timedelta(0), **policy}
+    return Consumer(
+        stage.broker,
+        store,
+        HANDLERS,
+        group=stage.group,
+        metrics=Metrics(),
+        policy=ConsumerPolicy(**quick),  # type: ignore[arg-type]
+    )
+
+
+async def solves(store: Store) -> dict[str, int]:
+    async with store.reading() as conn:
+        return {row.ticket_id: row.solves for row in await conn.execute(select(tickets))}
+
+
+async def all_solved(store: Store, count: int) -> bool:
+    return sum((await solves(store)).values()) >= count
+
+
+async def test_events_are_handled_once_and_acknowledged(stage: Stage, live_store: Store) -> None:
+    events = [solved(n % 50) for n in range(200)]
+    await stage.send(*events)
+    async with running(consumer(stage, live_store)):
+        await eventually(lambda: all_solved(live_store, 200), within=30)
+        await stage.send(*events[:100], solved(50))  # duplicates, and one to wait for
+        await eventually(lambda: all_solved(live_store, 201), within=30)
+    assert await solves(live_store) == {str(n): 4 for n in range(50)} | {"50": 1}
+    assert await stage.committed() == 301  # a graceful stop commits what it has done
+
+
+async def test_after_a_stop_the_next_one_goes_on_where_it_stood(stage: Stage, live_store: Store) -> None:
+    for round_ in (1, 2):
+        await stage.send(*(solved(n) for n in range(20)))
+        member = consumer(stage, live_store)
+        async with running(member):
+            await eventually(lambda n=20 * round_: all_solved(live_store, n), within=30)  # type: ignore[misc]
+    assert set((await solves(live_store)).values()) == {2}
+
+
+async def test_poison_and_garbage_go_to_the_dead_letters_and_all_others_pass(
+    stage: Stage, live_store: Store
+) -> None:
+    garbage = FakeRecord(b"1", b"\xff", [("x", b"\xfe")], topic=stage.topic)
+    await stage.send(solved(1), solved(666), solved(2))
+    await stage.send_records(garbage)
+    await stage.send(solved(3))
+    async with running(consumer(stage, live_store)):
+        await eventually(lambda: all_solved(live_store, 3), within=30)
+        letters = await eventually(lambda: two(stage), within=30)
+    assert (await solves(live_store)).keys() == {"1", "2", "3"}
+    by_stage = {dict(letter.headers)["dl_stage"]: letter for letter in letters}
+    unread, handled = by_stage[b"decode"], by_stage[b"handle"]
+    assert (unread.key, unread.value, unread.headers[0]) == (b"1", b"\xff", ("x", b"\xfe"))
+    assert dict(handled.headers)["ce_type"] == TicketSolved.type.encode()
+    assert dict(handled.headers)["dl_topic"] == stage.topic.encode()
+    assert await stage.committed() == 5
+
+
+async def two(stage: Stage) -> list[Any]:
+    letters = await stage.dead_letters()
+    return letters if len(letters) == 2 else []
+
+
+async def test_too_many_dead_letters_stop_the_consumer_before_the_offset_moves(
+    stage: Stage, live_store: Store
+) -> None:
+    await stage.send(*(solved(666) for _ in range(6)))
+    member = consumer(stage, live_store, dead_letters_in_a_row=3, tries=1)
+    async with asyncio.timeout(30):
+        with pytest.raises(TooManyDeadLetters):
+            await member.run(asyncio.Event())
+    assert await stage.committed() == 0
+    assert len(await stage.dead_letters()) == 3
+
+
+async def test_members_come_and_go_in_the_middle_of_batches_and_nothing_is_lost_or_doubled(
+    kafka_address: str, kafka_flavour: str, app_database: str
+) -> None:
+    """Twelve partitions, three members: one joins late, one leaves, one is cut off without a word."""
+    total = 1_200
+    async with stage_on(kafka_address, kafka_flavour, partitions=12) as stage:
+        stores = [store_on(app_database) for _ in range(3)]
+        first, second, third = [await store.__aenter__() for store in stores]
+        sent = [solved(n % 240) for n in range(total)]
+        members = [consumer(stage, store, max_batch=20) for store in (first, second, third)]
+        leaving = asyncio.Event()
+        tasks = [asyncio.create_task(members[0].run(asyncio.Event()))]
+        for start in range(0, total, 100):
+            await stage.send(*sent[start : start + 100])
+            if start == 200:
+                tasks.append(asyncio.create_task(members[1].run(leaving)))
+            if start == 500:
+                tasks.append(asyncio.create_task(members[2].run(asyncio.Event())))
+                await eventually(lambda: all_solved(first, 200), within=30)
+            if start == 800:
+                leaving.set()
+            if start == 900:
+                tasks[0].cancel()
+        await eventually(lambda: all_solved(third, total), within=60)
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+        expected = Counter(event.ticket_id for event in sent)
+        assert await solves(third) == expected
+        assert await stage.dead_letters() == []
+        for store in stores:
+            await store.__aexit__(None, None, None)

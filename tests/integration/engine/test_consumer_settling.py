@@ -1,0 +1,281 @@
+"""What becomes of a polled batch: state and offsets move together, poison is told from outage (design §4, "Inbox")."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, cast
+
+import orjson
+import pytest
+from sqlalchemy import Engine, event, exc, func, select
+
+from supportops.contracts import TicketClosed, TicketSolved
+from supportops.errors import TooManyDeadLetters
+from supportops.messaging import Broker, Consumer, ConsumerPolicy, Handlers
+from supportops.messaging.ports import Outgoing, Record
+from supportops.observability.metrics import Metrics
+from supportops.settings import KafkaSettings
+from supportops.store import Store, Transaction
+from supportops.store.tables import ENGINE
+from tests.support.engine import solved
+from tests.support.engine_app.tables import tickets
+from tests.support.eventually import eventually
+from tests.support.records import FakePublisher, FakeRecord, record_of
+
+QUICK = ConsumerPolicy(
+    retry_wait=timedelta(0), outage_wait=timedelta(milliseconds=10), dead_letters_in_a_row=3
+)
+
+
+class PaperBroker(Broker):
+    """A broker whose publishing goes to a `FakePublisher`; nothing is read from it."""
+
+    def __init__(self) -> None:
+        super().__init__(KafkaSettings.model_validate({"bootstrap_servers": "nowhere:1"}))
+        self.paper = FakePublisher()
+
+    async def publish(self, records: Sequence[Outgoing]) -> None:
+        await self.paper.publish(records)
+
+
+def count_solve(event: TicketSolved, tx: Transaction) -> None:
+    """Counts solves per ticket, promises a follow-up; a ticket 666 is a bug of ours, after its work."""
+    rows = tx.rows(tickets)
+    row = rows.get(event.ticket_id)
+    rows.put(event.ticket_id, solves=1 if row is None else row["solves"] + 1)
+    tx.publish(solved(event.ticket_id))
+    tx.deliveries.schedule("slack", event.id, lane="l", payload={})
+    if event.ticket_id == "666":
+        raise KeyError("a bug of ours")
+
+
+HANDLERS = Handlers().on(TicketSolved, count_solve, reads=((tickets, lambda event: event.ticket_id),))
+
+
+@pytest.fixture
+def broker() -> PaperBroker:
+    return PaperBroker()
+
+
+@pytest.fixture
+def consumer(broker: PaperBroker, store: Store, metrics: Metrics) -> Consumer:
+    return Consumer(broker, store, HANDLERS, group="csat", metrics=metrics, policy=QUICK)
+
+
+async def solves(store: Store) -> dict[str, int]:
+    """Solves per ticket; checks that events and deliveries came with them, no more and no fewer."""
+    async with store.reading() as conn:
+        found = {row.ticket_id: row.solves for row in await conn.execute(select(tickets))}
+        for table in (ENGINE.outbox, ENGINE.deliveries, ENGINE.inbox):
+            rows = (await conn.execute(select(func.count()).select_from(table))).scalar_one()
+            assert rows == sum(found.values()), table.name
+    return found
+
+
+def letters(broker: PaperBroker) -> list[dict[str, str]]:
+    """The headers of the dead letters, as text."""
+    return [{name: value.decode() for name, value in record.headers} for record in broker.paper.records]
+
+
+async def test_a_batch_is_handled_as_one_and_what_comes_again_is_absorbed(
+    consumer: Consumer, store: Store, metrics: Metrics
+) -> None:
+    batch = [record_of(solved(n % 3), offset=n) for n in range(9)]
+    await consumer.settle(batch)
+    await consumer.settle(batch[4:])
+    await consumer.settle([*batch, record_of(solved(7))])
+    assert await solves(store) == {"0": 3, "1": 3, "2": 3, "7": 1}
+    kind = TicketSolved.type
+    assert metrics.value("consumer_events", group="csat", type=kind, outcome="handled") == 10
+    assert metrics.value("consumer_events", group="csat", type=kind, outcome="duplicate") == 14
+
+
+async def test_an_event_that_is_twice_in_a_batch_is_handled_once(consumer: Consumer, store: Store) -> None:
+    event = solved(1)
+    await consumer.settle([record_of(event, 0), record_of(solved(2), 1), record_of(event, 2)])
+    assert await solves(store) == {"1": 1, "2": 1}
+
+
+async def test_a_batch_costs_the_same_statements_whatever_its_length(
+    consumer: Consumer,
+) -> None:
+    counted: list[str] = []
+
+    def note(_conn: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        counted.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    await consumer.settle([record_of(solved(1))])
+    short = len(counted)
+    await consumer.settle([record_of(solved(100 + n)) for n in range(300)])
+    event.remove(Engine, "before_cursor_execute", note)
+    assert len(counted) == 2 * short
+
+
+async def test_a_poison_record_goes_to_the_dead_letters_and_its_neighbours_pass(
+    consumer: Consumer, store: Store, broker: PaperBroker, metrics: Metrics
+) -> None:
+    poison = replace(record_of(solved(666), offset=42), partition=7)
+    await consumer.settle([record_of(solved(1)), poison, record_of(solved(2))])
+    assert await solves(store) == {"1": 1, "2": 1}
+    (letter,) = broker.paper.records
+    assert (letter.topic, letter.key, letter.value) == ("csat.dead-letter", poison.key, poison.value)
+    headers = letters(broker)[0]
+    assert headers.items() >= {(name, value.decode()) for name, value in poison.headers}
+    assert {name: value for name, value in headers.items() if name.startswith("dl_")} == {
+        "dl_group": "csat",
+        "dl_stage": "handle",
+        "dl_reason": "KeyError: 'a bug of ours'",
+        "dl_attempts": "3",
+        "dl_topic": "zendesk.tickets",
+        "dl_partition": "7",
+        "dl_offset": "42",
+    }
+    assert metrics.value("dead_letters", group="csat", stage="handle") == 1
+
+
+GOOD = record_of(solved(1))
+UNDECODABLE = {
+    "no headers": FakeRecord(b"1", b"garbage", []),
+    "no value": replace(GOOD, value=None),
+    "not JSON": replace(GOOD, value=b"{"),
+    "not an object": replace(GOOD, value=b"[]"),
+    "another shape": replace(GOOD, value=b"{}"),
+    "a NUL": replace(GOOD, value=orjson.dumps({"account_id": "\u0000"})),
+    "no id": replace(GOOD, headers=[h for h in GOOD.headers if h[0] != "ce_id"]),
+    "a type that is no text": replace(GOOD, headers=[("ce_type", b"\xff"), *GOOD.headers[1:]]),
+    "other CloudEvents": replace(GOOD, headers=[*GOOD.headers, ("ce_specversion", b"0.3")]),
+}
+
+
+@pytest.mark.parametrize("record", UNDECODABLE.values(), ids=UNDECODABLE)
+async def test_what_cannot_be_read_is_a_dead_letter_at_once(
+    consumer: Consumer, store: Store, broker: PaperBroker, record: FakeRecord
+) -> None:
+    await consumer.settle([record_of(solved(1)), record, record_of(solved(2))])
+    assert await solves(store) == {"1": 1, "2": 1}
+    (headers,) = (
+        letters(broker)
+        if record.headers[:1] != [("ce_type", b"\xff")]
+        else [{"dl_stage": "decode", "dl_attempts": "1"}]
+    )
+    assert (headers["dl_stage"], headers["dl_attempts"]) == ("decode", "1")
+    assert broker.paper.records[0].value == record.value
+
+
+async def test_what_is_not_for_us_is_passed_over(
+    consumer: Consumer, store: Store, broker: PaperBroker
+) -> None:
+    other_type = replace(GOOD, headers=[("ce_type", TicketClosed.type.encode()), *GOOD.headers[1:]])
+    future_type = replace(GOOD, headers=[("ce_type", b"support.ticket.invented.v9"), *GOOD.headers[1:]])
+    await consumer.settle([other_type, future_type])
+    assert await solves(store) == {}
+    assert broker.paper.records == []
+
+
+async def test_a_record_for_reprocessing_is_handled_by_the_named_group_only(
+    consumer: Consumer, store: Store, broker: PaperBroker, metrics: Metrics
+) -> None:
+    again = solved(1).model_copy(update={"reprocess": "csat"})
+    other = Consumer(broker, store, HANDLERS, group="notifier", metrics=metrics, policy=QUICK)
+    await other.settle([record_of(again)])
+    assert await solves(store) == {}
+    await consumer.settle([record_of(again)])
+    assert await solves(store) == {"1": 1}
+
+
+async def test_a_database_error_in_a_dead_letter_holds_no_values(
+    broker: PaperBroker, store: Store, metrics: Metrics
+) -> None:
+    def refuse(event: TicketSolved, tx: Transaction) -> None:
+        tx.rows(tickets).put(event.ticket_id, solves=None, status="Mary's secret")
+
+    handlers = Handlers().on(TicketSolved, refuse, reads=((tickets, lambda event: event.ticket_id),))
+    consumer = Consumer(broker, store, handlers, group="csat", metrics=metrics, policy=QUICK)
+    await consumer.settle([record_of(solved(1))])
+    (headers,) = letters(broker)
+    assert headers["dl_reason"].startswith("IntegrityError")
+    assert "Mary" not in headers["dl_reason"]
+
+
+class TestOutages:
+    """Our database or broker is away: the partition waits, nothing is dead-lettered."""
+
+    async def test_the_database_is_waited_for_and_the_batch_then_handled(
+        self, broker: PaperBroker, store: Store, metrics: Metrics
+    ) -> None:
+        away = Away(store)
+        consumer = Consumer(broker, cast(Store, away), HANDLERS, group="csat", metrics=metrics, policy=QUICK)
+        settling = asyncio.create_task(consumer.settle([record_of(solved(n)) for n in (1, 666, 2)]))
+        await eventually(lambda: away.refused > QUICK.tries + 2)
+        assert not settling.done()
+        assert consumer.waiting_for() > timedelta(0)
+        assert broker.paper.records == []
+        away.back = True
+        await settling
+        assert await solves(store) == {"1": 1, "2": 1}
+        assert consumer.waiting_for() == timedelta(0)
+        assert len(broker.paper.records) == 1  # the poison one, and only now
+
+    async def test_a_dead_letter_that_cannot_be_written_holds_the_offset(
+        self, consumer: Consumer, broker: PaperBroker, store: Store
+    ) -> None:
+        broker.paper.away = True
+        settling = asyncio.create_task(consumer.settle([record_of(solved(666)), record_of(solved(2))]))
+        await eventually(lambda: broker.paper.refused > 3)
+        assert not settling.done()  # the offset follows the end of it
+        assert consumer.waiting_for() > timedelta(0)
+        broker.paper.away = False
+        await settling
+        assert len(broker.paper.records) == 1
+        assert await solves(store) == {"2": 1}
+
+
+class Away:
+    """A store whose database cannot be reached until it is back."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.back = False
+        self.refused = 0
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        if not self.back:
+            self.refused += 1
+            raise exc.InterfaceError("SELECT 1", {}, ConnectionError("refused"), connection_invalidated=True)
+        async with self.store.transaction() as tx:
+            yield tx
+
+
+class TestCeiling:
+    """A bad deploy must not empty a topic into the dead letters: past a ceiling in a row the consumer stops."""
+
+    @staticmethod
+    def poison(n: int) -> Record:
+        return record_of(solved(666), offset=n)
+
+    @staticmethod
+    def garbage(n: int) -> Record:
+        return FakeRecord(b"1", b"garbage", [], offset=n)
+
+    @pytest.mark.parametrize("kind", ["poison", "garbage"])
+    async def test_it_stops_past_the_ceiling(
+        self, consumer: Consumer, broker: PaperBroker, kind: str
+    ) -> None:
+        make = getattr(self, kind)
+        await consumer.settle([make(0), make(1)])
+        with pytest.raises(TooManyDeadLetters):
+            await consumer.settle([make(2), make(3), make(4)])
+        assert len(broker.paper.records) == QUICK.dead_letters_in_a_row
+
+    async def test_a_handled_event_between_them_begins_the_count_anew(
+        self, consumer: Consumer, broker: PaperBroker, store: Store
+    ) -> None:
+        for n in range(3):
+            good = record_of(solved(n), offset=3)
+            await consumer.settle([self.garbage(0), self.poison(1), good, self.garbage(4)])
+        assert len(broker.paper.records) == 9
+        assert await solves(store) == {"0": 1, "1": 1, "2": 1}

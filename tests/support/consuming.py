@@ -1,0 +1,75 @@
+"""Reading and writing real topics in tests: fresh names, records put there by hand, dead letters read back."""
+
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+
+from supportops.contracts import Event, Topic, dead_letter_topic
+from supportops.messaging import Broker
+from tests.support.engine import broker_on
+from tests.support.records import FakeRecord, record_of
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A broker with a topic and a consumer group that nobody else uses."""
+
+    broker: Broker
+    address: str
+    topic: str
+    group: str
+
+    async def send(self, *events: Event) -> None:
+        """Publish events in our topic instead of theirs."""
+        await self.send_records(*(replace(record_of(event), topic=self.topic) for event in events))
+
+    async def send_records(self, *records: FakeRecord) -> None:
+        await self.broker.publish(records)
+
+    async def committed(self) -> int:
+        """Sum of the group's committed offsets: how many records are acknowledged."""
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.address)
+        await admin.start()
+        try:
+            offsets = await admin.list_consumer_group_offsets(self.group)
+        finally:
+            await admin.close()
+        return sum(meta.offset for tp, meta in offsets.items() if tp.topic == self.topic and meta.offset > 0)
+
+    async def dead_letters(self) -> list[Any]:
+        """All records of the group's dead-letter topic."""
+        return await read_all(self.address, dead_letter_topic(self.group).name)
+
+
+@asynccontextmanager
+async def stage_on(address: str, flavour: str, partitions: int = 3) -> AsyncIterator[Stage]:
+    """A fresh topic with its group and dead-letter topic."""
+    name = uuid.uuid4().hex[:12]
+    async with broker_on(address, flavour) as broker:
+        stage = Stage(broker, address, f"t.{name}", f"g.{name}")
+        topic = Topic(stage.topic, partitions, "ticket id", timedelta(hours=1))
+        await broker.ensure_topics([topic, dead_letter_topic(stage.group)])
+        yield stage
+
+
+async def read_all(address: str, topic: str, partitions: Sequence[int] = (0,)) -> list[Any]:
+    """Every record that a topic holds now."""
+    reader = AIOKafkaConsumer(bootstrap_servers=address, auto_offset_reset="earliest", fetch_max_wait_ms=50)
+    await reader.start()
+    try:
+        mine = [TopicPartition(topic, number) for number in partitions]
+        reader.assign(mine)
+        ends = await reader.end_offsets(mine)
+        records: list[Any] = []
+        while len(records) < sum(ends.values()):
+            for polled in (await reader.getmany(timeout_ms=200)).values():
+                records.extend(polled)
+        return records
+    finally:
+        await reader.stop()

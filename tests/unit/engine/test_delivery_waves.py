@@ -52,7 +52,7 @@ def _position(book: DeliveryBook, due: timedelta, priority: int = 0) -> int:
 
 
 def test_positions_follow_the_due_time_and_then_the_order_of_the_calls() -> None:
-    book = DeliveryBook(ENGINE.deliveries, MONDAY)
+    book = DeliveryBook(MONDAY)
     now = timedelta(0)
     assert _position(book, now) < _position(book, now) < _position(book, timedelta(seconds=1))
     assert _position(book, timedelta(days=400)) > _position(book, timedelta(days=399))
@@ -60,7 +60,7 @@ def test_positions_follow_the_due_time_and_then_the_order_of_the_calls() -> None
 
 @pytest.mark.parametrize("priority", [1, 2, 900])
 def test_a_higher_priority_goes_before_any_due_time_and_fits_the_column(priority: int) -> None:
-    book = DeliveryBook(ENGINE.deliveries, MONDAY)
+    book = DeliveryBook(MONDAY)
     century = timedelta(days=36500)
     urgent = _position(book, century, priority)
     assert urgent < _position(book, -century, priority - 1)

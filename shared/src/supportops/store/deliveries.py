@@ -7,15 +7,16 @@ written in waves, each with at most one call per key.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any, Literal
 
 import orjson
-from sqlalchemy import Table, and_, bindparam, case, func, or_, update
+from sqlalchemy import and_, bindparam, case, func, or_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from uuid_utils import uuid7
 
-from supportops.store.tables import active
-from supportops.store.upsert import Insert, insert_into
+from supportops.store.tables import ENGINE, active
+from supportops.store.upsert import insert_for
 
 PRIORITY_STEP = 10**16  # more than any moment in microseconds, so that a higher priority always goes first
 
@@ -31,8 +32,7 @@ class _Call:
 class DeliveryBook:
     """The deliveries part of a transaction."""
 
-    def __init__(self, table: Table, now: datetime) -> None:
-        self._table = table
+    def __init__(self, now: datetime) -> None:
         self._now = now
         self._calls: list[_Call] = []
         self.destinations: set[str] = set()
@@ -118,59 +118,66 @@ class DeliveryBook:
         while self._calls:
             wave, later = _first_wave(self._calls)
             self._calls = later
-            for kind, statement in (
-                ("schedule", self._schedule(conn)),
-                ("rearm", self._rearm(conn)),
-                ("cancel", self._cancel()),
-            ):
+            for kind in ("schedule", "rearm", "cancel"):
                 if rows := [call.row for call in wave if call.kind == kind]:
-                    await conn.execute(statement, rows)
+                    await conn.execute(_statement(kind, conn.dialect.name), rows)
 
-    def _schedule(self, conn: AsyncConnection) -> Insert:
-        return insert_into(conn, self._table).on_conflict_do_nothing(index_elements=["destination", "key"])
 
-    def _rearm(self, conn: AsyncConnection) -> Insert:
-        table, statement = self._table, insert_into(conn, self._table)
-        new = statement.excluded
-        in_flight = table.c.lease_until.is_not(None)  # also when it was cancelled meanwhile
-        return statement.on_conflict_do_update(
-            index_elements=["destination", "key"],
-            set_={
-                "generation": table.c.generation + 1,
-                "lane": new.lane,
-                "position": new.position,
-                "due_at": new.due_at,
-                "payload": new.payload,
-                # A call in flight keeps its lease: its final write sees the newer generation and frees the row. If its
-                # worker is dead, the row is claimed when lease and due time have passed, and asked about first.
-                "state": case((in_flight, "leased"), else_="waiting"),
-                "next_attempt_at": case(
-                    (and_(in_flight, table.c.lease_until > new.due_at), table.c.lease_until), else_=new.due_at
-                ),
-                "attempts": 0,
-                "finished_at": None,
-            },
-            where=or_(active(table), table.c.state == "cancelled"),
-        )
+@cache
+def _statement(kind: str, dialect: str) -> Any:
+    """What writes the calls of one kind; built once."""
+    return {"schedule": _schedule, "rearm": _rearm, "cancel": _cancel}[kind](dialect)
 
-    def _cancel(self) -> Any:
-        table = self._table
-        return (
-            update(table)
-            .where(
-                and_(
-                    table.c.destination == bindparam("b_destination"),
-                    table.c.key == bindparam("b_key"),
-                    active(table),
-                )
+
+def _schedule(dialect: str) -> Any:
+    return insert_for(dialect, ENGINE.deliveries).on_conflict_do_nothing(
+        index_elements=["destination", "key"]
+    )
+
+
+def _rearm(dialect: str) -> Any:
+    table, statement = ENGINE.deliveries, insert_for(dialect, ENGINE.deliveries)
+    new = statement.excluded
+    in_flight = table.c.lease_until.is_not(None)  # also when it was cancelled meanwhile
+    return statement.on_conflict_do_update(
+        index_elements=["destination", "key"],
+        set_={
+            "generation": table.c.generation + 1,
+            "lane": new.lane,
+            "position": new.position,
+            "due_at": new.due_at,
+            "payload": new.payload,
+            # A call in flight keeps its lease: its final write sees the newer generation and frees the row. If its
+            # worker is dead, the row is claimed when lease and due time have passed, and asked about first.
+            "state": case((in_flight, "leased"), else_="waiting"),
+            "next_attempt_at": case(
+                (and_(in_flight, table.c.lease_until > new.due_at), table.c.lease_until), else_=new.due_at
+            ),
+            "attempts": 0,
+            "finished_at": None,
+        },
+        where=or_(active(table), table.c.state == "cancelled"),
+    )
+
+
+def _cancel(_dialect: str) -> Any:
+    table = ENGINE.deliveries
+    return (
+        update(table)
+        .where(
+            and_(
+                table.c.destination == bindparam("b_destination"),
+                table.c.key == bindparam("b_key"),
+                active(table),
             )
-            .values(
-                state="cancelled",
-                generation=table.c.generation + 1,
-                finished_at=bindparam("b_now", type_=table.c.finished_at.type),
-                outcome=func.coalesce(table.c.outcome, '{"kind":"cancelled"}'),
-            )
         )
+        .values(
+            state="cancelled",
+            generation=table.c.generation + 1,
+            finished_at=bindparam("b_now", type_=table.c.finished_at.type),
+            outcome=func.coalesce(table.c.outcome, '{"kind":"cancelled"}'),
+        )
+    )
 
 
 def _first_wave(calls: list[_Call]) -> tuple[list[_Call], list[_Call]]:

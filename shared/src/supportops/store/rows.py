@@ -1,10 +1,13 @@
 """A batch's view of one table by its primary key: loaded once, changed in memory, written back in bulk."""
 
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Column, Table, and_, bindparam, insert, select, tuple_, update
+from sqlalchemy import Column, Insert, Table, Update, and_, bindparam, insert, update
 from sqlalchemy.ext.asyncio import AsyncConnection
+
+from supportops.store.keys import key_parameters, locked_rows
 
 Key = Any  # the value of a single-column primary key, or a tuple in the order of a composite one
 Row = dict[str, Any]
@@ -29,11 +32,10 @@ class Rows:
         if not wanted:
             return
         self._rows.update(dict.fromkeys(wanted))
-        target = self._pk[0] if len(self._pk) == 1 else tuple_(*self._pk)
-        for start in range(0, len(wanted), 500):
-            query = select(self._table).where(target.in_(wanted[start : start + 500])).order_by(*self._pk)
-            for row in (await conn.execute(query.with_for_update())).mappings():
-                self._rows[self._key(row)] = dict(row)
+        dialect = conn.dialect.name
+        parameters = key_parameters(wanted, len(self._pk), dialect)
+        for row in (await conn.execute(locked_rows(self._table, dialect), parameters)).mappings():
+            self._rows[self._key(row)] = dict(row)
 
     def get(self, key: Key) -> Mapping[str, Any] | None:
         """The row as it is now in this transaction, or None when there is none."""
@@ -55,25 +57,19 @@ class Rows:
         """Write what changed: one statement for the new rows, one per set of changed columns."""
         if self._new:
             fresh = [self._complete(self._rows[key] or {}) for key in sorted(self._new)]
-            await conn.execute(insert(self._table), fresh)
+            await conn.execute(_insert(self._table), fresh)
         groups: dict[frozenset[str], list[Key]] = {}
         for key in sorted(self._changed):
             groups.setdefault(frozenset(self._changed[key]), []).append(key)
         for columns, keys in groups.items():
-            await conn.execute(self._update(columns), [self._parameters(key, columns) for key in keys])
+            await conn.execute(
+                _update(self._table, columns), [self._parameters(key, columns) for key in keys]
+            )
         self._new.clear()
         self._changed.clear()
 
     def _complete(self, row: Row) -> Row:
         return {c.name: row[c.name] if c.name in row else _default(c) for c in self._table.columns}
-
-    def _update(self, columns: frozenset[str]) -> Any:
-        where = and_(*(column == bindparam(f"pk_{column.name}") for column in self._pk))
-        return (
-            update(self._table)
-            .where(where)
-            .values({name: bindparam(f"new_{name}") for name in sorted(columns)})
-        )
 
     def _parameters(self, key: Key, columns: frozenset[str]) -> Row:
         row = self._rows[key] or {}
@@ -84,6 +80,17 @@ class Rows:
     def _key(self, row: Mapping[Any, Any]) -> Key:
         parts = tuple(row[column.name] for column in self._pk)
         return parts if len(parts) > 1 else parts[0]
+
+
+@cache
+def _insert(table: Table) -> Insert:
+    return insert(table)
+
+
+@cache
+def _update(table: Table, columns: frozenset[str]) -> Update:
+    where = and_(*(column == bindparam(f"pk_{column.name}") for column in table.primary_key.columns))
+    return update(table).where(where).values({name: bindparam(f"new_{name}") for name in sorted(columns)})
 
 
 def _default(column: Column[Any]) -> Any:

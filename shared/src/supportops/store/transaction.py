@@ -29,7 +29,7 @@ class Transaction:
         self.now = now
         self.tables = tables
         self.outbox = Outbox(tables.outbox, now)
-        self.deliveries = DeliveryBook(tables.deliveries, now)
+        self.deliveries = DeliveryBook(now)
         self._rows: dict[Table, Rows] = {}
         self._writes: dict[int, tuple[Executable, list[dict[str, Any]]]] = {}
 

@@ -9,6 +9,7 @@ leased, before `lease_until`, so that one index finds what can be claimed among 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 import orjson
@@ -16,6 +17,7 @@ from sqlalchemy import (
     BindParameter,
     Row,
     Select,
+    Update,
     bindparam,
     exists,
     or_,
@@ -25,6 +27,7 @@ from sqlalchemy import (
 )
 from uuid_utils import uuid7
 
+from supportops.store.keys import among, as_parameter
 from supportops.store.tables import ENGINE, active
 from supportops.store.transaction import Transaction
 from supportops.workers.destination import Delivery, DestinationSpec
@@ -146,21 +149,28 @@ async def _defer(tx: Transaction, rows: list[tuple[str, datetime]]) -> None:
 
 
 async def _lease(tx: Transaction, heads: Sequence[Row[Any]]) -> list[Delivery]:
-    d, token, until = ENGINE.deliveries, str(uuid7()), tx.now + LEASE
-    was_leased = d.c.state == "leased"
-    await tx.conn.execute(
+    token, until, dialect = str(uuid7()), tx.now + LEASE, tx.conn.dialect.name
+    ids = as_parameter([head.id for head in heads], dialect)
+    await tx.conn.execute(_lease_statement(dialect), {"ids": ids, "b_token": token, "b_until": until})
+    return [_delivery(head, token, tx.now) for head in heads]
+
+
+@cache
+def _lease_statement(dialect: str) -> Update:
+    d = ENGINE.deliveries
+    until: BindParameter[datetime] = bindparam("b_until", type_=d.c.due_at.type)
+    return (
         update(d)
-        .where(d.c.id.in_([head.id for head in heads]))
+        .where(among(d.c.id, "ids", dialect))
         .values(
             state="leased",
-            token=token,
+            token=bindparam("b_token"),
             lease_until=until,
             next_attempt_at=until,
             attempts=d.c.attempts + 1,
-            uncertain=or_(d.c.uncertain, was_leased),
+            uncertain=or_(d.c.uncertain, d.c.state == "leased"),
         )
     )
-    return [_delivery(head, token, tx.now) for head in heads]
 
 
 def _delivery(head: Row[Any], token: str, now: datetime) -> Delivery:

@@ -9,9 +9,10 @@ import contextlib
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import batched
+from typing import Any
 
 import structlog
-from sqlalchemy import case, func, literal, select, update
+from sqlalchemy import Select, bindparam, case, func, literal, select, update
 
 from supportops.observability.metrics import Recorder
 from supportops.store import Store, is_outage
@@ -50,6 +51,7 @@ class Courier:
         self._tokens: dict[str, int] = {}
         self._renew_every = renew_every
         self._stopping = asyncio.Event()
+        self._peeking = _peeking(tuple(self._destinations))
         self._wake = asyncio.Event()
         store.on_deliveries(lambda _destinations: self._wake.set())
 
@@ -101,13 +103,8 @@ class Courier:
 
     async def _peek(self) -> dict[str, tuple[datetime | None, datetime | None]]:
         """Per destination the first moment that a row waits for, and the first in the future; one query."""
-        now, d = self._store.clock.now(), ENGINE.deliveries
-        columns = []
-        for name in self._destinations:
-            mine = select(func.min(d.c.next_attempt_at)).where(d.c.destination == name, active(d))
-            columns += [mine.scalar_subquery(), mine.where(d.c.next_attempt_at > now).scalar_subquery()]
         async with self._store.reading() as conn:
-            row = (await conn.execute(select(*columns))).one()
+            row = (await conn.execute(self._peeking, {"now": self._store.clock.now()})).one()
         return {name: (row[2 * n], row[2 * n + 1]) for n, name in enumerate(self._destinations)}
 
     async def _claim(self, destination: Destination, calls: asyncio.TaskGroup) -> datetime | None:
@@ -192,3 +189,14 @@ class Courier:
                 await tx.conn.execute(mine.values(lease_until=until, next_attempt_at=not_before))
         except Exception as error:  # noqa: BLE001  # the loop goes on; whose the rows are is decided at the final write
             _log.warning("lease.renewal_failed", error=str(error))
+
+
+def _peeking(destinations: Sequence[str]) -> Select[Any]:
+    """One row: for each destination the first moment that a row waits for, and the first after `now`."""
+    d = ENGINE.deliveries
+    later = d.c.next_attempt_at > bindparam("now", type_=d.c.due_at.type)
+    columns = []
+    for name in destinations:
+        mine = select(func.min(d.c.next_attempt_at)).where(d.c.destination == name, active(d))
+        columns += [mine.scalar_subquery(), mine.where(later).scalar_subquery()]
+    return select(*columns)

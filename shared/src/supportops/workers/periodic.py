@@ -34,9 +34,7 @@ class Periodic:
         """Look for the lease until `stopping`; a failed run is logged and comes again."""
         while not stopping.is_set():
             try:
-                if await self._due():
-                    await self._job()
-                    await self._done()
+                await self.run_if_due()
             except Exception as error:  # noqa: BLE001  # the one loop of periodic jobs
                 _log.warning(
                     "periodic.failed", job=self._lease_name, error=str(error)[:300], outage=is_outage(error)
@@ -47,6 +45,14 @@ class Periodic:
                     await stopping.wait()
             except TimeoutError:
                 continue
+
+    async def run_if_due(self) -> bool:
+        """Run the job now if it is time and nobody else does; raises what the job raises."""
+        if not await self._due():
+            return False
+        await self._job()
+        await self._done()
+        return True
 
     async def _due(self) -> bool:
         """Take the lease, if the last run is long enough ago and nobody holds it."""

@@ -2,12 +2,15 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from supportops.store.keys import among, as_parameter
 from supportops.store.tables import ENGINE
-from supportops.store.upsert import insert_into
+from supportops.store.upsert import insert_for
 from supportops.workers.destination import Budget
 
 
@@ -20,22 +23,15 @@ class Rates:
 
     async def busy_until(self, names: Iterable[str]) -> dict[str, datetime]:
         """Those of `names` that are not free now, with the moment when they will be."""
-        query = select(ENGINE.rates.c.name, ENGINE.rates.c.free_at).where(
-            ENGINE.rates.c.name.in_(sorted(set(names))), ENGINE.rates.c.free_at > self._now
-        )
-        rows = await self._conn.execute(query)
+        dialect = self._conn.dialect.name
+        parameters = {"names": as_parameter(sorted(set(names)), dialect), "now": self._now}
+        rows = await self._conn.execute(_busy(dialect), parameters)
         return {row.name: row.free_at for row in rows}
 
     async def set_busy(self, until: Mapping[str, datetime]) -> None:
         """Let each named rate be busy until its moment; one that is busy for longer already stays so."""
-        insert = insert_into(self._conn, ENGINE.rates)
-        statement = insert.on_conflict_do_update(
-            index_elements=["name"],
-            set_={"free_at": insert.excluded.free_at},
-            where=ENGINE.rates.c.free_at < insert.excluded.free_at,
-        )
         rows = [{"name": name, "free_at": until[name]} for name in sorted(until)]
-        await self._conn.execute(statement, rows)
+        await self._conn.execute(_set_busy(self._conn.dialect.name), rows)
 
     async def take(self, budget: Budget, rows: int) -> tuple[int, datetime | None]:
         """Spend the budget on up to `rows` rows: how many it allows now, and when there is more if not all.
@@ -54,14 +50,35 @@ class Rates:
         return granted, start + (granted + 1) * cost - burst
 
     async def _locked(self, name: str) -> datetime:
-        rates = ENGINE.rates
-        await self._conn.execute(
-            insert_into(self._conn, rates).on_conflict_do_nothing(), [{"name": name, "free_at": self._now}]
-        )
-        free_at: datetime = (
-            await self._conn.execute(select(rates.c.free_at).where(rates.c.name == name).with_for_update())
-        ).scalar_one()
+        first = [{"name": name, "free_at": self._now}]
+        await self._conn.execute(_first_use(self._conn.dialect.name), first)
+        free_at: datetime = (await self._conn.execute(_LOCKED, {"rate": name})).scalar_one()
         return free_at
+
+
+_LOCKED = select(ENGINE.rates.c.free_at).where(ENGINE.rates.c.name == bindparam("rate")).with_for_update()
+
+
+@cache
+def _busy(dialect: str) -> Select[Any]:
+    rates = ENGINE.rates
+    late = rates.c.free_at > bindparam("now", type_=rates.c.free_at.type)
+    return select(rates.c.name, rates.c.free_at).where(among(rates.c.name, "names", dialect), late)
+
+
+@cache
+def _set_busy(dialect: str) -> Any:
+    insert = insert_for(dialect, ENGINE.rates)
+    return insert.on_conflict_do_update(
+        index_elements=["name"],
+        set_={"free_at": insert.excluded.free_at},
+        where=ENGINE.rates.c.free_at < insert.excluded.free_at,
+    )
+
+
+@cache
+def _first_use(dialect: str) -> Any:
+    return insert_for(dialect, ENGINE.rates).on_conflict_do_nothing()
 
 
 def _budget_name(budget: Budget) -> str:

@@ -14,10 +14,11 @@ from typing import Any
 
 import orjson
 import structlog
-from sqlalchemy import Row, bindparam, select, update
+from sqlalchemy import Row, bindparam, update
 
 from supportops.observability.metrics import Recorder
 from supportops.store import Store, Transaction, is_outage
+from supportops.store.keys import key_parameters, locked_rows
 from supportops.store.tables import ENGINE
 from supportops.workers.claims import lane_name, pause_name
 from supportops.workers.destination import Delivery, DestinationSpec, Done, GiveUp, Moot, Outcome, TryAgain
@@ -195,9 +196,12 @@ def _milliseconds(time: timedelta) -> float:
 
 
 async def _lock(tx: Transaction, ids: list[str]) -> Sequence[Row[Any]]:
-    d = ENGINE.deliveries
-    query = select(d).where(d.c.id.in_(ids)).order_by(d.c.id).with_for_update()
-    return (await tx.conn.execute(query)).all()
+    dialect = tx.conn.dialect.name
+    parameters = key_parameters(ids, 1, dialect)
+    rows: Sequence[Row[Any]] = (
+        await tx.conn.execute(locked_rows(ENGINE.deliveries, dialect), parameters)
+    ).all()
+    return rows
 
 
 def _final(current: Row[Any], row: Settled, now: datetime) -> dict[str, Any]:

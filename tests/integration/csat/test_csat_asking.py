@@ -294,5 +294,10 @@ async def test_a_comment_whose_sender_died_is_found_by_the_next_solve(
         await csat.settled()
     assert len(await desk.surveys(ticket_id)) == 1
     [survey] = await rows_of(live_store, tables.surveys)
-    assert survey.sent_at is not None
+    assert (survey.solved_at, survey.sent_at is not None) == (at, True)
     assert await desk.tags(ticket_id) == ["csat_survey_sent"]
+    assert await dead.decisions() == [(False, "already_surveyed")]
+    sent, skipped = await promised(live_store)
+    assert isinstance(sent, SurveySent)
+    assert isinstance(skipped, SurveySkipped)
+    assert (sent.solved_at, skipped.solved_at) == (at, later)

@@ -126,12 +126,12 @@ class AskRequester:
             survey = await records.survey_of_ticket(conn, solve.ticket_id)
         if survey is None:
             return None
-        if survey.sent_at is None:
-            posted_at = await self._posted_at(survey)
-            return None if posted_at is None else self._sent(solve, survey, posted_at)
+        sent_at = survey.sent_at or await self._posted_at(survey)
+        if sent_at is None:
+            return None
         if survey.solved_at == solve.solved_at:
-            return self._sent(solve, survey, survey.sent_at)
-        return self._not_sent(solve, rules.decide(Facts(solve.solved_at, survey.sent_at, None), self._policy))
+            return self._sent(solve, survey, sent_at)
+        return self._surveyed_before(solve, survey, sent_at)
 
     async def _posted_at(self, survey: Survey) -> datetime | None:
         """When the comment of a survey that may have been posted was posted; None: it was not."""
@@ -172,6 +172,15 @@ class AskRequester:
             await records.record_sent(tx, survey, sent_at, solve.cause)
 
         return Done({"survey_id": survey.survey_id}, then)
+
+    def _surveyed_before(self, solve: Solve, survey: Survey, sent_at: datetime) -> Outcome:
+        decision = rules.decide(Facts(solve.solved_at, sent_at, None), self._policy)
+
+        async def then(tx: Transaction) -> None:
+            await records.record_sent(tx, survey, sent_at, solve.cause)  # should its sender have died before
+            await records.record_decision(tx, solve.ticket_id, solve.solved_at, decision, solve.cause)
+
+        return Moot(f"{decision.rule}: {decision.reason}", then)
 
     def _not_sent(self, solve: Solve, decision: Decision, ticket: Ticket | None = None) -> Outcome:
         async def then(tx: Transaction) -> None:

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from csat import lifecycle, tables
-from csat.records import SURVEY
+from csat.records import SURVEY, solve_key
 from supportops.contracts import TicketEvent, TicketReopened, TicketSolved
 from supportops.messaging import Handlers
 from supportops.store import Transaction
@@ -61,11 +61,6 @@ def state_of(tx: Transaction, ticket_id: str) -> lifecycle.TicketState:
     if row is None:
         return lifecycle.TicketState()
     return lifecycle.TicketState(row["status"], row["version"], row["solved_at"])
-
-
-def solve_key(ticket_id: str, solved_at: datetime) -> str:
-    """The semantic key of a solve (design §3)."""
-    return f"{ticket_id}:{solved_at:%Y-%m-%dT%H:%M:%S.%fZ}"
 
 
 def _payload(ticket_id: str, solved_at: datetime, cause: str) -> dict[str, Any]:

@@ -50,6 +50,11 @@ class Rating:
     rated_at: datetime
 
 
+def solve_key(ticket_id: str, solved_at: datetime) -> str:
+    """The semantic key of a solve (design §3)."""
+    return f"{ticket_id}:{solved_at:%Y-%m-%dT%H:%M:%S.%fZ}"
+
+
 async def survey_of_ticket(conn: AsyncConnection, ticket_id: str) -> Survey | None:
     """The ticket's survey, if there is (or may be) one."""
     return await _survey(conn, tables.surveys.c.ticket_id == ticket_id)
@@ -112,14 +117,15 @@ async def record_decision(
     tx: Transaction, ticket_id: str, solved_at: datetime, decision: Decision, cause: str | None = None
 ) -> None:
     """Keep a decision with its rule and reason; a *no* is told to others."""
-    key = (ticket_id, solved_at)
+    key = solve_key(ticket_id, solved_at)
     rows = await tx.load(tables.decisions, [key])
+    rows.put(key, ticket_id=ticket_id, solved_at=solved_at)
     rows.put(key, send=decision.send, rule=decision.rule, reason=decision.reason, decided_at=tx.now)
     if decision.send:
         return
     tx.publish(
         SurveySkipped(
-            id=f"survey-skipped:{ticket_id}:{solved_at:%Y%m%dT%H%M%S.%fZ}",
+            id=f"survey-skipped:{key}",
             source=SOURCE,
             time=tx.now,
             subject=ticket_id,

@@ -21,14 +21,15 @@ tickets = Table(
 decisions = Table(
     "decisions",
     metadata,
-    Column("ticket_id", Text, primary_key=True),
-    Column("solved_at", UtcDateTime, primary_key=True),
+    Column("solve", Text, primary_key=True),
+    Column("ticket_id", Text, nullable=False, index=True),
+    Column("solved_at", UtcDateTime, nullable=False),
     Column("send", Boolean, nullable=False),
     Column("rule", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("decided_at", UtcDateTime, nullable=False, index=True),
 )
-"""Why the requester of a solved ticket was asked, or was not. One row per solve."""
+"""Why the requester of a solved ticket was asked, or was not. One row per solve (`records.solve_key`)."""
 
 surveys = Table(
     "surveys",

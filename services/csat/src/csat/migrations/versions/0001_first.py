@@ -29,13 +29,15 @@ def _tickets_and_decisions() -> None:
     op.create_index("ix_tickets_changed_at", "tickets", ["changed_at"])
     op.create_table(
         "decisions",
-        sa.Column("ticket_id", sa.Text, primary_key=True),
-        sa.Column("solved_at", MOMENT, primary_key=True),
+        sa.Column("solve", sa.Text, primary_key=True),
+        sa.Column("ticket_id", sa.Text, nullable=False),
+        sa.Column("solved_at", MOMENT, nullable=False),
         sa.Column("send", sa.Boolean, nullable=False),
         sa.Column("rule", sa.Text, nullable=False),
         sa.Column("reason", sa.Text, nullable=False),
         sa.Column("decided_at", MOMENT, nullable=False),
     )
+    op.create_index("ix_decisions_ticket_id", "decisions", ["ticket_id"])
     op.create_index("ix_decisions_decided_at", "decisions", ["decided_at"])
 
 

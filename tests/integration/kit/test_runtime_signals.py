@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -20,17 +20,21 @@ type Start = Callable[..., ChildProcess]
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Start:
+def start(tmp_path: Path) -> Iterator[Start]:
     """Start the program; with `up` wait until so many components say that they work."""
+    children: list[ChildProcess] = []
 
     def start(grace: str, *components: str, up: int | None = None) -> ChildProcess:
         child = ChildProcess([sys.executable, str(PROGRAM), grace, *components], log=tmp_path / "log")
+        children.append(child)
         child.start()
         wanted = len(components) if up is None else up
         eventually_now(lambda: child.tail().count("up ") >= wanted, within=20, about="components up")
         return child
 
-    return start
+    yield start
+    for child in children:
+        child.kill()
 
 
 def _end(child: ChildProcess, within: float = 10) -> int:

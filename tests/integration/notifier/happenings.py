@@ -45,6 +45,12 @@ def solved(ticket: dict[str, Any], at: datetime, *, sequence: str | None = "2", 
     return TicketSolved(**base, solved_at=at, previous_status="open", **_left(more))
 
 
+def moved(ticket: dict[str, Any], form_id: str, at: datetime) -> TicketUpdated:
+    """The ticket has another form now, in the action of Ada's comment."""
+    base = _base(ticket, at, "2", 2, {"form_id": form_id})
+    return TicketUpdated(**base, zendesk_type="form_changed")
+
+
 def made_private(ticket: dict[str, Any], comment_id: str, at: datetime) -> TicketUpdated:
     base = _base(ticket, at, "9", 1, {})
     changes = [Change(field="comment_id", after=comment_id)]

@@ -4,10 +4,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from notifier.planning import POSTS, UPDATES
+from notifier.folding import Content
+from notifier.lookups import NotToBeShown
+from notifier.planning import POSTS, UPDATES, Planned
 from notifier.settings import FeedRule
 from tests.integration.notifier.conftest import OpenService
-from tests.integration.notifier.happenings import commented, created, made_private, said, solved
+from tests.integration.notifier.happenings import commented, created, made_private, moved, said, solved
 from tests.integration.notifier.outside import GITLAB_COM, SELF_MANAGED, Outside, shown
 from tests.integration.notifier.parts import RULES, Service, outcomes
 
@@ -152,6 +154,23 @@ async def test_a_comment_that_becomes_private_is_taken_back(
     await service.after(made_private(ticket, number, now))
     (update,) = outside.updates()
     assert "hunter2" not in shown(update)
+
+
+async def test_a_ticket_that_moves_to_a_secret_form_is_not_told(
+    service: Service, outside: Outside, now: datetime
+) -> None:
+    ticket = outside.create(form="Self-Managed")
+    number = outside.comment(str(ticket["id"]), "It can be exploited like this.")
+    secret = outside.create(form="Security Issue")["ticket_form_id"]
+    service.desk.planner.forms.learn(str(ticket["ticket_form_id"]), "Self-Managed", now)
+    await service.hears(commented(ticket, said(number), now), moved(ticket, str(secret), now))
+    planned = await service.desk.newest(Planned(str(ticket["id"]), number, 1, Content(now, {})))
+    with pytest.raises(NotToBeShown, match="does not belong"):
+        await service.desk.rendered(planned, RULES.feeds[0])
+    async with service.delivering():
+        settled = await service.settled()
+    assert outside.posts() == []
+    assert outcomes(settled, POSTS) == ["moot"]
 
 
 async def test_our_own_actions_and_old_news_are_not_told(

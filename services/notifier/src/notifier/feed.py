@@ -75,9 +75,12 @@ class Desk:
         return structs.replace(planned, revision=item.revision, content=content)
 
     async def rendered(self, planned: Planned, feed: FeedRule) -> Message:
-        """The message as it looks in `feed` now. Raises NotToBeShown."""
-        routable = self.planner.routable(planned.content, self.store.clock.now())
-        if self.rules.verdict(feed, routable) is Verdict.NO:
+        """The message as it looks in `feed` now. Raises NotToBeShown, also when the ticket's form is another by now."""
+        verdict = self.rules.verdict(feed, self.planner.routable(planned.content, self.store.clock.now()))
+        if verdict is Verdict.UNKNOWN:
+            routable = await self.lookups.routable(planned.ticket_id, planned.content)
+            verdict = self.rules.verdict(feed, routable)
+        if verdict is Verdict.NO:
             raise NotToBeShown("it does not belong to the feed any more")
         if feed.lookups:
             return self.look(feed, await self.lookups.line(planned.ticket_id, planned.content, feed))

@@ -9,8 +9,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import structlog
 
 from supportops.runtime import CLEAN, FAILED, GRACE_EXCEEDED, run_until_stopped
+from supportops.server import CannotListen
 from tests.support.eventually import eventually, eventually_now
 from tests.support.processes import ChildProcess
 
@@ -130,6 +132,23 @@ async def test_the_handlers_of_before_are_put_back() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
     assert await running == CLEAN
     assert {number: signal.getsignal(number) for number in before} == before
+
+
+class Refuses:
+    """A component that knows what is wrong."""
+
+    name = "http"
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        raise CannotListen("cannot listen on 127.0.0.1:9090: Address already in use")
+
+
+async def test_a_known_mistake_is_one_line_without_a_traceback() -> None:
+    with structlog.testing.capture_logs() as lines:
+        assert await run_until_stopped(Refuses(), grace=timedelta(seconds=1)) == FAILED
+    (line,) = [line for line in lines if line["event"] == "component.failed"]
+    assert line["reason"] == "cannot listen on 127.0.0.1:9090: Address already in use"
+    assert "exc_info" not in line
 
 
 async def test_a_process_without_components_waits_for_its_signal() -> None:

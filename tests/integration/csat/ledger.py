@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 import orjson
+import pytest
 from sqlalchemy import select
 
 from csat import records, tables
@@ -47,3 +48,8 @@ def payload_of(row: Any) -> dict[str, Any]:
     """The payload of a delivery row."""
     loaded: dict[str, Any] = orjson.loads(row.payload)
     return loaded
+
+
+def on(dialect: str) -> pytest.MarkDecorator:
+    """One database is enough where the other one cannot make a difference."""
+    return pytest.mark.parametrize("dialect", [dialect])

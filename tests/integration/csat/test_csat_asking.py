@@ -23,17 +23,12 @@ from supportops.workers import Courier
 from supportops.workers.claims import claim
 from tests.integration.csat.desk import Desk
 from tests.integration.csat.happenings import reopened, solved
-from tests.integration.csat.ledger import deliveries, promised, rows_of
+from tests.integration.csat.ledger import deliveries, on, promised, rows_of
 from tests.support.engine import running
 from tests.support.eventually import eventually
 
 NOW = CsatRules(survey_after=timedelta(0), ticket_updates_per_minute=None)
 BASE = "https://survey.example.com"
-
-
-def on(dialect: str) -> pytest.MarkDecorator:
-    """One database is enough where the other one cannot make a difference."""
-    return pytest.mark.parametrize("dialect", [dialect])
 
 
 class Csat:

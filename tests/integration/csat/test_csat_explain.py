@@ -5,7 +5,6 @@ import subprocess
 from collections.abc import Callable
 from datetime import timedelta
 
-import pytest
 from pydantic import SecretStr
 
 from csat import records
@@ -15,6 +14,7 @@ from supportops.clock import ManualClock
 from supportops.settings import DatabaseSettings
 from supportops.store import Store, open_store
 from tests.integration.csat.happenings import reopened, solved
+from tests.integration.csat.ledger import on
 from tests.integration.csat.test_csat_timers import take
 from tests.support.processes import clean_environment, python_module
 
@@ -58,7 +58,7 @@ async def test_a_story_from_the_first_solve_to_the_vote(store: Store, clock: Man
     assert "secret words" not in str(story)
 
 
-@pytest.mark.parametrize("dialect", ["sqlite"])
+@on("sqlite")
 async def test_the_command_needs_the_database_only(
     new_database: Callable[[str], str], clock: ManualClock
 ) -> None:

@@ -10,11 +10,12 @@ from csat.scoring import Answer, Score
 from supportops.clock import ManualClock
 from supportops.store import Store
 from tests.integration.csat.conftest import API_TOKEN
-from tests.integration.csat.ledger import sent_survey
+from tests.integration.csat.ledger import on, sent_survey
 
 BEARER = {"Authorization": f"Bearer {API_TOKEN}"}
 
 
+@on("sqlite")
 @pytest.mark.parametrize(
     "authorization",
     [

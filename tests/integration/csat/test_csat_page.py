@@ -19,7 +19,7 @@ from supportops.clock import ManualClock
 from supportops.contracts import FeedbackReceived
 from supportops.settings import DatabaseSettings
 from supportops.store import Store, open_store
-from tests.integration.csat.ledger import promised, rows_of, sent_survey
+from tests.integration.csat.ledger import on, promised, rows_of, sent_survey
 
 HOSTILE = '<script>alert(1)</script> {{7*7}} "quoted" @all /close'
 
@@ -56,6 +56,7 @@ async def test_a_scanner_that_fetches_everything_ten_times_casts_no_vote(
         assert (await page.request(method, link)).status_code == 405
 
 
+@on("sqlite")
 @pytest.mark.parametrize("score", ["good", "bad"])
 async def test_the_links_of_the_mail_only_preselect(page: httpx.AsyncClient, link: str, score: str) -> None:
     shown = (await page.get(f"{link}?score={score}")).text
@@ -127,6 +128,7 @@ async def test_a_vote_proves_that_the_survey_was_sent(
     assert [type(event).__name__ for event in await promised(store)] == ["FeedbackReceived", "SurveySent"]
 
 
+@on("sqlite")
 async def test_links_that_open_nothing_say_why(
     page: httpx.AsyncClient, link: str, tokens: SurveyTokens, clock: ManualClock, store: Store
 ) -> None:
@@ -145,6 +147,7 @@ async def test_links_that_open_nothing_say_why(
     assert await feedback(store) == []
 
 
+@on("sqlite")
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
@@ -163,6 +166,7 @@ async def test_a_form_that_is_no_answer_comes_back_with_what_was_typed(
     assert await feedback(store) == []
 
 
+@on("sqlite")
 async def test_bodies_have_limits(page: httpx.AsyncClient, link: str, rules: CsatRules) -> None:
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     huge = b"score=good&comment=" + b"x" * (12 * rules.comment_limit + 4096)
@@ -174,6 +178,7 @@ async def test_bodies_have_limits(page: httpx.AsyncClient, link: str, rules: Csa
     assert (await page.post(link, files={"score": b"good"})).status_code == 415
 
 
+@on("sqlite")
 async def test_hostile_text_stays_text(page: httpx.AsyncClient, link: str, store: Store) -> None:
     await vote(page, link, score="bad", comment=HOSTILE)
     [event] = await feedback(store)
@@ -183,6 +188,7 @@ async def test_hostile_text_stays_text(page: httpx.AsyncClient, link: str, store
     assert "&lt;script&gt;alert(1)&lt;/script&gt; {{7*7}} &#34;quoted&#34;" in shown
 
 
+@on("sqlite")
 async def test_pages_tell_nobody_about_the_link(page: httpx.AsyncClient, link: str) -> None:
     for reply in (await page.get(link), await page.get("/s/x"), await vote(page, link, score="good")):
         policy = reply.headers["content-security-policy"]
@@ -197,6 +203,7 @@ async def test_pages_tell_nobody_about_the_link(page: httpx.AsyncClient, link: s
     assert link.removeprefix("/s/") not in shown
 
 
+@on("sqlite")
 async def test_the_style_is_the_one_that_the_policy_allows(page: httpx.AsyncClient, link: str) -> None:
     reply = await page.get(link)
     style = reply.text.partition("<style>")[2].partition("</style>")[0]

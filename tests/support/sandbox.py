@@ -56,7 +56,13 @@ class SandboxProcess:
     def reset(self) -> None:
         """Back to the seeds, without faults and with the limits of a fresh start."""
         self.post("reset")
-        zendesk = {"account": None, "updates": None, "updates_per_ticket": None, "exports": None, "export_lag": 60}
+        zendesk = {
+            "account": None,
+            "updates": None,
+            "updates_per_ticket": None,
+            "exports": None,
+            "export_lag": 60,
+        }
         slack = {"per_second": 1.0, "burst": 3, "auto_channels": True}
         salesforce = {"daily": 100_000, "page_size": 2000, "session_seconds": None}
         self.post("limits", zendesk=zendesk, slack=slack, salesforce=salesforce)

@@ -13,6 +13,7 @@ from ingest import fields
 from supportops import contracts as c
 
 Json = Mapping[str, object]
+_ABSENT: Final = object()
 Builder = Callable[["Facts"], tuple[c.Event, ...]]
 
 
@@ -97,12 +98,13 @@ def snapshot(detail: Json, table: Mapping[str, tuple[str, Callable[[object], obj
     """The fields that `detail` holds, under our names. What is absent stays absent; null stays null."""
     found: dict[str, object] = {}
     for key, (name, read) in table.items():
-        if key in detail:
-            raw = detail[key]
-            value = read(raw)
-            # What cannot be read is unknown; only null (and Zendesk's "" and "0") is known to be empty.
-            if value is not None or raw in (None, "", "0", 0):
-                found[name] = value
+        raw = detail.get(key, _ABSENT)
+        if raw is _ABSENT:
+            continue
+        value = read(raw)
+        # What cannot be read is unknown; only null (and Zendesk's "" and "0") is known to be empty.
+        if value is not None or raw in (None, "", "0", 0):
+            found[name] = value
     return found
 
 

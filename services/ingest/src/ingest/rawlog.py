@@ -16,7 +16,7 @@ from ingest.tables import webhooks
 from ingest.zendesk import Account, Disposition, Reading
 from supportops.contracts import Event
 from supportops.store import Store, Transaction
-from supportops.store.upsert import insert_into
+from supportops.store.bulk import insert_new
 
 PAGE = 200  # webhooks of one replay transaction
 
@@ -89,9 +89,7 @@ async def add(tx: Transaction, batch: Sequence[Webhook]) -> set[str]:
         return set()
     first = {hook.key: hook for hook in reversed(batch)}
     # In one order everywhere: two replicas with the same webhooks must not wait for each other in a circle.
-    rows = [_row(first[key]) for key in sorted(first)]
-    statement = insert_into(tx.conn, webhooks).on_conflict_do_nothing().returning(webhooks.c.key)
-    new = set((await tx.conn.execute(statement, rows)).scalars())
+    new = await insert_new(tx.conn, webhooks, [_row(first[key]) for key in sorted(first)])
     again = dict.fromkeys(first, 0)
     for hook in batch:
         again[hook.key] += 1
@@ -113,18 +111,12 @@ def unstorable(hook: Webhook, error: BaseException) -> Webhook:
     return replace(hook, reading=reading)
 
 
-def _row(hook: Webhook) -> dict[str, Any]:
-    return {
-        "key": hook.key,
-        "received_at": hook.received.received_at,
-        "headers": msgspec.json.encode(hook.received.headers).decode(),
-        "body": hook.received.body,
-        "disposition": hook.reading.disposition,
-        "kind": hook.reading.kind,
-        "reason": hook.reading.reason,
-        "ticket_id": hook.reading.ticket_id,
-        "duplicates": 0,
-    }
+def _row(hook: Webhook) -> tuple[Any, ...]:
+    """In the order of the table's columns."""
+    received, reading = hook.received, hook.reading
+    headers = msgspec.json.encode(received.headers).decode()
+    what = (reading.disposition, reading.kind, reading.reason, reading.ticket_id)
+    return hook.key, received.received_at, headers, received.body, *what, 0
 
 
 async def counts(conn: AsyncConnection) -> list[dict[str, Any]]:
@@ -135,7 +127,7 @@ async def counts(conn: AsyncConnection) -> list[dict[str, Any]]:
         .group_by(webhooks.c.disposition, webhooks.c.kind)
         .order_by(order, webhooks.c.kind)
     )
-    return [dict(row) for row in (await conn.execute(query)).mappings()]
+    return [_named(row) for row in (await conn.execute(query)).mappings()]
 
 
 async def listed(conn: AsyncConnection, wanted: Wanted, limit: int) -> list[dict[str, Any]]:
@@ -143,13 +135,18 @@ async def listed(conn: AsyncConnection, wanted: Wanted, limit: int) -> list[dict
     columns = [c for c in webhooks.c if c.name not in ("body", "headers")]
     query = _narrowed(select(*columns, func.length(webhooks.c.body).label("bytes")), wanted)
     query = query.order_by(webhooks.c.received_at, webhooks.c.key).limit(limit)
-    return [dict(row) for row in (await conn.execute(query)).mappings()]
+    return [_named(row) for row in (await conn.execute(query)).mappings()]
 
 
 async def one(conn: AsyncConnection, key: str) -> dict[str, Any] | None:
     """One webhook with headers and body."""
     row = (await conn.execute(select(webhooks).where(webhooks.c.key == key))).mappings().first()
-    return dict(row) if row else None
+    return _named(row) if row else None
+
+
+def _named(row: Mapping[Any, Any]) -> dict[str, Any]:
+    """With plain text as names: SQLAlchemy's own kind of text is refused by JSON writers."""
+    return {str(name): value for name, value in row.items()}
 
 
 @dataclass(frozen=True, slots=True)

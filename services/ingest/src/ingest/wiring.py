@@ -1,5 +1,6 @@
 """The one place that knows every concrete class of ingest."""
 
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -22,7 +23,15 @@ async def serve(settings: s.Settings) -> int:
     """The hook with its intake, the relay and the janitor, until the process is told to stop."""
     rules = config.load(settings.config.file, "ingest", s.IngestRules)
     async with open_parts(settings) as parts:
+        _collect_garbage_seldom()
         return await run_process(settings, parts, *components(settings, rules, parts))
+
+
+def _collect_garbage_seldom() -> None:
+    """A webhook makes a hundred short-lived objects and no cycles: looking for them costs a fifth of its time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 def components(settings: s.Settings, rules: s.IngestRules, parts: Parts) -> tuple[Component, ...]:

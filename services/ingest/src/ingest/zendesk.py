@@ -105,8 +105,10 @@ def _load(body: bytes) -> dict[str, object]:
     """
     try:
         raw = msgspec.json.decode(body)
+        if b"\\u0000" in body:
+            raw = fields.cleaned(raw)
     except msgspec.MsgspecError:
-        raw = _load_leniently(body)
+        raw = fields.cleaned(_load_leniently(body))
     except ValueError:
         raise Unreadable("not UTF-8") from None
     if not isinstance(raw, dict):
@@ -139,7 +141,8 @@ def _read_native(raw: dict[str, object], type_: str, account: Account, received_
     if fields.as_id(raw.get("account_id")) != account.id:
         raise Unreadable("another account")
     facts = _facts(raw, domain, name, event_id, (account, received_at))
-    return Reading("published", f"event:{event_id}", kind, "", _ticket_id(raw), build(facts))
+    ticket_id = facts.subject_id if domain == "ticket" else None
+    return Reading("published", f"event:{event_id}", kind, "", ticket_id, build(facts))
 
 
 def _facts(
@@ -151,7 +154,10 @@ def _facts(
         raise Unreadable("no detail")
     subject_id = _subject_id(raw, detail, domain)
     updated_at = fields.as_moment(detail.get("updated_at"))
-    time = fields.as_moment(raw.get("time")) or updated_at or received_at
+    said = fields.as_moment(raw.get("time"))
+    time = said or updated_at or received_at
+    # Nanoseconds do not fit a datetime but order events of one second: where the text is readable it counts.
+    exact = str(raw["time"]) if said else time
     sequence = fields.mapping(fields.mapping(event.get("meta")).get("sequence"))
     position = sequence.get("position")
     position = position if isinstance(position, int) and 0 <= position < 10**6 else None
@@ -162,7 +168,7 @@ def _facts(
         "time": time,
         "subject": subject_id,
         "account_id": account.id,
-        "version": version_of(updated_at, _exact(raw.get("time"), time), position),
+        "version": version_of(updated_at, exact, position),
         "own_action": actor in account.integration_users,
     }
     if domain == "ticket":
@@ -177,11 +183,6 @@ def _facts(
     else:
         base.update(organization_id=subject_id, organization=native.organization_snapshot(detail))
     return Facts(name, event_id, subject_id, time, base, detail, event, updated_at or time)
-
-
-def _exact(text: object, time: datetime) -> str | datetime:
-    """Nanoseconds do not fit a datetime but order events of one second: keep readable text."""
-    return text if isinstance(text, str) and fields.as_moment(text) == time else time
 
 
 def _subject_id(raw: Mapping[str, object], detail: Mapping[str, object], domain: str) -> str:

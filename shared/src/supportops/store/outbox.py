@@ -5,12 +5,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
-from sqlalchemy import Table, delete, insert, select, update
+from sqlalchemy import Table, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from uuid_utils import uuid7
 
 from supportops.contracts.codec import encode
 from supportops.contracts.envelope import Event
+from supportops.store.bulk import delete_by_key, insert_rows
 
 OWN_TIME = timedelta(seconds=5)  # how long the process that wrote a row has it to itself
 SWEEP_TIME = timedelta(seconds=15)  # how long one sweeper has it to itself
@@ -46,19 +47,11 @@ class Outbox:
     async def flush(self, conn: AsyncConnection) -> None:
         """Write the collected rows; called by the transaction."""
         rows, self._unwritten = self._unwritten, []
-        if rows:
-            await conn.execute(insert(self._table), [self._record(row) for row in rows])
+        await insert_rows(conn, self._table, [self._record(row) for row in rows])
 
-    def _record(self, row: OutboxRow) -> dict[str, Any]:
-        return {
-            "id": row.id,
-            "topic": row.topic,
-            "key": row.key,
-            "value": row.value,
-            "headers": pack_headers(row.headers),
-            "created_at": self._now,
-            "sweep_after": self._now + OWN_TIME,
-        }
+    def _record(self, row: OutboxRow) -> tuple[Any, ...]:
+        headers, sweep_after = pack_headers(row.headers), self._now + OWN_TIME
+        return row.id, row.topic, row.key, row.value, headers, self._now, sweep_after
 
 
 async def claim_stale(conn: AsyncConnection, table: Table, now: datetime, limit: int) -> list[OutboxRow]:
@@ -85,8 +78,7 @@ async def claim_stale(conn: AsyncConnection, table: Table, now: datetime, limit:
 
 async def forget_published(conn: AsyncConnection, table: Table, ids: list[str]) -> None:
     """Delete rows that the broker has acknowledged."""
-    for start in range(0, len(ids), 500):
-        await conn.execute(delete(table).where(table.c.id.in_(ids[start : start + 500])))
+    await delete_by_key(conn, table, ids)
 
 
 async def oldest_unpublished(conn: AsyncConnection, table: Table) -> datetime | None:

@@ -1,0 +1,150 @@
+"""Parked and ignored bodies are read again after a fix; one group takes handled ones anew (design §6)."""
+
+import json
+import os
+import subprocess
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ingest import rawlog
+from ingest.rawlog import Replayed, Wanted
+from ingest.zendesk import Account
+from supportops.contracts import TicketUpdated
+from supportops.store import migrate
+from tests.integration.ingest.harness import Ingest, running
+from tests.support import zendesk_bodies as z
+from tests.support.databases import on_the_side
+from tests.support.processes import clean_environment, python_module
+
+SOLVED = {"current": "SOLVED", "previous": "OPEN"}
+
+
+async def test_parked_and_ignored_bodies_are_published_once_they_can_be_read(ingest: Ingest) -> None:
+    foreign = z.native("ticket.undeleted", account_id=777)
+    await ingest.send(foreign)
+    await ingest.post(b"garbage")
+    await ingest.post(z.sample("user.created"))
+    fixed = replace(ingest.account, id="777")
+    done = await rawlog.replay(ingest.store, fixed, Wanted(disposition="parked"))
+    assert done == Replayed(webhooks=2, events=1, still_parked=1)
+    (event,) = await ingest.promised()
+    assert event.id == foreign["id"], "its own id: nobody has seen it"
+    kinds = {row["kind"]: row["disposition"] for row in await ingest.rows()}
+    assert kinds == {"ticket.undeleted": "published", "unknown": "parked", "user.created": "ignored"}
+    again = await rawlog.replay(ingest.store, fixed, Wanted(disposition="parked"))
+    assert again == Replayed(webhooks=1, still_parked=1)
+
+
+async def test_published_bodies_stay_unless_a_group_asks(ingest: Ingest) -> None:
+    body = z.native("ticket.status_changed", SOLVED)
+    await ingest.send(body)
+    everything = Wanted(ticket_id="5158")
+    assert await rawlog.replay(ingest.store, ingest.account, everything) == Replayed()
+    assert await rawlog.replay(ingest.store, ingest.account, everything, "csat") == Replayed(1, 1)
+    assert await rawlog.replay(ingest.store, ingest.account, everything, "csat") == Replayed(1, 1)
+    original, first, second = await ingest.promised()
+    assert (original.id, original.reprocess) == (body["id"], None)
+    assert (first.reprocess, first.correlation_id) == ("csat", body["id"])
+    assert len({original.id, first.id, second.id}) == 3, "the group's inbox must not know it"
+    assert first.id.startswith(f"{body['id']}/reprocess/")
+    assert first.model_dump(exclude={"id", "reprocess", "correlation_id"}) == original.model_dump(
+        exclude={"id", "reprocess", "correlation_id"}
+    )
+
+
+async def test_a_replay_is_narrowed_and_paged(ingest: Ingest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rawlog, "PAGE", 3)
+    for number in range(1, 11):
+        await ingest.send(z.native("ticket.undeleted", detail={"id": str(number)}))
+    rows = await ingest.rows()
+    since, until = rows[2]["received_at"], rows[8]["received_at"]
+    done = await rawlog.replay(ingest.store, ingest.account, Wanted(since=since, until=until), "notifier")
+    assert done == Replayed(webhooks=6, events=6)
+    replayed = [event.subject for event in await ingest.promised() if event.reprocess]
+    assert replayed == [row["ticket_id"] for row in rows[2:8]]
+
+
+async def test_today_s_rules_read_yesterday_s_trigger(ingest: Ingest) -> None:
+    await ingest.send(z.TRIGGER | {"trigger": "escalated"})
+    (event,) = await ingest.promised()
+    assert isinstance(event, TicketUpdated)
+    renamed = Account(ingest.account.id, trigger_kinds={"escalated": "sla_changed"})
+    await rawlog.replay(ingest.store, renamed, Wanted(ticket_id="35436"), "notifier")
+    assert [event.type for event in await ingest.promised()] == [
+        "support.ticket.updated.v1",
+        "support.ticket.sla_changed.v1",
+    ]
+
+
+def ingest_command(url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = clean_environment(
+        {
+            "DATABASE_URL": url,
+            "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9",
+            "INGEST_ACCOUNT_ID": z.ACCOUNT,
+            "INGEST_WEBHOOK_SECRETS": z.SECRET,
+            "CONFIG_FILE": os.path.abspath("config/supportops.yaml"),
+        }
+    )
+    command = python_module("ingest", *arguments)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+
+
+def said(url: str, *arguments: str) -> Any:
+    done = ingest_command(url, *arguments, "--json")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+async def test_the_commands(new_database: Callable[[str], str], tmp_path: Path) -> None:
+    url = new_database("")
+    assert on_the_side(lambda: ingest_command(url, "migrate")).returncode == 0
+    async with running(url, tmp_path) as ingest:
+        await ingest.send(z.native("ticket.status_changed", SOLVED))
+        await ingest.post(b"gar\x00bage")
+    commands = on_the_side(lambda: _all_commands(url))
+    counts, (parked,), shown, replayed = commands
+    assert counts == [
+        {"disposition": "parked", "kind": "unknown", "webhooks": 1},
+        {"disposition": "published", "kind": "ticket.status_changed", "webhooks": 1},
+    ]
+    assert (parked["reason"], parked["bytes"]) == ("not JSON", 8)
+    assert shown["body"] == "gar\x00bage"
+    assert replayed == {"webhooks": 1, "events": 1, "still_ignored": 0, "still_parked": 0}
+
+
+def _all_commands(url: str) -> tuple[Any, Any, Any, Any]:
+    parked = said(url, "parked", "list")
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).strftime("%Y-%m-%d")
+    return (
+        said(url, "counts"),
+        parked,
+        said(url, "parked", "show", parked[0]["key"]),
+        said(url, "replay", "--until", tomorrow, "--ticket", "5158", "--reprocess", "csat"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (("replay",), 2, "say which webhooks"),
+        (("replay", "--ticket", "1", "--reprocess", "nobody"), 2, "unknown group"),
+        (("replay", "--disposition", "lost"), 2, "unknown disposition"),
+        (("replay", "--disposition", "published"), 2, "--reprocess"),
+        (("parked", "show", "nothing"), 1, "there is no webhook"),
+        (("--help",), 0, "Usage"),
+        (("parked", "--help"), 0, "replay"),
+        (("replay", "--help"), 0, "GROUP"),
+    ],
+)
+def test_mistakes_are_explained(tmp_path: Path, arguments: tuple[str, ...], status: int, words: str) -> None:
+    url = f"sqlite:///{tmp_path}/log.db"
+    migrate.upgrade(url, "ingest")
+    done = ingest_command(url, *arguments)
+    assert done.returncode == status
+    assert words in " ".join((done.stdout + done.stderr).split())

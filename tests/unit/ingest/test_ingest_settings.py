@@ -1,0 +1,57 @@
+"""What ingest refuses to start with."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from ingest.settings import IngestRules, IngestSettings, account_of
+from ingest.zendesk import PUBLIC_TEST_KEY
+from supportops import config
+
+GOOD = {"account_id": "22129848", "webhook_secrets": "new-secret,old-secret"}
+
+
+def test_the_defaults() -> None:
+    settings = IngestSettings.model_validate(GOOD)
+    assert [secret.get_secret_value() for secret in settings.webhook_secrets] == ["new-secret", "old-secret"]
+    assert settings.freshness == timedelta(minutes=5)
+    assert settings.operator_token is None
+    assert settings.mode == "production"
+
+
+def test_zendesk_s_public_test_secret_is_for_tests_only() -> None:
+    values = GOOD | {"webhook_secrets": f"good-one,{PUBLIC_TEST_KEY}"}
+    with pytest.raises(ValueError, match="public test secret"):
+        IngestSettings.model_validate(values)
+    assert len(IngestSettings.model_validate(values | {"mode": "test"}).webhook_secrets) == 2
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"account_id": "acme"},
+        {"account_id": ""},
+        {"webhook_secrets": ""},
+        {"operator_token": "short"},
+        {"freshness": "5"},
+        {"mode": "staging"},
+    ],
+)
+def test_mistakes(change: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match="validation error"):
+        IngestSettings.model_validate(GOOD | change)
+
+
+def test_the_shipped_rules_are_the_defaults() -> None:
+    assert config.load(Path("config/supportops.yaml"), "ingest", IngestRules) == IngestRules()
+
+
+def test_own_trigger_names_are_added_to_the_known_ones() -> None:
+    rules = IngestRules(triggers={"survey-answered": "rated", "solved": "updated"})
+    settings = IngestSettings.model_validate(GOOD | {"integration_user_ids": "7, 8"})
+    account = account_of(settings, rules)
+    assert account.integration_users == {"7", "8"}
+    assert account.trigger_kinds["survey-answered"] == "rated"
+    assert account.trigger_kinds["solved"] == "updated"
+    assert account.trigger_kinds["csat-received"] == "rated"

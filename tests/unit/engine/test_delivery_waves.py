@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from supportops.store.deliveries import PRIORITY_STEP, DeliveryBook, _Call, _first_wave
-from supportops.store.tables import ENGINE
 from tests.support.engine import MONDAY
 
 calls = st.lists(

@@ -1,0 +1,105 @@
+"""Deliveries that are claimed and wait for a free call: what may happen to them meanwhile."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from supportops.clock import ManualClock
+from supportops.observability.metrics import Metrics
+from supportops.store import Store
+from supportops.workers import Courier, Delivery, DestinationSpec, Done, Outcome
+from supportops.workers.claims import LEASE
+from tests.support.engine import (
+    SECOND,
+    ByHand,
+    FakeDestination,
+    book_one,
+    rows_of,
+    running,
+    state_of,
+)
+from tests.support.eventually import eventually
+
+SPEC = DestinationSpec("slack", schedule=(SECOND / 50, SECOND / 50))
+
+
+async def schedule(store: Store, *keys: str, lane: str | None = None) -> None:
+    async with store.transaction() as tx:
+        for key in keys:
+            book_one(tx, "slack", key, lane=lane)
+
+
+class TestWaitingForAFreeCall:
+    """Rows are claimed ahead of a free call; what becomes of them meanwhile counts."""
+
+    @pytest.fixture
+    def go(self) -> asyncio.Event:
+        return asyncio.Event()
+
+    @pytest.fixture
+    def slack(self, go: asyncio.Event) -> FakeDestination:
+        async def wait(_delivery: Delivery) -> Outcome:
+            await go.wait()
+            return Done()
+
+        return FakeDestination(DestinationSpec("slack", concurrency=1), answer=wait)
+
+    async def occupy(self, store: Store, slack: FakeDestination, *waiting: str) -> None:
+        """One call in flight ("first"), others claimed and waiting."""
+        await schedule(store, "first")
+        await eventually(lambda: slack.keys == ["first"])
+        await schedule(store, *waiting)
+        await eventually(lambda: all_in(store, "leased"))
+
+    async def test_cancelled_meanwhile_is_not_started(
+        self, store: Store, clock: ManualClock, metrics: Metrics, slack: FakeDestination, go: asyncio.Event
+    ) -> None:
+        hand = ByHand(store, slack.spec)
+        async with running(Courier(store, [slack], metrics)):
+            await self.occupy(store, slack, "cancelled", "rearmed", "kept")
+            await hand.cancel("cancelled")
+            await hand.rearm("rearmed", due_at=clock.now() + timedelta(hours=1))
+            clock.advance(2 * SECOND)
+            go.set()
+            await eventually(lambda: state_is(store, "kept", "done"))
+        assert sorted(slack.keys) == ["first", "kept"]
+        assert await state_of(store, "cancelled") == "cancelled"
+        assert await state_of(store, "rearmed") == "waiting"
+
+    async def test_taken_over_meanwhile_is_not_called_twice(
+        self, store: Store, clock: ManualClock, metrics: Metrics, slack: FakeDestination, go: asyncio.Event
+    ) -> None:
+        """The process was frozen longer than its lease; a replica has taken over."""
+        replica = ByHand(store, slack.spec)
+        async with running(Courier(store, [slack], metrics)):
+            await self.occupy(store, slack, "second")
+            clock.advance(LEASE)
+            taken = {delivery.key: delivery for delivery in await replica.claim()}
+            await replica.settle((taken["second"], Done()))
+            go.set()
+            await eventually(
+                lambda: metrics.value("delivery_attempts", destination="slack", outcome="stale") == 2
+            )
+        assert slack.keys == ["first"]
+
+    async def test_a_stop_finishes_what_runs_and_hands_back_the_rest_without_doubt(
+        self, store: Store, metrics: Metrics, slack: FakeDestination, go: asyncio.Event
+    ) -> None:
+        async with running(Courier(store, [slack], metrics)) as stopping:
+            await self.occupy(store, slack, "second", "third")
+            stopping.set()
+            go.set()
+        rows = await rows_of(store)
+        assert {key: row["state"] for key, row in rows.items()} == {
+            "first": "done",
+            "second": "waiting",
+            "third": "waiting",
+        }
+        assert slack.keys == ["first"]
+        for delivery in await ByHand(store, slack.spec).claim():
+            assert (delivery.attempts, delivery.uncertain) == (1, False)
+
+
+async def state_is(store: Store, key: str, state: str) -> bool:
+    return await state_of(store, key) == state

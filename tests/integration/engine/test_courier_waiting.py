@@ -30,6 +30,10 @@ async def schedule(store: Store, *keys: str, lane: str | None = None) -> None:
             book_one(tx, "slack", key, lane=lane)
 
 
+async def all_in(store: Store, state: str) -> bool:
+    return all(row["state"] == state for row in (await rows_of(store)).values())
+
+
 class TestWaitingForAFreeCall:
     """Rows are claimed ahead of a free call; what becomes of them meanwhile counts."""
 

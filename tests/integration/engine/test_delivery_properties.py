@@ -43,7 +43,7 @@ delays = st.sampled_from([-60, 0, 0, 0, 1, 10, 3600]).map(lambda seconds: timede
 waits = st.sampled_from([0, 1, 20]).map(lambda seconds: timedelta(seconds=seconds))
 jumps = st.sampled_from([15, 16, 60, 60, 3600, 14, 1, -10]).map(lambda seconds: timedelta(seconds=seconds))
 intents = st.tuples(
-    st.sampled_from(["schedule", "schedule", "rearm", "cancel"]),
+    st.sampled_from(["schedule", "rearm", "rearm", "cancel", "cancel"]),
     st.sampled_from(sorted(LANES)),
     delays,
     st.sampled_from([0, 0, 1]),
@@ -254,7 +254,7 @@ def world(dialect: str, request: pytest.FixtureRequest) -> Iterator[World]:
         world.close()
 
 
-EXAMPLES = {"sqlite": 30, "postgres": 15}
+EXAMPLES = {"sqlite": 50, "postgres": 15}
 
 
 @pytest.mark.timeout(300)

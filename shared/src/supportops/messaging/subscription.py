@@ -22,6 +22,7 @@ from supportops.messaging.kafka import Broker, connection_options
 from supportops.messaging.ports import Record, Settle
 
 COMMIT_EVERY = 1.0  # seconds
+LEAVE_TIME = 5.0  # seconds for leaving the group
 COMMIT_TIME = 5.0  # seconds that a commit may take; a lost one means that a batch is delivered again
 _log = structlog.get_logger("consumer")
 
@@ -92,7 +93,7 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
             finally:
                 ticker.cancel()
                 await self._close([self._lanes.pop(partition) for partition in list(self._lanes)])
-                await self._consumer.stop()
+                await self._leave()
             if self._failed.done():
                 self._failed.result()
         finally:
@@ -109,9 +110,19 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
                 return True
             except (KafkaError, OSError, Retryable) as error:
                 _log.warning("consumer.waits_for_broker", group=self._group, error=str(error))
-                await self._consumer.stop()
+                await self._leave()
                 await asyncio.wait((stop,), timeout=1)
         return False
+
+    async def _leave(self) -> None:
+        """Leave the group and close. With the broker away the library may take its time or be cut off by a
+        cancellation of its own making: neither is to become ours.
+        """
+        leaving = asyncio.ensure_future(self._consumer.stop())
+        await asyncio.wait((leaving,), timeout=LEAVE_TIME)
+        if not leaving.done() or leaving.cancelled() or leaving.exception() is not None:
+            _log.warning("consumer.left_untidily", group=self._group)
+            leaving.cancel()
 
     def _new_consumer(self) -> Any:
         embedded = self._broker.embedded

@@ -23,8 +23,8 @@ def sortable_time(value: datetime | str | None) -> str:
     if value is None:
         return _UNKNOWN_TIME
     if isinstance(value, datetime):
-        utc = value.astimezone(UTC)
-        return f"{utc.year:04d}-{utc:%m-%dT%H:%M:%S.%f}000Z"  # %Y has no leading zeros
+        utc = value.astimezone(UTC).replace(tzinfo=None)
+        return utc.isoformat(timespec="microseconds") + "000Z"  # strftime is eight times slower
     match = _TIME.fullmatch(value.strip())
     if match is None:
         return _UNKNOWN_TIME

@@ -25,6 +25,7 @@ COMMIT_TIME: Final = timedelta(seconds=3)  # Zendesk gives up after 12 s (zendes
 PROBE_EVERY: Final = timedelta(milliseconds=500)
 LET_GO_TIME: Final = 1.0  # seconds for an attempt to end when it is cancelled
 BATCH: Final = 256
+TURNS: Final = 4
 DRAIN_BATCH: Final = 200
 
 Kept = Literal["stored", "spooled"]
@@ -117,8 +118,17 @@ class Intake:
 
     async def _write_queue(self) -> None:
         while self._queue:
+            await self._gather()
             batch, self._queue = self._queue[:BATCH], self._queue[BATCH:]
             await self._settle(batch)
+
+    async def _gather(self) -> None:
+        """Let requests that have arrived already join the batch: a few turns of the loop, no waiting."""
+        for _ in range(TURNS):
+            before = len(self._queue)
+            await asyncio.sleep(0)
+            if len(self._queue) == before or before >= BATCH:
+                return
 
     async def _settle(self, batch: Sequence[_Waiting]) -> None:
         """Store or spool a batch and release its requests. Raises nothing: the requests get the outcome."""

@@ -29,19 +29,20 @@ class UnknownEventType(Undecodable):
 
 def encode(event: Event) -> Record:
     """Key, value and headers of the Kafka record. Raises ValueError for text that UTF-8 cannot carry."""
+    key = event.subject.encode()
     headers = [
         ("ce_type", event.type.encode()),
         ("ce_id", event.id.encode()),
         ("ce_source", event.source.encode()),
-        ("ce_time", event.time.isoformat().replace("+00:00", "Z").encode()),
-        ("ce_subject", event.subject.encode()),
+        ("ce_time", f"{event.time.isoformat().removesuffix('+00:00')}Z".encode()),
+        ("ce_subject", key),
         *_COMMON,
     ]
     if event.correlation_id is not None:
         headers.append(("ce_correlationid", event.correlation_id.encode()))
     if event.reprocess is not None:
         headers.append(("ce_reprocess", event.reprocess.encode()))
-    return event.subject.encode(), event.__pydantic_serializer__.to_json(event, exclude_unset=True), headers
+    return key, event.__pydantic_serializer__.to_json(event, exclude_unset=True), headers
 
 
 def event_type(headers: Headers) -> str | None:

@@ -123,6 +123,8 @@ async def test_a_vote_proves_that_the_survey_was_sent(
     async with store.transaction() as tx:  # posted by a worker that died before it could say so
         survey = await records.intend(tx, "18", clock.now(), "5")
     await vote(page, f"/s/{tokens.issue(survey.survey_id)}", score="good")
+    async with store.transaction() as tx:  # its successor finds the comment
+        await records.record_sent(tx, survey, tx.now + timedelta(minutes=1))
     [row] = await rows_of(store, tables.surveys)
     assert row.sent_at == row.asking_since
     assert [type(event).__name__ for event in await promised(store)] == ["FeedbackReceived", "SurveySent"]

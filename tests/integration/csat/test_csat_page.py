@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 from pydantic import SecretStr
+from structlog.testing import capture_logs
 
 from csat import records, tables
 from csat.endpoints import create_app
@@ -203,6 +204,23 @@ async def test_pages_tell_nobody_about_the_link(page: httpx.AsyncClient, link: s
     assert "http" not in shown.replace("https://survey.example.com", "")
     assert "<script" not in shown
     assert link.removeprefix("/s/") not in shown
+
+
+@on("sqlite")
+async def test_what_is_logged_opens_nothing_and_tells_no_words(page: httpx.AsyncClient, link: str) -> None:
+    with capture_logs() as lines:
+        await page.get(link)
+        await vote(page, link, score="bad", comment="confidential")
+        await page.get(f"{link}tampered")
+    told = [
+        {key: line[key] for key in ("event", "ticket_id", "score", "status") if key in line} for line in lines
+    ]
+    assert told == [
+        {"event": "vote.taken", "ticket_id": "17", "score": "bad"},
+        {"event": "survey_link.refused", "status": 400},
+    ]
+    assert link.removeprefix("/s/") not in str(lines)
+    assert "confidential" not in str(lines)
 
 
 @on("sqlite")

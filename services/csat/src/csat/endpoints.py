@@ -20,7 +20,10 @@ from csat.records import Rating, Survey
 from csat.scoring import BadAnswer, parse_answer
 from csat.settings import CsatRules
 from csat.tokens import SurveyTokens, TokenExpired, TokenInvalid
+from supportops.observability.logging import get_logger
 from supportops.store import Store, is_outage
+
+log = get_logger("csat.web")
 
 FORM = "application/x-www-form-urlencoded"
 TEMPLATES = Environment(
@@ -96,7 +99,8 @@ class SurveyPage:
                 rating = await records.rating_of_ticket(conn, survey.ticket_id)
             return self._form(422, expires_at, rating, fields, str(error))
         async with self._store.transaction() as tx:
-            await records.vote(tx, survey, answer)
+            rating = await records.vote(tx, survey, answer)
+        log.info("vote.taken", ticket_id=survey.ticket_id, score=answer.score, revision=rating.revision)
         return RedirectResponse("?voted=1", status_code=303)
 
     async def _open(self, token: str) -> tuple[Survey, datetime]:
@@ -173,6 +177,7 @@ def create_app(store: Store, tokens: SurveyTokens, rules: CsatRules, api_token: 
 
     @app.exception_handler(Closed)
     async def closed(_request: Request, error: Closed) -> Response:
+        log.info("survey_link.refused", status=error.status, title=error.title)
         return page.message(error.status, error.title, error.message)
 
     @app.exception_handler(SQLAlchemyError)

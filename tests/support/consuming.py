@@ -9,10 +9,14 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from sqlalchemy import select
 
-from supportops.contracts import Event, Topic, dead_letter_topic
-from supportops.messaging import Broker
+from supportops.contracts import Event, TicketSolved, Topic, dead_letter_topic
+from supportops.messaging import Broker, Consumer, ConsumerPolicy, Handlers
+from supportops.observability.metrics import Metrics
+from supportops.store import Store, Transaction
 from tests.support.engine import broker_on
+from tests.support.engine_app.tables import tickets
 from tests.support.records import FakeRecord, record_of
 
 
@@ -42,9 +46,10 @@ class Stage:
             await admin.close()
         return sum(meta.offset for tp, meta in offsets.items() if tp.topic == self.topic and meta.offset > 0)
 
-    async def dead_letters(self) -> list[Any]:
-        """All records of the group's dead-letter topic."""
-        return await read_all(self.address, dead_letter_topic(self.group).name)
+    async def dead_letters(self, at_least: int = 0) -> list[Any]:
+        """All records of the group's dead-letter topic; none while there are fewer than `at_least`."""
+        letters = await read_all(self.address, dead_letter_topic(self.group).name)
+        return letters if len(letters) >= at_least else []
 
 
 @asynccontextmanager
@@ -73,3 +78,37 @@ async def read_all(address: str, topic: str, partitions: Sequence[int] = (0,)) -
         return records
     finally:
         await reader.stop()
+
+
+def count_solve(event: TicketSolved, tx: Transaction) -> None:
+    """Counts how often each ticket was solved; ticket 666 is a bug of ours."""
+    rows = tx.rows(tickets)
+    row = rows.get(event.ticket_id)
+    rows.put(event.ticket_id, solves=1 if row is None else row["solves"] + 1)
+    if event.ticket_id == "666":
+        raise KeyError("a bug of ours")
+
+
+HANDLERS = Handlers().on(TicketSolved, count_solve, reads=((tickets, lambda event: event.ticket_id),))
+
+
+def consumer(stage: Stage, store: Store, **policy: object) -> Consumer:
+    """A member of the stage's group."""
+    quick = {"topics": (stage.topic,), "retry_wait": timedelta(0), **policy}
+    return Consumer(
+        stage.broker,
+        store,
+        HANDLERS,
+        group=stage.group,
+        metrics=Metrics(),
+        policy=ConsumerPolicy(**quick),  # type: ignore[arg-type]
+    )
+
+
+async def solves(store: Store) -> dict[str, int]:
+    async with store.reading() as conn:
+        return {row.ticket_id: row.solves for row in await conn.execute(select(tickets))}
+
+
+async def all_solved(store: Store, count: int) -> bool:
+    return sum((await solves(store)).values()) >= count

@@ -3,20 +3,14 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
-from datetime import timedelta
-from typing import Any
 
 import pytest
-from sqlalchemy import select
 
 from supportops.contracts import TicketSolved
 from supportops.errors import TooManyDeadLetters
-from supportops.messaging import Consumer, ConsumerPolicy, Handlers
-from supportops.observability.metrics import Metrics
-from supportops.store import Store, Transaction
-from tests.support.consuming import Stage, stage_on
+from supportops.store import Store
+from tests.support.consuming import Stage, all_solved, consumer, solves, stage_on
 from tests.support.engine import running, solved, store_on
-from tests.support.engine_app.tables import tickets
 from tests.support.eventually import eventually
 from tests.support.records import FakeRecord
 
@@ -28,40 +22,6 @@ pytestmark = pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)
 async def stage(kafka_address: str, kafka_flavour: str) -> AsyncIterator[Stage]:
     async with stage_on(kafka_address, kafka_flavour) as stage:
         yield stage
-
-
-def count_solve(event: TicketSolved, tx: Transaction) -> None:
-    """Counts how often each ticket was solved; ticket 666 is a bug of ours."""
-    rows = tx.rows(tickets)
-    row = rows.get(event.ticket_id)
-    rows.put(event.ticket_id, solves=1 if row is None else row["solves"] + 1)
-    if event.ticket_id == "666":
-        raise KeyError("a bug of ours")
-
-
-HANDLERS = Handlers().on(TicketSolved, count_solve, reads=((tickets, lambda event: event.ticket_id),))
-
-
-def consumer(stage: Stage, store: Store, **policy: object) -> Consumer:
-    """A member of the stage's group."""
-    quick = {"topics": (stage.topic,), "retry_wait": timedelta(0), **policy}
-    return Consumer(
-        stage.broker,
-        store,
-        HANDLERS,
-        group=stage.group,
-        metrics=Metrics(),
-        policy=ConsumerPolicy(**quick),  # type: ignore[arg-type]
-    )
-
-
-async def solves(store: Store) -> dict[str, int]:
-    async with store.reading() as conn:
-        return {row.ticket_id: row.solves for row in await conn.execute(select(tickets))}
-
-
-async def all_solved(store: Store, count: int) -> bool:
-    return sum((await solves(store)).values()) >= count
 
 
 async def test_events_are_handled_once_and_acknowledged(stage: Stage, live_store: Store) -> None:
@@ -93,7 +53,7 @@ async def test_poison_and_garbage_go_to_the_dead_letters_and_all_others_pass(
     await stage.send(solved(3))
     async with running(consumer(stage, live_store)):
         await eventually(lambda: all_solved(live_store, 3), within=30)
-        letters = await eventually(lambda: two(stage), within=30)
+        letters = await eventually(lambda: stage.dead_letters(2), within=30)
     assert (await solves(live_store)).keys() == {"1", "2", "3"}
     by_stage = {dict(letter.headers)["dl_stage"]: letter for letter in letters}
     unread, handled = by_stage[b"decode"], by_stage[b"handle"]
@@ -101,11 +61,6 @@ async def test_poison_and_garbage_go_to_the_dead_letters_and_all_others_pass(
     assert dict(handled.headers)["ce_type"] == TicketSolved.type.encode()
     assert dict(handled.headers)["dl_topic"] == stage.topic.encode()
     assert await stage.committed() == 5
-
-
-async def two(stage: Stage) -> list[Any]:
-    letters = await stage.dead_letters()
-    return letters if len(letters) == 2 else []
 
 
 async def test_too_many_dead_letters_stop_the_consumer_before_the_offset_moves(

@@ -1,6 +1,7 @@
 """Writes .env.example from the services' settings classes: `python -m tests.support.env_example`."""
 
 import importlib
+import re
 import sys
 from pathlib import Path
 
@@ -73,9 +74,17 @@ def _entry(name: str, variable: Variable) -> str:
         remarks.append(f"Allowed: {variable.allowed}.")
     if variable.default is None:
         remarks.append("(required)")
+    if not _read_by_compose(name):
+        remarks.append("(docker compose sets it itself)")
     shown = f"{name}={'' if variable.default is None else variable.default}"
     optional = "" if variable.default is None else "#"
     return f"# {' '.join(remarks)}\n{optional}{shown}\n"
+
+
+def _read_by_compose(name: str) -> bool:
+    """Whether docker-compose.yml takes it from .env: by name, or as a variable that is handed on."""
+    compose = (ROOT / "docker-compose.yml").read_text()
+    return f"${{{name}" in compose or re.search(rf"^\s+{name}:\s*(#.*)?$", compose, re.MULTILINE) is not None
 
 
 def main() -> int:

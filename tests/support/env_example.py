@@ -75,7 +75,7 @@ def _entry(name: str, variable: Variable) -> str:
     if variable.default is None:
         remarks.append("(required)")
     if not _read_by_compose(name):
-        remarks.append("(docker compose sets it itself)")
+        remarks.append("(not read by docker compose)")
     shown = f"{name}={'' if variable.default is None else variable.default}"
     optional = "" if variable.default is None else "#"
     return f"# {' '.join(remarks)}\n{optional}{shown}\n"

@@ -1,7 +1,8 @@
 """Reading topics as a member of a consumer group, on aiokafka: polling, rebalances, offsets after work.
 
-One task polls; one task per partition works, so that a slow partition holds up nobody and a rebalance can wait for
-the work in hand. Back-pressure is not fetching for full partitions (`pause` would throw their buffers away).
+One task polls; a few tasks work, each on one batch over all partitions that have records waiting: while a transaction
+is under way the next batch grows, so that little traffic is handled at once and much traffic cheaply. Back-pressure is
+not fetching for full partitions (`pause` would throw their buffers away).
 """
 
 import asyncio
@@ -22,6 +23,7 @@ from supportops.messaging.kafka import Broker, connection_options
 from supportops.messaging.ports import Record, Settle
 
 COMMIT_EVERY = 1.0  # seconds
+WORKERS = 2  # batches in hand at once: one is written while the next is decoded
 LEAVE_TIME = 5.0  # seconds for leaving the group
 COMMIT_TIME = 5.0  # seconds that a commit may take; a lost one means that a batch is delivered again
 _log = structlog.get_logger("consumer")
@@ -37,11 +39,15 @@ class _Lane:
 
     partition: TopicPartition
     waiting: deque[Record] = field(default_factory=deque)
-    more: asyncio.Event = field(default_factory=asyncio.Event)
-    closing: bool = False
+    idle: asyncio.Event = field(default_factory=asyncio.Event)  # no record of it is in a batch in hand
     next_offset: int | None = None
     committed: int | None = None
-    task: "asyncio.Task[None] | None" = None
+
+    def __post_init__(self) -> None:
+        self.idle.set()
+
+
+Batch = list[tuple[_Lane, list[Record]]]
 
 
 class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is not typed
@@ -57,6 +63,7 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         self._max_batch = max_batch
         self._lanes: dict[TopicPartition, _Lane] = {}
         self._room = asyncio.Event()
+        self._more = asyncio.Event()
         self._failed: asyncio.Future[None] | None = None
         self._consumer: Any = None
         self.last_progress = time.monotonic()
@@ -67,10 +74,8 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
     # -- the consumer library calls these two; they must not raise, and take no lock of the poll loop ----------
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
-        """Start a worker per partition."""
-        for partition in assigned:
-            lane = self._lanes[partition] = _Lane(partition)
-            lane.task = asyncio.create_task(self._work(lane), name=f"{partition.topic}/{partition.partition}")
+        """Their records are ours from now on."""
+        self._lanes |= {partition: _Lane(partition) for partition in assigned}
         self.last_progress = time.monotonic()
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
@@ -87,12 +92,16 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         try:
             if not await self._start(stop):
                 return
-            ticker = asyncio.create_task(self._tick())
+            tasks = [
+                asyncio.create_task(work) for work in (self._tick(), *(self._work() for _ in range(WORKERS)))
+            ]
             try:
                 await self._poll(stop)
             finally:
-                ticker.cancel()
                 await self._close([self._lanes.pop(partition) for partition in list(self._lanes)])
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
                 await self._leave()
             if self._failed.done():
                 self._failed.result()
@@ -161,40 +170,58 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
 
     def _hand_over(self, partition: TopicPartition, records: Sequence[Record]) -> None:
         lane = self._lanes.get(partition)
-        if lane is not None and not lane.closing:
+        if lane is not None:
             lane.waiting.extend(records)
-            lane.more.set()
+            self._more.set()
             return
         # They came before the assignment callback, or after the revocation: give them back, never drop them.
         with contextlib.suppress(IllegalStateError):
             self._consumer.seek(partition, records[0].offset)
 
-    async def _work(self, lane: _Lane) -> None:
+    async def _work(self) -> None:
+        """Settle what waits, whatever partitions it is of: few large transactions instead of many small ones."""
         try:
-            while not lane.closing:
-                if not lane.waiting:
-                    lane.more.clear()
-                    await lane.more.wait()
+            while True:
+                if not (batch := self._take()):
+                    self._more.clear()
+                    await self._more.wait()
                     continue
-                batch = [lane.waiting.popleft() for _ in range(min(self._max_batch, len(lane.waiting)))]
-                await self._settle(batch)
-                lane.next_offset = batch[-1].offset + 1
-                self.last_progress = time.monotonic()
-                self._room.set()
+                await self._settle_batch(batch)
         except Exception as error:  # noqa: BLE001  # whatever settle raises ends the consumer, with the offset before the batch
             if self._failed is not None and not self._failed.done():
                 self._failed.set_exception(error)
 
+    async def _settle_batch(self, batch: Batch) -> None:
+        try:
+            await self._settle([record for _, records in batch for record in records])
+            for lane, records in batch:
+                lane.next_offset = records[-1].offset + 1
+        finally:
+            for lane, _ in batch:
+                lane.idle.set()
+        self.last_progress = time.monotonic()
+        self._room.set()
+        self._more.set()  # for a partition whose next records waited for these
+
+    def _take(self) -> Batch:
+        """The next batch: consecutive records of partitions that are in no batch in hand, a fair share of each."""
+        ready = [lane for lane in self._lanes.values() if lane.waiting and lane.idle.is_set()]
+        batch = []
+        for lane in ready:
+            share = min(len(lane.waiting), max(1, self._max_batch // len(ready)))
+            batch.append((lane, [lane.waiting.popleft() for _ in range(share)]))
+            lane.idle.clear()
+        return batch
+
     async def _close(self, lanes: list[_Lane]) -> None:
+        """Wait for the batches in hand, for a while: what is late is redelivered, and the inbox knows it."""
         for lane in lanes:
-            lane.closing = True
             lane.waiting.clear()
-            lane.more.set()
-        if tasks := [lane.task for lane in lanes if lane.task is not None]:
-            _, late = await asyncio.wait(tasks, timeout=self._drain)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        if lanes:
+            busy = asyncio.gather(*(lane.idle.wait() for lane in lanes))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._drain):
+                    await busy
         await self._commit(lanes)
 
     async def _commit(self, lanes: Iterable[_Lane]) -> None:

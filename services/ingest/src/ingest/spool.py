@@ -9,7 +9,6 @@ drop what is there already.
 Several processes may share a folder: a segment is locked by the process that writes or drains it.
 """
 
-import contextlib
 import fcntl
 import os
 import struct
@@ -57,7 +56,6 @@ class Spool:
         self._folder = folder
         self._lock = threading.Lock()
         self._file: BinaryIO | None = None
-        self._length = 0
 
     def append(self, batch: Sequence[Received]) -> None:
         """Keep `batch`, synced. Raises SpoolFailed; then none of it may be counted as kept."""
@@ -68,10 +66,11 @@ class Spool:
                 _write_all(file, frames)
                 os.fsync(file.fileno())
             except OSError as error:
-                self._give_up()
+                # Nothing is known of the tail now: a torn frame, or whole ones that Zendesk sends again. Both are
+                # harmless to a reader; the next append begins another segment.
+                self._rotate()
                 raise SpoolFailed(f"the spool cannot be written: {error.strerror}") from error
-            self._length += len(frames)
-            if self._length >= SEGMENT_BYTES:
+            if file.tell() >= SEGMENT_BYTES:
                 self._rotate()
 
     def waiting(self) -> bool:
@@ -122,7 +121,6 @@ class Spool:
         opening = path.with_suffix(".opening")
         descriptor = os.open(opening, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND, 0o600)
         self._file = os.fdopen(descriptor, "ab", buffering=0)
-        self._length = 0
         # It gets its name when it is locked: a drainer that sees it earlier would remove it under our hands.
         _locked(self._file)
         opening.rename(path)
@@ -133,16 +131,6 @@ class Spool:
         if self._file is not None:
             self._file.close()
             self._file = None
-
-    def _give_up(self) -> None:
-        """After a failed write or sync nothing is known of the tail: cut it off, and use another segment next."""
-        if self._file is None:
-            return
-        # What may be left is a torn frame, or whole ones that Zendesk sends again: both are harmless.
-        with contextlib.suppress(OSError):
-            os.ftruncate(self._file.fileno(), self._length)
-            os.fsync(self._file.fileno())
-        self._rotate()
 
 
 def _write_all(file: BinaryIO, data: bytes) -> None:

@@ -1,0 +1,158 @@
+"""The webhook endpoint without a server: what it reads, and that no failure of ours is a 500 (zendesk.md 1.4)."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+import pytest
+from pydantic import SecretStr
+
+from ingest import endpoints
+from ingest.endpoints import PATH, Hook
+from ingest.rawlog import Received
+from ingest.service import Intake, NotKept
+from supportops.clock import ManualClock
+from supportops.observability.metrics import Metrics
+from tests.support import zendesk_bodies as z
+
+NOW = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
+BODY = z.sample("ticket.created")
+
+
+class FakeIntake:
+    """Keeps what it is given, or fails as it is told."""
+
+    def __init__(self, error: BaseException | None = None) -> None:
+        self.error = error
+        self.received: list[Received] = []
+
+    async def accept(self, received: Received) -> str:
+        if self.error is not None:
+            raise self.error
+        self.received.append(received)
+        return "stored"
+
+
+def hook_on(intake: FakeIntake, freshness: timedelta = timedelta(minutes=5)) -> Hook:
+    return Hook(cast("Intake", intake), (SecretStr(z.SECRET),), freshness, ManualClock(NOW), Metrics())
+
+
+def scope(headers: dict[str, str] | None = None) -> dict[str, Any]:
+    given = z.signed_headers(BODY, "2026-11-02T09:00:00Z") | (headers or {})
+    raw = [(name.lower().encode(), value.encode("latin-1")) for name, value in given.items()]
+    return {"type": "http", "method": "POST", "path": PATH, "headers": raw}
+
+
+def arriving(*messages: dict[str, Any]) -> Callable[[], Awaitable[MutableMapping[str, Any]]]:
+    left = list(messages)
+
+    async def receive() -> MutableMapping[str, Any]:
+        return left.pop(0)
+
+    return receive
+
+
+def whole(body: bytes) -> dict[str, Any]:
+    return {"type": "http.request", "body": body, "more_body": False}
+
+
+async def answered(
+    hook: Hook, given: dict[str, Any], receive: Callable[[], Awaitable[MutableMapping[str, Any]]]
+) -> list[MutableMapping[str, Any]]:
+    sent: list[MutableMapping[str, Any]] = []
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        sent.append(message)
+
+    await hook(given, receive, send)
+    return sent
+
+
+async def test_a_body_in_pieces_is_one_body() -> None:
+    intake = FakeIntake()
+    pieces = [
+        {"type": "http.request", "body": BODY[n : n + 100], "more_body": True}
+        for n in range(0, len(BODY), 100)
+    ]
+    sent = await answered(hook_on(intake), scope(), arriving(*pieces, whole(b"")))
+    assert sent[0]["status"] == 200
+    (received,) = intake.received
+    assert received.body == BODY
+    assert received.received_at == NOW
+    assert received.headers == {
+        "content-type": "application/json; charset=utf-8",
+        "user-agent": "Zendesk Webhook",
+        "x-zendesk-account-id": z.ACCOUNT,
+        "x-zendesk-webhook-id": "01F1KRFQ6BG29CNWFR60NK5FNY",
+        "x-zendesk-webhook-invocation-id": "01HANA2B5D5W9XSJS3NE5SQA1J",
+        "x-zendesk-webhook-signature-timestamp": "2026-11-02T09:00:00Z",
+    }
+
+
+async def test_credentials_are_not_kept() -> None:
+    intake = FakeIntake()
+    given = scope({"Authorization": "Basic c2VjcmV0", "Cookie": "a=b"})
+    await answered(hook_on(intake), given, arriving(whole(BODY)))
+    assert "c2VjcmV0" not in str(intake.received[0].headers)
+    assert "a=b" not in str(intake.received[0].headers)
+
+
+@pytest.mark.parametrize(
+    "error", [NotKept("disk full"), RuntimeError("our bug"), KeyError("x"), MemoryError()]
+)
+async def test_whatever_fails_is_a_503_that_zendesk_tries_again(error: BaseException) -> None:
+    start, body = await answered(hook_on(FakeIntake(error)), scope(), arriving(whole(BODY)))
+    assert start["status"] == 503
+    assert (b"retry-after", b"55") in start["headers"]
+    assert body["body"] == b"try again"
+
+
+async def test_an_endless_body_is_not_read_to_its_end() -> None:
+    asked = 0
+
+    async def receive() -> MutableMapping[str, Any]:
+        nonlocal asked
+        asked += 1
+        return {"type": "http.request", "body": b"x" * 100_000, "more_body": True}
+
+    start, _ = await answered(hook_on(FakeIntake()), scope(), receive)
+    assert start["status"] == 413
+    assert asked == 11
+
+
+async def test_an_announced_length_is_refused_unread() -> None:
+    start, _ = await answered(hook_on(FakeIntake()), scope({"Content-Length": "2000000"}), arriving())
+    assert start["status"] == 413
+
+
+@pytest.mark.parametrize("length", ["-5", "abc", "9" * 50, ""])
+async def test_a_lying_length_is_no_failure(length: str) -> None:
+    start, _ = await answered(hook_on(FakeIntake()), scope({"Content-Length": length}), arriving(whole(BODY)))
+    assert start["status"] == 200
+
+
+async def test_a_sender_that_hangs_up_gets_no_answer() -> None:
+    intake = FakeIntake()
+    half = {"type": "http.request", "body": BODY[:10], "more_body": True}
+    assert await answered(hook_on(intake), scope(), arriving(half, {"type": "http.disconnect"})) == []
+    assert intake.received == []
+
+
+async def test_a_body_that_does_not_come_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(endpoints, "READ_TIME", 0.02)
+
+    async def never() -> MutableMapping[str, Any]:
+        await asyncio.Event().wait()
+        return {}
+
+    start, _ = await answered(hook_on(FakeIntake()), scope(), never)
+    assert start["status"] == 408
+
+
+async def test_an_old_request_passes_without_a_window() -> None:
+    body_headers = z.signed_headers(BODY, "2020-01-01T00:00:00Z")
+    given = scope(body_headers)
+    for freshness, status in ((timedelta(minutes=5), 401), (timedelta(0), 200)):
+        start, _ = await answered(hook_on(FakeIntake(), freshness), given, arriving(whole(BODY)))
+        assert start["status"] == status

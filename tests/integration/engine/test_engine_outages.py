@@ -20,7 +20,7 @@ from tests.support.engine import APP, SECOND, FakeDestination, broker_on, rows_o
 from tests.support.engine_app.tables import tickets
 from tests.support.eventually import eventually
 from tests.support.infra import Kind
-from tests.support.records import FakePublisher, record_of
+from tests.support.records import FakePublisher
 from tests.support.servers import Server
 
 pytestmark = pytest.mark.chaos
@@ -95,25 +95,30 @@ async def all_done(store: Store) -> bool:
 
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)
-async def test_a_broker_that_is_killed_is_waited_for_by_relay_and_consumer(
+async def test_a_broker_that_is_killed_is_waited_for_and_a_stop_meanwhile_ends(
     own_server: Callable[[Kind], Server], live_store: Store
 ) -> None:
-    server, metrics = own_server("kafka"), Metrics()
+    server, metrics, stopping = own_server("kafka"), Metrics(), asyncio.Event()
     async with broker_on(server.address, "apache") as broker:
         await broker.ensure_topics(all_topics())
         policy = ConsumerPolicy(**QUICK)  # type: ignore[arg-type]
         consumer = Consumer(broker, live_store, HANDLERS, group="csat", metrics=metrics, policy=policy)
-        async with running(consumer, Relay(broker, live_store, metrics, sweep_every=SECOND / 5)):
-            await publish(live_store, 0, 50)
-            await eventually(lambda: solves_are(live_store, 50), within=30)
-            server.kill()
-            await publish(live_store, 50, 100)
-            await eventually(lambda: outbox_holds(live_store, 50))
-            server.start()
-            await publish(live_store, 100, 150)
-            await eventually(lambda: solves_are(live_store, 150), within=60)
-            await eventually(lambda: outbox_holds(live_store, 0), within=60)
+        relay = Relay(broker, live_store, metrics, sweep_every=SECOND / 5)
+        tasks = [asyncio.create_task(component.run(stopping)) for component in (consumer, relay)]
+        await publish(live_store, 0, 50)
+        await eventually(lambda: solves_are(live_store, 50), within=30)
+        server.kill()
+        await publish(live_store, 50, 100)
+        await eventually(lambda: outbox_holds(live_store, 50))
+        server.start()
+        await publish(live_store, 100, 150)
+        await eventually(lambda: solves_are(live_store, 150), within=60)
+        await eventually(lambda: outbox_holds(live_store, 0), within=60)
         assert await read_all(server.address, "csat.dead-letter") == []
+        server.kill()
+        stopping.set()
+        async with asyncio.timeout(18):  # below the usual grace time of 20 s
+            await asyncio.gather(*tasks)
 
 
 async def publish(store: Store, start: int, end: int) -> None:
@@ -125,22 +130,3 @@ async def publish(store: Store, start: int, end: int) -> None:
 async def outbox_holds(store: Store, count: int) -> bool:
     async with store.reading() as conn:
         return (await conn.execute(select(func.count()).select_from(ENGINE.outbox))).scalar_one() == count
-
-
-@pytest.mark.timeout(120)
-@pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)
-async def test_a_stop_while_the_broker_is_away_ends(
-    own_server: Callable[[Kind], Server], live_store: Store
-) -> None:
-    server, metrics = own_server("kafka"), Metrics()
-    async with broker_on(server.address, "apache") as broker:
-        await broker.ensure_topics(all_topics())
-        consumer = Consumer(broker, live_store, HANDLERS, group="csat", metrics=metrics)
-        stopping = asyncio.Event()
-        task = asyncio.create_task(consumer.run(stopping))
-        await broker.publish([record_of(solved(n)) for n in range(20)])
-        await eventually(lambda: solves_are(live_store, 20), within=30)
-        server.kill()
-        stopping.set()
-        async with asyncio.timeout(18):  # below the usual grace time of 20 s
-            await task

@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
 from sqlalchemy import select
 
 from supportops.contracts import Event, TicketSolved, Topic, dead_letter_topic
@@ -28,6 +27,7 @@ class Stage:
     address: str
     topic: str
     group: str
+    partitions: int
 
     async def send(self, *events: Event) -> None:
         """Publish events in our topic instead of theirs."""
@@ -38,13 +38,17 @@ class Stage:
 
     async def committed(self) -> int:
         """Sum of the group's committed offsets: how many records are acknowledged."""
-        admin = AIOKafkaAdminClient(bootstrap_servers=self.address)
-        await admin.start()
+        # By a consumer that joins nothing: the embedded broker does not speak the admin client's request.
+        reader = AIOKafkaConsumer(
+            bootstrap_servers=self.address, group_id=self.group, enable_auto_commit=False
+        )
+        await reader.start()
         try:
-            offsets = await admin.list_consumer_group_offsets(self.group)
+            partitions = [TopicPartition(self.topic, number) for number in range(self.partitions)]
+            reader.assign(partitions)
+            return sum([await reader.committed(partition) or 0 for partition in partitions])
         finally:
-            await admin.close()
-        return sum(meta.offset for tp, meta in offsets.items() if tp.topic == self.topic and meta.offset > 0)
+            await reader.stop()
 
     async def dead_letters(self, at_least: int = 0) -> list[Any]:
         """All records of the group's dead-letter topic; none while there are fewer than `at_least`."""
@@ -57,7 +61,7 @@ async def stage_on(address: str, flavour: str, partitions: int = 3) -> AsyncIter
     """A fresh topic with its group and dead-letter topic."""
     name = uuid.uuid4().hex[:12]
     async with broker_on(address, flavour) as broker:
-        stage = Stage(broker, address, f"t.{name}", f"g.{name}")
+        stage = Stage(broker, address, f"t.{name}", f"g.{name}", partitions)
         topic = Topic(stage.topic, partitions, "ticket id", timedelta(hours=1))
         await broker.ensure_topics([topic, dead_letter_topic(stage.group)])
         yield stage

@@ -5,32 +5,13 @@ doubled or stale outside? Real processes, Apache Kafka and PostgreSQL of their o
 import random
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
 from tests.chaos import adversities
-from tests.chaos.rules import rules
-from tests.chaos.verdict import judge
-from tests.support import infra
-from tests.support.eventually import eventually_now
-from tests.support.servers import Server, Unavailable
-from tests.support.system import Plan, System, postgres_databases, running
+from tests.chaos.place import Place, clean, open_place
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(300), pytest.mark.xdist_group("chaos")]
-
-GROUPS = 10
-WORKERS = {"csat": 2, "sfdc_sync": 1, "notifier": 2}
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where the bad days happen."""
-
-    system: System
-    kafka: Server
-    postgres: Server
 
 
 @pytest.fixture(scope="module")
@@ -38,41 +19,6 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """The whole system on servers of its own."""
     with ExitStack() as stack:
         yield open_place(stack, tmp_path_factory.mktemp("chaos"))
-
-
-def open_place(stack: ExitStack, home: Path) -> Place:
-    """Start broker, database and every process; they end with `stack`."""
-    try:
-        kafka, postgres = infra.own_server("kafka"), infra.own_server("postgres")
-    except Unavailable as error:
-        if infra.ci():
-            raise
-        pytest.skip(str(error))
-    for server in (kafka, postgres):
-        stack.callback(server.remove)
-        server.start()
-    databases = postgres_databases(postgres.address, "chaos")
-    plan = Plan(kafka.address, databases, home, rules("5s", GROUPS), WORKERS)
-    system = stack.enter_context(running(plan))
-    system.control.post("/control/limits", json={"slack": {"per_second": None}}).raise_for_status()
-    # Zendesk's own retries are few and their spacing unknown: here they outlast a restart.
-    system.register_webhook(retry_spacing=4, modes={"duplicate": 0.05, "duplicate_after": 1, "reorder": 1.5})
-    return Place(system, kafka, postgres)
-
-
-def clean(system: System, within: float = 200) -> None:
-    """Wait until the outside world is as it should be, and see that it stays so for a moment."""
-
-    def as_it_should_be() -> bool:
-        system.keep_alive()
-        assert system.get("/control/summary")["idle"], "webhooks are still being sent"
-        verdict = judge(system)
-        assert verdict.clean, str(verdict)
-        return True
-
-    eventually_now(as_it_should_be, within=within, every=0.5, about="nothing lost, doubled or stale")
-    adversities.pass_time(system, 1)
-    assert judge(system).clean, str(judge(system))
 
 
 def test_every_service_is_killed_while_webhooks_flow(place: Place) -> None:

@@ -1,13 +1,16 @@
 """Deliveries that are claimed and wait for a free call: what may happen to them meanwhile."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
+from typing import Any, cast
 
 import pytest
 
 from supportops.clock import ManualClock
 from supportops.observability.metrics import Metrics
-from supportops.store import Store
+from supportops.store import Store, Transaction
 from supportops.workers import Courier, Delivery, DestinationSpec, Done, Outcome
 from supportops.workers.claims import LEASE
 from tests.support.engine import (
@@ -20,8 +23,6 @@ from tests.support.engine import (
     state_of,
 )
 from tests.support.eventually import eventually
-
-SPEC = DestinationSpec("slack", schedule=(SECOND / 50, SECOND / 50))
 
 
 async def schedule(store: Store, *keys: str, lane: str | None = None) -> None:
@@ -107,3 +108,43 @@ class TestWaitingForAFreeCall:
 
 async def state_is(store: Store, key: str, state: str) -> bool:
     return await state_of(store, key) == state
+
+
+class FailsOnce:
+    """A store whose database is away for one transaction, when told."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.fail_next = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.store, name)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        if self.fail_next:
+            self.fail_next = False
+            raise ConnectionError("the database is away")
+        async with self.store.transaction() as tx:
+            yield tx
+
+
+async def test_own_answers_are_written_before_anything_is_claimed_again(
+    store: Store, clock: ManualClock, metrics: Metrics
+) -> None:
+    """The database was away longer than a lease: what we know must not become doubt."""
+    flaky = FailsOnce(store)
+
+    def answer(_delivery: Delivery) -> Outcome:
+        flaky.fail_next = not slack.calls[1:]
+        return Done()
+
+    slack = FakeDestination(DestinationSpec("slack"), answer=answer)
+    async with running(Courier(cast(Store, flaky), [slack], metrics)):
+        await schedule(store, "a")
+        await eventually(lambda: slack.keys == ["a"] and not flaky.fail_next)
+        clock.advance(LEASE)
+        await schedule(store, "wakes the courier")
+        await eventually(lambda: all_in(store, "done"))
+    assert slack.asked == []
+    assert sorted(slack.keys) == ["a", "wakes the courier"]

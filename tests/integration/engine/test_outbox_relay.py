@@ -45,6 +45,10 @@ async def nothing_waits(store: Store) -> bool:
     return await waiting(store) == 0
 
 
+async def only_the_dead_ones_wait(store: Store) -> bool:
+    return await waiting(store) == 2
+
+
 async def test_an_event_is_published_after_its_commit_as_it_was_promised(
     store: Store, broker: FakePublisher, metrics: Metrics
 ) -> None:
@@ -95,7 +99,8 @@ async def test_what_a_dead_process_left_is_swept_by_another(
         await publish(dead, "left-1", "left-2")
         async with running(relay(broker, alive, metrics)):
             await publish(alive, "control")
-            await eventually(lambda: broker.ids == ["control"])
+            await eventually(lambda: only_the_dead_ones_wait(alive))
+            assert broker.ids == ["control"]
             clock.advance(OWN_TIME + SECOND)
             await eventually(lambda: nothing_waits(alive))
     assert broker.ids == ["control", "left-1", "left-2"]

@@ -16,7 +16,7 @@ from tests.support import zendesk_bodies as z
 async def test_a_signed_body_is_kept_byte_for_byte_and_promised(ingest: Ingest) -> None:
     body = z.sample("ticket.created")
     answer = await ingest.post(body)
-    assert (answer.status_code, answer.text) == (200, "ok")
+    assert (answer.status_code, answer.text) == (200, "")
     (row,) = await ingest.rows()
     assert row["body"] == body
     assert row["key"] == "22129848:event:cbe4028c-7239-495d-b020-f22348516046"

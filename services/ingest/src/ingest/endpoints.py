@@ -53,7 +53,7 @@ def _answer(status: int, text: bytes, *headers: tuple[bytes, bytes]) -> Answer:
     return status, [*common, *headers], text
 
 
-KEPT: Final = _answer(200, b"ok")
+KEPT: Final[Answer] = (200, [(b"content-length", b"0")], b"")  # the least to write
 REFUSED: Final = _answer(401, b"the signature is not one of ours")
 NOT_POST: Final = _answer(405, b"POST only", (b"allow", b"POST"))
 TOO_SLOW: Final = _answer(408, b"the body did not arrive in time", (b"connection", b"close"))

@@ -5,9 +5,10 @@
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
+
+import msgspec
 
 from ingest import fields
 from supportops import contracts as c
@@ -21,8 +22,7 @@ class Unreadable(Exception):
     """Ours, but not to be read: the body is parked with this reason."""
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(msgspec.Struct, frozen=True):
     """One body of an event subscription, its envelope read already."""
 
     name: str  # Zendesk's name without the domain: status_changed

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -29,8 +29,7 @@ class Received(msgspec.Struct, frozen=True):
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Webhook:
+class Webhook(msgspec.Struct, frozen=True):
     """A request with what was read in it."""
 
     received: Received
@@ -108,7 +107,7 @@ def unstorable(hook: Webhook, error: BaseException) -> Webhook:
     """The same body, parked, for a webhook whose rows the database (or the codec) refuses."""
     reason = f"could not be stored: {type(error).__name__}"
     reading = Reading("parked", hook.reading.key, "unknown", reason)
-    return replace(hook, reading=reading)
+    return Webhook(hook.received, reading, hook.key)
 
 
 def _row(hook: Webhook) -> tuple[Any, ...]:

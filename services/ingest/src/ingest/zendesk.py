@@ -39,8 +39,7 @@ class Account:
     trigger_kinds: Mapping[str, triggers.Kind] = field(default_factory=lambda: triggers.DEFAULT_KINDS)
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(msgspec.Struct, frozen=True):
     """What became of a body. `key` dedupes; `kind`: `ticket.created` and the like, or `trigger:<name>`."""
 
     disposition: Disposition

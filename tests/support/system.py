@@ -153,7 +153,10 @@ class System:
     # -- how each process is started -------------------------------------------------------------------------------
 
     def _port(self, name: str) -> int:
-        return self._ports.setdefault(name, free_port())
+        while name not in self._ports:
+            if (port := free_port()) not in self._ports.values():  # the kernel may name one twice
+                self._ports[name] = port
+        return self._ports[name]
 
     def _add_service(self, name: str, package: str, command: str) -> None:
         self._add(name, python_module(package, command), "/readyz", self._environment(name, package))

@@ -65,11 +65,15 @@ class Store:
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
-        """A connection for reading: never blocks a writer, leaves nothing behind."""
+        """A connection for reading: never blocks a writer, leaves nothing behind.
+
+        On PostgreSQL without a transaction: a statement is one round trip instead of three.
+        """
         async with self._engine.connect() as conn:
-            if self.dialect == "sqlite":
-                conn = await conn.execution_options(sqlite_begin="BEGIN")
-            yield conn
+            options = (
+                {"sqlite_begin": "BEGIN"} if self.dialect == "sqlite" else {"isolation_level": "AUTOCOMMIT"}
+            )
+            yield await conn.execution_options(**options)
 
     def on_outbox(self, listener: Callable[[list[OutboxRow]], None]) -> None:
         """Call `listener` with the rows of each commit that promised events."""

@@ -254,7 +254,7 @@ def world(dialect: str, request: pytest.FixtureRequest) -> Iterator[World]:
         world.close()
 
 
-EXAMPLES = {"sqlite": 50, "postgres": 15}
+EXAMPLES = {"sqlite": 50, "postgres": 8}
 
 
 @pytest.mark.timeout(300)

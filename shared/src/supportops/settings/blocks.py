@@ -59,7 +59,12 @@ class DatabaseSettings(Block):
     model_config = SettingsConfigDict(env_prefix="DATABASE_")
 
     url: SecretStr = Field(description="postgresql://user:password@host/name, or sqlite:///path/to/file.db.")
-    pool: int = Field(10, ge=1, le=100, description="Connections to PostgreSQL that one process may hold.")
+    pool: int = Field(
+        10,
+        ge=3,
+        le=100,
+        description="Connections to PostgreSQL that one process may hold; a worker listens on one.",
+    )
 
     @field_validator("url")
     @classmethod

@@ -26,6 +26,7 @@ ROWS: dict[str, Callable[[Servers], list[Figure]]] = {
     "timers": timers.measure,
     "salesforce": salesforce.measure,
     "road": road.measure,
+    "memory": road.measure_memory,
 }
 BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
 

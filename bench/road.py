@@ -25,13 +25,16 @@ MEMORY_EVENTS = 50_000
 
 
 def measure(servers: Servers) -> list[Figure]:
-    """All rows on one running system, one worker of each kind."""
+    """Latency and throughput on one running system, one worker of each kind."""
     with road(servers) as system:
         warm_up(system)
-        figures = latency(system)
-        figures += sustained(system)
-        figures += memory(system)
-    return figures
+        return [*latency(system), *sustained(system)]
+
+
+def measure_memory(servers: Servers) -> list[Figure]:
+    """Memory under event load, on a system of its own."""
+    with road(servers) as system:
+        return memory(system)
 
 
 @contextmanager

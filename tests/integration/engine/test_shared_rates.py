@@ -27,7 +27,7 @@ async def test_a_lane_is_paced_whoever_calls(stores: tuple[Store, Store], clock:
         await one.schedule(key, lane="a")
     await one.schedule("b1", lane="b")
     first = await one.claim()
-    assert sorted(d.key for d in first) == ["a1", "b1"]  # due at the same moment: in no order
+    assert sorted(d.key for d in first) == ["a1", "b1"]  # between lanes there is no order
     await one.settle(*((delivery, Done()) for delivery in first))
     looked = await other.look()
     assert (looked.deliveries, looked.look_again_at) == ([], clock.now() + SECOND)

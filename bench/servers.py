@@ -31,19 +31,21 @@ class Servers:
 
 @contextmanager
 def servers() -> Iterator[Servers]:
-    """Apache Kafka and PostgreSQL, removed at the end unless they are the environment's."""
+    """Apache Kafka and PostgreSQL, removed at the end; PostgreSQL may be the environment's.
+
+    The broker is always a new one: topics and groups have fixed names, so that a row would otherwise begin with the
+    backlog that the row before it left.
+    """
     with ExitStack() as stack:
-        addresses = {}
-        for kind in ("kafka", "postgres"):
-            given = os.environ.get(infra.ENVIRONMENT[kind])
-            if given:
-                addresses[kind] = given
-                continue
-            server = infra.own_server(kind)
-            stack.callback(server.remove)
-            server.start()
-            addresses[kind] = server.address
-        yield Servers(addresses["kafka"], addresses["postgres"])
+        kafka = _own(stack, "kafka")
+        yield Servers(kafka, os.environ.get(infra.ENVIRONMENT["postgres"]) or _own(stack, "postgres"))
+
+
+def _own(stack: ExitStack, kind: infra.Kind) -> str:
+    server = infra.own_server(kind)
+    stack.callback(server.remove)
+    server.start()
+    return server.address
 
 
 def child(module: str, *arguments: str, env: dict[str, str] | None = None) -> "subprocess.Popen[str]":

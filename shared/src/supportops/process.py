@@ -22,7 +22,7 @@ from supportops.runtime import Component, run_until_stopped
 from supportops.settings import DatabaseSettings, KafkaSettings, ShutdownSettings, SideSettings
 from supportops.store import Store, open_store
 from supportops.store.outbox import oldest_unpublished
-from supportops.store.tables import ENGINE, active
+from supportops.store.tables import ENGINE, waiting
 
 UNPUBLISHED_LIMIT = timedelta(seconds=30)
 OVERDUE_LIMIT = timedelta(minutes=2)
@@ -112,7 +112,7 @@ async def oldest_overdue(store: Store) -> datetime | None:
     A row that waits for its next attempt is not overdue; its failures show in the metrics of attempts.
     """
     d = ENGINE.deliveries
-    oldest = select(func.min(d.c.next_attempt_at)).where(active(d), d.c.next_attempt_at < store.clock.now())
+    oldest = select(func.min(d.c.next_attempt_at)).where(waiting(d), d.c.next_attempt_at < store.clock.now())
     async with store.reading() as conn:
         moment: datetime | None = (await conn.execute(oldest)).scalar()
     return moment

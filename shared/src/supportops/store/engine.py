@@ -28,6 +28,15 @@ SQLITE_PRAGMAS = (
     "PRAGMA foreign_keys=ON",
 )
 
+# Each statement of ours goes by an index. Left to itself PostgreSQL plans it once, while a table is empty, reads the
+# whole table for it, and keeps that plan until its statistics are renewed: a minute too late (decision 0007).
+POSTGRES_SETTINGS = {
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "jit": "off",
+}
+
 
 _NOTIFY = text("SELECT pg_notify(:channel, '')")
 
@@ -131,7 +140,12 @@ def _create_engine(url: URL, settings: DatabaseSettings) -> AsyncEngine:
         engine = create_async_engine(url, **options)
         prepare_sqlite(engine)
         return engine
-    connect = {"timeout": 5, "command_timeout": 30, "statement_cache_size": 500}
+    connect = {
+        "timeout": 5,
+        "command_timeout": 30,
+        "statement_cache_size": 500,
+        "server_settings": dict(POSTGRES_SETTINGS),
+    }
     return create_async_engine(url, connect_args=connect, **options)
 
 

@@ -92,3 +92,23 @@ def drop_engine_0001(op: Op) -> None:
     """Undo `engine_0001`."""
     for table in ("leases", "rates", "deliveries", "outbox", "inbox"):
         op.drop_table(table)
+
+
+def engine_0002(op: Op) -> None:
+    """Indexes that leave planners no choice: by moment for questions about moments, by lane in a lane's very order."""
+    _index(op, "deliveries_claimable", ["destination", "next_attempt_at"], f"{_ACTIVE} AND attempts >= 0")
+    _index(op, "deliveries_lane", ["destination", "lane", "position", "id"], _ACTIVE)
+
+
+def undo_engine_0002(op: Op) -> None:
+    """Undo `engine_0002`."""
+    _index(op, "deliveries_claimable", ["destination", "next_attempt_at"], _ACTIVE)
+    _index(op, "deliveries_lane", ["destination", "lane", "position"], _ACTIVE)
+
+
+_ACTIVE = "state IN ('waiting', 'leased')"
+
+
+def _index(op: Op, name: str, columns: list[str], rows: str) -> None:
+    op.drop_index(name, "deliveries")
+    op.create_index(name, "deliveries", columns, postgresql_where=sa.text(rows), sqlite_where=sa.text(rows))

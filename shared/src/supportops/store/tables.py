@@ -20,11 +20,10 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    and_,
     literal_column,
 )
 from sqlalchemy.types import TypeDecorator
-
-ACTIVE = ("waiting", "leased")
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -93,6 +92,20 @@ def _outbox(metadata: MetaData) -> Table:
     )
 
 
+def active(deliveries: FromClause) -> ColumnElement[bool]:
+    """The delivery is unfinished; in the very words of the partial indexes, so that planners use them."""
+    return deliveries.c.state.in_([literal_column("'waiting'"), literal_column("'leased'")])
+
+
+def waiting(deliveries: FromClause) -> ColumnElement[bool]:
+    """The delivery is unfinished, and what is asked about is when: the index by moment, and no other, is meant.
+
+    The second condition is always true. It keeps planners from taking that index for questions about lanes: of a queue
+    that was empty a moment ago all indexes look equally good, and this one then reads every waiting row per lane.
+    """
+    return and_(active(deliveries), deliveries.c.attempts >= literal_column("0"))
+
+
 def _deliveries(metadata: MetaData) -> Table:
     """Every call to someone else's server, and every durable timer (design §4)."""
     table = Table(
@@ -117,13 +130,12 @@ def _deliveries(metadata: MetaData) -> Table:
         Column("created_at", UtcDateTime, nullable=False),
         Column("finished_at", UtcDateTime),
     )
-    active = table.c.state.in_(ACTIVE)
     Index("deliveries_key", table.c.destination, table.c.key, unique=True)
-    for name, columns in (
-        ("deliveries_claimable", (table.c.destination, table.c.next_attempt_at)),
-        ("deliveries_lane", (table.c.destination, table.c.lane, table.c.position)),
+    for name, columns, rows in (
+        ("deliveries_claimable", (table.c.destination, table.c.next_attempt_at), waiting(table)),
+        ("deliveries_lane", (table.c.destination, table.c.lane, table.c.position, table.c.id), active(table)),
     ):
-        Index(name, *columns, postgresql_where=active, sqlite_where=active)
+        Index(name, *columns, postgresql_where=rows, sqlite_where=rows)
     flying = table.c.lease_until.is_not(None)
     Index(
         "deliveries_in_flight",
@@ -160,8 +172,3 @@ def _leases(metadata: MetaData) -> Table:
 
 ENGINE = engine_tables(MetaData())
 """The engine's tables as the engine's own queries name them."""
-
-
-def active(deliveries: FromClause) -> ColumnElement[bool]:
-    """The delivery is unfinished; in the very words of the partial indexes, so that planners use them."""
-    return deliveries.c.state.in_([literal_column("'waiting'"), literal_column("'leased'")])

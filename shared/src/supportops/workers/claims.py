@@ -1,7 +1,6 @@
 """Claiming due deliveries: heads of lanes only, under a lease and a token, within shared paces and budgets.
 
-A row is claimable when it is waiting (or its lease ran out), due, past `next_attempt_at`, no unfinished due row of its
-lane has a lower position, and none of its lane is in flight. `next_attempt_at` is never before `due_at` nor, while
+Which rows may be claimed is `heads.py`. `next_attempt_at` is never before `due_at` nor, while
 leased, before `lease_until`, so that one index finds what can be claimed among millions of finished and future rows.
 `lease_until` is set while a call is in flight and only then, even when the row was cancelled or re-armed meanwhile.
 """
@@ -16,21 +15,19 @@ import orjson
 from sqlalchemy import (
     BindParameter,
     Row,
-    Select,
     Update,
     bindparam,
-    exists,
     or_,
-    select,
     text,
     update,
 )
 from uuid_utils import uuid7
 
 from supportops.store.keys import among, as_parameter
-from supportops.store.tables import ENGINE, active
+from supportops.store.tables import ENGINE
 from supportops.store.transaction import Transaction
 from supportops.workers.destination import Delivery, DestinationSpec
+from supportops.workers.heads import find_heads
 from supportops.workers.rates import Rates
 
 LEASE = timedelta(seconds=15)
@@ -57,7 +54,7 @@ async def claim(tx: Transaction, spec: DestinationSpec, limit: int) -> Claim:
     paused_until = await rates.busy_until([pause_name(spec.name)])
     if paused_until:
         return Claim([], min(paused_until.values()))
-    heads = await _heads(tx, spec.name, limit)
+    heads = await find_heads(tx.conn, spec.name, tx.now, limit)
     if not heads:
         return Claim([])
     if len(heads) < min(limit, spec.batch) and (full_at := heads[0].next_attempt_at + spec.linger) > tx.now:
@@ -69,41 +66,6 @@ async def claim(tx: Transaction, spec: DestinationSpec, limit: int) -> Claim:
 def pause_name(destination: str) -> str:
     """The rate that is busy while a destination is paused."""
     return f"pause:{destination}"
-
-
-async def _heads(tx: Transaction, destination: str, limit: int) -> Sequence[Row[Any]]:
-    parameters = {"destination": destination, "now": tx.now, "max_rows": limit}
-    rows: Sequence[Row[Any]] = (await tx.conn.execute(_HEADS, parameters)).all()
-    return rows
-
-
-def _heads_query() -> Select[Any]:
-    d, earlier, flying = (ENGINE.deliveries.alias(name) for name in ("d", "earlier", "flying"))
-    now = bindparam("now", type_=d.c.due_at.type)
-    destination: BindParameter[str] = bindparam("destination")
-    blocked = exists().where(
-        earlier.c.destination == destination,
-        earlier.c.lane == d.c.lane,
-        active(earlier),
-        earlier.c.position <= d.c.position,
-        or_(earlier.c.position < d.c.position, earlier.c.id < d.c.id),
-        earlier.c.due_at <= now,
-    )
-    in_flight = exists().where(
-        flying.c.destination == destination,
-        flying.c.lane == d.c.lane,
-        flying.c.lease_until > now,  # whatever the state: a call that was cancelled meanwhile still runs
-    )
-    return (
-        select(d)
-        .where(d.c.destination == destination, active(d), d.c.next_attempt_at <= now, ~blocked, ~in_flight)
-        .order_by(d.c.next_attempt_at)
-        .limit(bindparam("max_rows"))
-        .with_for_update(skip_locked=True, of=d)
-    )
-
-
-_HEADS = _heads_query()
 
 
 async def _within_rates(

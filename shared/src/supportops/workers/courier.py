@@ -16,7 +16,7 @@ from sqlalchemy import Select, bindparam, case, func, literal, select, update
 
 from supportops.observability.metrics import Recorder
 from supportops.store import Store, is_outage
-from supportops.store.tables import ENGINE, active
+from supportops.store.tables import ENGINE, active, waiting
 from supportops.workers.calls import NOT_STARTED, call
 from supportops.workers.claims import LEASE, claim
 from supportops.workers.destination import Delivery, Destination
@@ -197,6 +197,6 @@ def _peeking(destinations: Sequence[str]) -> Select[Any]:
     later = d.c.next_attempt_at > bindparam("now", type_=d.c.due_at.type)
     columns = []
     for name in destinations:
-        mine = select(func.min(d.c.next_attempt_at)).where(d.c.destination == name, active(d))
+        mine = select(func.min(d.c.next_attempt_at)).where(d.c.destination == name, waiting(d))
         columns += [mine.scalar_subquery(), mine.where(later).scalar_subquery()]
     return select(*columns)

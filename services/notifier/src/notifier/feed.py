@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from msgspec import json, structs
-from sqlalchemy import Row, select
+from sqlalchemy import Row, bindparam, select
 
 from notifier import tables
 from notifier.folding import TicketFeed
@@ -46,6 +46,7 @@ CLOCK_MARGIN = timedelta(minutes=1)  # Slack's clock and ours
 SOON = timedelta(seconds=1)
 POSTED, GONE = "posted", "gone"
 NO_FEED = "the feed is not in the rules any more"
+_STATE = select(tables.feed_tickets.c.state).where(tables.feed_tickets.c.ticket_id == bindparam("ticket_id"))
 
 
 @dataclass(frozen=True)
@@ -62,11 +63,8 @@ class Desk:
 
     async def newest(self, planned: Planned) -> Planned:
         """The message as it is known now; what the delivery brought along, when the ticket is forgotten."""
-        query = select(tables.feed_tickets.c.state).where(
-            tables.feed_tickets.c.ticket_id == planned.ticket_id
-        )
         async with self.store.reading() as conn:
-            stored = (await conn.execute(query)).scalar()
+            stored = (await conn.execute(_STATE, {"ticket_id": planned.ticket_id})).scalar()
         feed = json.decode(stored, type=TicketFeed) if stored else TicketFeed()
         item = feed.items.get(planned.item)
         if item is None:
@@ -181,7 +179,11 @@ class FeedPosts:
         except SlackRateLimited as error:
             return TryAgain(error.after, str(error), free=True)
         row = _row(planned, feed, posted, thread_ts) | {"digest": message.digest}
-        return Done({"channel": posted.channel, "ts": posted.ts}, partial(_record, key=delivery.key, row=row))
+        return Done(
+            {"channel": posted.channel, "ts": posted.ts},
+            partial(_record, key=delivery.key, row=row),
+            reads=((tables.feed_messages, delivery.key),),
+        )
 
     async def _send(
         self, delivery: Delivery, planned: Planned, message: Message, thread_ts: str | None

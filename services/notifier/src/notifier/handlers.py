@@ -170,9 +170,9 @@ def _is_first_comment(event: TicketCommented, window: timedelta) -> bool:
     """Whether the event alone shows that this comment opened the ticket: it is the ticket's description."""
     ticket, body = event.ticket, event.comment.body
     opened: datetime | None = ticket.created_at
-    if not body or not ticket.description or opened is None:
+    if not body or not ticket.description or opened is None or abs(event.time - opened) > window:
         return False
-    return one_line(body) == one_line(ticket.description) and abs(event.time - opened) <= window
+    return one_line(body) == one_line(ticket.description)
 
 
 _ticket_id: Callable[[TicketEvent], str] = lambda event: event.ticket_id  # noqa: E731

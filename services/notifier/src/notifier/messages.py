@@ -27,12 +27,18 @@ _STATUS_WORDS = {"hold": "On-hold"}  # Zendesk's own display text; the others ar
 
 ELLIPSIS = "…"
 _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+WIDEST = 5  # what the widest character, an escaped ampersand, takes
 _ESCAPE_TABLE = str.maketrans(_ESCAPES)
 # Controls that turn or hide the text around them: one line of a stranger must not rearrange the rest of ours.
 _BIDI_CONTROLS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 _DROPPED = dict.fromkeys((*range(0x20), *range(0x7F, 0xA0), *map(ord, _BIDI_CONTROLS), 0xFEFF))
 _CLEANING = _DROPPED | {0x09: "\t", 0x0A: "\n", 0x85: "\n", 0x2028: "\n", 0x2029: "\n"}
 _SURROGATES = re.compile("[\ud800-\udfff]")
+_UNCLEAN = re.compile(
+    "["
+    + re.escape("".join(map(chr, sorted(_CLEANING.keys() - {0x09, 0x0A}))))
+    + "\ud800-\udfff]|\n[ \t]*\n[ \t]*\n"
+)
 _BLANK_LINES = re.compile(r"\n[ \t]*(?:\n[ \t]*)+")
 _FIRST_STRONG_ISOLATE, _POP_ISOLATE = "\u2068", "\u2069"
 
@@ -156,6 +162,8 @@ def _context(text: str) -> Json:
 
 def clean(text: str) -> str:
     """Text of several lines without control characters, direction overrides and broken code points."""
+    if not _UNCLEAN.search(text):
+        return text.strip()
     lines = text.replace("\r\n", "\n").replace("\r", "\n").translate(_CLEANING)
     return _BLANK_LINES.sub("\n\n", _SURROGATES.sub("\ufffd", lines)).strip()
 
@@ -195,12 +203,14 @@ def label(text: str, limit: int) -> str:
 
 def isolate(text: str) -> str:
     """Text with right-to-left letters, wrapped so that it cannot reorder its neighbours; other text as it is."""
-    if any(unicodedata.bidirectional(character) in ("R", "AL") for character in text):
+    if not text.isascii() and any(unicodedata.bidirectional(c) in ("R", "AL") for c in text):
         return f"{_FIRST_STRONG_ISOLATE}{text}{_POP_ISOLATE}"
     return text
 
 
 def _fitted(text: str, limit: int, width: Callable[[str], int]) -> str:
+    if WIDEST * len(text) <= limit:
+        return text
     room, fits = limit, 0
     for index, character in enumerate(text):
         room -= width(character)

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from notifier.folding import Content, Item
-from notifier.settings import NO_FORM, FeedRule, NotifierRules, Routable, Verdict
+from notifier.settings import NO_FORM, FeedIndex, FeedRule, NotifierRules, Routable, Verdict
 from supportops.store import Transaction
 
 POSTS = "slack.feed"
@@ -60,12 +60,12 @@ class Planner:
     """Schedules what a message needs. Pure but for the deliveries it collects."""
 
     def __init__(self, rules: NotifierRules, forms: FormNames) -> None:
-        self._rules = rules
+        self._feeds = FeedIndex(rules)
         self.forms = forms
 
     def plan(self, tx: Transaction, ticket_id: str, item: Item, content: Content) -> None:
         """A post in each feed the message belongs to, or a look-up first; a change where it may be posted already."""
-        candidates = self._rules.candidates(self.routable(content, tx.now))
+        candidates = self._feeds.candidates(self.routable(content, tx.now))
         planned = Planned(ticket_id, item.name, item.revision, content)
         if any(verdict is Verdict.UNKNOWN for _, verdict in candidates):
             key = f"{ticket_id}:{item.name}:r{item.revision}"

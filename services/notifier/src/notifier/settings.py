@@ -153,7 +153,7 @@ class FeedRule(Rules):
         by_tags = self.tags.verdict(ticket.tags)
         if by_tags is Verdict.NO:
             return by_tags
-        return _both(by_tags, _both(self._sees(ticket.public), self.forms.verdict(ticket.form)))
+        return both(by_tags, both(self._sees(ticket.public), self.forms.verdict(ticket.form)))
 
     def _sees(self, public: bool | None) -> Verdict:
         if self.private_comments or public:
@@ -201,17 +201,10 @@ class NotifierRules(Rules):
 
     def verdict(self, feed: FeedRule, ticket: Routable) -> Verdict:
         """Whether `ticket` belongs to `feed`: yes only when every condition says yes, no as soon as one says no."""
-        return _both(self._allowed(ticket.form), feed.verdict(ticket))
+        return both(self.allowed(ticket.form), feed.verdict(ticket))
 
-    def candidates(self, ticket: Routable) -> list[tuple[FeedRule, Verdict]]:
-        """The feeds that `ticket` belongs to, or may belong to, in the order of the file."""
-        allowed = self._allowed(ticket.form)
-        if allowed is Verdict.NO:
-            return []
-        verdicts = ((feed, feed.verdict(ticket)) for feed in self.feeds)
-        return [(feed, _both(allowed, verdict)) for feed, verdict in verdicts if verdict is not Verdict.NO]
-
-    def _allowed(self, form: str | None) -> Verdict:
+    def allowed(self, form: str | None) -> Verdict:
+        """Whether a ticket of this form may be shown anywhere."""
         if not self.never_forms:
             return Verdict.YES
         return Verdict.UNKNOWN if form is None else _verdict(not self.is_secret(form))
@@ -229,7 +222,34 @@ def _verdict(belongs: bool) -> Verdict:
     return Verdict.YES if belongs else Verdict.NO
 
 
-def _both(one: Verdict, other: Verdict) -> Verdict:
+def both(one: Verdict, other: Verdict) -> Verdict:
+    """Yes only when both say yes, no as soon as one says no."""
     if one is Verdict.NO or other is Verdict.NO:
         return Verdict.NO
     return other if one is Verdict.YES else one
+
+
+class FeedIndex:
+    """The feeds by the tags that they want: there may be a hundred, and most want one tag of their own."""
+
+    def __init__(self, rules: NotifierRules) -> None:
+        self._rules = rules
+        self._by_tag: dict[str | None, list[int]] = {}  # under None those that want no particular tag
+        for number, feed in enumerate(rules.feeds):
+            for tag in feed.tags.any or (None,):
+                self._by_tag.setdefault(tag, []).append(number)
+
+    def candidates(self, ticket: Routable) -> list[tuple[FeedRule, Verdict]]:
+        """The feeds that `ticket` belongs to, or may belong to, in the order of the file."""
+        allowed = self._rules.allowed(ticket.form)
+        if allowed is Verdict.NO:
+            return []
+        verdicts = ((feed, feed.verdict(ticket)) for feed in self._perhaps(ticket.tags))
+        return [(feed, both(allowed, verdict)) for feed, verdict in verdicts if verdict is not Verdict.NO]
+
+    def _perhaps(self, tags: frozenset[str] | None) -> Iterable[FeedRule]:
+        feeds = self._rules.feeds
+        if tags is None:
+            return feeds
+        numbers = {number for tag in (*tags, None) for number in self._by_tag.get(tag, ())}
+        return (feeds[number] for number in sorted(numbers))

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from sqlalchemy import Table
+
 from supportops.store.transaction import Then
 
 SCHEDULE = (
@@ -79,10 +81,15 @@ class Delivery:
 
 @dataclass(frozen=True)
 class Done:
-    """It happened. `result` is kept with the row; `then` collects what follows, in the row's transaction."""
+    """It happened. `result` is kept with the row; `then` collects what follows, in the row's transaction.
+
+    `reads`: rows (table, primary key) that `then` will load. Outcomes are written many at a time, and what all of them
+    read is then read at once.
+    """
 
     result: Mapping[str, Any] = field(default_factory=dict)
     then: Then | None = None
+    reads: tuple[tuple[Table, Any], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 import structlog
-from sqlalchemy import Row, bindparam, update
+from sqlalchemy import Row, Table, bindparam, update
 
 from supportops.observability.metrics import Recorder
 from supportops.store import Store, Transaction, is_outage
@@ -127,10 +127,9 @@ class Settler:
                 if (row := late.pop((current.id, current.token), None)) is None:
                     continue  # somebody else's by now
                 row = _planned(row)
-                if not isinstance(row.outcome, TryAgain):
-                    await tx.apply(row.outcome.then)
                 finals.append(_final(current, row, tx.now))
                 written.append(row)
+            await _apply(tx, [row.outcome for row in written])
             if finals:
                 await tx.conn.execute(_FINAL_WRITE, finals)
             if busy := _busy(rows, tx.now):
@@ -168,6 +167,19 @@ class Settler:
             late_ms=_milliseconds(delivery.claimed_at - delivery.due_at),
             took_ms=_milliseconds(row.took),
         )
+
+
+async def _apply(tx: Transaction, outcomes: Sequence[Outcome]) -> None:
+    """What follows from the outcomes, in their order; the rows that they announced are read at once."""
+    wanted: dict[Table, set[Any]] = {}
+    for outcome in outcomes:
+        for table, key in outcome.reads if isinstance(outcome, Done) else ():
+            wanted.setdefault(table, set()).add(key)
+    for table in sorted(wanted, key=lambda table: table.name):
+        await tx.load(table, wanted[table])
+    for outcome in outcomes:
+        if not isinstance(outcome, TryAgain):
+            await tx.apply(outcome.then)
 
 
 def _planned(row: Settled) -> Settled:

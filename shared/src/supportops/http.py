@@ -19,10 +19,12 @@ from email.utils import parsedate_to_datetime
 import httpx
 
 from supportops.errors import DestinationPaused, Permanent, Retryable, UnknownOutcome
+from supportops.transport import AiohttpTransport
 
 LONGEST_WAIT = timedelta(hours=1)
 """A server that asks for more is asked again after this long."""
 LOGIN_WAIT = timedelta(minutes=1)
+KEEPALIVE = 30.0  # seconds that an idle connection is kept
 
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -81,14 +83,9 @@ def make_client(
         timeout=httpx.Timeout(
             answer, connect=limits.connect.total_seconds(), pool=limits.pool.total_seconds()
         ),
-        limits=httpx.Limits(
-            max_connections=limits.connections,
-            max_keepalive_connections=limits.connections,
-            keepalive_expiry=30.0,
-        ),
         follow_redirects=False,
         trust_env=False,
-        transport=transport,
+        transport=transport or AiohttpTransport(limits.connections, keepalive=KEEPALIVE),
         headers={"Accept": "application/json", "User-Agent": "supportops"},
     )
 

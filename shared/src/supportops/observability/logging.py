@@ -22,7 +22,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 from supportops.observability.redaction import Redactor
 from supportops.settings import LogSettings
 
-QUIET = ("aiokafka", "alembic", "asyncio", "httpcore", "httpx", "sqlalchemy", "stamina", "urllib3", "uvicorn")
+QUIET = ("aiohttp", "aiokafka", "alembic", "asyncio", "httpx", "sqlalchemy", "stamina", "urllib3", "uvicorn")
 """Libraries that are heard from WARNING on: below that some of them log addresses and parameters."""
 
 

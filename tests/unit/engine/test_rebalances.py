@@ -9,7 +9,7 @@ from aiokafka import TopicPartition
 
 from supportops.messaging import Broker
 from supportops.messaging.ports import Record
-from supportops.messaging.subscription import Subscription
+from supportops.messaging.subscription import Subscription, Take
 from supportops.settings import KafkaSettings
 from tests.support.eventually import eventually
 from tests.support.records import FakeRecord
@@ -36,7 +36,7 @@ class Member(Subscription):
 
     def __init__(self) -> None:
         broker = Broker(KafkaSettings.model_validate({"bootstrap_servers": "nowhere:1"}))
-        super().__init__(broker, "csat", ["t"], self.work, max_batch=2)
+        super().__init__(broker, "csat", ["t"], self.work, Take(2))
         self._consumer = self.library = FakeConsumer()
         self.go = asyncio.Event()
         self.begun: list[int] = []

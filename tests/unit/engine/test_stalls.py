@@ -4,7 +4,7 @@ import time
 from datetime import timedelta
 
 from supportops.messaging import Broker
-from supportops.messaging.subscription import Subscription
+from supportops.messaging.subscription import Subscription, Take
 from supportops.settings import KafkaSettings
 
 MINUTE = timedelta(minutes=1)
@@ -17,7 +17,7 @@ async def nothing(_records: object) -> None:
 def subscription(progress_ago: timedelta) -> Subscription:
     """One that finished its last record a while ago."""
     broker = Broker(KafkaSettings.model_validate({"bootstrap_servers": "nowhere:1"}))
-    reading = Subscription(broker, "csat", ["t"], nothing, 10)
+    reading = Subscription(broker, "csat", ["t"], nothing, Take(10))
     reading.last_progress = time.monotonic() - progress_ago.total_seconds()
     return reading
 

@@ -9,7 +9,7 @@ from csat.settings import CsatRules, Settings
 from csat.tokens import SurveyTokens
 from supportops.clock import Clock, SystemClock
 from supportops.config import load
-from supportops.messaging import Consumer
+from supportops.messaging import UNHURRIED, Consumer
 from supportops.process import Parts, open_parts, run_process
 from supportops.runtime import Component
 from supportops.server import HttpServer
@@ -83,7 +83,7 @@ def workers(settings: Settings, rules: CsatRules, parts: Parts, zendesk: Zendesk
     ask = AskRequester(parts.store, zendesk, names.organizations, text, rules)
     handlers = SurveyClock(rules.survey_after).handlers()
     return [
-        Consumer(parts.broker, parts.store, handlers, group=GROUP, metrics=parts.metrics),
+        Consumer(parts.broker, parts.store, handlers, group=GROUP, metrics=parts.metrics, policy=UNHURRIED),
         Relay(parts.broker, parts.store, parts.metrics),
         Courier(parts.store, [TagTicket(zendesk, rules), ask], parts.metrics),
         janitor(parts.store, [*engine_retention(), *own_retention(rules)], parts.metrics),

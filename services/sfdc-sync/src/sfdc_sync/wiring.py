@@ -12,7 +12,7 @@ from sfdc_sync.settings import Settings, SfdcRules
 from supportops.clock import SystemClock
 from supportops.config import load
 from supportops.errors import DestinationPaused, Permanent
-from supportops.messaging import Consumer
+from supportops.messaging import UNHURRIED, Consumer
 from supportops.process import open_parts, run_process
 from supportops.store import open_store
 from supportops.store.migrate import upgrade
@@ -98,7 +98,7 @@ async def work(settings: Settings) -> int:
         return await run_process(
             settings,
             parts,
-            Consumer(parts.broker, parts.store, table, group=GROUP, metrics=parts.metrics),
+            Consumer(parts.broker, parts.store, table, group=GROUP, metrics=parts.metrics, policy=UNHURRIED),
             Relay(parts.broker, parts.store, parts.metrics),
             Courier(parts.store, [records], parts.metrics),
             janitor(parts.store, engine_retention(), parts.metrics),

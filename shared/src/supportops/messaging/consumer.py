@@ -19,7 +19,7 @@ from supportops.messaging.dead_letter import bury
 from supportops.messaging.handlers import Handlers
 from supportops.messaging.kafka import Broker
 from supportops.messaging.ports import Record
-from supportops.messaging.subscription import Stalled, Subscription
+from supportops.messaging.subscription import Stalled, Subscription, Take
 from supportops.observability.metrics import Recorder
 from supportops.store import Store, is_outage
 from supportops.store.inbox import take_new
@@ -38,6 +38,13 @@ class ConsumerPolicy:
     dead_letters_in_a_row: int = 50
     stalled_after: timedelta = timedelta(minutes=2)
     topics: tuple[str, ...] = ()  # default: those of the events that have a handler
+    linger: timedelta = timedelta(
+        0
+    )  # how long the broker may hold records back to hand over more of them at once
+
+
+UNHURRIED = ConsumerPolicy(linger=timedelta(milliseconds=200))
+"""For consumers whose work is not waited for by anybody: a fraction of the transactions, and of the broker's work."""
 
 
 class Consumer:
@@ -63,7 +70,8 @@ class Consumer:
         self._dead_in_a_row = 0
         self._waiting_since: float | None = None
         topics = self._policy.topics or handlers.topics()
-        self.subscription = Subscription(broker, group, topics, self.settle, self._policy.max_batch)
+        take = Take(self._policy.max_batch, self._policy.linger)
+        self.subscription = Subscription(broker, group, topics, self.settle, take)
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Consume until `stopping`. Raises TooManyDeadLetters, or Stalled when nothing moves though it should."""

@@ -23,6 +23,7 @@ from supportops.messaging.kafka import Broker, connection_options
 from supportops.messaging.ports import Record, Settle
 
 COMMIT_EVERY = 1.0  # seconds
+FULL_FETCH = 256 * 1024  # bytes that end the wait of a consumer that lingers
 WORKERS = 2  # batches in hand at once: one is written while the next is decoded
 LEAVE_TIME = 5.0  # seconds for leaving the group
 COMMIT_TIME = 5.0  # seconds that a commit may take; a lost one means that a batch is delivered again
@@ -50,17 +51,24 @@ class _Lane:
 Batch = list[tuple[_Lane, list[Record]]]
 
 
+@dataclass(frozen=True)
+class Take:
+    """How much is taken at once: records per batch, and how long the broker may wait to hand over more."""
+
+    max_batch: int
+    linger: timedelta = timedelta(0)
+
+
 class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is not typed
     """Feeds the records of a group's topics to `settle`, in order per partition, batch by batch."""
 
-    def __init__(
-        self, broker: Broker, group: str, topics: Sequence[str], settle: Settle, max_batch: int
-    ) -> None:
+    def __init__(self, broker: Broker, group: str, topics: Sequence[str], settle: Settle, take: Take) -> None:
         self._broker = broker
         self._group = group
         self._topics = tuple(topics)
         self._settle = settle
-        self._max_batch = max_batch
+        self._max_batch = take.max_batch
+        self._linger = take.linger
         self._lanes: dict[TopicPartition, _Lane] = {}
         self._room = asyncio.Event()
         self._more = asyncio.Event()
@@ -134,13 +142,14 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
             leaving.cancel()
 
     def _new_consumer(self) -> Any:
-        embedded = self._broker.embedded
+        embedded, linger = self._broker.embedded, round(self._linger.total_seconds() * 1000)
         return AIOKafkaConsumer(
             group_id=self._group,
             group_instance_id=self._broker.settings.group_instance_id,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
-            fetch_max_wait_ms=20 if embedded else 500,
+            fetch_max_wait_ms=20 if embedded else (linger or 500),
+            fetch_min_bytes=FULL_FETCH if linger and not embedded else 1,
             session_timeout_ms=2_000 if embedded else 10_000,
             heartbeat_interval_ms=200 if embedded else 3_000,
             rebalance_timeout_ms=8_000 if embedded else 60_000,

@@ -24,6 +24,7 @@ from supportops.store.tables import ENGINE
 ROUND = 500  # rows published in one round
 AT_MOST_WAITING = 20_000  # rows kept in memory; more of them wait in the table for the sweep
 SWEEP_EVERY = timedelta(seconds=2)
+FORGET_EVERY = timedelta(milliseconds=200)
 _log = structlog.get_logger("relay")
 
 
@@ -40,6 +41,7 @@ class Relay:
         self._metrics = metrics
         self._sweep_every = sweep_every
         self._fresh: deque[OutboxRow] = deque()
+        self._published: list[str] = []  # ids of rows that the broker has and the table still holds
         self._more = asyncio.Event()
         store.on_outbox(self._offer)
 
@@ -52,6 +54,7 @@ class Relay:
         """Publish until `stopping`, then what is still in hand."""
         async with asyncio.TaskGroup() as group:
             sweeping = group.create_task(self._sweep_regularly())
+            forgetting = group.create_task(self._forget_regularly())
             stop = group.create_task(stopping.wait())
             while not (stopping.is_set() and not self._fresh):
                 if not self._fresh:
@@ -62,22 +65,46 @@ class Relay:
                 if not await self._publish(rows):
                     self._fresh.clear()  # the broker is away: the table has them, the sweep brings them
             sweeping.cancel()
+            forgetting.cancel()
+        await self._forget()
 
     async def _publish(self, rows: list[OutboxRow]) -> bool:
-        """Publish and forget rows; False when the broker or the database would not."""
+        """Publish rows; False when the broker would not."""
         started = time.monotonic()
         try:
             await self._broker.publish(rows)
-            async with self._store.transaction() as tx:
-                await forget_published(tx.conn, ENGINE.outbox, [row.id for row in rows])
         except Exception as error:  # noqa: BLE001  # outage or not, the rows stay in the table and are tried again
-            expected = isinstance(error, Retryable) or is_outage(error)
+            expected = isinstance(error, Retryable)
             _log.warning("outbox.publish_failed", rows=len(rows), error=str(error)[:300], expected=expected)
             return False
+        self._published += [row.id for row in rows]
         self._metrics.observe("outbox_publish_seconds", time.monotonic() - started)
         for topic in {row.topic for row in rows}:
             self._metrics.count("outbox_published", sum(row.topic == topic for row in rows), topic=topic)
         return True
+
+    async def _forget_regularly(self) -> None:
+        """Delete what is published a few times a second, not after each round: long before anybody sweeps it."""
+        while True:
+            await asyncio.sleep(FORGET_EVERY.total_seconds())
+            await self._forget()
+
+    async def _forget(self) -> None:
+        """Delete the rows of published events. Where the database would not, they are kept in mind for the next time.
+
+        Should we die before, they are swept and published again: consumers know the events by their ids.
+        """
+        if not (ids := list(self._published)):
+            return
+        try:
+            async with self._store.transaction() as tx:
+                await forget_published(tx.conn, ENGINE.outbox, ids)
+        except Exception as error:  # noqa: BLE001  # tried again in a moment
+            _log.warning(
+                "outbox.forget_failed", rows=len(ids), error=str(error)[:300], expected=is_outage(error)
+            )
+        else:
+            self._published = self._published[len(ids) :]
 
     async def _sweep_regularly(self) -> None:
         while True:

@@ -8,6 +8,7 @@ from supportops.clock import ManualClock
 from supportops.store import Store
 from supportops.workers import Delivery, DestinationSpec, Done, TryAgain
 from supportops.workers.claims import LEASE
+from supportops.workers.heads import WINDOW
 from tests.support.engine import SECOND, ByHand, rows_of
 
 MINUTE = timedelta(minutes=1)
@@ -307,3 +308,34 @@ class TestIntentDuringFlight:
         await hand.cancel("k")
         await hand.rearm("k")
         assert (await hand.take()).uncertain
+
+
+async def _deep_lane(hand: ByHand, clock: ManualClock) -> None:
+    """A lane with more due rows than are looked at first, and a young row of another lane behind them."""
+    long_ago = clock.now() - MINUTE
+    async with hand.store.transaction() as tx:
+        for n in range(WINDOW + 10):
+            tx.deliveries.schedule("slack", f"deep{n}", lane="deep", payload={}, due_at=long_ago)
+    await hand.schedule("young", lane="other")
+
+
+async def test_a_deep_lane_hides_no_other(hand: ByHand, clock: ManualClock) -> None:
+    await _deep_lane(hand, clock)
+    look = await hand.look()
+    assert keys(look.deliveries) == ["deep0", "young"]
+    assert look.more
+
+
+async def test_a_deep_lane_whose_head_waits_hides_no_other(hand: ByHand, clock: ManualClock) -> None:
+    await _deep_lane(hand, clock)
+    head, young = await hand.claim()
+    await hand.settle((head, TryAgain(MINUTE, "later")), (young, TryAgain(timedelta(0), "now", free=True)))
+    assert keys(await hand.claim()) == ["young"]
+
+
+async def test_a_claim_says_whether_rows_wait_for_a_call_to_end(hand: ByHand) -> None:
+    await hand.schedule("a1", lane="a")
+    assert not (await hand.look()).more
+    await hand.schedule("a2", lane="a")
+    blocked = await hand.look()
+    assert (blocked.deliveries, blocked.more) == ([], True)

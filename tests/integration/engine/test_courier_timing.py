@@ -13,11 +13,12 @@ from sqlalchemy import Engine, event
 
 from supportops.observability.metrics import Metrics
 from supportops.store import Store
-from supportops.workers import Courier, DestinationSpec
+from supportops.workers import Courier, Delivery, DestinationSpec, Done, Outcome, TryAgain
 from tests.support.engine import SECOND, FakeDestination, book_one, running, store_on
 from tests.support.eventually import eventually
 
 FEW = 9
+TRIES = 5
 SOON = timedelta(milliseconds=200)  # 50 ms is the promise; a busy machine of the gate gets four times that
 
 
@@ -78,6 +79,55 @@ async def test_idle_costs_a_query_a_second(live_store: Store, metrics: Metrics) 
             await eventually(lambda: len(moments) > 3)
     gaps = [later - earlier for earlier, later in pairwise(moments)]
     assert min(gaps[1:]) > 0.9  # the first may follow at once: the start
+
+
+async def test_the_next_of_a_lane_starts_when_the_call_before_has_ended(
+    live_store: Store, metrics: Metrics
+) -> None:
+    slack = FakeDestination(DestinationSpec("slack"))
+    async with running(Courier(live_store, [slack], metrics)):
+        await _eventually_all_of_one_lane(live_store, slack)
+    assert slack.deliveries[-1].claimed_at - slack.deliveries[0].claimed_at < FEW * SOON
+
+
+async def test_a_row_that_was_rearmed_during_its_call_starts_again_at_once(
+    live_store: Store, metrics: Metrics
+) -> None:
+    async def rearmed(delivery: Delivery) -> Outcome:
+        if delivery.generation == 1:
+            async with live_store.transaction() as tx:
+                tx.deliveries.rearm("slack", "k", lane="k", payload={})
+            await asyncio.sleep(0.05)  # so that the courier has looked, and found its lane in flight
+        return Done()
+
+    slack = FakeDestination(DestinationSpec("slack"), answer=rearmed)
+    async with running(Courier(live_store, [slack], metrics)):
+        async with live_store.transaction() as tx:
+            book_one(tx, "slack", "k")
+        await eventually(lambda: len(slack.keys) == 2)
+    assert slack.deliveries[1].claimed_at - slack.deliveries[0].claimed_at < 4 * SOON
+
+
+async def test_a_retry_starts_at_its_time(live_store: Store, metrics: Metrics) -> None:
+    soon = timedelta(milliseconds=50)
+    slack = FakeDestination(
+        DestinationSpec("slack"),
+        answer=lambda delivery: TryAgain(soon, "not yet") if delivery.attempts < TRIES else Done(),
+    )
+    async with running(Courier(live_store, [slack], metrics)):
+        async with live_store.transaction() as tx:
+            book_one(tx, "slack", "k")
+        await eventually(lambda: len(slack.keys) == TRIES)
+    gaps = [later.claimed_at - earlier.claimed_at for earlier, later in pairwise(slack.deliveries)]
+    assert min(gaps) >= soon
+    assert median(gap.total_seconds() for gap in gaps) < (soon + SOON).total_seconds()
+
+
+async def _eventually_all_of_one_lane(store: Store, destination: FakeDestination) -> None:
+    async with store.transaction() as tx:
+        for n in range(FEW):
+            book_one(tx, destination.spec.name, str(n), lane="one")
+    await eventually(lambda: len(destination.keys) == FEW)
 
 
 @contextmanager

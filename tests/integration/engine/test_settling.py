@@ -1,12 +1,14 @@
 """What is written when a call has ended: state, history and all that follows, together or not at all (design §4)."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
 import orjson
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import Engine, event, insert, select
 
 from supportops.clock import ManualClock
 from supportops.observability.metrics import Metrics
@@ -303,3 +305,27 @@ async def test_an_attempt_is_told_once_even_when_it_is_written_twice(store: Stor
     assert metrics.value("delivery_attempts", destination="slack", outcome="done") == 1
     assert metrics.value("delivery_attempts", destination="slack", outcome="try_again") == 1
     assert metrics.value("delivery_attempt_seconds", destination="slack") == 2
+
+
+async def test_what_outcomes_announce_to_read_is_read_at_once(hand: ByHand) -> None:
+    for key in "abc":
+        await hand.schedule(key)
+    claimed = await hand.claim()
+    with statements() as texts:
+        await hand.settle(
+            *((d, Done(then=remember(d.key), reads=((tables.effects, ("slack", d.key)),))) for d in claimed)
+        )
+    assert len([text for text in texts if text.startswith("SELECT effects")]) == 1
+
+
+@contextmanager
+def statements() -> Iterator[list[str]]:
+    """The statements that this process runs."""
+    texts: list[str] = []
+
+    def note(_conn: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        texts.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    yield texts
+    event.remove(Engine, "before_cursor_execute", note)

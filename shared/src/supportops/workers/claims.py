@@ -36,10 +36,14 @@ _LOCK = text("SELECT pg_advisory_xact_lock(hashtext(:name))")
 
 @dataclass(frozen=True)
 class Claim:
-    """What was claimed, and when it is worth looking again if nothing (or not all) could be."""
+    """What was claimed, and when it is worth looking again if nothing (or not all) could be.
+
+    `more`: rows are due that may be claimable as soon as a call has ended.
+    """
 
     deliveries: list[Delivery]
     look_again_at: datetime | None = None
+    more: bool = False
 
 
 async def claim(tx: Transaction, spec: DestinationSpec, limit: int) -> Claim:
@@ -54,13 +58,14 @@ async def claim(tx: Transaction, spec: DestinationSpec, limit: int) -> Claim:
     paused_until = await rates.busy_until([pause_name(spec.name)])
     if paused_until:
         return Claim([], min(paused_until.values()))
-    heads = await find_heads(tx.conn, spec.name, tx.now, limit)
+    found = await find_heads(tx.conn, spec.name, tx.now, limit)
+    heads = found.rows
     if not heads:
-        return Claim([])
+        return Claim([], more=found.more)
     if len(heads) < min(limit, spec.batch) and (full_at := heads[0].next_attempt_at + spec.linger) > tx.now:
         return Claim([], full_at)
     heads, look_again_at = await _within_rates(tx, rates, spec, heads, limit)
-    return Claim(await _lease(tx, heads), look_again_at) if heads else Claim([], look_again_at)
+    return Claim(await _lease(tx, heads) if heads else [], look_again_at, found.more)
 
 
 def pause_name(destination: str) -> str:

@@ -45,14 +45,16 @@ class Courier:
         self._store = store
         self._destinations = {destination.spec.name: destination for destination in destinations}
         self._metrics = metrics
-        self._settler = Settler(store, metrics)
+        self._wake = asyncio.Event()
+        self._settler = Settler(store, metrics, on_waiting=self._wake.set)
         self._in_hand: dict[str, int] = dict.fromkeys(self._destinations, 0)
         self._calls = {name: asyncio.Semaphore(d.spec.concurrency) for name, d in self._destinations.items()}
+        self._ended = dict.fromkeys(self._destinations, 0)  # calls
+        self._more = dict.fromkeys(self._destinations, False)  # due rows that wait for the end of a call
         self._tokens: dict[str, int] = {}
         self._renew_every = renew_every
         self._stopping = asyncio.Event()
         self._peeking = _peeking(tuple(self._destinations))
-        self._wake = asyncio.Event()
         store.on_deliveries(lambda _destinations: self._wake.set())
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -111,9 +113,14 @@ class Courier:
         spec = destination.spec
         room = AHEAD * spec.concurrency - self._in_hand[spec.name]
         if room < spec.concurrency:
+            self._more[spec.name] = True
             return None  # a settled call wakes us
+        ended = self._ended[spec.name]
         async with self._store.transaction() as tx:
             claimed = await claim(tx, spec, spec.batch * room)
+        self._more[spec.name] = claimed.more
+        if claimed.more and self._ended[spec.name] != ended:
+            self._wake.set()  # what we were to wait for has happened meanwhile
         for batch in batched(claimed.deliveries, spec.batch):
             self._in_hand[spec.name] += 1
             self._tokens[batch[0].token] = self._tokens.get(batch[0].token, 0) + 1
@@ -137,7 +144,9 @@ class Courier:
         finally:
             self._in_hand[spec.name] -= 1
             self._release(batch[0].token)
-            self._wake.set()
+            self._ended[spec.name] += 1
+            if self._more[spec.name]:
+                self._wake.set()
 
     async def _still_wanted(self, batch: Sequence[Delivery], now: datetime) -> Sequence[Delivery]:
         """Those of a batch that are to be called now that a call is free; the others are handed back.

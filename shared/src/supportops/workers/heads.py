@@ -6,6 +6,7 @@ lanes, all lanes are walked, one index probe each, so that a deep lane neither h
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -28,18 +29,24 @@ from supportops.store.tables import ENGINE, active, waiting
 WINDOW = 512  # rows that wait longest, of which the lanes are looked at first
 
 
-async def find_heads(
-    conn: AsyncConnection, destination: str, now: datetime, limit: int
-) -> Sequence[Row[Any]]:
+@dataclass(frozen=True)
+class Heads:
+    """Claimable rows, and whether other rows are due that could not be had: of lanes in flight, or past the limit."""
+
+    rows: Sequence[Row[Any]]
+    more: bool
+
+
+async def find_heads(conn: AsyncConnection, destination: str, now: datetime, limit: int) -> Heads:
     """Up to `limit` claimable rows of `destination`, the longest waiting first; locked on PostgreSQL."""
     parameters = {"destination": destination, "now": now, "max_rows": limit}
     heads: Sequence[Row[Any]] = (await conn.execute(_NEAREST, parameters)).all()
     if len(heads) == limit:
-        return heads
+        return Heads(heads, more=True)
     seen = heads[0].seen if heads else (await conn.execute(_SEEN, parameters)).scalar_one()
     if seen >= WINDOW:
         heads = (await conn.execute(_ALL, parameters)).all()
-    return heads
+    return Heads(heads, more=seen > len(heads))
 
 
 _d = ENGINE.deliveries
@@ -89,7 +96,7 @@ def _heads(lanes: Subquery, *more: Any) -> Select[Any]:
         select(d, *more)
         .where(d.c.id.in_(select(head).select_from(lanes)), d.c.next_attempt_at <= _now)
         .where(~in_flight)
-        .order_by(d.c.due_at, d.c.id)
+        .order_by(d.c.next_attempt_at, d.c.position, d.c.id)
         .limit(bindparam("max_rows"))
         .with_for_update(skip_locked=True, of=d)
     )

@@ -6,7 +6,7 @@ the newer intent of the row stands.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from random import random
@@ -63,8 +63,12 @@ class Settled:
 class Settler:
     """Collects settled deliveries of all calls in flight and writes them in groups."""
 
-    def __init__(self, store: Store, metrics: Recorder) -> None:
+    def __init__(
+        self, store: Store, metrics: Recorder, on_waiting: Callable[[], object] = lambda: None
+    ) -> None:
+        """`on_waiting` is called when a row was put back to wait: it may be due sooner than anybody looks."""
         self._store = store
+        self._on_waiting = on_waiting
         self._metrics = metrics
         self.behind = False  # the database is away, and outcomes wait to be written
         self._queue: asyncio.Queue[tuple[Settled, asyncio.Future[None]]] = asyncio.Queue()
@@ -134,6 +138,8 @@ class Settler:
                 await tx.conn.execute(_FINAL_WRITE, finals)
             if busy := _busy(rows, tx.now):
                 await Rates(tx.conn, tx.now).set_busy(busy)
+        if any(final["b_state"] == "waiting" for final in finals):
+            self._on_waiting()
         for row in written:
             self._tell(row)
         for row in late.values():

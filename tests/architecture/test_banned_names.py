@@ -13,7 +13,7 @@ BROAD_EXCEPTS = {
     "shared/src/supportops/workers/calls.py": 1,  # every error of a call becomes an outcome
     "shared/src/supportops/workers/courier.py": 3,
     "shared/src/supportops/workers/periodic.py": 1,
-    "shared/src/supportops/workers/relay.py": 2,  # the rows stay and are tried again
+    "shared/src/supportops/workers/relay.py": 3,  # the rows stay and are tried again
     "shared/src/supportops/workers/settle.py": 1,  # every branch writes, waits or narrows down
     "shared/src/supportops/workers/wake.py": 1,  # a lost hint only
     "services/ingest/src/ingest/endpoints.py": 1,  # a 500 would lose the webhook, a 503 brings it again

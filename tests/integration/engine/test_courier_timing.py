@@ -97,14 +97,18 @@ async def test_a_row_that_was_rearmed_during_its_call_starts_again_at_once(
         if delivery.generation == 1:
             async with live_store.transaction() as tx:
                 tx.deliveries.rearm("slack", "k", lane="k", payload={})
-            await asyncio.sleep(0.05)  # so that the courier has looked, and found its lane in flight
+            looks = len(moments)
+            await eventually(
+                lambda: len(moments) > looks, about="the courier has looked: its lane is in flight"
+            )
         return Done()
 
     slack = FakeDestination(DestinationSpec("slack"), answer=rearmed)
-    async with running(Courier(live_store, [slack], metrics)):
-        async with live_store.transaction() as tx:
-            book_one(tx, "slack", "k")
-        await eventually(lambda: len(slack.keys) == 2)
+    with statements() as moments:
+        async with running(Courier(live_store, [slack], metrics)):
+            async with live_store.transaction() as tx:
+                book_one(tx, "slack", "k")
+            await eventually(lambda: len(slack.keys) == 2)
     assert slack.deliveries[1].claimed_at - slack.deliveries[0].claimed_at < 4 * SOON
 
 

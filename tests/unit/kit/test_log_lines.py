@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 import pytest
+import structlog
 
-from supportops.observability.logging import bound, configure, get_logger, reset
+from supportops.observability.logging import bound, configure, get_logger, info_each, reset
 from supportops.settings import LogSettings
 
 
@@ -122,3 +123,27 @@ def test_people_get_words_instead_of_json(lines: Lines) -> None:
     assert "delivery.attempted" in lines.out.getvalue()
     assert "outcome=done" in lines.out.getvalue()
     assert "abc" not in lines.out.getvalue()
+
+
+def test_lines_that_are_written_together_are_as_if_written_alone(lines: Lines) -> None:
+    lines.configure(secrets=("hunter22",))
+    rows = [{"subject": str(n), "reason": "it said hunter22", "payload": {"a": 1}} for n in range(3)]
+    with bound(event_id="e1"):
+        info_each("event.received", rows)
+        structlog.get_logger().info("event.received", **rows[0])
+    together, alone = lines.read()[:3], lines.read()[3]
+    assert [line["subject"] for line in together] == ["0", "1", "2"]
+    assert {**together[0], "time": ""} == {**alone, "time": ""}
+    assert "hunter22" not in lines.out.getvalue()
+
+
+def test_lines_that_are_not_wanted_are_not_written_together_either(lines: Lines) -> None:
+    lines.configure(level="warning")
+    info_each("event.received", [{"subject": "1"}])
+    assert lines.out.getvalue() == ""
+
+
+def test_people_get_words_of_each_line(lines: Lines) -> None:
+    configure(LogSettings(format="console"), service="csat", stream=lines.out)
+    info_each("event.received", [{"subject": "1"}, {"subject": "2"}])
+    assert lines.out.getvalue().count("event.received") == 2

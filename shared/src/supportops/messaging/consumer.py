@@ -20,6 +20,7 @@ from supportops.messaging.handlers import Handlers
 from supportops.messaging.kafka import Broker
 from supportops.messaging.ports import Record
 from supportops.messaging.subscription import Stalled, Subscription, Take
+from supportops.observability.logging import info_each
 from supportops.observability.metrics import Recorder
 from supportops.store import Store, is_outage
 from supportops.store.inbox import take_new
@@ -158,21 +159,21 @@ class Consumer:
         self._metrics.observe("consumer_batch_seconds", took, group=self._group)
         self._metrics.observe("consumer_batch_events", len(events), group=self._group)
         counted: Counter[tuple[str, str]] = Counter()
+        lines = []
+        batch = {"batch": len(events), "batch_ms": round(took * 1000, 1)}
         for event in events:
             outcome = "handled" if event.id in new else "duplicate"
             counted[event.type, outcome] += 1
-            _log.info(
-                "event.received",
-                group=self._group,
-                event_id=event.id,
-                type=event.type,
-                subject=event.subject,
-                correlation_id=event.correlation_id,
-                outcome=outcome,
-                batch=len(events),
-                batch_ms=round(took * 1000, 1),
-            )
-
+            line = {
+                "group": self._group,
+                "event_id": event.id,
+                "type": event.type,
+                "subject": event.subject,
+                "correlation_id": event.correlation_id,
+                "outcome": outcome,
+            }
+            lines.append(line | batch)
+        info_each("event.received", lines)
         for (kind, outcome), number in counted.items():
             self._count(kind, outcome, number)
 

@@ -11,7 +11,7 @@ import io
 import json
 import logging
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, TextIO, cast
 
@@ -26,6 +26,9 @@ QUIET = ("aiohttp", "aiokafka", "alembic", "asyncio", "httpx", "sqlalchemy", "st
 """Libraries that are heard from WARNING on: below that some of them log addresses and parameters."""
 
 
+STAMPS = 4  # processors that say the same of all lines of a moment: context, service, level, time
+
+
 def get_logger(name: str) -> structlog.typing.FilteringBoundLogger:
     """The logger of one module; nothing is opened until the first line."""
     logger: structlog.typing.FilteringBoundLogger = structlog.get_logger(module=name)
@@ -37,6 +40,16 @@ def bound(**ids: object) -> AbstractContextManager[None]:
     return structlog.contextvars.bound_contextvars(**ids)
 
 
+def info_each(event: str, rows: Sequence[Mapping[str, object]]) -> None:
+    """`info(event, **row)` for each row. All are stamped and written together: a line costs a third of its own call."""
+    if _together is not None:
+        _together(event, rows)
+        return
+    logger = structlog.get_logger()
+    for row in rows:
+        logger.info(event, **row)
+
+
 def configure(
     settings: LogSettings, *, service: str, secrets: Iterable[str] = (), stream: TextIO | None = None
 ) -> None:
@@ -46,13 +59,18 @@ def configure(
     """
     out = stream or cast(TextIO, _Stderr())
     level: int = logging.getLevelNamesMapping()[settings.level.upper()]
-    processors = _processors(settings, service, Redactor(secrets), out)
+    redact = Redactor(secrets)
+    processors = _processors(settings, service, redact, out)
     structlog.configure(
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.WriteLoggerFactory(out),
         cache_logger_on_first_use=True,
     )
+    global _together  # as structlog's own configuration: one per process
+    _together = _Together(processors[:STAMPS], redact, out) if settings.format == "json" else None
+    if level > logging.INFO:
+        _together = _nothing
     root = logging.getLogger()
     root.handlers = [_Bridge(processors, out)]
     root.setLevel(level)
@@ -62,10 +80,33 @@ def configure(
 
 def reset() -> None:
     """Undo `configure`, for tests."""
+    global _together
+    _together = None
     structlog.reset_defaults()
     root = logging.getLogger()
     root.handlers = [handler for handler in root.handlers if not isinstance(handler, _Bridge)]
     root.setLevel(logging.WARNING)
+
+
+class _Together:
+    """Lines of one kind, written at once."""
+
+    def __init__(self, stamps: Sequence[Processor], redact: Redactor, out: TextIO) -> None:
+        self._stamps, self._redact, self._out = stamps, redact, out
+
+    def __call__(self, event: str, rows: Sequence[Mapping[str, object]]) -> None:
+        common: Any = {"event": event}
+        for stamp in self._stamps:
+            common = stamp(None, "info", common)
+        lines = [_as_json(None, "info", self._redact(None, "info", {**common, **row})) for row in rows]
+        self._out.write("".join(f"{line}\n" for line in lines))
+
+
+def _nothing(_event: str, _rows: Sequence[Mapping[str, object]]) -> None:
+    """Where lines of this level are not wanted."""
+
+
+_together: Callable[[str, Sequence[Mapping[str, object]]], None] | None = None
 
 
 class _Stderr(io.TextIOBase):

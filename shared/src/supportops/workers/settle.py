@@ -16,6 +16,7 @@ import orjson
 import structlog
 from sqlalchemy import Row, Table, bindparam, update
 
+from supportops.observability.logging import info_each
 from supportops.observability.metrics import Recorder
 from supportops.store import Store, Transaction, is_outage
 from supportops.store.keys import key_parameters, locked_rows
@@ -140,8 +141,7 @@ class Settler:
                 await Rates(tx.conn, tx.now).set_busy(busy)
         if any(final["b_state"] == "waiting" for final in finals):
             self._on_waiting()
-        for row in written:
-            self._tell(row)
+        info_each("delivery.attempted", [self._told(row) for row in written])
         for row in late.values():
             self._tell_stale(row.delivery)
 
@@ -149,8 +149,8 @@ class Settler:
         self._metrics.count("delivery_attempts", destination=delivery.destination, outcome="stale")
         _log.warning("delivery.lost_lease", destination=delivery.destination, key=delivery.key)
 
-    def _tell(self, row: Settled) -> None:
-        """One wide line per attempt, and its figures."""
+    def _told(self, row: Settled) -> dict[str, Any]:
+        """The wide line of an attempt; its figures are counted."""
         delivery, outcome, kind = row.delivery, row.outcome, _kind(row.outcome)
         label = "paused" if row.paused else kind
         self._metrics.count("delivery_attempts", destination=delivery.destination, outcome=label)
@@ -162,17 +162,16 @@ class Settler:
         if delivery.attempts == 1:
             late = max(0.0, (delivery.claimed_at - delivery.due_at).total_seconds())
             self._metrics.observe("delivery_lateness_seconds", late, destination=delivery.destination)
-        _log.info(
-            "delivery.attempted",
-            destination=delivery.destination,
-            lane=delivery.lane,
-            key=delivery.key,
-            attempt=delivery.attempts,
-            outcome=label,
-            reason=getattr(outcome, "reason", None),
-            late_ms=_milliseconds(delivery.claimed_at - delivery.due_at),
-            took_ms=_milliseconds(row.took),
-        )
+        return {
+            "destination": delivery.destination,
+            "lane": delivery.lane,
+            "key": delivery.key,
+            "attempt": delivery.attempts,
+            "outcome": label,
+            "reason": getattr(outcome, "reason", None),
+            "late_ms": _milliseconds(delivery.claimed_at - delivery.due_at),
+            "took_ms": _milliseconds(row.took),
+        }
 
 
 async def _apply(tx: Transaction, outcomes: Sequence[Outcome]) -> None:

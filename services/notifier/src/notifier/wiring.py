@@ -13,7 +13,7 @@ from notifier.settings import NotifierRules, Settings
 from notifier.slack import open_slack
 from supportops import config
 from supportops.clock import SystemClock
-from supportops.messaging import Consumer
+from supportops.messaging import Consumer, ConsumerPolicy
 from supportops.observability.metrics import Recorder
 from supportops.process import Parts, open_parts, run_process
 from supportops.runtime import CLEAN, Component
@@ -24,6 +24,8 @@ from supportops.vendors.zendesk import References, open_zendesk
 from supportops.workers import Courier, Destination, Relay, Retention, engine_retention, janitor
 
 GROUP = "notifier"
+# A ticket's state holds its last messages: smaller batches keep what is in memory at once small.
+POLICY = ConsumerPolicy(max_batch=100)
 
 
 async def work(settings: Settings) -> int:
@@ -70,7 +72,7 @@ async def workers(settings: Settings, parts: Parts) -> AsyncIterator[tuple[Compo
     handlers = FeedHandlers(rules, planner).table()
     async with open_desk(settings, rules, planner, parts.store, parts.metrics) as desk:
         yield (
-            Consumer(parts.broker, parts.store, handlers, group=GROUP, metrics=parts.metrics),
+            Consumer(parts.broker, parts.store, handlers, group=GROUP, metrics=parts.metrics, policy=POLICY),
             Relay(parts.broker, parts.store, parts.metrics),
             Courier(parts.store, destinations(desk), parts.metrics),
             janitor(parts.store, (*_retention(rules), *engine_retention()), parts.metrics),

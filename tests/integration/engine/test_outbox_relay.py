@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import func, select
@@ -12,7 +13,7 @@ from supportops.contracts import decode
 from supportops.messaging.ports import Publisher
 from supportops.observability.metrics import Metrics
 from supportops.store import Store
-from supportops.store.outbox import OWN_TIME, claim_stale, oldest_unpublished
+from supportops.store.outbox import OWN_TIME, claim_stale, forget_published, oldest_unpublished
 from supportops.store.tables import ENGINE
 from supportops.workers import Relay
 from tests.support.engine import SECOND, running, solved, store_on
@@ -193,3 +194,22 @@ async def test_a_stop_publishes_what_is_in_hand(
     await component.run(stopping)
     assert broker.ids == ["a"]
     assert await nothing_waits(store)
+
+
+async def test_rows_that_could_not_be_forgotten_are_forgotten_later(
+    live_store: Store, broker: FakePublisher, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusals = [ConnectionError("gone"), ConnectionError("gone")]
+
+    async def forget(*arguments: Any) -> None:
+        if refusals:
+            raise refusals.pop()
+        await forget_published(*arguments)
+
+    monkeypatch.setattr("supportops.workers.relay.forget_published", forget)
+    async with running(relay(broker, live_store, metrics)):
+        await publish(live_store, "a", "b")
+        await eventually(lambda: not refusals)
+        await publish(live_store, "c")
+        await eventually(lambda: nothing_waits(live_store))
+    assert len(broker.records) == 3

@@ -7,9 +7,9 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from csat.endpoints import create_app
+from csat.page.tokens import SurveyTokens
 from csat.settings import CsatRules
-from csat.tokens import SurveyTokens
+from csat.web import create_app
 from supportops.clock import ManualClock, SystemClock
 from supportops.settings import DatabaseSettings
 from supportops.store import Store, open_store

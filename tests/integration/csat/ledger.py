@@ -7,8 +7,9 @@ import orjson
 import pytest
 from sqlalchemy import select
 
-from csat import records, tables
-from csat.records import Survey
+from csat import tables
+from csat.asking import records
+from csat.asking.records import Survey
 from supportops.contracts import Event, decode
 from supportops.store import Store
 from supportops.store.outbox import unpack_headers

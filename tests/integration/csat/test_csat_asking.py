@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 
 from csat import tables
-from csat.destinations import AskRequester, SurveyText, TagTicket
-from csat.handlers import SurveyClock
-from csat.records import SURVEY, SURVEY_TAG
+from csat.asking.handlers import SurveyClock
+from csat.asking.records import SURVEY, SURVEY_TAG
+from csat.asking.survey import AskRequester
+from csat.asking.tagging import TagTicket
+from csat.asking.texts import SurveyText
+from csat.page.tokens import SurveyTokens
 from csat.settings import CsatRules
-from csat.tokens import SurveyTokens
 from supportops.clock import SystemClock
 from supportops.contracts import SurveySent, SurveySkipped, TicketEvent
 from supportops.observability.metrics import Metrics

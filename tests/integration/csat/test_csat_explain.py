@@ -7,9 +7,11 @@ from datetime import timedelta
 
 from pydantic import SecretStr
 
-from csat import records
-from csat.rules import Decision
-from csat.scoring import Answer
+from csat.answers.scoring import Answer
+from csat.asking import records
+from csat.asking.rules import Decision
+from csat.operators.story import story_of
+from csat.page.voting import vote
 from supportops.clock import ManualClock
 from supportops.settings import DatabaseSettings
 from supportops.store import Store, open_store
@@ -41,14 +43,14 @@ async def live_through(store: Store, clock: ManualClock) -> None:
         await records.record_sent(tx, survey, tx.now)
     clock.advance(timedelta(hours=1))
     async with store.transaction() as tx:
-        await records.vote(tx, survey, Answer("bad", "secret words", "Some other reason"))
+        await vote(tx, survey, Answer("bad", "secret words", "Some other reason"))
 
 
 async def test_a_story_from_the_first_solve_to_the_vote(store: Store, clock: ManualClock) -> None:
     await live_through(store, clock)
     async with store.reading() as conn:
-        story = await records.story_of(conn, "17")
-        assert await records.story_of(conn, "99") == []
+        story = await story_of(conn, "17")
+        assert await story_of(conn, "99") == []
     told = [(what, detail) for _, what, detail in story]
     assert [at for at, _, _ in story] == sorted(at for at, _, _ in story)
     assert ("zendesk.survey", "due; now cancelled") in told

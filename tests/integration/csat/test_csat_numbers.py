@@ -5,8 +5,9 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from csat import records
-from csat.scoring import Answer, Score
+from csat.answers.scoring import Answer, Score
+from csat.asking import records
+from csat.page.voting import vote
 from supportops.clock import ManualClock
 from supportops.store import Store
 from tests.integration.csat.conftest import API_TOKEN
@@ -51,7 +52,7 @@ async def test_against_a_hand_calculated_set(
         survey = await sent_survey(store, ticket_id, solved_at)
         if score is not None:
             async with store.transaction() as tx:
-                await records.vote(tx, survey, Answer(score))
+                await vote(tx, survey, Answer(score))
     async with store.transaction() as tx:  # about to be asked is not asked
         await records.intend(tx, "7", solved_at, None)
     reply = await page.get("/api/kpi", headers=BEARER)
@@ -62,6 +63,6 @@ async def test_a_changed_mind_counts_once(page: httpx.AsyncClient, store: Store,
     survey = await sent_survey(store, "1", clock.now())
     for answer in (Answer("bad", "slow"), Answer("good"), Answer("good", "thanks")):
         async with store.transaction() as tx:
-            await records.vote(tx, survey, answer)
+            await vote(tx, survey, answer)
     reply = await page.get("/api/kpi", headers=BEARER)
     assert reply.json() == {"good": 1, "bad": 0, "offered": 1, "kpi": 1.0}

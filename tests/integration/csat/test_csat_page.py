@@ -11,11 +11,12 @@ import pytest
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 
-from csat import records, tables
-from csat.endpoints import create_app
-from csat.records import Survey
+from csat import tables
+from csat.asking import records
+from csat.asking.records import Survey
+from csat.page.tokens import SurveyTokens
 from csat.settings import CsatRules
-from csat.tokens import SurveyTokens
+from csat.web import create_app
 from supportops.clock import ManualClock
 from supportops.contracts import FeedbackReceived
 from supportops.settings import DatabaseSettings
@@ -128,7 +129,7 @@ async def test_a_vote_proves_that_the_survey_was_sent(
         await records.record_sent(tx, survey, tx.now + timedelta(minutes=1))
     [row] = await rows_of(store, tables.surveys)
     assert row.sent_at == row.asking_since
-    assert [type(event).__name__ for event in await promised(store)] == ["FeedbackReceived", "SurveySent"]
+    assert [type(event).__name__ for event in await promised(store)] == ["SurveySent", "FeedbackReceived"]
 
 
 @on("sqlite")

@@ -2,9 +2,11 @@
 
 from datetime import timedelta
 
-from csat import records, tables
-from csat.rules import Decision
-from csat.scoring import Answer
+from csat import tables
+from csat.answers.scoring import Answer
+from csat.asking import records
+from csat.asking.rules import Decision
+from csat.page.voting import vote
 from csat.settings import CsatRules
 from csat.wiring import own_retention
 from supportops.clock import ManualClock
@@ -25,7 +27,7 @@ async def ticket_with_a_story(store: Store, ticket_id: str, clock: ManualClock) 
     survey = await sent_survey(store, ticket_id, clock.now())
     async with store.transaction() as tx:
         await records.record_decision(tx, ticket_id, clock.now(), Decision(True, "send", "no rule objects"))
-        await records.vote(tx, survey, Answer("good", "thanks"))
+        await vote(tx, survey, Answer("good", "thanks"))
 
 
 async def test_old_history_goes_and_the_rest_stays(store: Store, clock: ManualClock) -> None:

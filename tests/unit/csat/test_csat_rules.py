@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from csat.rules import Facts, FreshTicket, decide
+from csat.asking.rules import Facts, FreshTicket, decide
 from csat.settings import CsatRules
 
 SOLVED = datetime(2026, 3, 1, 10, 0, tzinfo=UTC)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from csat.scoring import Answer, BadAnswer, Kpi, clean, parse_answer
+from csat.answers.scoring import Answer, BadAnswer, Kpi, clean, parse_answer
 
 REASONS = ("My issue was not resolved", "Some other reason")
 COUNTS = st.integers(0, 10**6)

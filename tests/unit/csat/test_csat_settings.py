@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from csat import tables
-from csat.destinations import updates_budget
+from csat.asking.patience import updates_budget
 from csat.settings import CsatRules, SurveySettings
 from csat.wiring import own_retention
 from supportops.config import ConfigError, load

@@ -7,6 +7,9 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, StringConstraints, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from csat.feedback.policy import FeedbackRules
+from csat.numbers.policy import NumbersRules
+from csat.page.policy import PageRules
 from supportops.config import Duration, Rules
 from supportops.settings import (
     Block,
@@ -63,6 +66,27 @@ class SurveySettings(Block):
         return value
 
 
+class GitLabSettings(Block):
+    """The GitLab that takes feedback issues; both unset: nothing is exported."""
+
+    model_config = SettingsConfigDict(env_prefix="GITLAB_")
+
+    base_url: str | None = Field(None, description="Address of GitLab, e.g. https://gitlab.example.com.")
+    token: SecretStr | None = Field(
+        None, description="Access token with the scope api, of a user who may label issues."
+    )
+
+
+class DashboardSettings(Block):
+    """Who may see the dashboard; nobody while nothing is set."""
+
+    model_config = SettingsConfigDict(env_prefix="CSAT_DASHBOARD_")
+
+    password_hash: SecretStr | None = Field(
+        None, description="Hash of the operators' password, as `csat hash-password` prints it."
+    )
+
+
 class Settings(ServiceSettings):
     """Everything csat reads from the environment."""
 
@@ -70,6 +94,8 @@ class Settings(ServiceSettings):
     database: DatabaseSettings
     zendesk: ZendeskSettings
     survey: SurveySettings
+    gitlab: GitLabSettings
+    dashboard: DashboardSettings
     http: HttpSettings
     side: SideSettings
     shutdown: ShutdownSettings
@@ -110,6 +136,9 @@ class CsatRules(Rules):
     keep_history: Duration = Field(
         timedelta(days=730), description="How long tickets, decisions, surveys and answers are kept."
     )
+    page: PageRules = Field(PageRules(), description="The survey page.")
+    feedback: FeedbackRules = Field(FeedbackRules(), description="Feedback as GitLab issues (C11).")
+    numbers: NumbersRules = Field(NumbersRules(), description="Targets and breakdowns (C9).")
 
     @model_validator(mode="after")
     def _history_outlives_links(self) -> Self:

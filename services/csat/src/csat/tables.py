@@ -1,6 +1,6 @@
 """csat's own tables, beside the engine's. Ids of Zendesk are strings of digits, moments aware UTC."""
 
-from sqlalchemy import Boolean, Column, Index, Integer, MetaData, Table, Text
+from sqlalchemy import Boolean, Column, Date, Index, Integer, MetaData, Table, Text, text
 
 from supportops.store import UtcDateTime, engine_tables
 
@@ -14,9 +14,10 @@ tickets = Table(
     Column("status", Text, nullable=False),
     Column("version", Text, nullable=False),
     Column("solved_at", UtcDateTime),
+    Column("merged_at", UtcDateTime),
     Column("changed_at", UtcDateTime, nullable=False, index=True),
 )
-"""What csat tracks of a ticket: see `lifecycle.TicketState`."""
+"""What csat tracks of a ticket: see `asking.lifecycle.TicketState`; `merged_at`: its own merge, as an event told."""
 
 decisions = Table(
     "decisions",
@@ -29,7 +30,7 @@ decisions = Table(
     Column("reason", Text, nullable=False),
     Column("decided_at", UtcDateTime, nullable=False, index=True),
 )
-"""Why the requester of a solved ticket was asked, or was not. One row per solve (`records.solve_key`)."""
+"""Why the requester of a solved ticket was asked, or was not. One row per solve (`asking.records.solve_key`)."""
 
 surveys = Table(
     "surveys",
@@ -37,12 +38,37 @@ surveys = Table(
     Column("ticket_id", Text, primary_key=True),
     Column("survey_id", Text, nullable=False, unique=True),
     Column("solved_at", UtcDateTime, nullable=False),
-    Column("requester_id", Text),
+    Column("requester_id", Text, index=True),
+    Column("mode", Text, nullable=False, server_default="hosted"),
+    Column("locale", Text),
     Column("asking_since", UtcDateTime, nullable=False),
     Column("sent_at", UtcDateTime),
     Column("tagged_at", UtcDateTime),
 )
-"""One survey per ticket, ever. A row exists from just before the call; `sent_at` says that it was made."""
+"""One survey per ticket, ever. A row exists from just before the call; `sent_at` says that it was made.
+
+`mode`: hosted (a comment with our links) or native (the tag that makes Zendesk ask).
+"""
+
+superseded_surveys = Table(
+    "superseded_surveys",
+    metadata,
+    Column("survey_id", Text, primary_key=True),
+    Column("ticket_id", Text, nullable=False, index=True),
+    Column("superseded_at", UtcDateTime, nullable=False, index=True),
+)
+"""Ids that a ticket's survey had before: asked for an earlier solve, and nobody saw the comment arrive."""
+
+requesters = Table(
+    "requesters",
+    metadata,
+    Column("requester_id", Text, primary_key=True),
+    Column("asked_at", UtcDateTime),
+    Column("asked_ticket_id", Text),
+    Column("opted_out_at", UtcDateTime),
+    Column("changed_at", UtcDateTime, nullable=False, index=True),
+)
+"""When a requester was asked last, for which ticket, and since when they do not want to be asked any more."""
 
 ratings = Table(
     "ratings",
@@ -53,11 +79,110 @@ ratings = Table(
     Column("score", Text, nullable=False),
     Column("comment", Text),
     Column("reason", Text),
-    Column("requester_id", Text),
+    Column("requester_id", Text, index=True),
     Column("revision", Integer, nullable=False),
     Column("rated_at", UtcDateTime, nullable=False),
 )
-"""The answer that counts: the latest one of each ticket. `revision` counts changes of mind, from 1."""
+"""The answer that counts: the latest one of each ticket. `revision` counts changes of mind, from 1.
+
+`rating_id` is ours and stays with the ticket, whoever brought the answer (`source`: hosted or native).
+"""
+
+answers = Table(
+    "answers",
+    metadata,
+    Column("answer_id", Text, primary_key=True),
+    Column("ticket_id", Text, nullable=False, index=True),
+    Column("revision", Integer, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("score", Text, nullable=False),
+    Column("comment", Text),
+    Column("reason", Text),
+    Column("rated_at", UtcDateTime, nullable=False, index=True),
+)
+"""Every answer that a ticket ever had (`answer_id`: rating id and revision), for its story.
+
+The numbers look at `ratings` alone.
+"""
+
+issues = Table(
+    "issues",
+    metadata,
+    Column("ticket_id", Text, primary_key=True),
+    Column("project_id", Text),
+    Column("iid", Text),
+    Column("web_url", Text),
+    Column("marker", Text),
+    Column("revision", Integer, nullable=False),
+    Column("noted_comment", Text),
+    Column("skipped", Text),
+    Column("created_at", UtcDateTime, nullable=False, index=True),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Column("tagged_at", UtcDateTime),
+)
+"""The GitLab issue of a ticket's feedback. `revision` of the answer that it shows; `noted_comment`: a hash of the
+comment that it shows last; `skipped`: why there is none (somebody else had exported the ticket)."""
+
+facts = Table(
+    "facts",
+    metadata,
+    Column("ticket_id", Text, primary_key=True),
+    Column("solved_at", UtcDateTime),
+    Column("form", Text, nullable=False, default="", server_default=""),
+    Column("plan", Text, nullable=False, default="", server_default=""),
+    Column("region", Text, nullable=False, default="", server_default=""),
+    Column("group_name", Text, nullable=False, default="", server_default=""),
+    Column("assignee", Text, nullable=False, default="", server_default=""),
+    Column("decided", Boolean, nullable=False, default=False, server_default=text("false")),
+    Column("asked_at", UtcDateTime),
+    Column("score", Text),
+    Column("reason", Text, nullable=False, default="", server_default=""),
+    Column("has_comment", Boolean, nullable=False, default=False, server_default=text("false")),
+    Column("rated_at", UtcDateTime),
+    Column("described_at", UtcDateTime),
+    Column("counted", Text),
+    Column("stale", Boolean, nullable=False, default=True, server_default=text("true")),
+)
+"""What the numbers know of a ticket: one row each, written through `numbers.facts.note`.
+
+`solved_at`: the solve that counts; None: it does not count now (reopened before it was asked). Names are what they
+were at that solve, "" where there is none; `described_at`: when they were read. `counted`: what `tally` holds of it;
+`stale`: that is not the truth any more.
+"""
+
+tally = Table(
+    "tally",
+    metadata,
+    Column("dimension_a", Text, primary_key=True),
+    Column("value_a", Text, primary_key=True),
+    Column("dimension_b", Text, primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("value_b", Text, primary_key=True),
+    Column("solved", Integer, nullable=False),
+    Column("decided", Integer, nullable=False),
+    Column("asked", Integer, nullable=False),
+    Column("good", Integer, nullable=False),
+    Column("bad", Integer, nullable=False),
+)
+"""`facts` counted by day of the solve: in all, by each dimension, and by each two of them (decision 0070)."""
+
+progress = Table(
+    "progress",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("cursor", Text, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+)
+"""How far a long work has come (`csat backfill`), so that it goes on where it was stopped."""
 
 Index("ratings_score", ratings.c.score)
+Index("ratings_rated", ratings.c.rated_at)
 Index("surveys_sent", surveys.c.sent_at)
+Index("facts_stale", facts.c.ticket_id, postgresql_where=facts.c.stale, sqlite_where=facts.c.stale)
+Index(
+    "facts_commented",
+    facts.c.rated_at,
+    postgresql_where=facts.c.has_comment,
+    sqlite_where=facts.c.has_comment,
+)
+Index("facts_solved", facts.c.solved_at)

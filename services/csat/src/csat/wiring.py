@@ -1,12 +1,14 @@
 """The one place that knows every concrete class of csat."""
 
 from csat import tables
-from csat.destinations import AskRequester, SurveyText, TagTicket
-from csat.endpoints import create_app
-from csat.handlers import SurveyClock
-from csat.records import Happening, story_of
+from csat.asking.handlers import SurveyClock
+from csat.asking.survey import AskRequester
+from csat.asking.tagging import TagTicket
+from csat.asking.texts import SurveyText
+from csat.operators.story import Happening, story_of
+from csat.page.tokens import SurveyTokens
 from csat.settings import CsatRules, Settings
-from csat.tokens import SurveyTokens
+from csat.web import create_app
 from supportops.clock import Clock, SystemClock
 from supportops.config import load
 from supportops.messaging import UNHURRIED, Consumer
@@ -70,9 +72,8 @@ def load_rules(settings: Settings) -> CsatRules:
 
 def web(settings: Settings, rules: CsatRules, parts: Parts) -> HttpServer:
     """The HTTP side."""
-    app = create_app(
-        parts.store, survey_tokens(settings, rules, parts.clock), rules, settings.survey.api_token
-    )
+    tokens = survey_tokens(settings, rules, parts.clock)
+    app = create_app(parts.store, tokens, rules, settings.survey.api_token, settings.dashboard)
     return HttpServer(app, settings.http.host, settings.http.port, name="csat-web")
 
 

@@ -3,9 +3,11 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from csat import lifecycle, tables
-from csat.records import SURVEY, solve_key
-from supportops.contracts import TicketEvent, TicketReopened, TicketSolved
+from csat import tables
+from csat.asking import lifecycle
+from csat.asking.records import DESCRIPTION, NATIVE_RATING, SURVEY, solve_key
+from csat.numbers import facts
+from supportops.contracts import TicketEvent, TicketMerged, TicketRated, TicketReopened, TicketSolved
 from supportops.messaging import Handlers
 from supportops.store import Transaction
 
@@ -21,20 +23,42 @@ class SurveyClock:
 
     def handlers(self) -> Handlers:
         """The table of what csat listens to."""
+        ticket, numbers = (tables.tickets, _ticket_id), (tables.facts, _ticket_id)
         handlers = Handlers()
-        handlers.on(TicketSolved, self.on_ticket_solved, reads=((tables.tickets, _ticket_id),))
-        handlers.on(TicketReopened, self.on_ticket_reopened, reads=((tables.tickets, _ticket_id),))
+        handlers.on(TicketSolved, self.on_ticket_solved, reads=(ticket, numbers))
+        handlers.on(TicketReopened, self.on_ticket_reopened, reads=(ticket, numbers))
+        handlers.on(TicketMerged, self.on_ticket_merged, reads=(ticket,))
+        handlers.on(TicketRated, self.on_ticket_rated)
         return handlers
 
     def on_ticket_solved(self, event: TicketSolved, tx: Transaction) -> None:
-        """Start the ticket's clock."""
+        """Start the ticket's clock, and have read what the ticket looks like at this moment."""
         step = lifecycle.solved(state_of(tx, event.ticket_id), event.version, event.solved_at)
         self.take(tx, event.ticket_id, step, event.id)
+        if step is not None and step.arm is not None:
+            tx.deliveries.schedule(
+                DESCRIPTION,
+                solve_key(event.ticket_id, step.arm),
+                lane=event.ticket_id,
+                payload=_payload(event.ticket_id, step.arm, event.id) | {"known": known_of(event)},
+            )
 
     def on_ticket_reopened(self, event: TicketReopened, tx: Transaction) -> None:
         """Stop the ticket's clock."""
         step = lifecycle.reopened(state_of(tx, event.ticket_id), event.version)
         self.take(tx, event.ticket_id, step, event.id)
+
+    def on_ticket_merged(self, event: TicketMerged, tx: Transaction) -> None:
+        """Remember that this very ticket was merged: a tag would also be on its follow-ups (C5)."""
+        rows = tx.rows(tables.tickets)
+        if rows.get(event.ticket_id) is None:
+            rows.put(event.ticket_id, status="unknown", version="", solved_at=None)
+        rows.put(event.ticket_id, merged_at=event.time, changed_at=tx.now)
+
+    def on_ticket_rated(self, event: TicketRated, tx: Transaction) -> None:
+        """A hint that Zendesk's own rating changed: have the truth read (zendesk.md 2.11)."""
+        payload = {"ticket_id": event.ticket_id, "cause": event.id, "hinted_at": event.time.isoformat()}
+        tx.deliveries.schedule(NATIVE_RATING, event.id, lane=event.ticket_id, payload=payload)
 
     def take(self, tx: Transaction, ticket_id: str, step: lifecycle.Step | None, cause: str) -> None:
         """Write a step of the ticket's clock; `cause` is the id of the event that led to it."""
@@ -43,6 +67,10 @@ class SurveyClock:
         state = step.state
         values = {"status": state.status, "version": state.version, "solved_at": state.solved_at}
         tx.rows(tables.tickets).put(ticket_id, **values, changed_at=tx.now)
+        if state.status == "solved" and state.solved_at is not None:
+            facts.note_solved(tx, ticket_id, state.solved_at)
+        elif state.status == "reopened":
+            facts.note_reopened(tx, ticket_id)
         if step.cancel is not None:
             tx.deliveries.cancel(SURVEY, solve_key(ticket_id, step.cancel))
         if step.arm is not None:
@@ -69,3 +97,9 @@ def _payload(ticket_id: str, solved_at: datetime, cause: str) -> dict[str, Any]:
 
 def _ticket_id(event: TicketEvent) -> str:
     return event.ticket_id
+
+
+def known_of(event: TicketEvent) -> dict[str, str | None]:
+    """The ids that the event itself told about the ticket; what it did not tell is left out."""
+    names = ("form_id", "group_id", "assignee_id", "organization_id")
+    return {name: getattr(event.ticket, name) for name in names if event.knows(name)}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from csat.lifecycle import same_solve
+from csat.asking.lifecycle import same_solve
 
 SEND = "send"
 

@@ -1,33 +1,30 @@
-"""csat's HTTP side: the survey page, where only POST votes, and the numbers behind a bearer token."""
+"""The page behind a survey link: GET shows it, POST votes."""
 
 import base64
 import hashlib
-import hmac
-from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 from urllib.parse import parse_qs
 
-from fastapi import Depends, FastAPI, HTTPException, Request, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from pydantic import BaseModel, SecretStr
-from sqlalchemy.exc import SQLAlchemyError
 
-from csat import records
-from csat.records import Rating, Survey
-from csat.scoring import BadAnswer, parse_answer
+from csat.answers.scoring import BadAnswer, parse_answer
+from csat.answers.votes import Rating, rating_of_ticket
+from csat.asking import records
+from csat.asking.records import Survey
+from csat.page.tokens import SurveyTokens, TokenExpired, TokenInvalid
+from csat.page.voting import vote
 from csat.settings import CsatRules
-from csat.tokens import SurveyTokens, TokenExpired, TokenInvalid
 from supportops.observability.logging import get_logger
-from supportops.store import Store, is_outage
+from supportops.store import Store
 
 log = get_logger("csat.web")
 
 FORM = "application/x-www-form-urlencoded"
 TEMPLATES = Environment(
-    loader=PackageLoader("csat"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    loader=PackageLoader("csat.page"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
 )
 _STYLE = base64.b64encode(
     hashlib.sha256(TEMPLATES.get_template("page.css").render().encode()).digest()
@@ -54,15 +51,6 @@ class Closed(Exception):
         self.message = message
 
 
-class KpiReply(BaseModel):
-    """`kpi` is good / (good + bad), from 0 to 1, and null while nobody has answered (handbook C2)."""
-
-    good: int
-    bad: int
-    offered: int
-    kpi: float | None
-
-
 class SurveyPage:
     """The page behind a survey link, from token to HTML."""
 
@@ -75,7 +63,7 @@ class SurveyPage:
         """The form, with the answer so far; `score` of the e-mail's link only pre-selects. Never votes."""
         survey, expires_at = await self._open(token)
         async with self._store.reading() as conn:
-            rating = await records.rating_of_ticket(conn, survey.ticket_id)
+            rating = await rating_of_ticket(conn, survey.ticket_id)
         if voted and rating is not None:
             until = _day(expires_at)
             return self._html("thanks.html", 200, until=until, answered=rating.answer.score, form="?")
@@ -96,10 +84,10 @@ class SurveyPage:
             )
         except BadAnswer as error:
             async with self._store.reading() as conn:
-                rating = await records.rating_of_ticket(conn, survey.ticket_id)
+                rating = await rating_of_ticket(conn, survey.ticket_id)
             return self._form(422, expires_at, rating, fields, str(error))
         async with self._store.transaction() as tx:
-            rating = await records.vote(tx, survey, answer)
+            rating = await vote(tx, survey, answer)
         log.info("vote.taken", ticket_id=survey.ticket_id, score=answer.score, revision=rating.revision)
         return RedirectResponse("?voted=1", status_code=303)
 
@@ -155,10 +143,8 @@ class SurveyPage:
         return HTMLResponse(text, status_code=status)
 
 
-def create_app(store: Store, tokens: SurveyTokens, rules: CsatRules, api_token: SecretStr) -> FastAPI:
-    """csat's HTTP application. There are no interactive API pages: they would load scripts from elsewhere."""
-    app = FastAPI(title="csat", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
-    page = SurveyPage(store, tokens, rules)
+def mount_survey_page(app: FastAPI, page: SurveyPage) -> None:
+    """The routes of the survey page; `Closed` is answered with a page that says what happened."""
 
     @app.api_route("/s/{token}", methods=["GET", "HEAD"], include_in_schema=False)
     async def show(token: str, score: str = "", voted: str = "") -> Response:
@@ -168,51 +154,10 @@ def create_app(store: Store, tokens: SurveyTokens, rules: CsatRules, api_token: 
     async def vote(token: str, request: Request) -> Response:
         return await page.vote(token, request)
 
-    @app.get("/api/kpi", dependencies=[Depends(_bearer(api_token))])
-    async def kpi() -> KpiReply:
-        """Good, bad, offered, and the KPI of handbook C2."""
-        async with store.reading() as conn:
-            numbers = await records.kpi(conn)
-        return KpiReply(good=numbers.good, bad=numbers.bad, offered=numbers.offered, kpi=numbers.value)
-
     @app.exception_handler(Closed)
     async def closed(_request: Request, error: Closed) -> Response:
         log.info("survey_link.refused", status=error.status, title=error.title)
         return page.message(error.status, error.title, error.message)
-
-    @app.exception_handler(SQLAlchemyError)
-    @app.exception_handler(OSError)
-    async def away(_request: Request, error: Exception) -> Response:
-        """Our database is away: the vote is not taken, and its writer is told so. Anything else is a bug."""
-        if not is_outage(error):
-            raise error
-        reply = page.message(
-            503, "Please try again in a minute", "Your answer could not be recorded just now."
-        )
-        reply.headers["Retry-After"] = "60"
-        return reply
-
-    app.middleware("http")(_with_security_headers)
-    return app
-
-
-async def _with_security_headers(
-    request: Request, call_next: Callable[[Request], Awaitable[Response]]
-) -> Response:
-    response = await call_next(request)
-    response.headers.update(SECURITY_HEADERS)
-    return response
-
-
-def _bearer(expected: SecretStr) -> Callable[..., None]:
-    def check(
-        given: Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False))],
-    ) -> None:
-        wanted = expected.get_secret_value().encode()
-        if given is None or not hmac.compare_digest(given.credentials.encode(), wanted):
-            raise HTTPException(401, "a bearer token is needed", {"WWW-Authenticate": "Bearer"})
-
-    return check
 
 
 async def _read_form(request: Request, limit: int) -> dict[str, str]:

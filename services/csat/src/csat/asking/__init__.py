@@ -1,0 +1,1 @@
+"""Who is asked for a rating, when, and how (handbook C3-C8)."""

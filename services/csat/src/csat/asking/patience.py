@@ -1,0 +1,47 @@
+"""How csat's calls to Zendesk wait, try again and share the account's limits."""
+
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+from csat.settings import CsatRules
+from supportops.errors import DestinationPaused, Retryable, UnknownOutcome
+from supportops.http import Conflict
+from supportops.observability.logging import get_logger
+from supportops.workers import Budget, Outcome, Rate
+
+log = get_logger("csat.asking")
+
+TRIES = 3  # of one attempt, while the ticket changes under our hands
+
+
+def updates_budget(policy: CsatRules) -> Budget | None:
+    """The account's limit of ticket updates, shared by all that csat writes (zendesk.md 4.1); None: lifted."""
+    if policy.ticket_updates_per_minute is None:
+        return None
+    return Budget("zendesk.ticket_updates", Rate(policy.ticket_updates_per_minute, timedelta(minutes=1)))
+
+
+async def while_it_moves(once: Callable[[], Awaitable[Outcome]], *moved: type[Exception]) -> Outcome:
+    """Read and decide again, a few times, while the ticket changes between our reading and our writing."""
+    for attempt in range(1, TRIES):
+        try:
+            with quota_pauses_all():
+                return await once()
+        except moved as error:
+            log.info("ticket.moved", attempt=attempt, error=str(error))
+    with quota_pauses_all():
+        return await once()
+
+
+@contextmanager
+def quota_pauses_all() -> Iterator[None]:
+    """A wait that Zendesk (or our share of its calls) asks for is everybody's, and nobody's failed attempt."""
+    try:
+        yield
+    except (Conflict, UnknownOutcome, DestinationPaused):
+        raise
+    except Retryable as error:
+        if error.after is None:
+            raise
+        raise DestinationPaused(str(error), error.after) from error

@@ -1,0 +1,42 @@
+"""The part of Zendesk that asking needs, and what a delivery is about."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from supportops.vendors.zendesk import Comment, NewComment, Organization, Ticket
+from supportops.workers import Delivery
+
+
+class Helpdesk(Protocol):
+    """The part of Zendesk that csat needs; `supportops.vendors.zendesk.Zendesk` is one."""
+
+    async def ticket(self, ticket_id: str) -> Ticket | None: ...
+    async def latest_comments(self, ticket_id: str) -> list[Comment]: ...
+    async def update_ticket(
+        self, ticket_id: str, *, updated_stamp: datetime, comment: NewComment | None = None
+    ) -> Ticket: ...
+    async def add_tags(
+        self, ticket_id: str, tags: Sequence[str], *, updated_stamp: datetime | None = None
+    ) -> tuple[str, ...]: ...
+
+
+class Organizations(Protocol):
+    """Organizations by id, with a lifetime (design §5)."""
+
+    async def get(self, key: str) -> Organization | None: ...
+
+
+@dataclass(frozen=True)
+class Solve:
+    """What the delivery is about: a solve of a ticket, and the event that told us."""
+
+    ticket_id: str
+    solved_at: datetime
+    cause: str | None
+
+    @classmethod
+    def of(cls, delivery: Delivery) -> "Solve":
+        payload = delivery.payload
+        return cls(payload["ticket_id"], datetime.fromisoformat(payload["solved_at"]), payload.get("cause"))

@@ -1,0 +1,158 @@
+"""Who was asked how, every answer, issues of feedback, and what the numbers count."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+
+MOMENT = sa.DateTime(timezone=True)
+NEW = ("progress", "tally", "facts", "issues", "answers", "requesters", "superseded_surveys")
+
+
+def upgrade() -> None:
+    _asking()
+    _answers_and_issues()
+    _facts()
+    _tally_and_progress()
+
+
+def _asking() -> None:
+    op.add_column("tickets", sa.Column("merged_at", MOMENT))
+    op.add_column("surveys", sa.Column("mode", sa.Text, nullable=False, server_default="hosted"))
+    op.add_column("surveys", sa.Column("locale", sa.Text))
+    op.create_index("ix_surveys_requester_id", "surveys", ["requester_id"])
+    op.create_table(
+        "superseded_surveys",
+        sa.Column("survey_id", sa.Text, primary_key=True),
+        sa.Column("ticket_id", sa.Text, nullable=False),
+        sa.Column("superseded_at", MOMENT, nullable=False),
+    )
+    op.create_index("ix_superseded_surveys_ticket_id", "superseded_surveys", ["ticket_id"])
+    op.create_index("ix_superseded_surveys_superseded_at", "superseded_surveys", ["superseded_at"])
+    op.create_table(
+        "requesters",
+        sa.Column("requester_id", sa.Text, primary_key=True),
+        sa.Column("asked_at", MOMENT),
+        sa.Column("asked_ticket_id", sa.Text),
+        sa.Column("opted_out_at", MOMENT),
+        sa.Column("changed_at", MOMENT, nullable=False),
+    )
+    op.create_index("ix_requesters_changed_at", "requesters", ["changed_at"])
+
+
+def _answers_and_issues() -> None:
+    op.create_index("ix_ratings_requester_id", "ratings", ["requester_id"])
+    op.create_index("ratings_rated", "ratings", ["rated_at"])
+    op.create_table(
+        "answers",
+        sa.Column("answer_id", sa.Text, primary_key=True),
+        sa.Column("ticket_id", sa.Text, nullable=False),
+        sa.Column("revision", sa.Integer, nullable=False),
+        sa.Column("source", sa.Text, nullable=False),
+        sa.Column("score", sa.Text, nullable=False),
+        sa.Column("comment", sa.Text),
+        sa.Column("reason", sa.Text),
+        sa.Column("rated_at", MOMENT, nullable=False),
+    )
+    op.create_index("ix_answers_rated_at", "answers", ["rated_at"])
+    op.create_index("ix_answers_ticket_id", "answers", ["ticket_id"])
+    op.execute(
+        "INSERT INTO answers (answer_id, ticket_id, revision, source, score, comment, reason, rated_at) "
+        "SELECT rating_id || ':' || revision, ticket_id, revision, source, score, comment, "
+        "reason, rated_at FROM ratings"
+    )
+    op.create_table(
+        "issues",
+        sa.Column("ticket_id", sa.Text, primary_key=True),
+        sa.Column("project_id", sa.Text),
+        sa.Column("iid", sa.Text),
+        sa.Column("web_url", sa.Text),
+        sa.Column("marker", sa.Text),
+        sa.Column("revision", sa.Integer, nullable=False),
+        sa.Column("noted_comment", sa.Text),
+        sa.Column("skipped", sa.Text),
+        sa.Column("created_at", MOMENT, nullable=False),
+        sa.Column("updated_at", MOMENT, nullable=False),
+        sa.Column("tagged_at", MOMENT),
+    )
+    op.create_index("ix_issues_created_at", "issues", ["created_at"])
+
+
+def _facts() -> None:
+    names = [
+        sa.Column(name, sa.Text, nullable=False, server_default="")
+        for name in ("form", "plan", "region", "group_name", "assignee")
+    ]
+    op.create_table(
+        "facts",
+        sa.Column("ticket_id", sa.Text, primary_key=True),
+        sa.Column("solved_at", MOMENT),
+        *names,
+        sa.Column("decided", sa.Boolean, nullable=False, server_default=sa.text("false")),
+        sa.Column("asked_at", MOMENT),
+        sa.Column("score", sa.Text),
+        sa.Column("reason", sa.Text, nullable=False, server_default=""),
+        sa.Column("has_comment", sa.Boolean, nullable=False, server_default=sa.text("false")),
+        sa.Column("rated_at", MOMENT),
+        sa.Column("described_at", MOMENT),
+        sa.Column("counted", sa.Text),
+        sa.Column("stale", sa.Boolean, nullable=False, server_default=sa.text("true")),
+    )
+    _index_where("facts_stale", "ticket_id", "stale")
+    _index_where("facts_commented", "rated_at", "has_comment")
+    op.create_index("facts_solved", "facts", ["solved_at"])
+    op.execute(FACTS_OF_TODAY)
+
+
+def _index_where(name: str, column: str, condition: str) -> None:
+    where = sa.text(condition)
+    op.create_index(name, "facts", [column], postgresql_where=where, sqlite_where=where)
+
+
+def _tally_and_progress() -> None:
+    key = ("dimension_a", "value_a", "dimension_b")
+    op.create_table(
+        "tally",
+        *(sa.Column(name, sa.Text, primary_key=True) for name in key),
+        sa.Column("day", sa.Date, primary_key=True),
+        sa.Column("value_b", sa.Text, primary_key=True),
+        *(
+            sa.Column(name, sa.Integer, nullable=False)
+            for name in ("solved", "decided", "asked", "good", "bad")
+        ),
+    )
+    op.create_table(
+        "progress",
+        sa.Column("name", sa.Text, primary_key=True),
+        sa.Column("cursor", sa.Text, nullable=False),
+        sa.Column("updated_at", MOMENT, nullable=False),
+    )
+
+
+FACTS_OF_TODAY = """
+INSERT INTO facts (ticket_id, solved_at, decided, asked_at, score, reason, has_comment, rated_at)
+SELECT t.ticket_id,
+       CASE WHEN s.sent_at IS NOT NULL THEN s.solved_at WHEN t.status = 'solved' THEN t.solved_at END,
+       s.sent_at IS NOT NULL OR EXISTS (
+           SELECT 1 FROM decisions d WHERE d.ticket_id = t.ticket_id AND d.solved_at = t.solved_at
+       ),
+       s.sent_at, r.score, COALESCE(r.reason, ''), r.comment IS NOT NULL, r.rated_at
+FROM tickets t
+LEFT JOIN surveys s ON s.ticket_id = t.ticket_id
+LEFT JOIN ratings r ON r.ticket_id = t.ticket_id
+"""
+"""Tickets that were tracked before count too; names of forms, plans and people they have none."""
+
+
+def downgrade() -> None:
+    for table in NEW:
+        op.drop_table(table)
+    op.drop_index("ratings_rated", "ratings")
+    op.drop_index("ix_ratings_requester_id", "ratings")
+    op.drop_index("ix_surveys_requester_id", "surveys")
+    with op.batch_alter_table("surveys") as surveys:
+        surveys.drop_column("locale")
+        surveys.drop_column("mode")
+    with op.batch_alter_table("tickets") as tickets:
+        tickets.drop_column("merged_at")

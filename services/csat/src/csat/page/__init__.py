@@ -1,0 +1,1 @@
+"""The survey page, where only POST votes."""

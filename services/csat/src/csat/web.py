@@ -1,0 +1,50 @@
+"""csat's HTTP side, put together: the survey page for everybody, the numbers for those who may see them."""
+
+from collections.abc import Awaitable, Callable
+
+from fastapi import FastAPI, Request, Response
+from pydantic import SecretStr
+from sqlalchemy.exc import SQLAlchemyError
+
+from csat.numbers.api import mount_api
+from csat.page.survey_page import SECURITY_HEADERS, SurveyPage, mount_survey_page
+from csat.page.tokens import SurveyTokens
+from csat.settings import CsatRules, DashboardSettings
+from supportops.store import Store, is_outage
+
+
+def create_app(
+    store: Store,
+    tokens: SurveyTokens,
+    rules: CsatRules,
+    api_token: SecretStr,
+    dashboard: DashboardSettings | None = None,
+) -> FastAPI:
+    """The application. There are no interactive API pages: they would load scripts from elsewhere."""
+    app = FastAPI(title="csat", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
+    page = SurveyPage(store, tokens, rules)
+    mount_survey_page(app, page)
+    mount_api(app, store, api_token)
+
+    @app.exception_handler(SQLAlchemyError)
+    @app.exception_handler(OSError)
+    async def away(_request: Request, error: Exception) -> Response:
+        """Our database is away: the vote is not taken, and its writer is told so. Anything else is a bug."""
+        if not is_outage(error):
+            raise error
+        reply = page.message(
+            503, "Please try again in a minute", "Your answer could not be recorded just now."
+        )
+        reply.headers["Retry-After"] = "60"
+        return reply
+
+    app.middleware("http")(_with_security_headers)
+    return app
+
+
+async def _with_security_headers(
+    request: Request, call_next: Callable[[Request], Awaitable[Response]]
+) -> Response:
+    response = await call_next(request)
+    response.headers.update(SECURITY_HEADERS)
+    return response

@@ -19,6 +19,19 @@ tickets = Table(
 )
 """What csat tracks of a ticket: see `asking.lifecycle.TicketState`; `merged_at`: its own merge, as an event told."""
 
+happenings = Table(
+    "happenings",
+    metadata,
+    Column("event_id", Text, primary_key=True),
+    Column("ticket_id", Text, nullable=False, index=True),
+    Column("kind", Text, nullable=False),
+    Column("road", Text, nullable=False),
+    Column("news", Boolean, nullable=False),
+    Column("happened_at", UtcDateTime, nullable=False),
+    Column("seen_at", UtcDateTime, nullable=False, index=True),
+)
+"""Which events of a ticket were taken, for its story. `news`: False when something newer was known already."""
+
 decisions = Table(
     "decisions",
     metadata,

@@ -95,6 +95,7 @@ def own_retention(rules: CsatRules) -> tuple[Retention, ...]:
     """What is known of a ticket goes when nothing happened to it for `keep_history`."""
     moments = (
         (tables.tickets, tables.tickets.c.changed_at),
+        (tables.happenings, tables.happenings.c.seen_at),
         (tables.decisions, tables.decisions.c.decided_at),
         (tables.surveys, tables.surveys.c.asking_since),
         (tables.ratings, tables.ratings.c.rated_at),

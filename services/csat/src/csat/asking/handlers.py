@@ -7,6 +7,7 @@ from csat import tables
 from csat.asking import lifecycle
 from csat.asking.records import DESCRIPTION, NATIVE_RATING, SURVEY, solve_key
 from csat.numbers import facts
+from csat.operators import seen
 from supportops.contracts import TicketEvent, TicketMerged, TicketRated, TicketReopened, TicketSolved
 from supportops.messaging import Handlers
 from supportops.store import Transaction
@@ -34,6 +35,7 @@ class SurveyClock:
     def on_ticket_solved(self, event: TicketSolved, tx: Transaction) -> None:
         """Start the ticket's clock, and have read what the ticket looks like at this moment."""
         step = lifecycle.solved(state_of(tx, event.ticket_id), event.version, event.solved_at)
+        seen.note(tx, event, "solved", news=step is not None)
         self.take(tx, event.ticket_id, step, event.id)
         if step is not None and step.arm is not None:
             tx.deliveries.schedule(
@@ -46,6 +48,7 @@ class SurveyClock:
     def on_ticket_reopened(self, event: TicketReopened, tx: Transaction) -> None:
         """Stop the ticket's clock."""
         step = lifecycle.reopened(state_of(tx, event.ticket_id), event.version)
+        seen.note(tx, event, "reopened", news=step is not None)
         self.take(tx, event.ticket_id, step, event.id)
 
     def on_ticket_merged(self, event: TicketMerged, tx: Transaction) -> None:
@@ -54,9 +57,11 @@ class SurveyClock:
         if rows.get(event.ticket_id) is None:
             rows.put(event.ticket_id, status="unknown", version="", solved_at=None)
         rows.put(event.ticket_id, merged_at=event.time, changed_at=tx.now)
+        seen.note(tx, event, "merged")
 
     def on_ticket_rated(self, event: TicketRated, tx: Transaction) -> None:
         """A hint that Zendesk's own rating changed: have the truth read (zendesk.md 2.11)."""
+        seen.note(tx, event, "rated")
         payload = {"ticket_id": event.ticket_id, "cause": event.id, "hinted_at": event.time.isoformat()}
         tx.deliveries.schedule(NATIVE_RATING, event.id, lane=event.ticket_id, payload=payload)
 

@@ -7,7 +7,7 @@ revision = "0003"
 down_revision = "0002"
 
 MOMENT = sa.DateTime(timezone=True)
-NEW = ("progress", "tally", "facts", "issues", "answers", "requesters", "superseded_surveys")
+NEW = ("happenings", "progress", "tally", "facts", "issues", "answers", "requesters", "superseded_surveys")
 
 
 def upgrade() -> None:
@@ -15,6 +15,7 @@ def upgrade() -> None:
     _answers_and_issues()
     _facts()
     _tally_and_progress()
+    _happenings()
 
 
 def _asking() -> None:
@@ -143,6 +144,21 @@ LEFT JOIN surveys s ON s.ticket_id = t.ticket_id
 LEFT JOIN ratings r ON r.ticket_id = t.ticket_id
 """
 """Tickets that were tracked before count too; names of forms, plans and people they have none."""
+
+
+def _happenings() -> None:
+    op.create_table(
+        "happenings",
+        sa.Column("event_id", sa.Text, primary_key=True),
+        sa.Column("ticket_id", sa.Text, nullable=False),
+        sa.Column("kind", sa.Text, nullable=False),
+        sa.Column("road", sa.Text, nullable=False),
+        sa.Column("news", sa.Boolean, nullable=False),
+        sa.Column("happened_at", MOMENT, nullable=False),
+        sa.Column("seen_at", MOMENT, nullable=False),
+    )
+    op.create_index("ix_happenings_ticket_id", "happenings", ["ticket_id"])
+    op.create_index("ix_happenings_seen_at", "happenings", ["seen_at"])
 
 
 def downgrade() -> None:

@@ -62,6 +62,16 @@ class Changes:
         audit.events.append(shown)
         return comment
 
+    def note_birth(self, ticket: Ticket, audit: Audit) -> None:
+        """What the ticket was created with; an audit of creation names fields as later ones name changes."""
+        values = {key: getattr(ticket, key) for key in FIELDS} | {"tags": list(ticket.tags)}
+        values |= {str(key): value for key, value in ticket.custom_fields.items()}
+        for key, value in values.items():
+            if value in (None, []):
+                continue
+            entry = {"id": audit.id + len(audit.events) + 1, "type": "Create", "field_name": key}
+            audit.events.append(entry | {"value": value})
+
     def _comment(self, ticket: Ticket, values: Json, actor: User | None, audit: Audit) -> list[Happening]:
         given = values.get("comment")
         if isinstance(given, str):

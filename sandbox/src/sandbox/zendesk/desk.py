@@ -88,9 +88,8 @@ class Desk:
         # The first comment is the requester's words, whoever typed it in.
         author = self._account.user(int(comment.get("author_id") or ticket.requester_id))
         self._changes.add_comment(ticket, comment, author, audit)
-        audit.events.append(
-            {"id": audit.id + 1, "type": "Create", "field_name": "subject", "value": ticket.subject}
-        )
+        audit.rel = "follow_up" if ticket.via_followup_source_id else None
+        self._changes.note_birth(ticket, audit)
         ticket.audits.append(audit)
         self._account.records.tickets[ticket.id] = ticket
         self._account.announce_ticket(ticket, actor.id, audit.id, [Happening("created")])

@@ -20,16 +20,23 @@ class Lifecycle:
         if source is target:
             raise invalid("base", "A ticket cannot be merged into itself")
         said = {
-            "body": str(values.get("target_comment") or f"Request #{source.id} was merged into this one."),
+            "body": str(
+                values.get("target_comment")
+                or f"Request #{source.id} was closed and merged into this request."
+            ),
             "public": bool(values.get("target_comment_is_public", False)),
         }
-        self._desk.update(target, {"comment": said}, actor_id)
+        self._desk.update(target, {"comment": said}, actor_id).audit.rel = "merge"
         parting = {
-            "body": str(values.get("source_comment") or f"This request was merged into #{target.id}."),
+            "body": str(
+                values.get("source_comment")
+                or f"This request was closed and merged into request #{target.id}."
+            ),
             "public": bool(values.get("source_comment_is_public", False)),
         }
         change = {"comment": parting, "status": "closed", "tags": [*source.tags, MERGED_TAG]}
         closed = self._desk.update(source, change, actor_id)
+        closed.audit.rel = "merge"
         source.merged_into = target.id
         audit = self._desk.new_audit(source, actor_id)
         audit.created_at = closed.audit.created_at

@@ -21,6 +21,9 @@ class User:
     ticket_restriction: str | None = "requested"
     tags: list[str] = field(default_factory=list)
     user_fields: dict[str, Any] = field(default_factory=dict)
+    locale: str = "en-US"
+    time_zone: str = "UTC"
+    iana_time_zone: str | None = "Etc/UTC"
     created_at: int = 0
     updated_at: int = 0
 
@@ -82,6 +85,7 @@ class Audit:
     author_id: int
     created_at: int
     events: list[dict[str, Any]]
+    rel: str | None = None  # "merge" and "follow_up": where the action came from, as its `via` says
 
 
 @dataclass(slots=True)

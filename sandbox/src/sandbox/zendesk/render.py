@@ -13,7 +13,9 @@ def _stamp(ns: int | None) -> str | None:
 
 def ticket(base: str, t: Ticket) -> Json:
     custom = [{"id": key, "value": value} for key, value in t.custom_fields.items()]
-    source: Json = {"from": {}, "to": {}, "rel": "follow_up" if t.via_followup_source_id else None}
+    parent = t.via_followup_source_id
+    source: Json = {"from": {"ticket_id": parent} if parent else {}, "to": {}}
+    source["rel"] = "follow_up" if parent else None
     return {
         "url": f"{base}/tickets/{t.id}.json",
         "id": t.id,
@@ -109,7 +111,7 @@ def audit(a: Audit) -> Json:
         "author_id": a.author_id,
         "metadata": {"system": {}, "custom": {}},
         "events": a.events,
-        "via": {"channel": "api", "source": {"from": {}, "to": {}, "rel": None}},
+        "via": {"channel": "api", "source": {"from": {}, "to": {}, "rel": a.rel}},
     }
 
 
@@ -121,8 +123,9 @@ def user(base: str, u: User) -> Json:
         "email": u.email,
         "created_at": iso_seconds(u.created_at),
         "updated_at": iso_seconds(u.updated_at),
-        "time_zone": "UTC",
-        "locale": "en-US",
+        "time_zone": u.time_zone,
+        "iana_time_zone": u.iana_time_zone,
+        "locale": u.locale,
         "organization_id": u.organization_id,
         "role": u.role,
         "verified": True,

@@ -2,7 +2,10 @@
 
 from supportops.vendors.cache import ReferenceCache
 from supportops.vendors.zendesk.client import Refused, Zendesk, open_zendesk
+from supportops.vendors.zendesk.history import TagHistory, merged_at, tag_history
 from supportops.vendors.zendesk.models import (
+    Audit,
+    AuditEvent,
     Comment,
     Named,
     NewComment,
@@ -14,6 +17,8 @@ from supportops.vendors.zendesk.models import (
 from supportops.vendors.zendesk.references import References
 
 __all__ = [
+    "Audit",
+    "AuditEvent",
     "Comment",
     "Named",
     "NewComment",
@@ -22,8 +27,11 @@ __all__ = [
     "References",
     "Refused",
     "SatisfactionRating",
+    "TagHistory",
     "Ticket",
     "User",
     "Zendesk",
+    "merged_at",
     "open_zendesk",
+    "tag_history",
 ]

@@ -21,6 +21,7 @@ from supportops.settings import ZendeskSettings
 from supportops.vendors.share import RateShare
 from supportops.vendors.zendesk.calls import Calls, Refused, as_model, read, read_all
 from supportops.vendors.zendesk.models import (
+    Audit,
     Comment,
     Identified,
     MetricSet,
@@ -35,6 +36,9 @@ __all__ = ["Refused", "Zendesk", "open_zendesk"]
 
 MANY = 100
 """Ids in one show_many call, and rows on one cursor page."""
+
+MOST_AUDITS = 5_000
+"""As many as are read of one ticket; Zendesk itself takes no more comments than that."""
 
 _TAG = re.compile(r"[a-z0-9_]{1,80}")
 
@@ -88,6 +92,19 @@ class Zendesk:
         except NotFound:
             return []
         return found[:limit]
+
+    async def audits(self, ticket_id: str) -> list[Audit]:
+        """What happened to the ticket, oldest first, at most `MOST_AUDITS`; empty when the ticket is gone."""
+        path = f"/tickets/{digits(ticket_id)}/audits"
+        found: list[Audit] = []
+        try:
+            async for page in self._calls.pages("audits", path, {"page[size]": str(MANY)}):
+                found.extend(read_all(Audit, page, "audits"))
+                if len(found) >= MOST_AUDITS:
+                    break
+        except NotFound:
+            return []
+        return found[:MOST_AUDITS]
 
     async def update_ticket(
         self,

@@ -27,6 +27,10 @@ def _empty_when_null(value: object) -> object:
     return () if value is None else value
 
 
+def _blank_when_null(value: object) -> object:
+    return "" if value is None else value
+
+
 def _only(value: object) -> object:
     """Some objects are documented as lists of one; both forms are taken (zendesk.md §4.3, §4.5)."""
     if isinstance(value, list):
@@ -91,6 +95,7 @@ class Ticket(Identified):
     external_id: str | None = None
     recipient: str | None = None
     via_channel: str | None = Field(None, validation_alias=AliasPath("via", "channel"))
+    via_rel: str | None = Field(None, validation_alias=AliasPath("via", "source", "rel"))
     followup_source_id: Id | None = Field(None, validation_alias="via_followup_source_id")
     problem_id: Id | None = None
     custom_fields: tuple[dict[str, Any], ...] = ()
@@ -103,6 +108,11 @@ class Ticket(Identified):
     def score(self) -> str:
         """`unoffered`, `offered`, `good` or `bad`; an account without CSAT (null) counts as unoffered."""
         return self.satisfaction_rating.score if self.satisfaction_rating else "unoffered"
+
+    @property
+    def is_follow_up(self) -> bool:
+        """Whether the ticket continues a closed one, whose tags it then inherited (zendesk.md §5)."""
+        return self.via_rel == "follow_up" or self.followup_source_id is not None
 
     @property
     def solved_at(self) -> datetime | None:
@@ -120,6 +130,27 @@ class Comment(Identified):
     via_channel: str | None = Field(None, validation_alias=AliasPath("via", "channel"))
 
 
+class AuditEvent(_Answer):
+    """One thing that an audit tells of; types that Zendesk does not document are left to whoever looks.
+
+    `value` and `previous_value` as Zendesk gives them: for `tags` a list of strings.
+    """
+
+    type: str = ""
+    field_name: Annotated[str | None, BeforeValidator(_id)] = None
+    value: Any = None
+    previous_value: Any = None
+    body: Annotated[str, BeforeValidator(_blank_when_null)] = ""
+
+
+class Audit(Identified):
+    """One action on a ticket; `rel` is "merge" on both tickets of a merge, "follow_up" on a follow-up's first."""
+
+    created_at: Moment
+    events: Annotated[tuple[AuditEvent, ...], BeforeValidator(_empty_when_null)] = ()
+    rel: str | None = Field(None, validation_alias=AliasPath("via", "source", "rel"))
+
+
 class User(Identified):
     """A person: customer, agent or administrator."""
 
@@ -129,6 +160,9 @@ class User(Identified):
     organization_id: Id | None = None
     suspended: bool = False
     tags: Words = ()
+    locale: str | None = None
+    time_zone: str | None = None
+    iana_time_zone: str | None = None
 
     @property
     def is_agent(self) -> bool:

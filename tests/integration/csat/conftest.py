@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import httpx
 import pytest
+from playwright.async_api import Browser
 from pydantic import SecretStr
 
 from csat.page.tokens import SurveyTokens
@@ -15,6 +16,7 @@ from supportops.settings import DatabaseSettings
 from supportops.store import Store, open_store
 from supportops.vendors.zendesk import Zendesk
 from tests.integration.csat.desk import Desk, impatient_zendesk
+from tests.support.browser import chromium
 from tests.support.processes import ChildProcess, free_port, python_module
 
 API_TOKEN = "operators-only-0123456789"
@@ -83,4 +85,11 @@ async def live_store(new_database: Callable[[str], str]) -> AsyncIterator[Store]
     """A fresh csat database on the machine's clock, which the sandbox shares."""
     settings = DatabaseSettings(url=SecretStr(new_database("csat")), pool=4)
     async with open_store(settings, clock=SystemClock()) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    """The system's Chromium (mark such tests `browser`)."""
+    async with chromium() as opened:
         yield opened

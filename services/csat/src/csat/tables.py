@@ -153,31 +153,67 @@ facts = Table(
     Column("has_comment", Boolean, nullable=False, default=False, server_default=text("false")),
     Column("rated_at", UtcDateTime),
     Column("described_at", UtcDateTime),
-    Column("counted", Text),
+    Column("noted_at", UtcDateTime, nullable=False),
     Column("stale", Boolean, nullable=False, default=True, server_default=text("true")),
 )
 """What the numbers know of a ticket: one row each, written through `numbers.facts.note`.
 
 `solved_at`: the solve that counts; None: it does not count now (reopened before it was asked). Names are what they
-were at that solve, "" where there is none; `described_at`: when they were read. `counted`: what `tally` holds of it;
-`stale`: that is not the truth any more.
+were at that solve, "" where there is none; `described_at`: when they were read. `noted_at`: when something was last
+noted; `stale`: `counted` does not know of it yet.
+"""
+
+
+def _counters() -> tuple[Column[int], ...]:
+    """What is counted: see `numbers.figures.Counts`."""
+    return tuple(
+        Column(name, Integer, nullable=False) for name in ("solved", "decided", "asked", "good", "bad")
+    )
+
+
+counted = Table(
+    "counted",
+    metadata,
+    Column("ticket_id", Text, primary_key=True),
+    Column("day", Date, nullable=False, index=True),
+    Column("form", Text, nullable=False),
+    Column("plan", Text, nullable=False),
+    Column("region", Text, nullable=False),
+    Column("group_name", Text, nullable=False),
+    Column("assignee", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("rated_at", UtcDateTime),
+    Column("has_comment", Boolean, nullable=False),
+    *_counters(),
+)
+"""As what a ticket is counted in `tally` and `cells`; all three change together (`numbers.tallying`, decision 0071).
+
+`day`: of the solve, in the report's time zone. The counters are 0 or 1.
 """
 
 tally = Table(
     "tally",
     metadata,
-    Column("dimension_a", Text, primary_key=True),
-    Column("value_a", Text, primary_key=True),
-    Column("dimension_b", Text, primary_key=True),
+    Column("dimension", Text, primary_key=True),
     Column("day", Date, primary_key=True),
-    Column("value_b", Text, primary_key=True),
-    Column("solved", Integer, nullable=False),
-    Column("decided", Integer, nullable=False),
-    Column("asked", Integer, nullable=False),
-    Column("good", Integer, nullable=False),
-    Column("bad", Integer, nullable=False),
+    Column("value", Text, primary_key=True),
+    *_counters(),
 )
-"""`facts` counted by day of the solve: in all, by each dimension, and by each two of them (decision 0070)."""
+"""Tickets by day: for each value of each dimension, and in all (dimension and value "")."""
+
+cells = Table(
+    "cells",
+    metadata,
+    Column("period", Date, primary_key=True),
+    Column("form", Text, primary_key=True),
+    Column("plan", Text, primary_key=True),
+    Column("region", Text, primary_key=True),
+    Column("group_name", Text, primary_key=True),
+    Column("assignee", Text, primary_key=True),
+    Column("reason", Text, primary_key=True),
+    *_counters(),
+)
+"""Tickets by all dimensions at once and by `period`: a week, cut where a month begins (under its first day)."""
 
 progress = Table(
     "progress",
@@ -192,10 +228,16 @@ Index("ratings_score", ratings.c.score)
 Index("ratings_rated", ratings.c.rated_at)
 Index("surveys_sent", surveys.c.sent_at)
 Index("facts_stale", facts.c.ticket_id, postgresql_where=facts.c.stale, sqlite_where=facts.c.stale)
-Index(
-    "facts_commented",
-    facts.c.rated_at,
-    postgresql_where=facts.c.has_comment,
-    sqlite_where=facts.c.has_comment,
-)
 Index("facts_solved", facts.c.solved_at)
+rated = counted.c.rated_at.is_not(None)
+Index(
+    "counted_rated",
+    *(counted.c[name] for name in ("rated_at", "ticket_id", "has_comment", "day")),
+    *(counted.c[name] for name in ("form", "plan", "region", "group_name", "assignee", "reason")),
+    postgresql_where=rated,
+    sqlite_where=rated,
+)
+Index("decisions_solved", decisions.c.solved_at, decisions.c.solve)
+Index("decisions_rule", decisions.c.rule, decisions.c.solved_at, decisions.c.solve)
+ended = engine.deliveries.c.finished_at.is_not(None)
+Index("deliveries_story", engine.deliveries.c.lane, postgresql_where=ended, sqlite_where=ended)

@@ -18,7 +18,7 @@ def note_loaded(tx: Transaction, ticket_id: str, **values: Any) -> None:
     rows = tx.rows(tables.facts)
     known = rows.get(ticket_id)
     if known is None or any(known.get(name) != value for name, value in values.items()):
-        rows.put(ticket_id, **values, stale=True)
+        rows.put(ticket_id, **values, noted_at=tx.now, stale=True)
 
 
 async def note_decided(tx: Transaction, ticket_id: str, solved_at: datetime) -> None:
@@ -32,7 +32,7 @@ async def note_decided(tx: Transaction, ticket_id: str, solved_at: datetime) -> 
 def note_solved(tx: Transaction, ticket_id: str, solved_at: datetime) -> None:
     """The ticket was solved: from now on this solve counts, unless its requester was asked about an earlier one."""
     known = tx.rows(tables.facts).get(ticket_id)
-    if known is None or known.get("asked_at") is None:
+    if known is None or known.get("solved_at") != solved_at and known.get("asked_at") is None:
         note_loaded(tx, ticket_id, solved_at=solved_at, decided=False)
 
 

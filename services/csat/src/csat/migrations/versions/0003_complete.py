@@ -7,14 +7,27 @@ revision = "0003"
 down_revision = "0002"
 
 MOMENT = sa.DateTime(timezone=True)
-NEW = ("happenings", "progress", "tally", "facts", "issues", "answers", "requesters", "superseded_surveys")
+DIMENSIONS = ("form", "plan", "region", "group_name", "assignee", "reason")
+NEW = (
+    "happenings",
+    "progress",
+    "cells",
+    "tally",
+    "counted",
+    "facts",
+    "issues",
+    "answers",
+    "requesters",
+    "superseded_surveys",
+)
 
 
 def upgrade() -> None:
     _asking()
     _answers_and_issues()
     _facts()
-    _tally_and_progress()
+    _numbers()
+    _progress()
     _happenings()
 
 
@@ -97,11 +110,10 @@ def _facts() -> None:
         sa.Column("has_comment", sa.Boolean, nullable=False, server_default=sa.text("false")),
         sa.Column("rated_at", MOMENT),
         sa.Column("described_at", MOMENT),
-        sa.Column("counted", sa.Text),
+        sa.Column("noted_at", MOMENT, nullable=False),
         sa.Column("stale", sa.Boolean, nullable=False, server_default=sa.text("true")),
     )
     _index_where("facts_stale", "ticket_id", "stale")
-    _index_where("facts_commented", "rated_at", "has_comment")
     op.create_index("facts_solved", "facts", ["solved_at"])
     op.execute(FACTS_OF_TODAY)
 
@@ -111,18 +123,38 @@ def _index_where(name: str, column: str, condition: str) -> None:
     op.create_index(name, "facts", [column], postgresql_where=where, sqlite_where=where)
 
 
-def _tally_and_progress() -> None:
-    key = ("dimension_a", "value_a", "dimension_b")
+def _numbers() -> None:
     op.create_table(
-        "tally",
-        *(sa.Column(name, sa.Text, primary_key=True) for name in key),
-        sa.Column("day", sa.Date, primary_key=True),
-        sa.Column("value_b", sa.Text, primary_key=True),
-        *(
-            sa.Column(name, sa.Integer, nullable=False)
-            for name in ("solved", "decided", "asked", "good", "bad")
-        ),
+        "counted",
+        sa.Column("ticket_id", sa.Text, primary_key=True),
+        sa.Column("day", sa.Date, nullable=False),
+        *(sa.Column(name, sa.Text, nullable=False) for name in DIMENSIONS),
+        sa.Column("rated_at", MOMENT),
+        sa.Column("has_comment", sa.Boolean, nullable=False),
+        *_counters(),
     )
+    op.create_index("ix_counted_day", "counted", ["day"])
+    is_rated = sa.text("rated_at IS NOT NULL")
+    columns = ["rated_at", "ticket_id", "has_comment", "day", *DIMENSIONS]
+    op.create_index("counted_rated", "counted", columns, postgresql_where=is_rated, sqlite_where=is_rated)
+    key = [sa.Column("dimension", sa.Text), sa.Column("day", sa.Date), sa.Column("value", sa.Text)]
+    op.create_table("tally", *key, *_counters(), sa.PrimaryKeyConstraint("dimension", "day", "value"))
+    op.create_table(
+        "cells",
+        sa.Column("period", sa.Date, primary_key=True),
+        *(sa.Column(name, sa.Text, primary_key=True) for name in DIMENSIONS),
+        *_counters(),
+    )
+    op.create_index("decisions_solved", "decisions", ["solved_at", "solve"])
+    op.create_index("decisions_rule", "decisions", ["rule", "solved_at", "solve"])
+
+
+def _counters() -> list[sa.Column[int]]:
+    names = ("solved", "decided", "asked", "good", "bad")
+    return [sa.Column(name, sa.Integer, nullable=False) for name in names]
+
+
+def _progress() -> None:
     op.create_table(
         "progress",
         sa.Column("name", sa.Text, primary_key=True),
@@ -132,13 +164,13 @@ def _tally_and_progress() -> None:
 
 
 FACTS_OF_TODAY = """
-INSERT INTO facts (ticket_id, solved_at, decided, asked_at, score, reason, has_comment, rated_at)
+INSERT INTO facts (ticket_id, solved_at, decided, asked_at, score, reason, has_comment, rated_at, noted_at)
 SELECT t.ticket_id,
        CASE WHEN s.sent_at IS NOT NULL THEN s.solved_at WHEN t.status = 'solved' THEN t.solved_at END,
        s.sent_at IS NOT NULL OR EXISTS (
            SELECT 1 FROM decisions d WHERE d.ticket_id = t.ticket_id AND d.solved_at = t.solved_at
        ),
-       s.sent_at, r.score, COALESCE(r.reason, ''), r.comment IS NOT NULL, r.rated_at
+       s.sent_at, r.score, COALESCE(r.reason, ''), r.comment IS NOT NULL, r.rated_at, t.changed_at
 FROM tickets t
 LEFT JOIN surveys s ON s.ticket_id = t.ticket_id
 LEFT JOIN ratings r ON r.ticket_id = t.ticket_id
@@ -159,11 +191,16 @@ def _happenings() -> None:
     )
     op.create_index("ix_happenings_ticket_id", "happenings", ["ticket_id"])
     op.create_index("ix_happenings_seen_at", "happenings", ["seen_at"])
+    ended = sa.text("finished_at IS NOT NULL")
+    op.create_index("deliveries_story", "deliveries", ["lane"], postgresql_where=ended, sqlite_where=ended)
 
 
 def downgrade() -> None:
     for table in NEW:
         op.drop_table(table)
+    op.drop_index("deliveries_story", "deliveries")
+    op.drop_index("decisions_rule", "decisions")
+    op.drop_index("decisions_solved", "decisions")
     op.drop_index("ratings_rated", "ratings")
     op.drop_index("ix_ratings_requester_id", "ratings")
     op.drop_index("ix_surveys_requester_id", "surveys")

@@ -1,14 +1,9 @@
 """The command line of csat: `serve`, `work`, `run`, `migrate`, `settings`, `explain`."""
 
-from typing import Annotated
-
-import typer
-
 from csat import wiring
+from csat.operators.commands import add_commands
 from csat.settings import Settings
-from supportops.cli import AsJson, Service, build_app, execute
-from supportops.output import emit
-from supportops.runtime import CLEAN, FAILED
+from supportops.cli import Service, build_app
 
 SERVICE = Service(
     name="csat",
@@ -22,21 +17,7 @@ SERVICE = Service(
 app = build_app(SERVICE)
 
 
-@app.command()
-def explain(
-    ticket: Annotated[str, typer.Argument(help="The id of a ticket in Zendesk.")], as_json: AsJson = False
-) -> None:
-    """Tell a ticket's CSAT story: when its survey is due, what was decided and why, calls, the vote."""
-
-    async def tell(settings: Settings) -> int:
-        story = await wiring.story(settings, ticket)
-        rows = [
-            {"at": at.isoformat(timespec="seconds"), "what": what, "detail": more} for at, what, more in story
-        ]
-        emit(rows, as_json=as_json, title=f"Ticket {ticket}")
-        return CLEAN if story else FAILED
-
-    raise typer.Exit(execute(SERVICE, tell))
+add_commands(app, SERVICE)
 
 
 if __name__ == "__main__":

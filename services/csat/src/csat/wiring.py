@@ -5,7 +5,8 @@ from csat.asking.handlers import SurveyClock
 from csat.asking.survey import AskRequester
 from csat.asking.tagging import TagTicket
 from csat.asking.texts import SurveyText
-from csat.operators.story import Happening, story_of
+from csat.login.gate import Gate
+from csat.operators.story import Story, story_of
 from csat.page.tokens import SurveyTokens
 from csat.settings import CsatRules, Settings
 from csat.web import create_app
@@ -53,10 +54,10 @@ async def run(settings: Settings) -> int:
         return await run_process(settings, parts, *components)
 
 
-async def story(settings: Settings, ticket_id: str) -> list[Happening]:
+async def story(settings: Settings, ticket_id: str) -> Story:
     """What csat knows of one ticket; needs the database only."""
     async with open_store(settings.database, clock=SystemClock()) as store, store.reading() as conn:
-        return await story_of(conn, ticket_id)
+        return await story_of(conn, ticket_id, store.clock.now())
 
 
 def migrate(settings: Settings) -> int:
@@ -73,7 +74,14 @@ def load_rules(settings: Settings) -> CsatRules:
 def web(settings: Settings, rules: CsatRules, parts: Parts) -> HttpServer:
     """The HTTP side."""
     tokens = survey_tokens(settings, rules, parts.clock)
-    app = create_app(parts.store, tokens, rules, settings.survey.api_token, settings.dashboard)
+    gate = Gate(
+        settings.dashboard,
+        settings.survey.api_token,
+        settings.survey.base_url,
+        clock=parts.clock,
+        metrics=parts.metrics,
+    )
+    app = create_app(parts.store, tokens, rules, settings.survey.api_token, gate)
     return HttpServer(app, settings.http.host, settings.http.port, name="csat-web")
 
 

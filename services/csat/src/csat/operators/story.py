@@ -1,65 +1,150 @@
-"""A ticket's whole CSAT story, from what csat's database holds."""
+"""Everything that csat's database holds of one ticket, read for `csat explain` and the ticket's page."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import select
+from sqlalchemy import Table, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csat import tables
-from csat.asking.records import SURVEY, SURVEY_TAG
+from supportops.store.tables import active
+from supportops.workers.claims import pause_name
 
 Row = Mapping[str, Any]
-Happening = tuple[datetime, str, str]
-"""When, what, and in which detail: one line of a ticket's story."""
 
 
-async def story_of(conn: AsyncConnection, ticket_id: str) -> list[Happening]:
-    """Everything that csat knows of a ticket, oldest first: its clock, decisions, calls with answers, the vote."""
-    told: list[Happening] = []
-    for table, tell in (
-        (tables.tickets, _tell_clock),
-        (tables.decisions, _tell_decision),
-        (tables.surveys, _tell_survey),
-        (tables.ratings, _tell_rating),
-    ):
-        rows = await conn.execute(select(table).where(table.c.ticket_id == ticket_id))
-        told += [line for row in rows.mappings() for line in tell(dict(row))]
-    calls = tables.engine.deliveries
-    mine = calls.c.destination.in_((SURVEY, SURVEY_TAG)) & (calls.c.lane == ticket_id)
-    for row in (await conn.execute(select(calls).where(mine))).mappings():
-        told += _tell_delivery(dict(row))
-    return sorted(told)
+@dataclass(frozen=True)
+class Call:
+    """A delivery: how it stands, its attempts (`at`, `attempt`, `kind`, `reason`), and what it waits for."""
+
+    destination: str
+    key: str
+    state: str
+    due_at: datetime
+    next_attempt_at: datetime
+    finished_at: datetime | None
+    tries: int
+    cause: str | None
+    attempts: tuple[Row, ...]
+    outcome: Row
+    before: int
+    """Calls of the same destination that are due and go first; 0 where it is not due yet."""
+    paused_until: datetime | None
+    """Until when the whole destination waits (quota, login)."""
 
 
-def _tell_clock(row: Row) -> list[Happening]:
-    solve = f", last known solve {row['solved_at']:%Y-%m-%d %H:%M:%S} UTC" if row["solved_at"] else ""
-    return [(row["changed_at"], "last event", f"the ticket is {row['status']}{solve}")]
+@dataclass(frozen=True)
+class Story:
+    """One ticket. Rows are those of csat's tables, by column name; None: there is none."""
+
+    ticket_id: str
+    now: datetime
+    clock: Row | None
+    events: tuple[Row, ...]
+    decisions: tuple[Row, ...]
+    survey: Row | None
+    superseded: tuple[Row, ...]
+    calls: tuple[Call, ...]
+    answers: tuple[Row, ...]
+    issue: Row | None
+    numbers: Row | None
+    requester: Row | None
+
+    @property
+    def known(self) -> bool:
+        """Whether there is anything to tell."""
+        single = (self.clock, self.survey, self.issue, self.numbers)
+        several = (self.events, self.decisions, self.calls, self.answers)
+        return any(single) or any(several)
 
 
-def _tell_decision(row: Row) -> list[Happening]:
-    verdict = "ask" if row["send"] else "do not ask"
-    return [(row["decided_at"], f"decision: {verdict}", f"{row['rule']}: {row['reason']}")]
+async def story_of(conn: AsyncConnection, ticket_id: str, now: datetime) -> Story:
+    """The ticket's story as of `now`; not `known` where csat never heard of the ticket."""
+    survey = await _one(conn, tables.surveys, ticket_id)
+    return Story(
+        ticket_id=ticket_id,
+        now=now,
+        clock=await _one(conn, tables.tickets, ticket_id),
+        events=await _all(conn, tables.happenings, ticket_id, "happened_at"),
+        decisions=await _all(conn, tables.decisions, ticket_id, "decided_at"),
+        survey=survey,
+        superseded=await _all(conn, tables.superseded_surveys, ticket_id, "superseded_at"),
+        calls=await _calls(conn, ticket_id, now),
+        answers=await _all(conn, tables.answers, ticket_id, "revision"),
+        issue=await _one(conn, tables.issues, ticket_id),
+        numbers=await _one(conn, tables.facts, ticket_id),
+        requester=await _requester(conn, survey),
+    )
 
 
-def _tell_survey(row: Row) -> list[Happening]:
-    steps = (("asking_since", "about to ask"), ("sent_at", "survey sent"), ("tagged_at", "ticket tagged"))
-    return [(row[name], what, f"survey {row['survey_id']}") for name, what in steps if row[name] is not None]
+async def _all(conn: AsyncConnection, table: Table, ticket_id: str, order: str) -> tuple[Row, ...]:
+    query = select(table).where(table.c.ticket_id == ticket_id).order_by(table.c[order])
+    return tuple(dict(row) for row in (await conn.execute(query)).mappings())
 
 
-def _tell_rating(row: Row) -> list[Happening]:
-    details = [f"answer {row['revision']}", row["reason"], "with a comment" if row["comment"] else None]
-    return [(row["rated_at"], f"rated {row['score']}", ", ".join(filter(None, details)))]
+async def _one(conn: AsyncConnection, table: Table, ticket_id: str) -> Row | None:
+    row = (await conn.execute(select(table).where(table.c.ticket_id == ticket_id))).mappings().first()
+    return None if row is None else dict(row)
 
 
-def _tell_delivery(row: Row) -> list[Happening]:
-    """When it is due, each attempt with its answer, and how it stands."""
-    name = row["destination"]
-    attempts = orjson.loads(row["history"] or "[]")
-    lines = [
-        (datetime.fromisoformat(each["at"]), name, f"attempt {each['attempt']}: {each.get('reason', 'done')}")
-        for each in attempts
-    ]
-    return [*lines, (row["due_at"], name, f"due; now {row['state']}")]
+async def _requester(conn: AsyncConnection, survey: Row | None) -> Row | None:
+    """What is known of the person whom the ticket's survey was meant for."""
+    if survey is None or survey["requester_id"] is None:
+        return None
+    people = tables.requesters
+    query = select(people).where(people.c.requester_id == survey["requester_id"])
+    row = (await conn.execute(query)).mappings().first()
+    return None if row is None else dict(row)
+
+
+async def _calls(conn: AsyncConnection, ticket_id: str, now: datetime) -> tuple[Call, ...]:
+    """Unfinished calls and finished ones, each by an index of its own: every lane of csat is a ticket."""
+    d = tables.engine.deliveries
+    kinds = (active(d), d.c.finished_at.is_not(None))
+    queries = [select(d).where(kind, d.c.lane == ticket_id) for kind in kinds]
+    found = {row["id"]: row for query in queries for row in await _mappings(conn, query)}
+    ordered = sorted(found.values(), key=lambda row: (row["created_at"], row["position"]))
+    return tuple([await _call(conn, row, now) for row in ordered])
+
+
+async def _mappings(conn: AsyncConnection, query: Any) -> list[Row]:
+    return [dict(row) for row in (await conn.execute(query)).mappings()]
+
+
+async def _call(conn: AsyncConnection, row: Row, now: datetime) -> Call:
+    due = row["state"] == "waiting" and row["next_attempt_at"] <= now
+    return Call(
+        destination=row["destination"],
+        key=row["key"],
+        state=row["state"],
+        due_at=row["due_at"],
+        next_attempt_at=row["next_attempt_at"],
+        finished_at=row["finished_at"],
+        tries=row["attempts"],
+        cause=orjson.loads(row["payload"]).get("cause"),
+        attempts=tuple(orjson.loads(row["history"] or "[]")),
+        outcome=orjson.loads(row["outcome"] or "{}"),
+        before=await _before(conn, row) if due else 0,
+        paused_until=await _paused(conn, row, now) if row["state"] == "waiting" else None,
+    )
+
+
+async def _before(conn: AsyncConnection, row: Row) -> int:
+    """How many calls of the same destination have waited longer."""
+    d = tables.engine.deliveries
+    earlier = or_(
+        d.c.next_attempt_at < row["next_attempt_at"],
+        (d.c.next_attempt_at == row["next_attempt_at"]) & (d.c.position < row["position"]),
+    )
+    query = select(func.count()).where(active(d), d.c.destination == row["destination"], earlier)
+    return int((await conn.execute(query)).scalar_one())
+
+
+async def _paused(conn: AsyncConnection, row: Row, now: datetime) -> datetime | None:
+    r = tables.engine.rates
+    query = select(r.c.free_at).where(r.c.name == pause_name(row["destination"]), r.c.free_at > now)
+    moment: datetime | None = (await conn.execute(query)).scalar()
+    return moment

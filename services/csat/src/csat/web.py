@@ -6,10 +6,12 @@ from fastapi import FastAPI, Request, Response
 from pydantic import SecretStr
 from sqlalchemy.exc import SQLAlchemyError
 
+from csat.login.gate import Gate, closed_gate
+from csat.login.pages import mount_login
 from csat.numbers.api import mount_api
 from csat.page.survey_page import SECURITY_HEADERS, SurveyPage, mount_survey_page
 from csat.page.tokens import SurveyTokens
-from csat.settings import CsatRules, DashboardSettings
+from csat.settings import CsatRules
 from supportops.store import Store, is_outage
 
 
@@ -18,13 +20,17 @@ def create_app(
     tokens: SurveyTokens,
     rules: CsatRules,
     api_token: SecretStr,
-    dashboard: DashboardSettings | None = None,
+    gate: Gate | None = None,
 ) -> FastAPI:
-    """The application. There are no interactive API pages: they would load scripts from elsewhere."""
+    """The application; without a gate its pages for operators are closed for everybody.
+
+    There are no interactive API pages: they would load scripts from elsewhere.
+    """
     app = FastAPI(title="csat", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
     page = SurveyPage(store, tokens, rules)
     mount_survey_page(app, page)
     mount_api(app, store, api_token)
+    mount_login(app, gate or closed_gate(api_token, store.clock))
 
     @app.exception_handler(SQLAlchemyError)
     @app.exception_handler(OSError)
@@ -46,5 +52,6 @@ async def _with_security_headers(
     request: Request, call_next: Callable[[Request], Awaitable[Response]]
 ) -> Response:
     response = await call_next(request)
-    response.headers.update(SECURITY_HEADERS)
+    for name, value in SECURITY_HEADERS.items():
+        response.headers.setdefault(name, value)  # pages with a style of their own bring their own policy
     return response

@@ -31,6 +31,11 @@ type MetricName = Literal[
     "ready",
     "records_written",
     "messages_posted",
+    "survey_votes",
+    "survey_links_refused",
+    "survey_opt_outs",
+    "dashboard_logins",
+    "dashboard_answer_seconds",
 ]
 
 type Kind = Literal["counter", "gauge", "histogram"]
@@ -109,4 +114,16 @@ METRICS: dict[MetricName, MetricSpec] = {
     "ready": _gauge("1 while a readiness probe is content, else 0.", "probe"),
     "records_written": _counter("Salesforce records by result (created, updated, refused).", "result"),
     "messages_posted": _counter("Slack messages by rule (posted, folded, skipped).", "outcome"),
+    "survey_votes": _counter("Answers taken on the survey page, repeated ones included.", "score"),
+    "survey_links_refused": _counter(
+        "Requests of the survey page that got a page saying why not (expired, tampered, too_often …).", "why"
+    ),
+    "survey_opt_outs": _counter(
+        "Requesters who asked not to be asked any more (stop), or to be asked again (resume).", "wish"
+    ),
+    "dashboard_logins": _counter(
+        "Attempts to log in to csat's dashboard (welcomed, wrong, limited, form_refused, proxy_refused).",
+        "outcome",
+    ),
+    "dashboard_answer_seconds": _histogram("From the request of a dashboard or its CSV to our answer.", "kind"),
 }

@@ -65,7 +65,8 @@ class SandboxProcess:
         }
         slack = {"per_second": 1.0, "burst": 3, "auto_channels": True}
         salesforce = {"daily": 100_000, "page_size": 2000, "session_seconds": None}
-        self.post("limits", zendesk=zendesk, slack=slack, salesforce=salesforce)
+        gitlab = {"admin_issue": True, "scoped_labels": True, "search_lag": 0, "issues_per_minute": None}
+        self.post("limits", zendesk=zendesk, slack=slack, salesforce=salesforce, gitlab=gitlab)
 
     def wait_idle(self, *, within: float = 30.0) -> None:
         """Until no burst runs and every invocation has come to its end."""

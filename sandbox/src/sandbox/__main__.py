@@ -10,7 +10,7 @@ from sandbox.settings import Settings
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
-    help="Stand-ins for Zendesk, Salesforce and Slack in one process. Never a replacement for the real ones.",
+    help="Stand-ins for Zendesk, Salesforce, Slack and GitLab in one process. Never a replacement for the real ones.",
 )
 _D = Settings()
 
@@ -46,6 +46,9 @@ def serve(  # noqa: PLR0913 - each is an option of the command line
     slack_token: Annotated[
         str, typer.Option(envvar="SANDBOX_SLACK_TOKEN", help="Bot token that the Slack stand-in accepts.")
     ] = _D.slack_key,
+    gitlab_token: Annotated[
+        str, typer.Option(envvar="SANDBOX_GITLAB_TOKEN", help="Token that the GitLab stand-in accepts.")
+    ] = _D.gitlab_key,
     salesforce_client: Annotated[
         str, typer.Option(envvar="SANDBOX_SALESFORCE_CLIENT", help="Client id of the connected app.")
     ] = _D.salesforce_client,
@@ -56,7 +59,7 @@ def serve(  # noqa: PLR0913 - each is an option of the command line
         str, typer.Option(envvar="SANDBOX_LOG_LEVEL", help="uvicorn's level: warning, info, debug.")
     ] = "warning",
 ) -> None:
-    """Listen until SIGTERM: /zendesk, /salesforce, /slack, /control, and a page at /."""
+    """Listen until SIGTERM: /zendesk, /salesforce, /slack, /gitlab, /control, and a page at /."""
     from sandbox.server import serve as listen  # --help must not need uvicorn
 
     settings = Settings(
@@ -65,6 +68,7 @@ def serve(  # noqa: PLR0913 - each is an option of the command line
         zendesk_key=zendesk_token,
         webhook_key=webhook_secret,
         slack_key=slack_token,
+        gitlab_key=gitlab_token,
         salesforce_client=salesforce_client,
         salesforce_key=salesforce_secret,
         public_url=public_url or f"http://{host}:{port}",

@@ -40,6 +40,7 @@ def create_app(
             Mount("/zendesk/api/v2", routes=world.zendesk.routes()),
             Mount("/salesforce", routes=world.salesforce.routes()),
             Mount("/slack/api", routes=world.slack.routes()),
+            Mount("/gitlab/api/v4", routes=world.gitlab.routes()),
         ],
         lifespan=lifespan,
     )
@@ -52,7 +53,10 @@ async def _health(_: Request) -> Response:
 
 
 class _PlainPaths:
-    """`.json` at the end of a Zendesk path and a slash at the end of any path mean nothing."""
+    """`.json` at the end of a Zendesk path and a slash at the end of any path mean nothing.
+
+    GitLab's paths stay percent-encoded: `group%2Fproject` is one segment there.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -60,6 +64,8 @@ class _PlainPaths:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             path: str = scope["path"]
+            if path.startswith("/gitlab/"):
+                path = scope["path"] = scope["raw_path"].partition(b"?")[0].decode("ascii")
             if path.endswith(".json") and path.startswith("/zendesk/"):
                 scope["path"] = path[:-5]
             elif len(path) > 1 and path.endswith("/"):

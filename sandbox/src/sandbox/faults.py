@@ -29,6 +29,7 @@ class Fault:
     kind: rate_limit (429, or Salesforce's 403), error (`status` with HTML, or `code` in the vendor's own shape),
     hang (no answer for `delay` seconds), slow (`delay` seconds, then the real answer), drop (connection closed),
     expire_session (Salesforce), record_error (Salesforce collections: `code` for the next `count` records).
+    rate_limit with code "endpoint" (GitLab): the limit of one endpoint, which names no time to wait.
     after_commit: the real work is done first and its answer thrown away.
     """
 
@@ -150,7 +151,7 @@ def _service(scope: Scope) -> str:
     if scope["type"] != "http":
         return ""
     first = scope["path"].split("/", 2)[1]
-    return first if first in ("zendesk", "salesforce", "slack") else ""
+    return first if first in ("zendesk", "salesforce", "slack", "gitlab") else ""
 
 
 async def _thrown_away(message: Message) -> None:
@@ -201,6 +202,8 @@ def answer_of(fault: Fault, service: str) -> tuple[int, dict[str, str], bytes]:
             _JSON,
             orjson.dumps([{"message": f"injected: {fault.code}", "errorCode": fault.code}]),
         )
+    if service == "gitlab":
+        return fault.status, _JSON, orjson.dumps({"message": fault.code})
     return fault.status, _JSON, orjson.dumps({"error": fault.code, "description": "injected"})
 
 
@@ -214,8 +217,19 @@ def _limited(fault: Fault, service: str) -> tuple[int, dict[str, str], bytes]:
     if service == "salesforce":  # its quota error is a 403 without Retry-After (salesforce.md 6)
         body = [{"message": "TotalRequests Limit exceeded.", "errorCode": "REQUEST_LIMIT_EXCEEDED"}]
         return 403, _JSON, orjson.dumps(body)
+    if service == "gitlab":
+        return _gitlab_limited(fault, headers)
     body_ = {
         "error": "APIRateLimitExceeded",
         "description": "Number of allowed API requests per minute exceeded",
     }
     return 429, headers, orjson.dumps(body_)
+
+
+def _gitlab_limited(fault: Fault, headers: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
+    """Its limit for all calls has plain text and a Retry-After; that of one endpoint has neither (gitlab.md 5)."""
+    if fault.code == "endpoint":
+        words = "This endpoint has been requested too many times. Try again later."
+        others = {"ratelimit-limit": "600", "ratelimit-remaining": "599", "ratelimit-name": "throttle_api"}
+        return 429, _JSON | others, orjson.dumps({"message": {"error": words}})
+    return 429, headers | {"content-type": "text/plain", "ratelimit-remaining": "0"}, b"Retry later\n"

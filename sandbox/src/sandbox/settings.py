@@ -12,6 +12,7 @@ class Settings:
     zendesk_key: str = "sandbox-zendesk-token"
     webhook_key: str = "sandbox-webhook-secret"
     slack_key: str = "xoxb-sandbox"
+    gitlab_key: str = "glpat-sandbox"
     salesforce_client: str = "sandbox-client"
     salesforce_key: str = "sandbox-secret"
     public_url: str = "http://127.0.0.1:9400"

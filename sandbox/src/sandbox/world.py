@@ -2,6 +2,7 @@
 
 from sandbox.clock import Clock
 from sandbox.faults import FaultBook
+from sandbox.gitlab.service import GitLab
 from sandbox.ledger import Ledger
 from sandbox.salesforce.api import SalesforceApi
 from sandbox.salesforce.org import Org
@@ -25,6 +26,7 @@ class World:
         self.salesforce = SalesforceApi(settings, clock, self.org)
         self.workspace = Workspace(clock)
         self.slack = SlackApi(settings, self.workspace, self.ledger)
+        self.gitlab = GitLab(settings, clock, self.ledger)
 
     async def reset(self) -> None:
         """Back to the seeds: records, webhooks, faults and ledger are forgotten; limits and paces stay as set."""
@@ -34,5 +36,6 @@ class World:
         self.salesforce.collections.record_faults.clear()
         self.salesforce.usage.used = 0
         self.workspace.plant()
+        self.gitlab.plant()
         self.faults.clear()
         self.ledger.clear()

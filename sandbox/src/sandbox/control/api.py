@@ -1,6 +1,6 @@
 """Routes of the control API. Bodies and answers are JSON; a wrong request gets 400 with a reason."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from starlette.requests import Request
@@ -9,6 +9,7 @@ from starlette.routing import Route
 
 from sandbox.control.burst import Bursts
 from sandbox.control.expected import expected
+from sandbox.control.gitlab import GitLabControl
 from sandbox.control.people import People, Unknown
 from sandbox.control.tickets import TicketControl
 from sandbox.faults import fault_of
@@ -48,6 +49,7 @@ class ControlApi:
             ("GET", "/zendesk/burst/{id}", self.burst_state),
         ]
         rows += TicketControl(self._world, self._people).rows()
+        rows += GitLabControl(self._world.gitlab.records).rows()
         return [Route("/reset", self._reset, methods=["POST"]), *routes(rows, _gate)]
 
     async def _reset(self, _: Request) -> Response:
@@ -77,6 +79,7 @@ class ControlApi:
                 "bursts": [b.as_json() | {"ticket_ids": len(b.ticket_ids)} for b in self._bursts.all()],
                 "tickets": len(world.zendesk.account.records.tickets),
                 "slack_messages": sum(len(c.messages) for c in world.workspace.channels.values()),
+                "gitlab_issues": sum(len(p.issues) for p in world.gitlab.records.projects.values()),
                 "salesforce_records": {t.sobject.name: len(t.rows) for t in world.org.tables.values()},
                 "salesforce_requests": world.salesforce.usage.used,
                 "salesforce_logins": world.salesforce.sessions.logins,
@@ -112,7 +115,7 @@ class ControlApi:
         return Reply(204)
 
     def limits(self, call: Call) -> Reply:
-        """Set `zendesk`, `slack` and `salesforce` limits; what is not named is left alone, null lifts."""
+        """Set `zendesk`, `slack`, `salesforce` and `gitlab` limits; what is not named is left alone, null lifts."""
         given = call.json()
         world = self._world
         if "zendesk" in given:
@@ -133,6 +136,9 @@ class ControlApi:
             world.salesforce.sessions.life = given["salesforce"].get(
                 "session_seconds", world.salesforce.sessions.life
             )
+        if "gitlab" in given:
+            switches = replace(world.gitlab.records.switches, **given["gitlab"])
+            world.gitlab.records.switches = switches
         return Reply(200, self._current_limits())
 
     def _current_limits(self) -> Json:
@@ -145,7 +151,8 @@ class ControlApi:
         }
         org = {"daily": api.usage.ceiling, "page_size": api.page_size, "session_seconds": api.sessions.life}
         desk = world.zendesk.limits.current() | {"export_lag": world.zendesk.export.lag}
-        return {"zendesk": desk, "slack": slack, "salesforce": org}
+        site = asdict(world.gitlab.records.switches)
+        return {"zendesk": desk, "slack": slack, "salesforce": org, "gitlab": site}
 
     # --- slack ---
 

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from sandbox.gitlab.records import BOT, Issue
 from sandbox.slack.mentions import mentions_of
 from sandbox.slack.workspace import Channel
 from sandbox.world import World
@@ -51,6 +52,20 @@ class ChannelRow:
     messages: list[MessageRow] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class IssueRow:
+    """`happened`: what its texts set off, in words; nothing, unless somebody meant it or was careless."""
+
+    reference: str
+    title: str
+    state: str
+    confidential: bool
+    labels: list[str]
+    description: str
+    happened: list[str]
+    notes: list[str]
+
+
 def plain(text: str) -> str:
     """mrkdwn as a reader sees it: links by their label, the three entities undone."""
     text = _BARE.sub(r"\1", _LINK.sub(r"\2", text))
@@ -77,6 +92,29 @@ def records(world: World) -> list[tuple[str, int, list[dict[str, Any]]]]:
         rows = sorted(table.rows.values(), key=lambda row: str(row["LastModifiedDate"]), reverse=True)
         shown.append((table.sobject.name, len(rows), [_filled(row) for row in rows[:NEWEST]]))
     return sorted(shown, key=lambda item: not item[0].endswith("__c"))
+
+
+def issues(world: World) -> list[IssueRow]:
+    """Those that came by the API, newest first."""
+    site = world.gitlab.records
+    found = [issue for project in site.projects.values() for issue in project.issues.values()]
+    newest = sorted((i for i in found if i.author_id == BOT), key=lambda i: -i.created)
+    return [_issue(issue, site.projects[issue.project_id].path) for issue in newest[:NEWEST]]
+
+
+def _issue(issue: Issue, project: str) -> IssueRow:
+    happened = [" ".join(str(value) for value in each.values()) for each in issue.happened]
+    notes = [note.body[:LONGEST] for note in issue.notes]
+    return IssueRow(
+        f"{project}#{issue.iid}",
+        issue.title,
+        issue.state,
+        issue.confidential,
+        issue.labels,
+        issue.description[:LONGEST],
+        happened,
+        notes,
+    )
 
 
 def _ticket(world: World, ticket: Ticket) -> TicketRow:

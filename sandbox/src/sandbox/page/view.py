@@ -43,6 +43,7 @@ def _rendered(world: World, environment: Environment, name: str) -> Endpoint:
             record_count=sum(
                 len(t.rows) for t in world.org.tables.values() if t.sobject.name.endswith("__c")
             ),
+            issues=shown.issues(world),
             invocations=world.zendesk.sender.counts(),
             pending=world.zendesk.sender.pending(),
             faults=world.faults.list(),

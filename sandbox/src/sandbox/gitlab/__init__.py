@@ -1,0 +1,1 @@
+"""A stand-in for GitLab's REST API v4: issues, notes, labels, and what a text in them sets off (gitlab.md)."""

@@ -6,8 +6,7 @@ The page holds counts only, no word of a ticket, so it needs no credential.
 from collections.abc import Collection
 from typing import Any
 
-import orjson
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -15,7 +14,7 @@ from starlette.routing import Route
 
 from notifier import tables
 from notifier.planning import POSTS, ROUTING, UPDATES
-from supportops.store import Store
+from supportops.store import Store, reviving
 
 
 def create_app(store: Store) -> Starlette:
@@ -46,39 +45,15 @@ async def count(store: Store) -> dict[str, Any]:
 
 async def given_up(store: Store) -> list[dict[str, Any]]:
     """The posts that are dead, oldest first: `key` (channel:ticket:comment), `reason`, `attempts`, `at`."""
-    d = tables.engine.deliveries
-    query = select(d).where(d.c.destination == POSTS, d.c.state == "dead").order_by(d.c.finished_at)
-    async with store.reading() as conn:
-        rows = (await conn.execute(query)).all()
+    dead = await reviving.given_up(store, (POSTS,))
     return [
-        {
-            "key": row.key,
-            "reason": orjson.loads(row.outcome)["reason"],
-            "attempts": row.attempts,
-            "at": row.finished_at,
-        }
-        for row in rows
+        {"key": each.key, "reason": each.reason, "attempts": each.attempts, "at": each.at} for each in dead
     ]
 
 
 async def post_again(store: Store, keys: Collection[str]) -> list[str]:
     """Let dead posts be tried once more from the start; the keys of those that will be.
 
-    They count as in doubt, so that the channel's history is asked before anything is posted a second time.
+    The channel's history is asked before anything is posted a second time.
     """
-    d = tables.engine.deliveries
-    async with store.transaction() as tx:
-        revived = await tx.execute(
-            update(d)
-            .where(d.c.destination == POSTS, d.c.state == "dead", d.c.key.in_(list(keys)))
-            .values(
-                state="waiting",
-                attempts=0,
-                uncertain=True,
-                generation=d.c.generation + 1,
-                next_attempt_at=tx.now,
-                finished_at=None,
-            )
-            .returning(d.c.key)
-        )
-        return sorted(row.key for row in revived)
+    return [key for _, key in await reviving.revive(store, (POSTS,), keys)]

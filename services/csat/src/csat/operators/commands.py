@@ -1,5 +1,6 @@
 """What operators ask of csat on the command line: `explain`, `given-up`, `try-again`."""
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -10,8 +11,13 @@ from csat.settings import Settings
 from supportops.cli import AsJson, Service, execute
 from supportops.output import emit
 from supportops.runtime import CLEAN, FAILED
+from supportops.store import reviving
 
 Words = Annotated[bool, typer.Option("--words", help="Show customers' comments too.")]
+Destination = Annotated[
+    list[str] | None,
+    typer.Option(help="Only calls of this destination, such as zendesk.survey; may be repeated."),
+]
 
 _UNKNOWN = "no event of it arrived, or its history was removed by age or by `csat erase`"
 
@@ -31,6 +37,32 @@ def add_commands(app: typer.Typer, service: Service[Settings]) -> None:
         """
         raise typer.Exit(execute(service, lambda settings: _explain(settings, ticket, words, as_json)))
 
+    @app.command("given-up")
+    def given_up(destination: Destination = None, as_json: AsJson = False) -> None:
+        """Show the calls that were given up on, and why."""
+        raise typer.Exit(execute(service, lambda settings: _given_up(settings, destination or [], as_json)))
+
+    @app.command("try-again")
+    def try_again(
+        keys: Annotated[list[str] | None, typer.Argument(help="Keys as `given-up` shows them.")] = None,
+        everything: Annotated[bool, typer.Option("--all", help="All that were given up on.")] = False,
+        destination: Destination = None,
+        as_json: AsJson = False,
+    ) -> None:
+        """Try calls again that were given up on, once what stood in their way is mended; the running worker does it.
+
+        Nothing is done twice: it is asked first whether it happened. A survey is decided about afresh, so that one
+        that is too late by now is not sent. Exit code 1 when no key is one of a call that was given up on.
+        """
+        if not keys and not everything:
+            raise typer.BadParameter("name keys, or say --all")
+        wanted = None if everything else keys
+
+        async def again(settings: Settings) -> int:
+            return await _try_again(settings, destination or [], wanted, as_json)
+
+        raise typer.Exit(execute(service, again))
+
 
 def _row(line: Line) -> dict[str, object]:
     return {"at (UTC)": f"{line.at:%Y-%m-%d %H:%M:%S}", "what": line.what, "detail": line.detail}
@@ -47,3 +79,21 @@ async def _explain(settings: Settings, ticket: str, words: bool, as_json: bool) 
     if not story.known:
         typer.echo(f"csat: nothing is known of ticket {ticket!r}: {_UNKNOWN}", err=True)
     return CLEAN if story.known else FAILED
+
+
+async def _given_up(settings: Settings, destinations: list[str], as_json: bool) -> int:
+    async with wiring.own_database(settings) as store:
+        dead = await reviving.given_up(store, destinations)
+    rows = [asdict(each) | {"at": each.at.isoformat(timespec="seconds")} for each in dead]
+    emit(rows, as_json=as_json, title="Calls given up on")
+    return CLEAN
+
+
+async def _try_again(
+    settings: Settings, destinations: list[str], keys: list[str] | None, as_json: bool
+) -> int:
+    async with wiring.own_database(settings) as store:
+        queued = await reviving.revive(store, destinations, keys)
+    rows = [{"destination": destination, "key": key, "queued": True} for destination, key in queued]
+    emit(rows, as_json=as_json)
+    return CLEAN if queued or keys is None else FAILED

@@ -82,12 +82,12 @@ async def story_of(conn: AsyncConnection, ticket_id: str, now: datetime) -> Stor
 
 async def _all(conn: AsyncConnection, table: Table, ticket_id: str, order: str) -> tuple[Row, ...]:
     query = select(table).where(table.c.ticket_id == ticket_id).order_by(table.c[order])
-    return tuple(dict(row) for row in (await conn.execute(query)).mappings())
+    return tuple(await _mappings(conn, query))
 
 
 async def _one(conn: AsyncConnection, table: Table, ticket_id: str) -> Row | None:
-    row = (await conn.execute(select(table).where(table.c.ticket_id == ticket_id))).mappings().first()
-    return None if row is None else dict(row)
+    rows = await _mappings(conn, select(table).where(table.c.ticket_id == ticket_id))
+    return rows[0] if rows else None
 
 
 async def _requester(conn: AsyncConnection, survey: Row | None) -> Row | None:
@@ -96,8 +96,8 @@ async def _requester(conn: AsyncConnection, survey: Row | None) -> Row | None:
         return None
     people = tables.requesters
     query = select(people).where(people.c.requester_id == survey["requester_id"])
-    row = (await conn.execute(query)).mappings().first()
-    return None if row is None else dict(row)
+    rows = await _mappings(conn, query)
+    return rows[0] if rows else None
 
 
 async def _calls(conn: AsyncConnection, ticket_id: str, now: datetime) -> tuple[Call, ...]:
@@ -111,7 +111,8 @@ async def _calls(conn: AsyncConnection, ticket_id: str, now: datetime) -> tuple[
 
 
 async def _mappings(conn: AsyncConnection, query: Any) -> list[Row]:
-    return [dict(row) for row in (await conn.execute(query)).mappings()]
+    """Rows with names that are plain strings, as JSON wants them."""
+    return [{str(name): row[name] for name in row} for row in (await conn.execute(query)).mappings()]
 
 
 async def _call(conn: AsyncConnection, row: Row, now: datetime) -> Call:

@@ -1,5 +1,8 @@
 """The one place that knows every concrete class of csat."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from csat import tables
 from csat.asking.handlers import SurveyClock
 from csat.asking.survey import AskRequester
@@ -7,6 +10,8 @@ from csat.asking.tagging import TagTicket
 from csat.asking.texts import SurveyText
 from csat.login.gate import Gate
 from csat.operators.story import Story, story_of
+from csat.page.languages import Languages, load_languages
+from csat.page.survey_page import SurveyPage
 from csat.page.tokens import SurveyTokens
 from csat.settings import CsatRules, Settings
 from csat.web import create_app
@@ -16,7 +21,7 @@ from supportops.messaging import UNHURRIED, Consumer
 from supportops.process import Parts, open_parts, run_process
 from supportops.runtime import Component
 from supportops.server import HttpServer
-from supportops.store import open_store
+from supportops.store import Store, open_store
 from supportops.store.migrate import upgrade
 from supportops.vendors.zendesk import References, Zendesk, open_zendesk
 from supportops.workers import Courier, Relay, Retention, engine_retention, janitor
@@ -54,9 +59,16 @@ async def run(settings: Settings) -> int:
         return await run_process(settings, parts, *components)
 
 
+@asynccontextmanager
+async def own_database(settings: Settings) -> AsyncIterator[Store]:
+    """What the operators' commands work on; a running worker does the rest."""
+    async with open_store(settings.database, clock=SystemClock()) as store:
+        yield store
+
+
 async def story(settings: Settings, ticket_id: str) -> Story:
     """What csat knows of one ticket; needs the database only."""
-    async with open_store(settings.database, clock=SystemClock()) as store, store.reading() as conn:
+    async with own_database(settings) as store, store.reading() as conn:
         return await story_of(conn, ticket_id, store.clock.now())
 
 
@@ -81,13 +93,16 @@ def web(settings: Settings, rules: CsatRules, parts: Parts) -> HttpServer:
         clock=parts.clock,
         metrics=parts.metrics,
     )
-    app = create_app(parts.store, tokens, rules, settings.survey.api_token, gate)
+    texts = languages(settings, rules)
+    page = SurveyPage(parts.store, tokens, rules, texts, parts.metrics)
+    app = create_app(parts.store, tokens, rules, settings.survey.api_token, gate, page)
     return HttpServer(app, settings.http.host, settings.http.port, name="csat-web")
 
 
 def workers(settings: Settings, rules: CsatRules, parts: Parts, zendesk: Zendesk) -> list[Component]:
     """What consumes and delivers. Tags go first: a survey is not finished without, and both share a budget."""
-    text = SurveyText(settings.survey.base_url, survey_tokens(settings, rules, parts.clock))
+    tokens = survey_tokens(settings, rules, parts.clock)
+    text = SurveyText(settings.survey.base_url, tokens, languages(settings, rules))
     names = References(zendesk, clock=parts.clock, metrics=parts.metrics)
     ask = AskRequester(parts.store, zendesk, names.organizations, text, rules)
     handlers = SurveyClock(rules.survey_after).handlers()
@@ -115,3 +130,9 @@ def survey_tokens(settings: Settings, rules: CsatRules, clock: Clock) -> SurveyT
     """Signs links with the current key, reads those of all keys."""
     keys = [key.get_secret_value() for key in settings.survey.link_keys]
     return SurveyTokens(keys, rules.link_valid_for, clock)
+
+
+def languages(settings: Settings, rules: CsatRules) -> Languages:
+    """What the page and the message say, with the organization's own texts. Raises ConfigError."""
+    folder = rules.page.texts_folder
+    return load_languages(rules.page.locale, folder and settings.config.file.parent / folder)

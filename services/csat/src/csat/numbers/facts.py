@@ -32,7 +32,7 @@ async def note_decided(tx: Transaction, ticket_id: str, solved_at: datetime) -> 
 def note_solved(tx: Transaction, ticket_id: str, solved_at: datetime) -> None:
     """The ticket was solved: from now on this solve counts, unless its requester was asked about an earlier one."""
     known = tx.rows(tables.facts).get(ticket_id)
-    if known is None or known.get("solved_at") != solved_at and known.get("asked_at") is None:
+    if known is None or (known.get("solved_at") != solved_at and known.get("asked_at") is None):
         note_loaded(tx, ticket_id, solved_at=solved_at, decided=False)
 
 

@@ -1,0 +1,155 @@
+"""Keeps `counted`, `tally` and `cells` up to date: what was noted in `facts` is counted within a second or two.
+
+A batch takes facts that changed, subtracts what each ticket counted as and adds what it counts as now, in one
+transaction: after a crash nothing of it has happened. Rows that somebody else holds are left for the next batch, so any
+number of replicas may run this (decision 0071).
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta, tzinfo
+from typing import Any
+
+from sqlalchemy import Table, bindparam, delete, exists, insert, select, update
+from sqlalchemy.exc import SQLAlchemyError
+
+from csat import tables
+from csat.numbers.attribution import COLUMNS, COUNTERS, Counted, counted_as
+from csat.numbers.figures import Counts
+from csat.numbers.view import DIMENSIONS
+from supportops.observability.logging import get_logger
+from supportops.store import Store, Transaction
+from supportops.store.keys import among, as_parameter
+from supportops.store.upsert import insert_into
+
+BATCH = 2_000
+EVERY = timedelta(seconds=1)
+
+log = get_logger("csat.numbers")
+
+type Changes = dict[tuple[Any, ...], list[int]]
+
+_facts, _counted = tables.facts, tables.counted
+_READ = [_facts.c[name] for name in ("ticket_id", "solved_at", "decided", "asked_at", "score", "has_comment")]
+_READ += [_facts.c.rated_at, *(_facts.c[COLUMNS[name]] for name in DIMENSIONS)]
+_STALE = (
+    select(*_READ)
+    .where(_facts.c.stale)
+    .order_by(_facts.c.ticket_id)
+    .limit(bindparam("batch"))
+    .with_for_update(skip_locked=True)
+)
+_IS_STALE = select(exists().where(_facts.c.stale))
+_DROP = delete(_counted).where(_counted.c.ticket_id == bindparam("dropped"))
+_KEYS = {
+    tables.tally: ("dimension", "day", "value"),
+    tables.cells: ("period", *(COLUMNS[name] for name in DIMENSIONS)),
+}
+
+
+class Tallying:
+    """The component that counts."""
+
+    name = "tallying"
+
+    def __init__(self, store: Store, zone: tzinfo, batch: int = BATCH) -> None:
+        self._store = store
+        self._zone = zone
+        self._batch = batch
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Look each second whether something is to be counted; trouble with the database is waited out."""
+        while not stopping.is_set():
+            try:
+                await self._catch_up(stopping)
+            except (SQLAlchemyError, OSError, TimeoutError) as error:
+                log.warning("numbers.not_counted", reason=str(error)[:300])
+            try:
+                async with asyncio.timeout(EVERY.total_seconds()):
+                    await stopping.wait()
+            except TimeoutError:
+                continue
+
+    async def _catch_up(self, stopping: asyncio.Event) -> None:
+        if not await is_behind(self._store):
+            return
+        while await tally_batch(self._store, self._zone, self._batch) == self._batch:
+            if stopping.is_set():
+                return
+
+
+async def is_behind(store: Store) -> bool:
+    """Whether there are facts that are not counted yet."""
+    async with store.reading() as conn:
+        return bool((await conn.execute(_IS_STALE)).scalar_one())
+
+
+async def tally_batch(store: Store, zone: tzinfo, limit: int = BATCH) -> int:
+    """Count the facts of at most `limit` tickets anew; returns how many it took."""
+    async with store.transaction() as tx:
+        rows = (await tx.conn.execute(_STALE, {"batch": limit})).mappings().all()
+        await count(tx, [dict(row) for row in rows], zone)
+        if rows:
+            stale = update(_facts).where(among(_facts.c.ticket_id, "ids", store.dialect)).values(stale=False)
+            await tx.conn.execute(
+                stale, {"ids": as_parameter([row["ticket_id"] for row in rows], store.dialect)}
+            )
+    return len(rows)
+
+
+async def count(tx: Transaction, rows: Sequence[Mapping[str, Any]], zone: tzinfo) -> None:
+    """Bring `counted`, `tally` and `cells` to what `rows` of `facts` say; the caller has locked these rows."""
+    before = await _counted_before(tx, [row["ticket_id"] for row in rows])
+    now = {row["ticket_id"]: counted_as(row, zone) for row in rows}
+    changed = [ticket_id for ticket_id in now if now[ticket_id] != before.get(ticket_id)]
+    dropped = [{"dropped": ticket_id} for ticket_id in changed if ticket_id in before]
+    if dropped:
+        await tx.conn.execute(_DROP, dropped)
+    added = [as_now.row(ticket_id) for ticket_id in changed if (as_now := now[ticket_id]) is not None]
+    if added:
+        await tx.conn.execute(insert(_counted), added)
+    tally: Changes = defaultdict(lambda: [0] * len(COUNTERS))
+    cells: Changes = defaultdict(lambda: [0] * len(COUNTERS))
+    _change(tally, cells, (before[ticket_id] for ticket_id in changed if ticket_id in before), -1)
+    _change(tally, cells, (as_now for name in changed if (as_now := now[name]) is not None), 1)
+    await _add(tx, tables.tally, tally)
+    await _add(tx, tables.cells, cells)
+
+
+async def _counted_before(tx: Transaction, ticket_ids: list[str]) -> dict[str, Counted]:
+    dialect = tx.conn.dialect.name
+    query = select(_counted).where(among(_counted.c.ticket_id, "ids", dialect))
+    found = await tx.conn.execute(query, {"ids": as_parameter(ticket_ids, dialect)})
+    return {row["ticket_id"]: Counted.of(dict(row)) for row in found.mappings()}
+
+
+def _change(tally: Changes, cells: Changes, tickets: Iterable[Counted], sign: int) -> None:
+    for ticket in tickets:
+        counts = _numbers_of(ticket.counts)
+        cell = cells[ticket.cell_key()]
+        for n, number in enumerate(counts):
+            cell[n] += sign * number
+        for key in ticket.tally_keys():
+            sums = tally[key]
+            for n, number in enumerate(counts):
+                sums[n] += sign * number
+
+
+def _numbers_of(counts: Counts) -> tuple[int, ...]:
+    return counts.solved, counts.decided, counts.asked, counts.good, counts.bad
+
+
+async def _add(tx: Transaction, table: Table, changes: Changes) -> None:
+    """Add to counters, in the order of their keys: two batches that meet never wait in a circle."""
+    names = (*_KEYS[table], *COUNTERS)
+    rows = [
+        dict(zip(names, (*key, *numbers), strict=True))
+        for key, numbers in sorted(changes.items())
+        if any(numbers)
+    ]
+    if not rows:
+        return
+    fresh = insert_into(tx.conn, table)
+    sums = {name: table.c[name] + fresh.excluded[name] for name in COUNTERS}
+    await tx.conn.execute(fresh.on_conflict_do_update(index_elements=_KEYS[table], set_=sums), rows)

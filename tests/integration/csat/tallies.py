@@ -1,0 +1,76 @@
+"""A naive count of `facts`, to compare the tally with: every row, by plain loops, in memory."""
+
+from collections import defaultdict
+from collections.abc import Callable
+from datetime import date, timedelta, tzinfo
+from typing import Any
+
+from sqlalchemy import delete
+
+from csat import tables
+from csat.numbers import facts, queries
+from csat.numbers.figures import Counts
+from csat.numbers.tallying import tally_batch
+from csat.numbers.view import DIMENSIONS, View
+from supportops.store import Store
+from tests.integration.csat.ledger import rows_of
+
+TABLES = (tables.facts, tables.counted, tables.tally, tables.cells)
+
+
+async def note(store: Store, ticket_id: str, **values: Any) -> None:
+    """One transaction that notes something of a ticket."""
+    async with store.transaction() as tx:
+        await facts.note(tx, ticket_id, **values)
+
+
+async def tallied(store: Store, zone: tzinfo, batch: int = 100) -> None:
+    """Count until nothing is left."""
+    while await tally_batch(store, zone, batch):
+        pass
+
+
+async def forget_all(store: Store) -> None:
+    """An empty history."""
+    async with store.transaction() as tx:
+        for table in TABLES:
+            await tx.conn.execute(delete(table))
+
+
+async def naive(store: Store, view: View, zone: tzinfo, key: Callable[[Any, date], Any]) -> dict[Any, Counts]:
+    """Counts of the view by whatever `key` says of a row and its day."""
+    found: dict[Any, Counts] = defaultdict(Counts)
+    for row in await rows_of(store, tables.facts):
+        moment = row.solved_at or (row.rated_at if row.score else None)
+        if moment is None:
+            continue
+        day = moment.astimezone(zone).date()
+        chosen = all(value_of(row, name) == value for name, value in view.filters)
+        if chosen and view.since <= day < view.until:
+            asked = bool(row.asked_at or row.score)
+            counts = Counts(1, row.decided or asked, asked, row.score == "good", row.score == "bad")
+            found[key(row, day)] += counts
+    return dict(found)
+
+
+def value_of(row: Any, dimension: str) -> str:
+    """What a row of facts is under a dimension."""
+    return str(getattr(row, "group_name" if dimension == "group" else dimension))
+
+
+async def assert_equals_naive(store: Store, view: View, zone: tzinfo) -> None:
+    """Every answer of `queries` is what plain loops over `facts` find."""
+    async with store.reading() as conn:
+        weekly = await queries.everything(conn, view, "week")
+        monthly = await queries.trend(conn, view, "month")
+        total = await queries.totals(conn, view)
+    expected = await naive(store, view, zone, lambda _row, _day: "")
+    assert weekly.totals == total == expected.get("", Counts())
+    for name in DIMENSIONS:
+        by_value = await naive(store, view, zone, lambda row, _day, name=name: value_of(row, name))  # type: ignore[misc]
+        assert weekly.breakdowns[name] == by_value
+        assert set(by_value) <= set(weekly.choices[name])
+    weeks = await naive(store, view, zone, lambda _row, day: day - timedelta(days=day.weekday()))
+    months = await naive(store, view, zone, lambda _row, day: day.replace(day=1))
+    assert {day: counts for day, counts in weekly.trend if counts.solved} == weeks
+    assert {day: counts for day, counts in monthly if counts.solved} == months

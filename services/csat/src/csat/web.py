@@ -9,7 +9,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from csat.login.gate import Gate, closed_gate
 from csat.login.pages import mount_login
 from csat.numbers.api import mount_api
-from csat.page.survey_page import SECURITY_HEADERS, SurveyPage, mount_survey_page
+from csat.page.refusals import Refused
+from csat.page.rendering import SECURITY_HEADERS
+from csat.page.survey_page import SurveyPage, mount_survey_page
 from csat.page.tokens import SurveyTokens
 from csat.settings import CsatRules
 from supportops.store import Store, is_outage
@@ -21,26 +23,25 @@ def create_app(
     rules: CsatRules,
     api_token: SecretStr,
     gate: Gate | None = None,
+    survey_page: SurveyPage | None = None,
 ) -> FastAPI:
     """The application; without a gate its pages for operators are closed for everybody.
 
     There are no interactive API pages: they would load scripts from elsewhere.
     """
     app = FastAPI(title="csat", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
-    page = SurveyPage(store, tokens, rules)
+    page = survey_page or SurveyPage(store, tokens, rules)
     mount_survey_page(app, page)
     mount_api(app, store, api_token)
     mount_login(app, gate or closed_gate(api_token, store.clock))
 
     @app.exception_handler(SQLAlchemyError)
     @app.exception_handler(OSError)
-    async def away(_request: Request, error: Exception) -> Response:
+    async def away(request: Request, error: Exception) -> Response:
         """Our database is away: the vote is not taken, and its writer is told so. Anything else is a bug."""
         if not is_outage(error):
             raise error
-        reply = page.message(
-            503, "Please try again in a minute", "Your answer could not be recorded just now."
-        )
+        reply = page.explain(Refused(503, "away"), request)
         reply.headers["Retry-After"] = "60"
         return reply
 

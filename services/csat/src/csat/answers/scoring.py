@@ -9,7 +9,11 @@ Score = Literal["good", "bad"]
 
 
 class BadAnswer(ValueError):
-    """The form's fields are no answer; the message is a sentence for the person who filled it in."""
+    """The form's fields are no answer; `field` is the one to look at, the message says in English what is wrong."""
+
+    def __init__(self, field: Literal["score", "comment", "reason"], message: str) -> None:
+        super().__init__(message)
+        self.field = field
 
 
 @dataclass(frozen=True)
@@ -45,14 +49,14 @@ def parse_answer(score: str, comment: str, reason: str, *, limit: int, reasons: 
     Empty text counts as none; a comment may have `limit` characters; a reason must be one of `reasons`.
     """
     if score not in ("good", "bad"):
-        raise BadAnswer("Please choose Good or Bad.")
+        raise BadAnswer("score", "Please choose Good or Bad.")
     said = clean(comment)
     if len(said) > limit:
-        raise BadAnswer(f"The comment is too long: {len(said)} characters, {limit} are possible.")
+        raise BadAnswer("comment", f"The comment is too long: {len(said)} characters, {limit} are possible.")
     if score == "good":
         return Answer("good", said or None)
     if reason and reason not in reasons:
-        raise BadAnswer("Please choose a reason from the list.")
+        raise BadAnswer("reason", "Please choose a reason from the list.")
     return Answer("bad", said or None, reason or None)
 
 

@@ -1,26 +1,23 @@
-"""The comment that asks for a rating: written from a template, and recognised on a ticket."""
+"""The comment that asks for a rating: written in the requester's language, and recognised on a ticket."""
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
-
+from csat.page.languages import Languages, shipped
 from csat.page.tokens import SurveyTokens
 from supportops.vendors.zendesk import Comment
 
-_TEXTS = Environment(
-    loader=PackageLoader("csat.asking"), autoescape=select_autoescape(("html",)), undefined=StrictUndefined
-)
-
 
 class SurveyText:
-    """The comment that asks, and its recognition on a ticket."""
+    """The comment that asks, and its recognition on a ticket. `languages`: the shipped ones by default."""
 
-    def __init__(self, base_url: str, tokens: SurveyTokens) -> None:
+    def __init__(self, base_url: str, tokens: SurveyTokens, languages: Languages | None = None) -> None:
         self._base_url = base_url
         self._tokens = tokens
+        self._languages = languages or shipped()
 
-    def write(self, survey_id: str) -> str:
-        """The comment for a survey, with freshly signed links."""
+    def write(self, survey_id: str, locale: str | None = None) -> str:
+        """The comment for a survey, with freshly signed links; `locale` as Zendesk names it ("de", "pt-BR")."""
         link = f"{self._base_url}/s/{self._tokens.issue(survey_id)}"
-        return _TEXTS.get_template("survey_comment.txt").render(link=link)
+        mail = self._languages.choose(locale).texts.mail
+        return mail.format(good_link=f"{link}?score=good", bad_link=f"{link}?score=bad").strip()
 
     def is_in(self, comment: Comment, survey_id: str) -> bool:
         """Whether the comment holds a link to this survey."""

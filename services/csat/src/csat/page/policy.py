@@ -1,7 +1,25 @@
 """What the organization decides about the survey page (YAML: `csat.page`)."""
 
+from pathlib import Path
+
+from pydantic import Field
+
 from supportops.config import Rules
 
 
 class PageRules(Rules):
     """Languages and limits of the survey page."""
+
+    locale: str = Field(
+        "en", description="Language of those who want none of ours, such as en, de; its texts must be there."
+    )
+    texts_folder: Path | None = Field(
+        None,
+        description="Folder with texts of yours, a YAML file per locale; relative to the rules' file. null: none.",
+    )
+    posts_per_minute_and_link: int = Field(
+        20, ge=1, le=1000, description="How often a form may be sent per survey link and minute."
+    )
+    posts_per_minute: int = Field(
+        1200, ge=1, le=100_000, description="The same for all links together, in each process."
+    )

@@ -1,180 +1,189 @@
-"""The page behind a survey link: GET shows it, POST votes."""
+"""The page behind a survey link: GET shows it, POST votes or says that its reader wants no more surveys."""
 
-import base64
-import hashlib
-from datetime import datetime
-from typing import Any
-from urllib.parse import parse_qs
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from csat.answers.scoring import BadAnswer, parse_answer
+from csat.answers.scoring import BadAnswer, clean, parse_answer
 from csat.answers.votes import Rating, rating_of_ticket
-from csat.asking import records
-from csat.asking.records import Survey
-from csat.page.tokens import SurveyTokens, TokenExpired, TokenInvalid
+from csat.page.forms import read_form, wish_in
+from csat.page.languages import Language, Languages, shipped
+from csat.page.links import Opened, open_link, read_link
+from csat.page.opting_out import Wish, has_opted_out, opt_in, opt_out
+from csat.page.pace import PostPace
+from csat.page.refusals import Refused
+from csat.page.rendering import explanation, page
+from csat.page.tokens import SurveyTokens
 from csat.page.voting import vote
 from csat.settings import CsatRules
 from supportops.observability.logging import get_logger
+from supportops.observability.metrics import Metrics, Recorder
 from supportops.store import Store
 
 log = get_logger("csat.web")
 
-FORM = "application/x-www-form-urlencoded"
-TEMPLATES = Environment(
-    loader=PackageLoader("csat.page"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-)
-_STYLE = base64.b64encode(
-    hashlib.sha256(TEMPLATES.get_template("page.css").render().encode()).digest()
-).decode()
-SECURITY_HEADERS = {
-    "Content-Security-Policy": f"default-src 'none'; style-src 'sha256-{_STYLE}'; form-action 'self'; "
-    "base-uri 'none'; frame-ancestors 'none'",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "X-Robots-Tag": "noindex, nofollow",
-}
-TITLE = "How was our support?"
+
+@dataclass(frozen=True)
+class Shown:
+    """An opened link with what its page shows: the answer so far, and whether its requester wants no more surveys."""
+
+    opened: Opened
+    language: Language
+    rating: Rating | None
+    opted_out: bool
+
+    @property
+    def until(self) -> str:
+        """The last moment of the link, in words."""
+        return self.language.moment(self.opened.expires_at)
 
 
-class Closed(Exception):
-    """There is nothing to answer behind this link; a status and a sentence say why."""
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong with a form: the field that its reader should look at ("" for none), and a sentence."""
 
-    def __init__(self, status: int, title: str, message: str) -> None:
-        super().__init__(title)
-        self.status = status
-        self.title = title
-        self.message = message
+    about: str
+    words: str
+    status: int = 422
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class SurveyPage:
-    """The page behind a survey link, from token to HTML."""
+    """The page behind a survey link, from token to HTML. `languages` and `metrics` are the process's own."""
 
-    def __init__(self, store: Store, tokens: SurveyTokens, rules: CsatRules) -> None:
+    def __init__(
+        self,
+        store: Store,
+        tokens: SurveyTokens,
+        rules: CsatRules,
+        languages: Languages | None = None,
+        metrics: Recorder | None = None,
+    ) -> None:
         self._store = store
         self._tokens = tokens
         self._rules = rules
+        self._languages = languages or shipped()
+        self._metrics = metrics or Metrics()
+        self._pace = PostPace(rules.page)
 
-    async def show(self, token: str, score: str = "", voted: bool = False) -> HTMLResponse:
-        """The form, with the answer so far; `score` of the e-mail's link only pre-selects. Never votes."""
-        survey, expires_at = await self._open(token)
+    async def show(self, token: str, request: Request) -> HTMLResponse:
+        """The form with the answer so far, or the thanks for it; `score` in the address pre-selects. Never votes."""
+        shown = await self._open(token, request)
+        if "voted" in request.query_params and shown.rating is not None:
+            return self._page("thanks.html", 200, shown, answered=shown.rating.answer.score)
+        score = request.query_params.get("score", "")
+        return self._form(shown, {"score": score} if score in ("good", "bad") else {})
+
+    async def post(self, token: str, request: Request) -> Response:
+        """Take what the form says: an answer, or a wish about future surveys."""
+        shown = await self._open(token, request)
+        # A character takes up to 12 bytes: four of UTF-8, three for each as %XX.
+        fields = await read_form(request, limit=12 * self._rules.comment_limit + 4096)
+        if wait := await self._pace.seconds_to_wait(shown.opened.survey.survey_id):
+            self._metrics.count("survey_links_refused", why="too_often")
+            log.info("survey_page.too_often", ticket_id=shown.opened.survey.ticket_id, wait_seconds=wait)
+            words = shown.language.texts.problem_too_often.format(seconds=wait)
+            return self._form(shown, fields, Problem("", words, 429, {"Retry-After": str(wait)}))
+        wish = wish_in(fields)
+        return await self._vote(shown, fields) if wish is None else await self._wish(shown, wish)
+
+    def explain(self, error: Refused, request: Request) -> HTMLResponse:
+        """The page that says why there is nothing to answer."""
+        self._metrics.count("survey_links_refused", why=error.why)
+        log.info("survey_link.refused", status=error.status, why=error.why)
+        return explanation(error.status, self._language(None, request), error.why)
+
+    async def _open(self, token: str, request: Request) -> Shown:
+        named = read_link(self._tokens, token)
         async with self._store.reading() as conn:
+            opened = await open_link(conn, named)
+            survey = opened.survey
             rating = await rating_of_ticket(conn, survey.ticket_id)
-        if voted and rating is not None:
-            until = _day(expires_at)
-            return self._html("thanks.html", 200, until=until, answered=rating.answer.score, form="?")
-        typed = {"score": score} if score in ("good", "bad") else {}
-        return self._form(200, expires_at, rating, typed)
+            requester = survey.requester_id
+            stopped = requester is not None and await has_opted_out(conn, requester)
+        return Shown(opened, self._language(survey.locale, request), rating, stopped)
 
-    async def vote(self, token: str, request: Request) -> Response:
-        """Take the answer of the form and send its writer to the thank-you page."""
-        survey, expires_at = await self._open(token)
-        fields = await _read_form(request, limit=12 * self._rules.comment_limit + 4096)
+    def _language(self, locale: str | None, request: Request) -> Language:
+        return self._languages.choose(locale, request.headers.get("accept-language", ""))
+
+    async def _vote(self, shown: Shown, fields: Mapping[str, str]) -> Response:
+        limit, reasons = self._rules.comment_limit, self._rules.reasons
+        said = fields.get("comment", "")
         try:
             answer = parse_answer(
-                fields.get("score", ""),
-                fields.get("comment", ""),
-                fields.get("reason", ""),
-                limit=self._rules.comment_limit,
-                reasons=self._rules.reasons,
+                fields.get("score", ""), said, fields.get("reason", ""), limit=limit, reasons=reasons
             )
         except BadAnswer as error:
-            async with self._store.reading() as conn:
-                rating = await rating_of_ticket(conn, survey.ticket_id)
-            return self._form(422, expires_at, rating, fields, str(error))
+            return self._form(shown, fields, self._problem(shown.language, error.field, said))
         async with self._store.transaction() as tx:
-            rating = await vote(tx, survey, answer)
-        log.info("vote.taken", ticket_id=survey.ticket_id, score=answer.score, revision=rating.revision)
+            rating = await vote(tx, shown.opened.survey, answer)
+        self._metrics.count("survey_votes", score=answer.score)
+        log.info("vote.taken", ticket_id=rating.ticket_id, score=answer.score, revision=rating.revision)
         return RedirectResponse("?voted=1", status_code=303)
 
-    async def _open(self, token: str) -> tuple[Survey, datetime]:
-        try:
-            named = self._tokens.read(token)
-        except TokenExpired:
-            raise Closed(
-                410, "This link has expired", "The time to answer is over. Thank you for your interest."
-            ) from None
-        except TokenInvalid:
-            raise Closed(
-                400,
-                "This link is not valid",
-                "It may have been cut short: please open it from the message again.",
-            ) from None
-        async with self._store.reading() as conn:
-            survey = await records.survey_with_id(conn, named.survey_id)
-        if survey is None:
-            raise Closed(
-                404, "There is no such survey", "The survey behind this link does not exist any more."
-            )
-        return survey, named.expires_at
+    async def _wish(self, shown: Shown, wish: Wish) -> Response:
+        survey = shown.opened.survey
+        if survey.requester_id is None:  # the page does not offer it: there is nobody to remember it for
+            raise Refused(400, "unreadable")
+        take = opt_out if wish == "stop" else opt_in
+        async with self._store.transaction() as tx:
+            changed = await take(tx, survey.requester_id)
+        if changed:
+            self._metrics.count("survey_opt_outs", wish=wish)
+            log.info("requester.asking", wish=wish, ticket_id=survey.ticket_id)
+        return RedirectResponse("?" if shown.rating is None else "?voted=1", status_code=303)
 
-    def _form(
-        self,
-        status: int,
-        expires_at: datetime,
-        rating: Rating | None,
-        typed: dict[str, str],
-        problem: str = "",
-    ) -> HTMLResponse:
-        given = rating.answer if rating is not None else None
-        return self._html(
+    def _problem(self, language: Language, name: str, comment: str) -> Problem:
+        text = getattr(language.texts, f"problem_{name}")
+        length, limit = language.number(len(clean(comment))), language.number(self._rules.comment_limit)
+        return Problem(name, text.format(length=length, limit=limit))
+
+    def _form(self, shown: Shown, typed: Mapping[str, str], problem: Problem | None = None) -> HTMLResponse:
+        given = shown.rating.answer if shown.rating is not None else None
+        answer = {
+            "score": given.score if given else "",
+            "comment": (given.comment if given else None) or "",
+            "reason": (given.reason if given else None) or "",
+        }
+        status = problem.status if problem else 200
+        reply = self._page(
             "survey.html",
             status,
-            until=_day(expires_at),
+            shown,
             answered=given.score if given else None,
-            score=typed.get("score", given.score if given else ""),
-            comment=typed.get("comment", (given.comment if given else None) or ""),
-            reason=typed.get("reason", (given.reason if given else None) or ""),
-            reasons=self._rules.reasons,
+            typed=answer | {name: typed[name] for name in answer if name in typed},
+            reasons={each: shown.language.texts.reasons.get(each, each) for each in self._rules.reasons},
             comment_limit=self._rules.comment_limit,
             problem=problem,
         )
+        reply.headers.update(problem.headers if problem else {})
+        return reply
 
-    def message(self, status: int, title: str, message: str) -> HTMLResponse:
-        """A page that says what happened."""
-        return self._html("message.html", status, title=title, message=message)
+    def _page(self, template: str, status: int, shown: Shown, **values: object) -> HTMLResponse:
+        return page(
+            template,
+            status,
+            shown.language,
+            until=shown.until,
+            may_opt_out=shown.opened.survey.requester_id is not None,
+            opted_out=shown.opted_out,
+            **values,
+        )
 
-    def _html(self, template: str, status: int, title: str = TITLE, **values: Any) -> HTMLResponse:
-        text = TEMPLATES.get_template(template).render(title=title, **values)
-        return HTMLResponse(text, status_code=status)
 
-
-def mount_survey_page(app: FastAPI, page: SurveyPage) -> None:
-    """The routes of the survey page; `Closed` is answered with a page that says what happened."""
+def mount_survey_page(app: FastAPI, survey_page: SurveyPage) -> None:
+    """The routes of the survey page; `Refused` is answered with a page that says why."""
 
     @app.api_route("/s/{token}", methods=["GET", "HEAD"], include_in_schema=False)
-    async def show(token: str, score: str = "", voted: str = "") -> Response:
-        return await page.show(token, score, bool(voted))
+    async def show(token: str, request: Request) -> Response:
+        return await survey_page.show(token, request)
 
     @app.post("/s/{token}", include_in_schema=False)
-    async def vote(token: str, request: Request) -> Response:
-        return await page.vote(token, request)
+    async def post(token: str, request: Request) -> Response:
+        return await survey_page.post(token, request)
 
-    @app.exception_handler(Closed)
-    async def closed(_request: Request, error: Closed) -> Response:
-        log.info("survey_link.refused", status=error.status, title=error.title)
-        return page.message(error.status, error.title, error.message)
-
-
-async def _read_form(request: Request, limit: int) -> dict[str, str]:
-    """The form's fields, the first value of each. Closed for another type, or more than `limit` bytes."""
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
-        raise Closed(415, "This cannot be read", "Please use the form of the survey page.")
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            raise Closed(413, "This is too long", "Please go back and shorten your comment.")
-    try:
-        fields = parse_qs(body.decode(), keep_blank_values=True, max_num_fields=20)
-    except ValueError:
-        raise Closed(400, "This cannot be read", "Please use the form of the survey page.") from None
-    return {name: values[0] for name, values in fields.items()}
-
-
-def _day(moment: datetime) -> str:
-    return f"{moment.day} {moment:%B %Y, %H:%M} UTC"
+    @app.exception_handler(Refused)
+    async def refused(request: Request, error: Refused) -> Response:
+        return survey_page.explain(error, request)

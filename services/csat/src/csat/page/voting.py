@@ -4,15 +4,19 @@ from csat import tables
 from csat.answers.scoring import Answer
 from csat.answers.votes import Given, Rating, record_answer
 from csat.asking.records import Survey, record_sent
+from csat.page.links import why_not
 from supportops.store import Transaction
 
 
 async def vote(tx: Transaction, survey: Survey, answer: Answer) -> Rating:
-    """Take it; the latest answer counts.
+    """Take it; the latest answer counts. Refused when the survey was replaced or erased since it was opened.
 
     A vote also proves that the survey was sent, should its sender have died before writing that down.
     """
-    await tx.load(tables.surveys, [survey.ticket_id])  # locks: votes on one survey take turns
+    rows = await tx.load(tables.surveys, [survey.ticket_id])  # locks: votes on one survey take turns
+    row = rows.get(survey.ticket_id)
+    if row is None or row["survey_id"] != survey.survey_id or row["mode"] != "hosted":
+        raise await why_not(tx.conn, survey.survey_id)
     await record_sent(tx, survey, survey.asking_since)
     given = Given(answer, "hosted", survey.requester_id, tx.now)
     return await record_answer(tx, survey.ticket_id, given, cause=f"survey-sent:{survey.survey_id}")

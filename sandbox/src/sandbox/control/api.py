@@ -11,6 +11,7 @@ from sandbox.control.burst import Bursts
 from sandbox.control.expected import expected
 from sandbox.control.gitlab import GitLabControl
 from sandbox.control.people import People, Unknown
+from sandbox.control.surveys import SurveyControl
 from sandbox.control.tickets import TicketControl
 from sandbox.faults import fault_of
 from sandbox.salesforce.errors import Refused
@@ -49,6 +50,7 @@ class ControlApi:
             ("GET", "/zendesk/burst/{id}", self.burst_state),
         ]
         rows += TicketControl(self._world, self._people).rows()
+        rows += SurveyControl(self._world, self._people).rows()
         rows += GitLabControl(self._world.gitlab.records).rows()
         return [Route("/reset", self._reset, methods=["POST"]), *routes(rows, _gate)]
 

@@ -10,7 +10,15 @@ from sandbox.web import Json
 from sandbox.zendesk import events
 from sandbox.zendesk.events import Envelope, Event, Happening
 from sandbox.zendesk.problems import not_found
-from sandbox.zendesk.records import Named, Organization, Rating, Ticket, TicketField, User
+from sandbox.zendesk.records import (
+    Named,
+    Organization,
+    Rating,
+    SurveyResponse,
+    Ticket,
+    TicketField,
+    User,
+)
 
 SYSTEM_ACTOR = -1  # what automations act as; real accounts differ (zendesk.md 5), so it is no user's id
 
@@ -63,6 +71,8 @@ class Records:
     fields: dict[int, TicketField] = field(default_factory=dict)
     tickets: dict[int, Ticket] = field(default_factory=dict)
     ratings: dict[int, Rating] = field(default_factory=dict)
+    responses: dict[str, SurveyResponse] = field(default_factory=dict)
+    surveys_listed: bool = True  # False: this account answers 404 to the list of survey responses
 
 
 class Account:

@@ -104,6 +104,20 @@ class Rating:
 
 
 @dataclass(slots=True)
+class SurveyResponse:
+    """A new-CSAT survey about one ticket; `rating` is None until its responder has answered."""
+
+    id: str
+    ticket_id: int
+    responder_id: int
+    rating: int | None
+    comment: str | None
+    reason: str | None
+    created_at: int
+    updated_at: int
+
+
+@dataclass(slots=True)
 class Ticket:
     id: int
     subject: str

@@ -16,6 +16,7 @@ from sandbox.zendesk.limits import Limits
 from sandbox.zendesk.organizations_api import OrganizationsApi
 from sandbox.zendesk.reference_api import ReferenceApi
 from sandbox.zendesk.sender import Post, Sender
+from sandbox.zendesk.surveys_api import SurveysApi
 from sandbox.zendesk.tickets_api import TicketsApi
 from sandbox.zendesk.users_api import UsersApi
 from sandbox.zendesk.webhooks_api import WebhooksApi
@@ -51,6 +52,7 @@ class Zendesk:
             *OrganizationsApi(account, ledger).rows(),
             *ReferenceApi(account).rows(),
             *self.export.rows(),
+            *SurveysApi(account).rows(),
             *WebhooksApi(account, self.sender, self._clock).rows(),
         ]
         return routes(rows, Gate(account, self.limits))

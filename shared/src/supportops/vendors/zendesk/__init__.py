@@ -2,6 +2,7 @@
 
 from supportops.vendors.cache import ReferenceCache
 from supportops.vendors.zendesk.client import Refused, Zendesk, open_zendesk
+from supportops.vendors.zendesk.exports import ExportPage, Exports
 from supportops.vendors.zendesk.history import TagHistory, merged_at, tag_history
 from supportops.vendors.zendesk.models import (
     Audit,
@@ -15,18 +16,25 @@ from supportops.vendors.zendesk.models import (
     User,
 )
 from supportops.vendors.zendesk.references import References
+from supportops.vendors.zendesk.satisfaction import Page, Satisfaction, SurveyAnswer, SurveyResponse
 
 __all__ = [
     "Audit",
     "AuditEvent",
     "Comment",
+    "ExportPage",
+    "Exports",
     "Named",
     "NewComment",
     "Organization",
+    "Page",
     "ReferenceCache",
     "References",
     "Refused",
+    "Satisfaction",
     "SatisfactionRating",
+    "SurveyAnswer",
+    "SurveyResponse",
     "TagHistory",
     "Ticket",
     "User",

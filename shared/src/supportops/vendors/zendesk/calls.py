@@ -62,7 +62,7 @@ class Calls:
         """Cursor pages. Only the cursor is taken from an answer, never an address (zendesk.md §4.1)."""
         page = await self.get(call, path, query)
         yield page
-        while cursor := _next_cursor(page):
+        while cursor := next_cursor(page):
             page = await self.get(call, path, {**query, "page[after]": cursor})
             yield page
 
@@ -131,7 +131,8 @@ def _json(response: httpx.Response, what: str) -> Answer:
     return answer
 
 
-def _next_cursor(page: Answer) -> str | None:
+def next_cursor(page: Answer) -> str | None:
+    """Where a cursor list goes on; None on its last page."""
     meta = page.get("meta") or {}
     cursor = meta.get("after_cursor")
     return str(cursor) if meta.get("has_more") and cursor else None

@@ -20,6 +20,7 @@ from supportops.observability.metrics import Recorder
 from supportops.settings import ZendeskSettings
 from supportops.vendors.share import RateShare
 from supportops.vendors.zendesk.calls import Calls, Refused, as_model, read, read_all
+from supportops.vendors.zendesk.exports import Exports
 from supportops.vendors.zendesk.models import (
     Audit,
     Comment,
@@ -31,6 +32,7 @@ from supportops.vendors.zendesk.models import (
     Ticket,
     User,
 )
+from supportops.vendors.zendesk.satisfaction import Satisfaction
 
 __all__ = ["Refused", "Zendesk", "open_zendesk"]
 
@@ -48,6 +50,8 @@ class Zendesk:
 
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
+        self.satisfaction = Satisfaction(calls)
+        self.exports = Exports(calls)
 
     async def ticket(self, ticket_id: str) -> Ticket | None:
         """A ticket with its metrics (`solved_at`), as it is now; None when it is deleted or not ours to see."""
@@ -60,8 +64,14 @@ class Zendesk:
         return _with_metrics(read(Ticket, answer, "ticket"), answer)
 
     async def tickets(self, ticket_ids: Iterable[str]) -> dict[str, Ticket]:
-        """Those of the tickets that exist, by id."""
-        return await self._show_many("tickets", Ticket, ticket_ids)
+        """Those of the tickets that exist, by id, each with its metrics (`solved_at`)."""
+        found: dict[str, Ticket] = {}
+        for some in batched(dict.fromkeys(map(digits, ticket_ids)), MANY):
+            query = {"ids": ",".join(some), "include": "metric_sets"}
+            answer = await self._calls.get("tickets", "/tickets/show_many", query)
+            for ticket in read_all(Ticket, answer, "tickets"):
+                found[ticket.id] = _with_metrics(ticket, answer)
+        return found
 
     async def users(self, user_ids: Iterable[str]) -> dict[str, User]:
         """Those of the people that exist, by id."""
@@ -199,7 +209,7 @@ def _comment(comment: NewComment) -> dict[str, object]:
 
 def _with_metrics(ticket: Ticket, answer: Mapping[str, Any]) -> Ticket:
     """The ticket with the metric set that was sideloaded beside it, as an object or as a list of one."""
-    found = answer.get("metric_sets") or answer["ticket"].get("metric_set")
+    found = answer.get("metric_sets") or (answer.get("ticket") or {}).get("metric_set")
     sets = found if isinstance(found, list) else [found] if found else []
     mine = [
         each for each in sets if isinstance(each, dict) and str(each.get("ticket_id", ticket.id)) == ticket.id

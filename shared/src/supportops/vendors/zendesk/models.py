@@ -31,7 +31,7 @@ def _blank_when_null(value: object) -> object:
     return "" if value is None else value
 
 
-def _only(value: object) -> object:
+def only(value: object) -> object:
     """Some objects are documented as lists of one; both forms are taken (zendesk.md §4.3, §4.5)."""
     if isinstance(value, list):
         return value[0] if value else None
@@ -44,21 +44,30 @@ Moment = Annotated[datetime, AfterValidator(_aware)]
 Words = Annotated[tuple[str, ...], BeforeValidator(_empty_when_null)]
 
 
-class _Answer(BaseModel):
+class Answered(BaseModel):
+    """Base of everything that is read from an answer."""
+
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
 
-class SatisfactionRating(_Answer):
-    """A ticket's rating; without an id it is only the state "offered" or "unoffered"."""
+class SatisfactionRating(Answered):
+    """A ticket's rating; without an id it is only the state "offered" or "unoffered".
+
+    Ticket, requester and moments are known where it was read or listed by itself (zendesk.md §4.5).
+    """
 
     id: Id | None = None
     score: Word
     comment: str | None = None
     reason: str | None = None
     reason_id: Id | None = None
+    ticket_id: Id | None = None
+    requester_id: Id | None = None
+    created_at: Moment | None = None
+    updated_at: Moment | None = None
 
 
-class MetricSet(_Answer):
+class MetricSet(Answered):
     """The ticket's own clock, by `include=metric_sets`."""
 
     ticket_id: Id | None = None
@@ -68,7 +77,7 @@ class MetricSet(_Answer):
     replies: int = 0
 
 
-class Identified(_Answer):
+class Identified(Answered):
     """Anything with an id."""
 
     id: Id
@@ -99,7 +108,7 @@ class Ticket(Identified):
     followup_source_id: Id | None = Field(None, validation_alias="via_followup_source_id")
     problem_id: Id | None = None
     custom_fields: tuple[dict[str, Any], ...] = ()
-    satisfaction_rating: Annotated[SatisfactionRating | None, BeforeValidator(_only)] = None
+    satisfaction_rating: Annotated[SatisfactionRating | None, BeforeValidator(only)] = None
     created_at: Moment | None = None
     updated_at: Moment
     metrics: MetricSet | None = None
@@ -130,7 +139,7 @@ class Comment(Identified):
     via_channel: str | None = Field(None, validation_alias=AliasPath("via", "channel"))
 
 
-class AuditEvent(_Answer):
+class AuditEvent(Answered):
     """One thing that an audit tells of; types that Zendesk does not document are left to whoever looks.
 
     `value` and `previous_value` as Zendesk gives them: for `tags` a list of strings.

@@ -1,4 +1,4 @@
-"""The command line every service has: `serve`, `work`, `run`, `migrate`, `settings`, and what it adds itself.
+"""The command line of a service: `serve`, `work`, `run`, `migrate`, `settings`, `check-config`, and its own commands.
 
     app = build_app(Service(name="csat", about="…", settings=CsatSettings, serve=wiring.serve, work=wiring.work,
                             run=wiring.run, migrate=wiring.migrate))
@@ -13,11 +13,12 @@ cannot be used (one message, no traceback).
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from supportops import runtime
+from supportops.check_config import Section, check_config_command
 from supportops.config import ConfigError
 from supportops.errors import SupportOpsError
 from supportops.observability import logging
@@ -45,6 +46,7 @@ class Service[S: ServiceSettings]:
     serve: Command[S] | None = None
     work: Command[S] | None = None
     run: Command[S] | None = None
+    rules: Section[Any] | None = None
 
 
 _HELP = {
@@ -73,6 +75,11 @@ def build_app[S: ServiceSettings](service: Service[S]) -> typer.Typer:
     app.command("settings", help="Show every setting with its value in force, its default and its meaning.")(
         _settings_command(service)
     )
+    if service.rules is not None:
+        check = check_config_command(service.name, service.settings, service.rules)
+        app.command(
+            "check-config", help="Say everything that is wrong with settings and rules; exit code 2."
+        )(check)
     return app
 
 

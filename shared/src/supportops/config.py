@@ -17,7 +17,7 @@ from supportops.durations import Duration, parse_duration
 from supportops.errors import SupportOpsError
 from supportops.problems import explain, suggest
 
-__all__ = ["ConfigError", "Duration", "Rules", "load", "parse_duration"]
+__all__ = ["ConfigError", "Duration", "Mistakes", "Place", "Rules", "load", "mistakes_in", "parse_duration"]
 
 type Place = tuple[str | int, ...]
 """Where a value stands in the document: keys and list positions from the top."""
@@ -29,6 +29,17 @@ class ConfigError(SupportOpsError):
     def __init__(self, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)
         super().__init__("The rules cannot be used:\n" + "\n".join(f"  {problem}" for problem in problems))
+
+
+class Mistakes(ValueError):
+    """What a model finds when it compares values: several at once, each with the place of the one to change.
+
+    raise Mistakes({("page", "locale"): "there are no texts for it; allowed: en, de"})
+    """
+
+    def __init__(self, by_place: Mapping[Place, str]) -> None:
+        self.by_place = dict(by_place)
+        super().__init__("; ".join(f"{_field(place)}: {wrong}" for place, wrong in self.by_place.items()))
 
 
 class Rules(BaseModel):
@@ -46,8 +57,21 @@ def load[R: Rules](path: Path, section: str, model: type[R]) -> R:
         return model.model_validate(document[section] if document[section] is not None else {})
     except ValidationError as error:
         raise ConfigError(
-            [_problem(path, lines, section, detail, model) for detail in error.errors()]
+            [
+                _problem(path, lines, section, each, model)
+                for detail in error.errors()
+                for each in _apart(detail)
+            ]
         ) from None
+
+
+def mistakes_in(path: Path, section: str, by_place: Mapping[Place, str]) -> ConfigError:
+    """The error for mistakes that were found after the rules were loaded, with their lines."""
+    _, lines = _read(path)
+    found = {(section, *place): wrong for place, wrong in by_place.items()}
+    return ConfigError(
+        [f"{path}:{_line_of(at, lines)}: {_field(at)}: {wrong}" for at, wrong in found.items()]
+    )
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[Place, int]]:
@@ -110,6 +134,16 @@ def _problem(
     if detail["type"] == "extra_forbidden":
         wrong = f"is not known{suggest(str(place[-1]), _keys_at(model, place[1:-1]))}"
     return f"{path}:{_line_of(place, lines)}: {_field(place)}: {wrong}"
+
+
+def _apart(detail: ErrorDetails) -> Iterator[ErrorDetails]:
+    """One detail per mistake: those that a model found by comparing come in one."""
+    error = detail.get("ctx", {}).get("error")
+    if not isinstance(error, Mistakes):
+        yield detail
+        return
+    for place, wrong in error.by_place.items():
+        yield {**detail, "loc": (*detail["loc"], *place), "ctx": {"error": ValueError(wrong)}}
 
 
 def _line_of(place: Place, lines: Mapping[Place, int]) -> int:

@@ -62,7 +62,7 @@ async def test_they_are_asked_about_and_done_once_it_is_mended(store: Store) -> 
     destination.mended = True
 
     async def done() -> bool:
-        return (await deliveries(store, SURVEY))["1:key"].state == "done"
+        return bool((await deliveries(store, SURVEY))["1:key"].state == "done")
 
     async with running(Courier(store, [destination], Metrics())):
         assert await revive(store, keys=["1:key", "9:key"]) == [(SURVEY, "1:key")]

@@ -64,7 +64,7 @@ def test_unsafe_survey_settings_are_refused(name: str, value: str) -> None:
         ("sent_tag: Survey Sent", "csat.sent_tag"),
         ("excluded_tag: [spam]", "excluded_tags"),
         ("ticket_updates_per_minute: 0", "csat.ticket_updates_per_minute"),
-        ("keep_history: 7d", "keep_history must be longer"),
+        ("keep_history: 7d", "csat.keep_history: must be longer"),
     ],
 )
 def test_mistakes_in_the_rules_are_named(tmp_path: Path, line: str, words: str) -> None:

@@ -2,7 +2,8 @@
 
 from csat import wiring
 from csat.operators.commands import add_commands
-from csat.settings import Settings
+from csat.settings import CsatRules, Settings
+from supportops.check_config import Section
 from supportops.cli import Service, build_app
 
 SERVICE = Service(
@@ -13,6 +14,7 @@ SERVICE = Service(
     serve=wiring.serve,
     work=wiring.work,
     run=wiring.run,
+    rules=Section("csat", CsatRules, also=wiring.check_texts),
 )
 app = build_app(SERVICE)
 

@@ -2,17 +2,19 @@
 
 import re
 from datetime import timedelta
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, StringConstraints, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from csat.asking.quiet import QuietHours
 from csat.feedback.policy import FeedbackRules
 from csat.login.passwords import is_hash
 from csat.numbers.policy import NumbersRules
+from csat.operators.agreement import disagreements
 from csat.page.policy import PageRules
-from supportops.config import Duration, Rules
+from supportops.config import Duration, Mistakes, Rules
 from supportops.settings import (
     Block,
     ConfigSettings,
@@ -173,8 +175,33 @@ class CsatRules(Rules):
     excluded_tags: tuple[Name, ...] = Field(
         ("pending_old", "spam_ticket"), description="Tickets with one of these tags are not surveyed (C4)."
     )
+    merge_tag: Tag = Field(
+        "close_by_merge", description="Tag of a ticket that was merged into another one: not surveyed (C5)."
+    )
+    excluded_recipients: tuple[Name, ...] = Field(
+        ("mail-list@gitlab.com",), description="Tickets received at these addresses are not surveyed (C6)."
+    )
+    once_per: Duration | None = Field(
+        None, description="A requester is asked at most once in this time; null: about every ticket."
+    )
+    sampling_share: float = Field(
+        1.0, ge=0, le=1, description="Share of the solved tickets that are surveyed; 1: all."
+    )
+    too_late_after: Duration = Field(
+        timedelta(days=7), description="What is overdue for longer is recorded as too late and not sent."
+    )
+    quiet_hours: QuietHours | None = Field(
+        None, description="When nobody is asked, by the requester's own clock; null: whenever it is due."
+    )
+    ask_by: Literal["hosted", "native"] = Field(
+        "hosted", description="hosted: a comment with our links; native: only the tag, Zendesk asks."
+    )
     sent_tag: Tag = Field(
         "csat_survey_sent", description="Tag that the ticket gets when it was surveyed (C3)."
+    )
+    native_tag: Tag | None = Field(
+        None,
+        description="Tag on which Zendesk's own survey goes out, beside sent_tag; null: sent_tag itself.",
     )
     reasons: tuple[Name, ...] = Field(
         (
@@ -192,6 +219,11 @@ class CsatRules(Rules):
         ge=1,
         description="Zendesk's limit of ticket updates for the account (zendesk.md 4.1); null lifts it.",
     )
+    surveys_per_minute: int | None = Field(
+        None,
+        ge=1,
+        description="Surveys in a minute, where fewer are wanted than the limit of updates allows.",
+    )
     keep_history: Duration = Field(
         timedelta(days=730), description="How long tickets, decisions, surveys and answers are kept."
     )
@@ -200,7 +232,7 @@ class CsatRules(Rules):
     numbers: NumbersRules = Field(NumbersRules(), description="Targets and breakdowns (C9).")
 
     @model_validator(mode="after")
-    def _history_outlives_links(self) -> Self:
-        if self.keep_history <= self.survey_after + self.link_valid_for:
-            raise ValueError("keep_history must be longer than survey_after and link_valid_for together")
+    def _values_agree(self) -> Self:
+        if found := disagreements(self):
+            raise Mistakes(found)
         return self

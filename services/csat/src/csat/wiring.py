@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from csat import tables
 from csat.asking.handlers import SurveyClock
@@ -136,3 +137,9 @@ def languages(settings: Settings, rules: CsatRules) -> Languages:
     """What the page and the message say, with the organization's own texts. Raises ConfigError."""
     folder = rules.page.texts_folder
     return load_languages(rules.page.locale, folder and settings.config.file.parent / folder)
+
+
+def check_texts(rules: CsatRules, file: Path) -> None:
+    """What the rules in `file` name and only a look at the disk can tell. Raises ConfigError."""
+    folder = rules.page.texts_folder
+    load_languages(rules.page.locale, folder and file.parent / folder)

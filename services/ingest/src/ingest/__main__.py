@@ -9,8 +9,9 @@ import typer
 
 from ingest import rawlog, wiring
 from ingest.rawlog import Wanted
-from ingest.settings import Settings
+from ingest.settings import IngestRules, Settings
 from ingest.zendesk import Account, Disposition
+from supportops.check_config import Section
 from supportops.cli import AsJson, Service, build_app, execute
 from supportops.contracts import GROUPS
 from supportops.output import emit
@@ -24,6 +25,7 @@ SERVICE = Service(
     migrate=wiring.upgrade,
     serve=wiring.serve,
     run=wiring.serve,
+    rules=Section("ingest", IngestRules),
 )
 app = build_app(SERVICE)
 parked = typer.Typer(no_args_is_help=True, help="Bodies of ours that could not be read: look, mend, replay.")

@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 
 from notifier import endpoints, wiring
-from notifier.settings import Settings
+from notifier.settings import NotifierRules, Settings
+from supportops.check_config import Section
 from supportops.cli import AsJson, Service, build_app, execute
 from supportops.output import emit
 from supportops.runtime import CLEAN, FAILED
@@ -18,6 +19,7 @@ service = Service(
     work=wiring.work,
     run=wiring.run,
     migrate=wiring.upgrade,
+    rules=Section("notifier", NotifierRules),
 )
 app = build_app(service)
 

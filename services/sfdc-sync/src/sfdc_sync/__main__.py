@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 
 from sfdc_sync import wiring
-from sfdc_sync.settings import Settings
+from sfdc_sync.settings import Settings, SfdcRules
+from supportops.check_config import Section
 from supportops.cli import AsJson, Service, build_app, execute
 from supportops.output import emit
 from supportops.runtime import CLEAN, FAILED
@@ -17,6 +18,7 @@ SERVICE = Service(
     migrate=wiring.migrate,
     work=wiring.work,
     run=wiring.work,
+    rules=Section("sfdc_sync", SfdcRules),
 )
 app = build_app(SERVICE)
 

@@ -38,7 +38,7 @@ def test_token_user_project_and_labels(api: Any, project: Any) -> None:
     assert [user.id for user in api.users.list(username="ada", get_all=True)] == [18]
     project.labels.create({"name": "a::b", "color": "#112233"})
     assert [label.name for label in project.labels.list(get_all=True)] == ["a::b"]
-    assert project.issuestemplates.get("Feedback").content == "## What happened\n"
+    assert project.issue_templates.get("Feedback").content == "## What happened\n"
 
 
 def test_create_read_label_and_close_an_issue(project: Any) -> None:

@@ -31,6 +31,7 @@ type MetricName = Literal[
     "ready",
     "records_written",
     "messages_posted",
+    "feedback_issues",
     "survey_votes",
     "survey_links_refused",
     "survey_opt_outs",
@@ -113,6 +114,10 @@ METRICS: dict[MetricName, MetricSpec] = {
     "rows_pruned": _counter("Rows removed past their retention.", "table"),
     "ready": _gauge("1 while a readiness probe is content, else 0.", "probe"),
     "records_written": _counter("Salesforce records by result (created, updated, refused).", "result"),
+    "feedback_issues": _counter(
+        "GitLab issues of feedback (created, updated, found, skipped, incomplete: labels lost in silence).",
+        "outcome",
+    ),
     "messages_posted": _counter("Slack messages by rule (posted, folded, skipped).", "outcome"),
     "survey_votes": _counter("Answers taken on the survey page, repeated ones included.", "score"),
     "survey_links_refused": _counter(
@@ -125,5 +130,7 @@ METRICS: dict[MetricName, MetricSpec] = {
         "Attempts to log in to csat's dashboard (welcomed, wrong, limited, form_refused, proxy_refused).",
         "outcome",
     ),
-    "dashboard_answer_seconds": _histogram("From the request of a dashboard or its CSV to our answer.", "kind"),
+    "dashboard_answer_seconds": _histogram(
+        "From the request of a dashboard or its CSV to our answer.", "kind"
+    ),
 }

@@ -1,0 +1,281 @@
+"""The calls to GitLab that the export makes, and what their answers mean (gitlab.md 1, 5)."""
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from random import random
+from time import perf_counter
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import orjson
+from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
+
+from csat.feedback.content import Draft
+from supportops.clock import Clock
+from supportops.errors import DestinationPaused, Permanent, Retryable, SupportOpsError, UnknownOutcome
+from supportops.http import Conflict, NotFound, check, lost, make_client, retry_after, translated
+from supportops.observability.logging import get_logger
+from supportops.observability.metrics import Recorder
+
+PAGE = 100
+MOST_PAGES = 10
+LONGEST_EXCERPT = 300
+UNTOLD_WAIT = timedelta(seconds=60)
+SHORTEST_WAIT, LONGEST_WAIT = timedelta(seconds=1), timedelta(minutes=15)
+REFUSED_WAIT = timedelta(minutes=5)
+"""Until a token that may not is tried again: somebody has to change something first."""
+
+log = get_logger("csat.feedback")
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+
+class Issue(_Answer):
+    """An issue as GitLab shows it; `iid` is the number that people see and that addresses use."""
+
+    project_id: int
+    iid: int
+    web_url: str
+    title: str = ""
+    description: str | None = None
+    labels: tuple[str, ...] = ()
+    confidential: bool = False
+
+
+class Note(_Answer):
+    """A comment on an issue."""
+
+    id: int
+    body: str = ""
+
+
+class GitLab:
+    """One GitLab, one project, seen as its token's user. Errors: `supportops.http`, and below for 403, 409 and 429."""
+
+    def __init__(self, client: httpx.AsyncClient, project: str, *, clock: Clock, metrics: Recorder) -> None:
+        self._client, self._clock, self._metrics = client, clock, metrics
+        self._project = f"/projects/{quote(project, safe='')}"
+
+    async def create(self, draft: Draft) -> Issue:
+        """A new issue. UnknownOutcome: it may be there, look for its marker."""
+        body = {
+            "title": draft.title,
+            "description": draft.description,
+            "labels": ",".join(draft.labels),
+            "confidential": draft.confidential,
+        }
+        answer = await self._send("create_issue", "POST", f"{self._project}/issues", body=body)
+        return _read(Issue, answer, "POST", "gitlab create_issue")
+
+    async def search(self, word: str) -> list[Issue]:
+        """Issues whose description holds `word`, as far as GitLab's index knows them by now."""
+        query = {"search": word, "in": "description", "state": "all", "scope": "all", "per_page": str(PAGE)}
+        return await self._issues("search_issues", query)
+
+    async def newest(self, since: datetime) -> AsyncIterator[Issue]:
+        """Issues made at or after `since`, newest first, at most 1000: straight from its table, not from an index."""
+        query = {
+            "state": "all",
+            "scope": "all",
+            "created_after": since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "order_by": "created_at",
+            "sort": "desc",
+            "per_page": str(PAGE),
+        }
+        for page in range(1, MOST_PAGES + 1):
+            issues = await self._issues("list_issues", query | {"page": str(page)})
+            for issue in issues:
+                yield issue
+            if len(issues) < PAGE:
+                return
+
+    async def issue(self, iid: str) -> Issue:
+        """One issue by its number. NotFound when it is gone."""
+        answer = await self._send("issue", "GET", f"{self._project}/issues/{int(iid)}")
+        return _read(Issue, answer, "GET", "gitlab issue")
+
+    async def label(self, iid: str, *, add: tuple[str, ...], remove: tuple[str, ...]) -> Issue:
+        """Change labels and leave all others alone; once more changes nothing."""
+        body = {"add_labels": ",".join(add), "remove_labels": ",".join(remove)}
+        answer = await self._send("update_issue", "PUT", f"{self._project}/issues/{int(iid)}", body=body)
+        return _read(Issue, answer, "PUT", "gitlab update_issue")
+
+    async def note(self, iid: str, body: str) -> Note:
+        """Say something on an issue. UnknownOutcome: it may be there, look for its marker."""
+        path = f"{self._project}/issues/{int(iid)}/notes"
+        answer = await self._send("create_note", "POST", path, body={"body": body})
+        return _read(Note, answer, "POST", "gitlab create_note")
+
+    async def notes(self, iid: str) -> AsyncIterator[Note]:
+        """What was said on an issue, newest first, at most 1000."""
+        query = {"sort": "desc", "order_by": "created_at", "per_page": str(PAGE)}
+        for page in range(1, MOST_PAGES + 1):
+            path = f"{self._project}/issues/{int(iid)}/notes"
+            answer = await self._send("list_notes", "GET", path, query=query | {"page": str(page)})
+            rows = answer if isinstance(answer, list) else []
+            for row in rows:
+                yield _read(Note, row, "GET", "gitlab list_notes")
+            if len(rows) < PAGE:
+                return
+
+    async def user(self) -> Mapping[str, Any]:
+        """Whose token this is."""
+        return _object(await self._send("user", "GET", "/user"))
+
+    async def project(self) -> Mapping[str, Any]:
+        """The project with the user's permissions in it."""
+        return _object(await self._send("project", "GET", self._project))
+
+    async def token(self) -> Mapping[str, Any]:
+        """The token's scopes and when it ends; NotFound for tokens that cannot be asked about."""
+        return _object(await self._send("token", "GET", "/personal_access_tokens/self"))
+
+    async def _issues(self, call: str, query: Mapping[str, str]) -> list[Issue]:
+        answer = await self._send(call, "GET", f"{self._project}/issues", query=query)
+        rows = answer if isinstance(answer, list) else []
+        return [_read(Issue, row, "GET", f"gitlab {call}") for row in rows]
+
+    async def _send(
+        self,
+        call: str,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Mapping[str, object] | None = None,
+    ) -> Any:
+        content = None if body is None else orjson.dumps(body)
+        headers = {} if body is None else {"Content-Type": "application/json"}
+        request = self._client.build_request(method, path, params=query, content=content, headers=headers)
+        what = f"gitlab {call}"
+        with self._counted(call), translated(method, what):
+            response = await self._client.send(request)
+            if not response.is_success:
+                refuse(response, what, self._clock.now())
+            return _json(response, what)
+
+    @contextmanager
+    def _counted(self, call: str) -> Iterator[None]:
+        begin, outcome = perf_counter(), "failed"
+        try:
+            yield
+            outcome = "ok"
+        except SupportOpsError as error:
+            outcome = _word(error)
+            raise
+        finally:
+            self._metrics.count("vendor_calls", vendor="gitlab", call=call, outcome=outcome)
+            self._metrics.observe("vendor_call_seconds", perf_counter() - begin, vendor="gitlab", call=call)
+
+
+@asynccontextmanager
+async def open_gitlab(
+    base_url: str,
+    token: SecretStr,
+    project: str,
+    *,
+    clock: Clock,
+    metrics: Recorder,
+    transport: httpx.AsyncBaseTransport | None = None,
+) -> AsyncIterator[GitLab]:
+    """The project's GitLab; the token goes to no other host, and redirects are not followed."""
+    authorization = f"Bearer {token.get_secret_value()}"
+    async with make_client(f"{base_url}/api/v4", authorization=authorization, transport=transport) as client:
+        yield GitLab(client, project, clock=clock, metrics=metrics)
+
+
+def refuse(response: httpx.Response, what: str, now: datetime) -> None:
+    """Raise what a refusal means: as `supportops.http.check`, but for the answers that GitLab uses in its own way.
+
+    403: the token may not, for this row or any other. 409: transient only with "Resource lock". 429: everybody waits.
+    """
+    status, words = response.status_code, _words(response)
+    message = f"{what}: {status}{' ' + words if words else ''}"
+    if status == 429:
+        raise DestinationPaused(message, wait_of(response.headers, now))
+    if status in (401, 403):
+        log.error("gitlab.refused", status=status, call=what, answer=words)
+        raise DestinationPaused(message, REFUSED_WAIT)
+    if status == 409 and "resource lock" not in words.casefold():
+        raise Permanent(message)
+    if status == 404:
+        log.error("gitlab.not_found", call=what, answer=words)
+    check(response, what, now=now, detail=words)
+
+
+def wait_of(headers: Mapping[str, str], now: datetime, jitter: float | None = None) -> timedelta:
+    """How long a 429 asks to wait: Retry-After, else RateLimit-ResetTime, else RateLimit-Reset, else a minute.
+
+    Up to a tenth is added (`jitter` in [0, 1), random by default); never below 1 s nor above 15 min.
+    """
+    wait = retry_after(headers, now) or _until_date(headers, now) or _until_reset(headers, now) or UNTOLD_WAIT
+    part = random() if jitter is None else jitter  # noqa: S311  # no secret
+    return min(max(wait * (1 + part / 10), SHORTEST_WAIT), LONGEST_WAIT)
+
+
+def _until_date(headers: Mapping[str, str], now: datetime) -> timedelta | None:
+    try:
+        moment = parsedate_to_datetime(headers.get("ratelimit-resettime", ""))
+    except ValueError:
+        return None
+    return _future((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - now)
+
+
+def _until_reset(headers: Mapping[str, str], now: datetime) -> timedelta | None:
+    text = headers.get("ratelimit-reset", "")
+    if not (text.isascii() and text.isdigit() and len(text) <= 11):
+        return None
+    return _future(datetime.fromtimestamp(int(text), UTC) - now)
+
+
+def _future(wait: timedelta) -> timedelta | None:
+    return wait if wait > timedelta() else None
+
+
+def _words(response: httpx.Response) -> str:
+    """What an error body says, a string, list or map under `message` or `error`; pages of proxies say nothing."""
+    try:
+        body = orjson.loads(response.content)
+    except orjson.JSONDecodeError:
+        return ""
+    if not isinstance(body, dict):
+        return ""
+    said = body.get("message") or body.get("error") or ""
+    return (said if isinstance(said, str) else orjson.dumps(said).decode())[:LONGEST_EXCERPT]
+
+
+def _json(response: httpx.Response, what: str) -> Any:
+    try:
+        return orjson.loads(response.content)
+    except orjson.JSONDecodeError as error:
+        raise lost(response.request.method, f"{what}: the answer is not JSON") from error
+
+
+def _object(answer: Any) -> Mapping[str, Any]:
+    return answer if isinstance(answer, dict) else {}
+
+
+def _read[M: BaseModel](model: type[M], value: object, method: str, what: str) -> M:
+    """One object of an answer. After a write the work is done, so that an odd answer leaves its outcome unknown."""
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        fields = sorted({".".join(map(str, each["loc"])) or "(all)" for each in error.errors()})
+        raise lost(method, f"{what}: a {model.__name__} we cannot read: {', '.join(fields)}") from None
+
+
+def _word(error: SupportOpsError) -> str:
+    kinds: tuple[tuple[type[SupportOpsError], str], ...] = (
+        (NotFound, "not_found"),
+        (UnknownOutcome, "unknown"),
+        (DestinationPaused, "paused"),
+        (Conflict, "retryable"),
+        (Retryable, "retryable"),
+        (Permanent, "permanent"),
+    )
+    return next((word for kind, word in kinds if isinstance(error, kind)), "failed")

@@ -6,6 +6,7 @@ and `style`, no mention within links and block quotes. Links and references in b
 
 import re
 from dataclasses import dataclass, field
+from html import unescape
 from html.parser import HTMLParser
 
 from markdown_it import MarkdownIt
@@ -49,9 +50,9 @@ def live_parts(text: str) -> Live:
 
 
 def live_title(title: str) -> Live:
-    """A title is rendered too, on one line: mentions and references in it are taken for live."""
+    """A title is rendered too, on one line, its entities as well: mentions and references are taken for live."""
     found = Live()
-    _read_words(title, found, quiet=False)
+    _read_words(unescape(title), found, quiet=False)
     return found
 
 

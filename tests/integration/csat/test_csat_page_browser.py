@@ -1,0 +1,218 @@
+"""The survey page in Chromium, on a real server: no scripts, one origin, every way of looking at it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+import pytest
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, Page, ViewportSize
+from pydantic import SecretStr
+
+from csat import tables
+from csat.page.tokens import SurveyTokens
+from csat.settings import CsatRules
+from csat.web import create_app
+from supportops.clock import ManualClock
+from supportops.server import HttpServer
+from supportops.store import Store
+from tests.integration.csat.conftest import API_TOKEN
+from tests.integration.csat.ledger import on, rows_of, sent_survey
+from tests.support.browser import screenshot_path
+
+pytestmark = [pytest.mark.browser, on("sqlite")]
+
+PHONE, DESKTOP = ViewportSize(width=360, height=740), ViewportSize(width=1280, height=900)
+LOOKS = [
+    pytest.param(PHONE, "light", id="phone-light"),
+    pytest.param(PHONE, "dark", id="phone-dark"),
+    pytest.param(DESKTOP, "light", id="desktop-light"),
+    pytest.param(DESKTOP, "dark", id="desktop-dark"),
+]
+LONG = "Donaudampfschifffahrtsgesellschaft" * 8
+
+
+@dataclass(frozen=True)
+class Site:
+    """A running server, and the address of a survey on it."""
+
+    origin: str
+    link: str
+
+
+@pytest.fixture
+async def site(store: Store, tokens: SurveyTokens, clock: ManualClock) -> AsyncIterator[Site]:
+    survey = await sent_survey(store, "17", clock.now() - timedelta(days=1))
+    app = create_app(store, tokens, CsatRules(), SecretStr(API_TOKEN))
+    server, stopping = HttpServer(app, "127.0.0.1", 0), asyncio.Event()
+    running = asyncio.create_task(server.run(stopping))
+    await server.started.wait()
+    origin = f"http://127.0.0.1:{server.port}"
+    yield Site(origin, f"{origin}/s/{tokens.issue(survey.survey_id)}")
+    stopping.set()
+    await running
+
+
+@asynccontextmanager
+async def visit(
+    browser: Browser,
+    site: Site,
+    viewport: ViewportSize = DESKTOP,
+    scheme: str = "light",
+    locale: str = "en-GB",
+) -> AsyncIterator[Page]:
+    """A page without JavaScript that may contact the site alone; what it was told to keep is nothing."""
+    dark = "dark" if scheme == "dark" else "light"
+    context = await browser.new_context(
+        viewport=viewport, color_scheme=dark, java_script_enabled=False, locale=locale
+    )
+    page = await context.new_page()
+    asked: list[str] = []
+    complaints: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("console", lambda message: complaints.append(message.text))
+    yield page
+    assert [url for url in asked if not url.startswith(f"{site.origin}/s/")] == []
+    assert [line for line in complaints if "status of" not in line] == []
+    assert await context.cookies() == []
+    await context.close()
+
+
+async def has_no_faults(page: Page) -> None:
+    """Axe finds nothing (labels, names, roles, contrast, language …), and nothing sticks out sideways."""
+    assert await page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    dark = await page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
+    browser = page.context.browser
+    assert browser is not None
+    scripted = await browser.new_page(  # axe needs timers, which a page without scripts does not have
+        viewport=page.viewport_size, color_scheme="dark" if dark else "light"
+    )
+    await scripted.set_content(await page.content())
+    found = await Axe().run(scripted)
+    await scripted.close()
+    assert found.response["violations"] == [], found.generate_report()
+
+
+@pytest.mark.parametrize(("viewport", "scheme"), LOOKS)
+async def test_every_page_looks_right(
+    browser: Browser, site: Site, viewport: ViewportSize, scheme: str
+) -> None:
+    name = f"survey-{'phone' if viewport is PHONE else 'desktop'}-{scheme}"
+    async with visit(browser, site, viewport, scheme) as page:
+
+        async def look(what: str) -> None:
+            await has_no_faults(page)
+            await page.screenshot(path=screenshot_path(f"{name}-{what}"), full_page=True)
+
+        await page.goto(site.link)
+        await look("empty")
+        await page.goto(f"{site.link}?score=bad")
+        await page.get_by_label("main reason").select_option("My issue was not resolved")
+        await page.get_by_label("tell us more").fill("The answer came quickly, but the build still fails.")
+        await look("bad")
+        await page.get_by_role("button", name="Send my answer").click()
+        await look("thanks")
+        await page.get_by_role("button", name="Please don't ask me again").click()
+        await look("no-more")
+        await page.get_by_role("link", name="Change my answer").click()
+        await look("change")
+        await page.goto(f"{site.link}x")
+        await look("not-valid")
+
+
+@pytest.mark.parametrize(("viewport", "scheme"), LOOKS)
+async def test_a_problem_is_said_first_and_where(
+    browser: Browser, site: Site, viewport: ViewportSize, scheme: str
+) -> None:
+    async with visit(browser, site, viewport, scheme) as page:
+        await page.goto(f"{site.link}?score=good")
+        comment = page.get_by_label("tell us more")
+        await comment.evaluate("field => field.removeAttribute('maxlength')")
+        await comment.fill(LONG * 20)
+        await page.get_by_role("button", name="Send my answer").click()
+        alert = page.get_by_role("alert")
+        assert "5,440 characters, 5,000 are possible" in await alert.inner_text()
+        assert await alert.evaluate("alert => alert === document.activeElement")
+        assert (await page.title()).startswith("There is a problem")
+        assert await comment.get_attribute("aria-invalid") == "true"
+        described = str(await comment.get_attribute("aria-describedby")).split()
+        assert described == ["problem-text", "comment-hint"]
+        assert await comment.input_value() == LONG * 20
+        await has_no_faults(page)
+        await page.keyboard.press("Tab")  # from the summary to its link, and by it to the field
+        await page.keyboard.press("Enter")
+        assert page.url.endswith("#comment")
+        shown = screenshot_path(f"survey-problem-{viewport['width']}-{scheme}")
+        await page.screenshot(path=shown)
+
+
+async def test_a_vote_by_keyboard_alone(browser: Browser, site: Site, store: Store) -> None:
+    async with visit(browser, site) as page:
+        await page.goto(site.link)
+        press = page.keyboard.press
+        await press("Tab")
+        await press("Space")
+        await press("ArrowDown")  # radio buttons are one stop: arrows choose
+        assert await page.get_by_role("radio", name="Bad").is_checked()
+        await press("Tab")
+        await page.keyboard.type("The answer w")  # a select is chosen from by typing
+        await press("Tab")
+        await page.keyboard.type("Slow, but polite")
+        await press("Tab")
+        focused = page.locator(":focus-visible")
+        assert await focused.inner_text() == "Send my answer"
+        assert await focused.evaluate(
+            "b => getComputedStyle(b).outlineStyle + getComputedStyle(b).outlineWidth"
+        ) == ("solid3px")
+        async with page.expect_navigation():
+            await press("Enter")
+        assert "Your answer is recorded: Bad." in await page.get_by_role("status").first.inner_text()
+    [rating] = await rows_of(store, tables.ratings)
+    assert (rating.score, rating.comment) == ("bad", "Slow, but polite")
+    assert rating.reason == "The answer wasn't delivered in a timely manner"
+
+
+async def test_the_reasons_are_there_for_bad_only(browser: Browser, site: Site) -> None:
+    async with visit(browser, site, PHONE) as page:
+        await page.goto(site.link)
+        reasons = page.get_by_role("combobox")
+        assert not await reasons.is_visible()
+        await page.get_by_text("Bad, I'm unsatisfied").click()
+        assert await reasons.is_visible()
+        options = await reasons.get_by_role("option").all()
+        shown = [await option.inner_text() for option in options]
+        assert shown == ["Please choose a reason", *CsatRules().reasons]
+        await page.get_by_text("Good, I'm satisfied").click()
+        assert not await reasons.is_visible()
+
+
+async def test_nothing_is_sent_without_a_choice(browser: Browser, site: Site, store: Store) -> None:
+    async with visit(browser, site) as page:
+        await page.goto(site.link)
+        await page.get_by_role("button", name="Send my answer").click()
+        assert await page.get_by_role("radio", name="Good").evaluate("radio => radio.matches(':invalid')")
+        assert page.url == site.link
+    assert await rows_of(store, tables.ratings) == []
+
+
+async def test_german_is_spoken_to_those_who_want_it(browser: Browser, site: Site) -> None:
+    async with visit(browser, site, PHONE, locale="de-CH") as page:
+        await page.goto(f"{site.link}?score=bad")
+        assert await page.locator("html").get_attribute("lang") == "de"
+        await page.get_by_label("Hauptgrund").select_option("Mein Anliegen wurde nicht gelöst")
+        await has_no_faults(page)
+        await page.screenshot(path=screenshot_path("survey-phone-light-german"), full_page=True)
+        await page.get_by_role("button", name="Antwort senden").click()
+        assert (
+            "Ihre Antwort ist gespeichert: Schlecht." in await page.get_by_role("status").first.inner_text()
+        )
+        await has_no_faults(page)
+
+
+async def test_text_at_twice_its_size_still_fits(browser: Browser, site: Site) -> None:
+    async with visit(browser, site, ViewportSize(width=320, height=640)) as page:
+        await page.goto(f"{site.link}?score=bad")
+        await page.evaluate("document.documentElement.style.fontSize = '200%'")
+        await has_no_faults(page)

@@ -8,6 +8,7 @@ from sfdc_sync import wiring
 from sfdc_sync.settings import Settings, SfdcRules
 from supportops.check_config import Section
 from supportops.cli import AsJson, Service, build_app, execute
+from supportops.doctor import report
 from supportops.output import emit
 from supportops.runtime import CLEAN, FAILED
 
@@ -29,9 +30,7 @@ def doctor(as_json: AsJson = False) -> None:
 
     async def examine(settings: Settings) -> int:
         findings = await wiring.examine(settings)
-        rows = [{"check": f.check, "verdict": f.verdict, "detail": f.detail} for f in findings]
-        emit(rows, as_json=as_json, title="Salesforce, as the integration user sees it")
-        return FAILED if any(finding.verdict == "failed" for finding in findings) else CLEAN
+        return report(findings, as_json=as_json, title="Salesforce, as the integration user sees it")
 
     raise typer.Exit(execute(SERVICE, examine))
 

@@ -5,14 +5,12 @@ security hides is simply absent, just like one that was never created.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from sfdc_sync.salesforce import Salesforce
 from sfdc_sync.settings import FieldRule, TicketRecordRules
+from supportops.doctor import Finding
 from supportops.errors import Permanent, Retryable
-
-Verdict = Literal["ok", "warning", "failed", "skipped"]
 
 _HIDDEN = "does not exist, or field-level security hides it from the integration user"
 _TYPES: Mapping[str, frozenset[str]] = {
@@ -24,15 +22,6 @@ _TYPES: Mapping[str, frozenset[str]] = {
     "datetime": frozenset({"datetime"}),
     "reference": frozenset({"reference"}),
 }
-
-
-@dataclass(frozen=True)
-class Finding:
-    """The result of one check."""
-
-    check: str
-    verdict: Verdict
-    detail: str = ""
 
 
 async def examine(salesforce: Salesforce, rules: TicketRecordRules) -> list[Finding]:

@@ -4,13 +4,13 @@ from collections.abc import Collection, Mapping
 
 from sfdc_sync import handlers
 from sfdc_sync.destination import TicketRecords
-from sfdc_sync.doctor import Finding
 from sfdc_sync.doctor import examine as examine_salesforce
 from sfdc_sync.mapping import Value
 from sfdc_sync.salesforce import open_salesforce
 from sfdc_sync.settings import Settings, SfdcRules
 from supportops.clock import SystemClock
 from supportops.config import load
+from supportops.doctor import Finding
 from supportops.errors import DestinationPaused, Permanent
 from supportops.messaging import UNHURRIED, Consumer
 from supportops.process import open_parts, run_process

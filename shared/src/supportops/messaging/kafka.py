@@ -85,6 +85,17 @@ class Broker:
         if few:
             raise WrongTopics(f"too few partitions: {', '.join(few)}; see the topic table in docs/events.md")
 
+    async def partitions(self) -> dict[str, int]:
+        """How many partitions each topic of the broker has; creates nothing. Raises Retryable when it is away."""
+        admin = AIOKafkaAdminClient(**connection_options(self.settings))
+        try:
+            await admin.start()
+            return {row["topic"]: len(row["partitions"]) for row in await admin.describe_topics()}
+        except (KafkaError, OSError) as error:
+            raise Retryable(f"the broker does not answer: {type(error).__name__} {error}") from error
+        finally:
+            await admin.close()
+
     async def close(self) -> None:
         """Close the producer; the next publish opens a new one."""
         producer, self._producer = self._producer, None

@@ -145,9 +145,8 @@ async def test_issue_opt_out_and_old_links_are_told(store: Store, clock: ManualC
     async with store.transaction() as tx:
         issue = {"iid": "7", "web_url": "https://git.example/7", "revision": 1, "created_at": tx.now}
         await tx.execute(insert(tables.issues).values(ticket_id="17", updated_at=tx.now, **issue))
-        await tx.execute(
-            insert(tables.requesters).values(requester_id="5", opted_out_at=tx.now, changed_at=tx.now)
-        )
+        requesters = await tx.load(tables.requesters, ["5"])
+        requesters.put("5", opted_out_at=tx.now, changed_at=tx.now)
         old = {"survey_id": "old", "ticket_id": "17", "superseded_at": tx.now}
         await tx.execute(insert(tables.superseded_surveys).values(**old))
     lines = dict(await told(store, "17"))

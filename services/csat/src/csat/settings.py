@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, StringConstraints, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from csat.answers.policy import NativeRules
 from csat.asking.quiet import QuietHours
 from csat.feedback.policy import FeedbackRules
 from csat.login.passwords import is_hash
@@ -82,6 +83,23 @@ class GitLabSettings(Block):
     token: SecretStr | None = Field(
         None, description="Access token with the scope api, of a user who may label issues."
     )
+
+    @field_validator("base_url")
+    @classmethod
+    def _address_is_safe(cls, value: str | None) -> str | None:
+        return safe_address(value, "https://gitlab.example.com") if value else None
+
+    @field_validator("token")
+    @classmethod
+    def _no_token_is_none(cls, value: SecretStr | None) -> SecretStr | None:
+        return value if value is not None and value.get_secret_value() else None
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> Self:
+        if (self.base_url is None) != (self.token is None):
+            missing = "GITLAB_TOKEN" if self.token is None else "GITLAB_BASE_URL"
+            raise ValueError(f"{missing} is missing: set both to export feedback, or neither")
+        return self
 
 
 class DashboardSettings(Block):
@@ -227,6 +245,10 @@ class CsatRules(Rules):
     keep_history: Duration = Field(
         timedelta(days=730), description="How long tickets, decisions, surveys and answers are kept."
     )
+    keep_comments: Duration = Field(
+        timedelta(days=365), description="How long the words of a comment are kept; its rating stays."
+    )
+    native_ratings: NativeRules = Field(NativeRules(), description="Ratings that Zendesk itself collects.")
     page: PageRules = Field(PageRules(), description="The survey page.")
     feedback: FeedbackRules = Field(FeedbackRules(), description="Feedback as GitLab issues (C11).")
     numbers: NumbersRules = Field(NumbersRules(), description="Targets and breakdowns (C9).")

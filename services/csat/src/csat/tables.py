@@ -15,9 +15,13 @@ tickets = Table(
     Column("version", Text, nullable=False),
     Column("solved_at", UtcDateTime),
     Column("merged_at", UtcDateTime),
+    Column("requester_id", Text, index=True),
     Column("changed_at", UtcDateTime, nullable=False, index=True),
 )
-"""What csat tracks of a ticket: see `asking.lifecycle.TicketState`; `merged_at`: its own merge, as an event told."""
+"""What csat tracks of a ticket: see `asking.lifecycle.TicketState`; `merged_at`: its own merge, as an event told.
+
+`requester_id`: whose ticket it is, so that what is not asked yet is found when a person is to be forgotten.
+"""
 
 happenings = Table(
     "happenings",
@@ -68,9 +72,10 @@ superseded_surveys = Table(
     metadata,
     Column("survey_id", Text, primary_key=True),
     Column("ticket_id", Text, nullable=False, index=True),
+    Column("solved_at", UtcDateTime),
     Column("superseded_at", UtcDateTime, nullable=False, index=True),
 )
-"""Ids that a ticket's survey had before: asked for an earlier solve, and nobody saw the comment arrive."""
+"""Ids that a ticket's survey had before: for an earlier solve (`solved_at`), and nobody saw the comment arrive."""
 
 requesters = Table(
     "requesters",

@@ -2,7 +2,9 @@
 
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
+from math import ceil
 
 from csat.settings import CsatRules
 from supportops.errors import DestinationPaused, Retryable, UnknownOutcome
@@ -20,6 +22,21 @@ def updates_budget(policy: CsatRules) -> Budget | None:
     if policy.ticket_updates_per_minute is None:
         return None
     return Budget("zendesk.ticket_updates", Rate(policy.ticket_updates_per_minute, timedelta(minutes=1)))
+
+
+def surveys_budget(policy: CsatRules) -> Budget | None:
+    """How fast requesters are asked: within the account's limit, or at a slower pace of our own.
+
+    A slower pace is a higher price: each survey then costs as many updates of the shared limit as pass in its time,
+    its tag's own one left out. So one budget is kept, and other updates find their place between surveys.
+    """
+    limit, pace = updates_budget(policy), policy.surveys_per_minute
+    if pace is None:
+        return limit
+    if limit is None:
+        return Budget("csat.surveys", Rate(pace, timedelta(minutes=1)))
+    of_the_tag = 0 if policy.ask_by == "native" else limit.cost
+    return replace(limit, cost=max(limit.cost, ceil(limit.rate.count / pace) - of_the_tag))
 
 
 async def while_it_moves(once: Callable[[], Awaitable[Outcome]], *moved: type[Exception]) -> Outcome:

@@ -1,11 +1,11 @@
 """The part of Zendesk that asking needs, and what a delivery is about."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from supportops.vendors.zendesk import Comment, NewComment, Organization, Ticket
+from supportops.vendors.zendesk import Audit, Comment, NewComment, Organization, Ticket, User
 from supportops.workers import Delivery
 
 
@@ -13,11 +13,16 @@ class Helpdesk(Protocol):
     """The part of Zendesk that csat needs; `supportops.vendors.zendesk.Zendesk` is one."""
 
     async def ticket(self, ticket_id: str) -> Ticket | None: ...
+    async def users(self, user_ids: Iterable[str]) -> Mapping[str, User]: ...
     async def latest_comments(self, ticket_id: str) -> list[Comment]: ...
+    async def audits(self, ticket_id: str) -> list[Audit]: ...
     async def update_ticket(
         self, ticket_id: str, *, updated_stamp: datetime, comment: NewComment | None = None
     ) -> Ticket: ...
     async def add_tags(
+        self, ticket_id: str, tags: Sequence[str], *, updated_stamp: datetime | None = None
+    ) -> tuple[str, ...]: ...
+    async def remove_tags(
         self, ticket_id: str, tags: Sequence[str], *, updated_stamp: datetime | None = None
     ) -> tuple[str, ...]: ...
 
@@ -30,13 +35,15 @@ class Organizations(Protocol):
 
 @dataclass(frozen=True)
 class Solve:
-    """What the delivery is about: a solve of a ticket, and the event that told us."""
+    """What the delivery is about: a solve of a ticket, when its survey is due, and the event that told us."""
 
     ticket_id: str
     solved_at: datetime
+    due_at: datetime
     cause: str | None
 
     @classmethod
     def of(cls, delivery: Delivery) -> "Solve":
         payload = delivery.payload
-        return cls(payload["ticket_id"], datetime.fromisoformat(payload["solved_at"]), payload.get("cause"))
+        solved_at = datetime.fromisoformat(payload["solved_at"])
+        return cls(payload["ticket_id"], solved_at, delivery.due_at, payload.get("cause"))

@@ -1,19 +1,20 @@
 """What is written down about surveys and decisions, and the events that say so."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal, Self
 
-from sqlalchemy import select
+from sqlalchemy import Select, and_, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from uuid_utils import uuid7
 
 from csat import tables
-from csat.asking.rules import Decision
+from csat.asking.rules import Decision, Requester
 from csat.numbers import facts
 from supportops.contracts import SurveySent, SurveySkipped
 from supportops.store import Transaction
+from supportops.store.upsert import insert_into
 
 SOURCE = "/csat"
 SURVEY = "zendesk.survey"
@@ -76,13 +77,83 @@ async def intend(
 ) -> Survey:
     """Write down, before the call, that the ticket is about to be asked.
 
-    From here on whoever looks at the ticket finds this survey and asks Zendesk whether it is there.
+    From here on whoever looks at the ticket finds this survey and asks Zendesk whether it is there. One that was
+    meant for an earlier solve (or to be asked in the other way) and was never seen to arrive makes room: its id is
+    kept (decision 0074). A survey that was sent stays as it is.
     """
+    if requester_id is not None:
+        await lock_requester(tx, requester_id)
     rows = await tx.load(tables.surveys, [ticket_id])
-    if rows.get(ticket_id) is None:
+    row = rows.get(ticket_id)
+    if row is not None and row["sent_at"] is not None:
+        return Survey.of(row)
+    if row is None:
         rows.put(ticket_id, survey_id=uuid7().hex, asking_since=tx.now, sent_at=None, tagged_at=None)
+    elif (row["solved_at"], row["mode"]) != (solved_at, mode):
+        await _supersede(tx, Survey.of(row))
+        rows.put(ticket_id, survey_id=uuid7().hex)
     rows.put(ticket_id, solved_at=solved_at, requester_id=requester_id, mode=mode, locale=locale)
     return Survey.of(rows.get(ticket_id) or {})
+
+
+async def former_surveys(conn: AsyncConnection, survey: Survey) -> list[Survey]:
+    """What the ticket's survey was before, the newest first."""
+    former = tables.superseded_surveys
+    query = select(former.c.survey_id, former.c.solved_at).where(former.c.ticket_id == survey.ticket_id)
+    found = await conn.execute(query.order_by(former.c.superseded_at.desc()))
+    return [replace(survey, survey_id=row[0], solved_at=row[1] or survey.solved_at) for row in found]
+
+
+async def _supersede(tx: Transaction, survey: Survey) -> None:
+    former = await tx.load(tables.superseded_surveys, [survey.survey_id])
+    told = {"ticket_id": survey.ticket_id, "solved_at": survey.solved_at, "superseded_at": tx.now}
+    former.put(survey.survey_id, **told)
+
+
+async def _reinstate(tx: Transaction, found: Survey, current: Survey) -> None:
+    """It was a former survey that arrived: it is the ticket's survey again, and what followed it is not."""
+    await _supersede(tx, current)
+    await tx.flush()
+    former = tables.superseded_surveys
+    await tx.execute(former.delete().where(former.c.survey_id == found.survey_id))
+    rows = tx.rows(tables.surveys)
+    rows.put(found.ticket_id, survey_id=found.survey_id, solved_at=found.solved_at)
+
+
+async def lock_requester(tx: Transaction, requester_id: str) -> None:
+    """Let decisions about one requester take turns: whoever comes second sees what the first one wrote."""
+    insert = insert_into(tx.conn, tables.requesters).values(requester_id=requester_id, changed_at=tx.now)
+    await tx.execute(insert.on_conflict_do_nothing())
+    await tx.load(tables.requesters, [requester_id])
+
+
+async def requester_of(conn: AsyncConnection, requester_id: str | None, ticket_id: str) -> Requester:
+    """What is known of the requester: opted out, and asked when about a ticket other than this one.
+
+    Who is being asked just now, with nobody knowing yet whether it arrived, was asked.
+    """
+    if requester_id is None:
+        return Requester()
+    known = tables.requesters.c
+    query = select(known.opted_out_at, known.asked_at, known.asked_ticket_id)
+    row = (await conn.execute(query.where(known.requester_id == requester_id))).one_or_none()
+    if row is None:
+        return Requester()
+    asked_at = [row.asked_at] if row.asked_at is not None and row.asked_ticket_id != ticket_id else []
+    in_hand = (await conn.execute(_in_hand(requester_id, ticket_id))).scalar_one()
+    return Requester(row.opted_out_at, max([*asked_at, *([in_hand] if in_hand else [])], default=None))
+
+
+def _in_hand(requester_id: str, ticket_id: str) -> Select[Any]:
+    """When the latest survey was begun of which it is neither known that it was sent, nor decided against."""
+    survey, decision = tables.surveys.c, tables.decisions.c
+    same = and_(decision.ticket_id == survey.ticket_id, decision.solved_at == survey.solved_at)
+    return select(func.max(survey.asking_since)).where(
+        survey.requester_id == requester_id,
+        survey.ticket_id != ticket_id,
+        survey.sent_at.is_(None),
+        ~exists().where(same, ~decision.send),
+    )
 
 
 async def record_sent(tx: Transaction, survey: Survey, sent_at: datetime, cause: str | None = None) -> None:
@@ -91,7 +162,10 @@ async def record_sent(tx: Transaction, survey: Survey, sent_at: datetime, cause:
     row = rows.get(survey.ticket_id)
     if row is None or row["sent_at"] is not None:
         return
-    rows.put(survey.ticket_id, sent_at=sent_at)
+    if row["survey_id"] != survey.survey_id:
+        await _reinstate(tx, survey, Survey.of(row))
+    rows.put(survey.ticket_id, sent_at=sent_at, mode=survey.mode)
+    await _note_asked(tx, survey, sent_at)
     await facts.note(tx, survey.ticket_id, solved_at=survey.solved_at, decided=True, asked_at=sent_at)
     tx.publish(
         SurveySent(
@@ -106,8 +180,21 @@ async def record_sent(tx: Transaction, survey: Survey, sent_at: datetime, cause:
             sent_at=sent_at,
         )
     )
+    if survey.mode == "native":  # there the tag was the asking
+        rows.put(survey.ticket_id, tagged_at=sent_at)
+        return
     payload = {"ticket_id": survey.ticket_id}
     tx.deliveries.schedule(SURVEY_TAG, survey.survey_id, lane=survey.ticket_id, payload=payload)
+
+
+async def _note_asked(tx: Transaction, survey: Survey, sent_at: datetime) -> None:
+    if survey.requester_id is None:
+        return
+    rows = await tx.load(tables.requesters, [survey.requester_id])
+    row = rows.get(survey.requester_id)
+    if row is None or row.get("asked_at") is None or row["asked_at"] < sent_at:
+        asked = {"asked_at": sent_at, "asked_ticket_id": survey.ticket_id}
+        rows.put(survey.requester_id, **asked, changed_at=tx.now)
 
 
 async def record_tagged(tx: Transaction, ticket_id: str) -> None:

@@ -3,7 +3,7 @@
 from supportops.vendors.cache import ReferenceCache
 from supportops.vendors.zendesk.client import Refused, Zendesk, open_zendesk
 from supportops.vendors.zendesk.exports import ExportPage, Exports
-from supportops.vendors.zendesk.history import TagHistory, merged_at, tag_history
+from supportops.vendors.zendesk.history import TagHistory, added_at, merged_at, tag_history
 from supportops.vendors.zendesk.models import (
     Audit,
     AuditEvent,
@@ -39,6 +39,7 @@ __all__ = [
     "Ticket",
     "User",
     "Zendesk",
+    "added_at",
     "merged_at",
     "open_zendesk",
     "tag_history",

@@ -53,10 +53,11 @@ class Calls:
 
     async def put(self, call: str, path: str, body: Mapping[str, object]) -> Answer:
         """Write."""
-        request = self._client.build_request(
-            "PUT", path, content=orjson.dumps(body), headers={"Content-Type": "application/json"}
-        )
-        return await self._send(call, request)
+        return await self._write("PUT", call, path, body)
+
+    async def delete(self, call: str, path: str, body: Mapping[str, object]) -> Answer:
+        """Take away what `body` names."""
+        return await self._write("DELETE", call, path, body)
 
     async def pages(self, call: str, path: str, query: Mapping[str, str]) -> AsyncIterator[Answer]:
         """Cursor pages. Only the cursor is taken from an answer, never an address (zendesk.md §4.1)."""
@@ -65,6 +66,11 @@ class Calls:
         while cursor := next_cursor(page):
             page = await self.get(call, path, {**query, "page[after]": cursor})
             yield page
+
+    async def _write(self, method: str, call: str, path: str, body: Mapping[str, object]) -> Answer:
+        headers = {"Content-Type": "application/json"}
+        request = self._client.build_request(method, path, content=orjson.dumps(body), headers=headers)
+        return await self._send(call, request)
 
     async def _send(self, call: str, request: httpx.Request) -> Answer:
         await self._share.take()

@@ -40,6 +40,17 @@ def tag_history(audits: Sequence[Audit]) -> TagHistory:
     return TagHistory(born, frozenset(added))
 
 
+def added_at(audits: Iterable[Audit], tag: str) -> datetime | None:
+    """When the tag was added to this very ticket, the last time; None: never, or only removed again since."""
+    moment: datetime | None = None
+    for audit in audits:
+        for event in _of_tags(each for each in audit.events if each.type == "Change"):
+            was, is_there = tag in _tags(event.previous_value), tag in _tags(event.value)
+            if is_there != was:
+                moment = audit.created_at if is_there else None
+    return moment
+
+
 def merged_at(audits: Iterable[Audit], merge_tag: str) -> datetime | None:
     """When this very ticket was merged into another one; None: it was not.
 

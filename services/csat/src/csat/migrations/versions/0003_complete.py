@@ -33,6 +33,8 @@ def upgrade() -> None:
 
 def _asking() -> None:
     op.add_column("tickets", sa.Column("merged_at", MOMENT))
+    op.add_column("tickets", sa.Column("requester_id", sa.Text))
+    op.create_index("ix_tickets_requester_id", "tickets", ["requester_id"])
     op.add_column("surveys", sa.Column("mode", sa.Text, nullable=False, server_default="hosted"))
     op.add_column("surveys", sa.Column("locale", sa.Text))
     op.create_index("ix_surveys_requester_id", "surveys", ["requester_id"])
@@ -40,6 +42,7 @@ def _asking() -> None:
         "superseded_surveys",
         sa.Column("survey_id", sa.Text, primary_key=True),
         sa.Column("ticket_id", sa.Text, nullable=False),
+        sa.Column("solved_at", MOMENT),
         sa.Column("superseded_at", MOMENT, nullable=False),
     )
     op.create_index("ix_superseded_surveys_ticket_id", "superseded_surveys", ["ticket_id"])
@@ -207,5 +210,7 @@ def downgrade() -> None:
     with op.batch_alter_table("surveys") as surveys:
         surveys.drop_column("locale")
         surveys.drop_column("mode")
+    op.drop_index("ix_tickets_requester_id", "tickets")
     with op.batch_alter_table("tickets") as tickets:
+        tickets.drop_column("requester_id")
         tickets.drop_column("merged_at")

@@ -1,0 +1,109 @@
+"""What a decision rests on, read at the due moment: the ticket afresh, and no more besides than a rule asks for."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Self
+
+from sqlalchemy import select
+
+from csat import tables
+from csat.asking import records
+from csat.asking.ports import Helpdesk, Organizations, Solve
+from csat.asking.quiet import quiet_until, zone_of
+from csat.asking.rules import Facts, FreshTicket, Moment, lot_of
+from csat.settings import CsatRules
+from supportops.store import Store
+from supportops.vendors.zendesk import Ticket, User, merged_at
+
+GRACE = timedelta(hours=1)
+"""For a survey whose quiet hours end after its deadline: it goes out then, if nothing else is in the way."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A ticket as it is now, and what its survey's decision rests on; `quiet_until`: its requester sleeps."""
+
+    ticket: Ticket | None
+    facts: Facts
+    quiet_until: datetime | None = None
+    time_zone: str = ""
+
+
+@dataclass(frozen=True)
+class _Times:
+    """Deadline of a survey, and the end of the quiet hours that we are in."""
+
+    deadline: datetime
+    quiet_until: datetime | None = None
+    time_zone: str = ""
+
+    @classmethod
+    def of(cls, solve: Solve, now: datetime, policy: CsatRules, person: User | None) -> Self:
+        deadline = solve.due_at + policy.too_late_after
+        hours = policy.quiet_hours
+        if hours is None:
+            return cls(deadline)
+        iana, rails = (person.iana_time_zone, person.time_zone) if person is not None else (None, None)
+        zone = zone_of(iana, rails, hours.time_zone)
+        woken = quiet_until(deadline, hours, zone)
+        return cls(woken + GRACE if woken else deadline, quiet_until(now, hours, zone), zone.key)
+
+
+class Reader:
+    """Reads tickets for decisions."""
+
+    def __init__(
+        self, store: Store, zendesk: Helpdesk, organizations: Organizations, policy: CsatRules
+    ) -> None:
+        self._store, self._zendesk = store, zendesk
+        self._organizations, self._policy = organizations, policy
+
+    async def read(self, solve: Solve) -> Reading:
+        """The ticket of a solve, afresh."""
+        ticket = await self._zendesk.ticket(solve.ticket_id)
+        if ticket is None:
+            return Reading(None, Facts(solve.solved_at, None, None))
+        homeless = ticket.organization_id is None
+        person = await self.person(ticket) if homeless or self._policy.quiet_hours is not None else None
+        fresh = await self._fresh(ticket, person)
+        async with self._store.reading() as conn:
+            requester = await records.requester_of(conn, ticket.requester_id, ticket.id)
+        now = self._store.clock.now()
+        times = _Times.of(solve, now, self._policy, person)
+        moment = Moment(now, solve.due_at, times.deadline)
+        lot = lot_of(records.solve_key(solve.ticket_id, solve.solved_at))
+        facts = Facts(solve.solved_at, None, fresh, requester, moment, lot)
+        return Reading(ticket, facts, times.quiet_until, times.time_zone)
+
+    async def person(self, ticket: Ticket) -> User | None:
+        """The ticket's requester; None when they are gone."""
+        if ticket.requester_id is None:
+            return None
+        return (await self._zendesk.users([ticket.requester_id])).get(ticket.requester_id)
+
+    async def _fresh(self, ticket: Ticket, person: User | None) -> FreshTicket:
+        return FreshTicket(
+            status=ticket.status,
+            organization=await self._organization(ticket, person),
+            tags=frozenset(ticket.tags),
+            satisfaction=ticket.score,
+            last_solved_at=ticket.solved_at,
+            recipient=ticket.recipient,
+            is_follow_up=ticket.is_follow_up,
+            merged_at=await self._merged_at(ticket),
+        )
+
+    async def _organization(self, ticket: Ticket, person: User | None) -> str | None:
+        """C7 is about members: where a ticket has no organization, its requester's counts."""
+        key = ticket.organization_id or (person.organization_id if person is not None else None)
+        found = await self._organizations.get(key) if key is not None else None
+        return found.name if found is not None else None
+
+    async def _merged_at(self, ticket: Ticket) -> datetime | None:
+        """By the event, or by the audits where an inherited tag leaves it open (C5)."""
+        query = select(tables.tickets.c.merged_at).where(tables.tickets.c.ticket_id == ticket.id)
+        async with self._store.reading() as conn:
+            told: datetime | None = (await conn.execute(query)).scalar_one_or_none()
+        if told is not None or not ticket.is_follow_up or self._policy.merge_tag not in ticket.tags:
+            return told
+        return merged_at(await self._zendesk.audits(ticket.id), self._policy.merge_tag)

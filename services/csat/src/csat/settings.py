@@ -28,6 +28,7 @@ from supportops.settings import (
     ShutdownSettings,
     SideSettings,
     ZendeskSettings,
+    safe_address,
 )
 
 SHORTEST_SECRET = 16

@@ -16,6 +16,7 @@ from supportops.settings.blocks import (
     ShutdownSettings,
     SideSettings,
     ZendeskSettings,
+    safe_address,
 )
 from supportops.settings.service import ServiceSettings, Variable, blocks_of, describe
 
@@ -37,4 +38,5 @@ __all__ = [
     "blocks_of",
     "describe",
     "env_name",
+    "safe_address",
 ]

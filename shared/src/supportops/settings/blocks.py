@@ -149,20 +149,23 @@ class ZendeskSettings(Block):
     @field_validator("base_url")
     @classmethod
     def _address_is_safe(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if (
-            parts.scheme not in ("http", "https")
-            or not parts.hostname
-            or parts.username
-            or parts.query
-            or parts.fragment
-        ):
-            raise ValueError("must be an address such as https://acme.zendesk.com")
-        if parts.scheme == "http" and not _is_near(parts.hostname):
-            raise ValueError(
-                "must be https: the token would travel in clear text (http is for local stand-ins)"
-            )
-        return value.rstrip("/")
+        return safe_address(value, "https://acme.zendesk.com")
+
+
+def safe_address(value: str, example: str) -> str:
+    """The address of a server that gets a token, without a slash at its end. Raises ValueError, with an example."""
+    parts = urlsplit(value)
+    if (
+        parts.scheme not in ("http", "https")
+        or not parts.hostname
+        or parts.username
+        or parts.query
+        or parts.fragment
+    ):
+        raise ValueError(f"must be an address such as {example}")
+    if parts.scheme == "http" and not _is_near(parts.hostname):
+        raise ValueError("must be https: the token would travel in clear text (http is for local stand-ins)")
+    return value.rstrip("/")
 
 
 def _is_near(host: str) -> bool:

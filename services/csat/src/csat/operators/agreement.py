@@ -37,7 +37,7 @@ def quiet_for(hours: "QuietHours") -> timedelta:
 
 def _tags(rules: "CsatRules") -> dict[Place, str]:
     """A tag of ours that also excludes would keep a ticket from ever being asked about."""
-    ours = {"sent_tag": rules.sent_tag, "native_tag": rules.native_tag}
+    ours = {"sent_tag": rules.sent_tag, "native_tag": rules.native_tag, "feedback.tag": rules.feedback.tag}
     found: dict[Place, str] = {}
     for name, tag in ours.items():
         if tag is not None and tag == rules.merge_tag:

@@ -1,6 +1,7 @@
 """The command line of csat: `serve`, `work`, `run`, `migrate`, `settings`, `explain`."""
 
 from csat import wiring
+from csat.login.commands import add_login_commands
 from csat.operators.commands import add_commands
 from csat.settings import CsatRules, Settings
 from supportops.check_config import Section
@@ -20,6 +21,7 @@ app = build_app(SERVICE)
 
 
 add_commands(app, SERVICE)
+add_login_commands(app)
 
 
 if __name__ == "__main__":

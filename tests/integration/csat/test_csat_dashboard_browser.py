@@ -1,0 +1,160 @@
+"""The dashboard in Chromium: on a phone, a desk, in the dark, on paper; by keyboard; no other host is asked."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import pytest
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, Page, ViewportSize
+
+from supportops.clock import ManualClock
+from supportops.server import HttpServer
+from supportops.store import Store
+from tests.integration.csat import dashboards
+from tests.integration.csat.ledger import on
+from tests.support.browser import SCREENSHOTS, screenshot_path
+
+pytestmark = [pytest.mark.browser, on("sqlite")]
+
+PHONE, DESKTOP = ViewportSize(width=360, height=740), ViewportSize(width=1280, height=900)
+LOOKS = [
+    pytest.param(PHONE, "light", id="phone-light"),
+    pytest.param(PHONE, "dark", id="phone-dark"),
+    pytest.param(DESKTOP, "light", id="desktop-light"),
+    pytest.param(DESKTOP, "dark", id="desktop-dark"),
+]
+
+
+@dataclass(frozen=True)
+class Site:
+    """A running server."""
+
+    origin: str
+
+
+@pytest.fixture
+async def site(store: Store, clock: ManualClock) -> AsyncIterator[Site]:
+    opened = dashboards.gate(clock, dashboards.settings(), "http://127.0.0.1")
+    app = dashboards.application(store, clock, opened)
+    server, stopping = HttpServer(app, "127.0.0.1", 0), asyncio.Event()
+    running = asyncio.create_task(server.run(stopping))
+    await server.started.wait()
+    yield Site(f"http://127.0.0.1:{server.port}")
+    stopping.set()
+    await running
+
+
+@asynccontextmanager
+async def visit(
+    browser: Browser, site: Site, viewport: ViewportSize = DESKTOP, scheme: str = "light"
+) -> AsyncIterator[Page]:
+    """A page that may contact the site alone, and complains of nothing; its policy forbids scripts."""
+    dark = "dark" if scheme == "dark" else "light"
+    context = await browser.new_context(viewport=viewport, color_scheme=dark)
+    page = await context.new_page()
+    asked: list[str] = []
+    complaints: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("console", lambda message: complaints.append(message.text))
+    yield page
+    assert [url for url in asked if not url.startswith(f"{site.origin}/")] == []
+    assert [line for line in complaints if "status of" not in line] == []
+    await context.close()
+
+
+async def log_in(page: Page, site: Site, path: str = "/dashboard") -> None:
+    """By keyboard alone: the field has the focus, Enter sends."""
+    await page.goto(f"{site.origin}{path}")
+    await page.keyboard.type(dashboards.PASSWORD)
+    async with page.expect_navigation():
+        await page.keyboard.press("Enter")
+    assert page.url == f"{site.origin}{path}"
+
+
+async def has_no_faults(page: Page) -> None:
+    """Axe finds nothing (labels, names, roles, contrast, language …), and nothing sticks out sideways."""
+    found = await Axe().run(page)
+    assert found.response["violations"] == [], found.generate_report()
+    assert await page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+
+@pytest.mark.parametrize(("viewport", "scheme"), LOOKS)
+async def test_it_looks_right(
+    browser: Browser, site: Site, store: Store, clock: ManualClock, viewport: ViewportSize, scheme: str
+) -> None:
+    await dashboards.quarter(store, clock)
+    name = f"dashboard-{'phone' if viewport is PHONE else 'desktop'}-{scheme}"
+    async with visit(browser, site, viewport, scheme) as page:
+        await page.goto(f"{site.origin}/dashboard")
+        await has_no_faults(page)
+        await page.screenshot(path=screenshot_path(f"{name}-login"))
+        await log_in(page, site)
+        await has_no_faults(page)
+        await page.screenshot(path=screenshot_path(name), full_page=True)
+        for summary in await page.locator("summary").all():
+            await summary.click()
+        await has_no_faults(page)
+
+
+@pytest.mark.parametrize(("viewport", "scheme"), LOOKS[:3])
+async def test_it_looks_right_before_anybody_answered(
+    browser: Browser, site: Site, viewport: ViewportSize, scheme: str
+) -> None:
+    async with visit(browser, site, viewport, scheme) as page:
+        await log_in(page, site)
+        assert await page.get_by_text("Nobody has answered yet").is_visible()
+        await has_no_faults(page)
+        await page.screenshot(
+            path=screenshot_path(f"dashboard-empty-{viewport['width']}-{scheme}"), full_page=True
+        )
+
+
+async def test_on_paper_nothing_is_cut(
+    browser: Browser, site: Site, store: Store, clock: ManualClock
+) -> None:
+    await dashboards.quarter(store, clock)
+    async with visit(browser, site) as page:
+        await log_in(page, site)
+        await page.pdf(path=SCREENSHOTS / "dashboard.pdf", format="A4", print_background=True)
+        await page.emulate_media(media="print")
+        await page.set_viewport_size({"width": 720, "height": 1000})
+        assert not await page.get_by_role("button", name="Log out").is_visible()
+        folded = page.get_by_role("table", name="Satisfaction by week")
+        assert await folded.is_visible()
+        for table in await page.get_by_role("table").all():
+            box, paper = await table.bounding_box(), 720
+            assert box is not None
+            assert box["x"] >= 0
+            assert box["x"] + box["width"] <= paper
+        await page.screenshot(path=screenshot_path("dashboard-print"), full_page=True)
+
+
+async def test_filters_by_keyboard_and_chips(
+    browser: Browser, site: Site, store: Store, clock: ManualClock
+) -> None:
+    await dashboards.quarter(store, clock, tickets=300)
+    async with visit(browser, site, PHONE) as page:
+        await log_in(page, site)
+        await page.get_by_label("Plan").focus()
+        await page.keyboard.type("Prem")
+        await page.get_by_role("button", name="Show").focus()
+        async with page.expect_navigation():
+            await page.keyboard.press("Enter")
+        assert "plan=Premium" in page.url
+        chip = page.get_by_role("link", name="Plan: Premium")
+        await page.screenshot(path=screenshot_path("dashboard-phone-filtered"))
+        await chip.focus()
+        async with page.expect_navigation():
+            await page.keyboard.press("Enter")
+        assert "plan=" not in page.url
+
+
+async def test_logging_out_ends_it(browser: Browser, site: Site) -> None:
+    async with visit(browser, site) as page:
+        await log_in(page, site)
+        await page.get_by_role("button", name="Log out").click()
+        assert page.url == f"{site.origin}/login"
+        await page.goto(f"{site.origin}/dashboard?step=month")
+        assert page.url == f"{site.origin}/login?next=%2Fdashboard%3Fstep%3Dmonth"

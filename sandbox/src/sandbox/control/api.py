@@ -11,6 +11,7 @@ from sandbox.control.burst import Bursts
 from sandbox.control.expected import expected
 from sandbox.control.gitlab import GitLabControl
 from sandbox.control.people import People, Unknown
+from sandbox.control.setup import SetupControl
 from sandbox.control.surveys import SurveyControl
 from sandbox.control.tickets import TicketControl
 from sandbox.faults import fault_of
@@ -51,6 +52,7 @@ class ControlApi:
         ]
         rows += TicketControl(self._world, self._people).rows()
         rows += SurveyControl(self._world, self._people).rows()
+        rows += SetupControl(self._world.zendesk.account).rows()
         rows += GitLabControl(self._world.gitlab.records).rows()
         return [Route("/reset", self._reset, methods=["POST"]), *routes(rows, _gate)]
 

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from sandbox.clock import Clock
 from sandbox.settings import Settings
@@ -72,6 +73,7 @@ class Records:
     tickets: dict[int, Ticket] = field(default_factory=dict)
     ratings: dict[int, Rating] = field(default_factory=dict)
     responses: dict[str, SurveyResponse] = field(default_factory=dict)
+    business_rules: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     surveys_listed: bool = True  # False: this account answers 404 to the list of survey responses
 
 

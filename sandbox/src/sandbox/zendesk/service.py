@@ -9,6 +9,7 @@ from sandbox.web import RouteRow, routes
 from sandbox.zendesk import seed, triggers
 from sandbox.zendesk.account import Account, Action
 from sandbox.zendesk.bulk_api import BulkApi
+from sandbox.zendesk.business_rules_api import BusinessRulesApi
 from sandbox.zendesk.desk import Desk
 from sandbox.zendesk.export_api import ExportApi
 from sandbox.zendesk.gate import Gate
@@ -51,6 +52,7 @@ class Zendesk:
             *UsersApi(account, ledger).rows(),
             *OrganizationsApi(account, ledger).rows(),
             *ReferenceApi(account).rows(),
+            *BusinessRulesApi(account).rows(),
             *self.export.rows(),
             *SurveysApi(account).rows(),
             *WebhooksApi(account, self.sender, self._clock).rows(),

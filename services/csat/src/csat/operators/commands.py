@@ -1,4 +1,4 @@
-"""What operators ask of csat on the command line: `explain`, `given-up`, `try-again`."""
+"""What operators ask of csat on the command line: `explain`, `doctor`, `given-up`, `try-again`."""
 
 from dataclasses import asdict
 from typing import Annotated
@@ -6,9 +6,11 @@ from typing import Annotated
 import typer
 
 from csat import wiring
+from csat.operators.doctor import examine_csat
 from csat.operators.telling import Line, document, lines_of, standing
 from csat.settings import Settings
 from supportops.cli import AsJson, Service, execute
+from supportops.doctor import report
 from supportops.output import emit
 from supportops.runtime import CLEAN, FAILED
 from supportops.store import reviving
@@ -36,6 +38,19 @@ def add_commands(app: typer.Typer, service: Service[Settings]) -> None:
         Exit code 1 when nothing is known of the ticket.
         """
         raise typer.Exit(execute(service, lambda settings: _explain(settings, ticket, words, as_json)))
+
+    @app.command()
+    def doctor(as_json: AsJson = False) -> None:
+        """Check database, broker, Zendesk, GitLab, the survey page's public address, clocks; exit 1 when one fails.
+
+        Reads only. What it cannot see from here is said.
+        """
+
+        async def look(settings: Settings) -> int:
+            found = await examine_csat(settings, wiring.load_rules(settings))
+            return report(found, as_json=as_json, title="What csat needs")
+
+        raise typer.Exit(execute(service, look))
 
     @app.command("given-up")
     def given_up(destination: Destination = None, as_json: AsJson = False) -> None:

@@ -18,7 +18,7 @@ class OutsideWorld(World):
 
     def __init__(self) -> None:
         super().__init__(Addresses("", "", ""))
-        self.numbers: Json = {"good": 1, "bad": 1, "offered": 2, "kpi": 0.5}
+        self.numbers: Json = {"good": 1, "bad": 1, "asked": 2, "kpi": 0.5}
         self.rows = [{"Zendesk_Ticket_ID__c": str(t), "Status__c": "open"} for t in TICKETS.values()]
 
     def records(self, name: str) -> list[Json]:
@@ -60,7 +60,7 @@ def perfect() -> list[Json]:
 
 def wrong(entries: list[Json], world: OutsideWorld | None = None) -> list[str]:
     outside = world or OutsideWorld()
-    day = Day(TICKETS, entries, {"good": 0, "bad": 0, "offered": 0, "kpi": None})
+    day = Day(TICKETS, entries, {"good": 0, "bad": 0, "asked": 0, "kpi": None})
     found = [finding.what for finding in findings(outside, day) if not finding.right]
     outside.close()
     return found
@@ -97,7 +97,7 @@ def test_what_must_never_be_is_named(entry: Json, what: str) -> None:
 
 def test_a_vote_that_was_not_counted_is_seen() -> None:
     world = OutsideWorld()
-    world.numbers = {"good": 1, "bad": 0, "offered": 2, "kpi": 1.0}
+    world.numbers = {"good": 1, "bad": 0, "asked": 2, "kpi": 1.0}
     assert wrong(perfect(), world) == ["KPI: bad"]
 
 

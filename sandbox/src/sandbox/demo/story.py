@@ -96,7 +96,8 @@ class Story:
         before = self._world.kpi()
         self._tell.action(f"{name} opens the survey page and votes {fields['score']}")
         self._world.vote(link, **fields)
-        self._tell.action(f"KPI before {_numbers(before)}, after {_numbers(self._world.kpi())}")
+        after = self._tell.wait_for_numbers(before["good"] + before["bad"] + 1)
+        self._tell.action(f"KPI before {_numbers(before)}, after {_numbers(after)}")
         self._tell.wait_for(
             "its tag", lambda e: e["kind"] == "zendesk.tags" and e["ticket_id"] == ticket and e["changed"]
         )
@@ -135,4 +136,4 @@ def is_post(entry: Json, ticket: int) -> bool:
 
 def _numbers(kpi: Json) -> str:
     value = "none yet" if kpi["kpi"] is None else f"{kpi['kpi']:.0%}"
-    return f"{value} ({kpi['good']} good, {kpi['bad']} bad, {kpi['offered']} asked)"
+    return f"{value} ({kpi['good']} good, {kpi['bad']} bad, {kpi['asked']} asked)"

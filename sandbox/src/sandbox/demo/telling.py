@@ -58,6 +58,15 @@ class Teller:
 
         wait_until(probe, "a quiet moment", self._patience)
 
+    def wait_for_numbers(self, answered: int) -> Json:
+        """csat's numbers once so many answers are counted: they are a second or two behind the votes."""
+
+        def probe() -> Json | None:
+            numbers = self._world.kpi()
+            return numbers if numbers["good"] + numbers["bad"] >= answered else None
+
+        return wait_until(probe, f"{answered} answers in the numbers", self._patience) or {}
+
     def _now(self) -> str:
         return f"{time.monotonic() - self._begin:6.1f} s"
 

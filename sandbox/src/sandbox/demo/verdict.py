@@ -83,7 +83,7 @@ def _messages(world: World, day: Day) -> Iterator[Finding]:
 
 def _numbers(world: World, day: Day) -> Iterator[Finding]:
     after = world.kpi()
-    for name, more in (("good", 1), ("bad", 1), ("offered", 2)):
+    for name, more in (("good", 1), ("bad", 1), ("asked", 2)):
         yield Finding(f"KPI: {name}", day.kpi_before[name] + more, after[name])
     yield Finding("KPI", after["good"] / (after["good"] + after["bad"]), after["kpi"])
     sender = world.summary()["sender"]

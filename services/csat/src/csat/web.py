@@ -3,9 +3,11 @@
 from collections.abc import Awaitable, Callable
 
 from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse
 from pydantic import SecretStr
 from sqlalchemy.exc import SQLAlchemyError
 
+from csat.dashboard.page import Dashboard, mount_dashboard
 from csat.login.gate import Gate, closed_gate
 from csat.login.pages import mount_login
 from csat.numbers.api import mount_api
@@ -32,8 +34,10 @@ def create_app(
     app = FastAPI(title="csat", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
     page = survey_page or SurveyPage(store, tokens, rules)
     mount_survey_page(app, page)
-    mount_api(app, store, api_token)
-    mount_login(app, gate or closed_gate(api_token, store.clock))
+    gate = gate or closed_gate(api_token, store.clock)
+    mount_api(app, store, rules.numbers, gate.api)
+    mount_login(app, gate)
+    mount_dashboard(app, gate, Dashboard(store, rules.numbers))
 
     @app.exception_handler(SQLAlchemyError)
     @app.exception_handler(OSError)
@@ -41,12 +45,20 @@ def create_app(
         """Our database is away: the vote is not taken, and its writer is told so. Anything else is a bug."""
         if not is_outage(error):
             raise error
-        reply = page.explain(Refused(503, "away"), request)
+        reply = away_in_json() if request.url.path.startswith("/api/") else page.explain(AWAY, request)
         reply.headers["Retry-After"] = "60"
         return reply
 
     app.middleware("http")(_with_security_headers)
     return app
+
+
+AWAY = Refused(503, "away")
+
+
+def away_in_json() -> Response:
+    """The same for programs."""
+    return JSONResponse({"detail": "the database is away; please try again in a minute"}, 503)
 
 
 async def _with_security_headers(

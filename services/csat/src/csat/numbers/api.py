@@ -1,43 +1,308 @@
-"""The numbers as JSON, behind a bearer token."""
+"""The numbers as JSON: GET /api/kpi, /api/ratings, /api/surveys. No answer is longer than its limit."""
 
-import hmac
-from collections.abc import Callable
-from typing import Annotated
+import base64
+import binascii
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from typing import Annotated, Any, Literal, Self
 
-from fastapi import Depends, FastAPI, HTTPException
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from pydantic import BaseModel, SecretStr
+from fastapi import APIRouter, Depends, FastAPI, Query
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from csat.numbers import counting
+from csat.numbers import lists, queries
+from csat.numbers.figures import Counts, Figure, figures_of
+from csat.numbers.policy import NumbersRules
+from csat.numbers.view import DIMENSIONS, LONGEST_VALUE, NONE, BadView, Dimension, Step, View, today_in
 from supportops.store import Store
+
+LONGEST_BREAKDOWN = 500
+LONGEST_PAGE = 200
+
+_day: dict[str, Any] = {"pattern": r"^\d{4}-\d{2}-\d{2}$", "json_schema_extra": {"format": "date"}}
+Day = Annotated[str, Field(**_day)]
+Value = Annotated[
+    str, Field(max_length=LONGEST_VALUE, description=f"Only these tickets; {NONE}: without one.")
+]
+Limit = Annotated[int, Field(ge=1, le=LONGEST_PAGE, description="How many at most.")]
+Cursor = Annotated[str, Field(max_length=400, description="`next` of the page before.")]
+
+
+class Days(BaseModel):
+    """Which days; every parameter that is not known is refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    since: Day | None = Field(None, description="First day of the solve; else 13 weeks before `until`.")
+    until: Day | None = Field(None, description="The day after the last one; else tomorrow.")
+
+    def view(self, today: date) -> View:
+        """The view that is asked for. RequestValidationError."""
+        names = ("since", "until", *DIMENSIONS)
+        given = {name: value for name in names if (value := getattr(self, name, None))}
+        try:
+            return View.parse(given, today=today)
+        except BadView as error:
+            raise _refusal(error.parameter, str(error)) from error
+
+
+class Chosen(Days):
+    """Which days and which tickets."""
+
+    form: Value | None = None
+    plan: Value | None = None
+    region: Value | None = None
+    group: Value | None = None
+    assignee: Value | None = None
+    reason: Value | None = None
+
+
+class KpiQuery(Chosen):
+    """What is asked of /api/kpi."""
+
+    by: Dimension | None = Field(None, description="Break the numbers down by this.")
+    trend: Step | None = Field(None, description="Also by week or by month.")
+
+
+class RatingsQuery(Chosen):
+    """What is asked of /api/ratings."""
+
+    score: Literal["good", "bad"] | None = None
+    limit: Limit = 50
+    cursor: Cursor | None = None
+
+
+class SurveysQuery(Days):
+    """What is asked of /api/surveys."""
+
+    rule: str | None = Field(
+        None, max_length=100, description="Only decisions of this rule; send: who was asked."
+    )
+    limit: Limit = 50
+    cursor: Cursor | None = None
+
+
+class Share(BaseModel):
+    """A share with its 95 % interval by Wilson; `value` is k / n, from 0 to 1, and null while n is 0."""
+
+    value: float | None
+    k: int
+    n: int
+    low: float
+    high: float
+    target: float | None
+    reached: bool | None
+
+    @classmethod
+    def of(cls, figure: Figure) -> Self:
+        return cls.model_validate(figure, from_attributes=True)
+
+
+class Numbers(BaseModel):
+    """Tickets, and the figures that follow: good + bad <= asked <= decided <= solved."""
+
+    solved: int
+    decided: int
+    asked: int
+    good: int
+    bad: int
+    kpi: Share
+    response_rate: Share
+    offered_rate: Share
+
+
+class NumbersOfValue(Numbers):
+    """The same for one value of a dimension; "" for tickets that have none."""
+
+    value: str
+
+
+class NumbersOfPeriod(Numbers):
+    """The same for the week or month that begins with this day."""
+
+    first_day: date
 
 
 class KpiReply(BaseModel):
-    """`kpi` is good / (good + bad), from 0 to 1, and null while nobody has answered (handbook C2)."""
+    """Numbers of the tickets solved from `since` to the day before `until`.
 
-    good: int
-    bad: int
-    offered: int
-    kpi: float | None
+    `breakdown` holds the values with most tickets first; `left_out` says how many further values there are.
+    """
 
-
-def mount_api(app: FastAPI, store: Store, api_token: SecretStr) -> None:
-    """The routes below /api."""
-
-    @app.get("/api/kpi", dependencies=[Depends(_bearer(api_token))])
-    async def kpi() -> KpiReply:
-        """Good, bad, offered, and the KPI of handbook C2."""
-        async with store.reading() as conn:
-            numbers = await counting.kpi(conn)
-        return KpiReply(good=numbers.good, bad=numbers.bad, offered=numbers.offered, kpi=numbers.value)
+    since: date
+    until: date
+    time_zone: str
+    filters: dict[Dimension, str]
+    totals: Numbers
+    by: Dimension | None
+    breakdown: list[NumbersOfValue]
+    left_out: int
+    step: Step | None
+    trend: list[NumbersOfPeriod]
 
 
-def _bearer(expected: SecretStr) -> Callable[..., None]:
-    def check(
-        given: Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False))],
-    ) -> None:
-        wanted = expected.get_secret_value().encode()
-        if given is None or not hmac.compare_digest(given.credentials.encode(), wanted):
-            raise HTTPException(401, "a bearer token is needed", {"WWW-Authenticate": "Bearer"})
+class RatingReply(BaseModel):
+    """A ticket's latest answer; names are those of the moment when the ticket was solved, "" where there is none."""
 
-    return check
+    ticket_id: str
+    rated_at: datetime
+    score: Literal["good", "bad"]
+    comment: str
+    reason: str
+    form: str
+    plan: str
+    region: str
+    group: str
+    assignee: str
+    source: str
+    revision: int
+
+
+class RatingsReply(BaseModel):
+    """A page of answers; `next` is the cursor of the next one, null on the last."""
+
+    ratings: list[RatingReply]
+    next: str | None
+
+
+class SurveyReply(BaseModel):
+    """What was decided about a solve, by which rule and why; `mode` and `sent_at` where a survey was sent for it."""
+
+    ticket_id: str
+    solved_at: datetime
+    decided_at: datetime
+    asked: bool
+    rule: str
+    reason: str
+    mode: str | None
+    sent_at: datetime | None
+
+
+class SurveysReply(BaseModel):
+    """A page of decisions; `next` is the cursor of the next one, null on the last."""
+
+    surveys: list[SurveyReply]
+    next: str | None
+
+
+class Problem(BaseModel):
+    """Why there is no answer."""
+
+    detail: str
+
+
+def numbers_of(counts: Counts, rules: NumbersRules) -> Numbers:
+    """Counts with their figures, each beside its target."""
+    figures = figures_of(counts, rules)
+    return Numbers(
+        solved=counts.solved,
+        decided=counts.decided,
+        asked=counts.asked,
+        good=counts.good,
+        bad=counts.bad,
+        kpi=Share.of(figures.kpi),
+        response_rate=Share.of(figures.response_rate),
+        offered_rate=Share.of(figures.offered_rate),
+    )
+
+
+class NumbersApi:
+    """Answers the routes below."""
+
+    def __init__(self, store: Store, rules: NumbersRules) -> None:
+        self._store = store
+        self._rules = rules
+
+    async def kpi(self, asked: Annotated[KpiQuery, Query()]) -> KpiReply:
+        """The KPI, the response rate and the offered rate of the tickets solved in these days (handbook C2, C9)."""
+        view = asked.view(self._today())
+        by, step = asked.by, asked.trend
+        async with self._store.reading() as conn:
+            totals = await queries.totals(conn, view)
+            parts = await queries.breakdown(conn, view, by) if by is not None else {}
+            trend = await queries.trend(conn, view, step) if step is not None else []
+        first = sorted(parts.items(), key=lambda part: (-part[1].solved, part[0]))[:LONGEST_BREAKDOWN]
+        return KpiReply(
+            since=view.since,
+            until=view.until,
+            time_zone=self._rules.time_zone,
+            filters=dict(view.filters),
+            totals=numbers_of(totals, self._rules),
+            by=by,
+            breakdown=[NumbersOfValue(value=value, **self._numbers(counts)) for value, counts in first],
+            left_out=len(parts) - len(first),
+            step=step,
+            trend=[NumbersOfPeriod(first_day=day, **self._numbers(counts)) for day, counts in trend],
+        )
+
+    async def ratings(self, asked: Annotated[RatingsQuery, Query()]) -> RatingsReply:
+        """Answers, those given last first; a ticket has one, its latest."""
+        view, position = asked.view(self._today()), _position(asked.cursor)
+        async with self._store.reading() as conn:
+            found = await lists.ratings(conn, view, asked.limit + 1, position, asked.score)
+        page = found[: asked.limit]
+        return RatingsReply(
+            ratings=[RatingReply.model_validate(row, from_attributes=True) for row in page],
+            next=_cursor(page[-1].position) if len(found) > len(page) else None,
+        )
+
+    async def surveys(self, asked: Annotated[SurveysQuery, Query()]) -> SurveysReply:
+        """Who was asked, who was not and by which rule: one decision for each solve, the latest solves first."""
+        wanted = lists.Range.of(asked.view(self._today()), self._rules.zone, asked.rule)
+        position = _position(asked.cursor)
+        async with self._store.reading() as conn:
+            found = await lists.surveys(conn, wanted, asked.limit + 1, position)
+        page = found[: asked.limit]
+        return SurveysReply(
+            surveys=[SurveyReply.model_validate(row, from_attributes=True) for row in page],
+            next=_cursor(page[-1].position) if len(found) > len(page) else None,
+        )
+
+    def _today(self) -> date:
+        return today_in(self._rules.zone, self._store.clock.now())
+
+    def _numbers(self, counts: Counts) -> Mapping[str, Any]:
+        return dict(numbers_of(counts, self._rules))
+
+
+def mount_api(app: FastAPI, store: Store, rules: NumbersRules, allowed: Callable[..., Any]) -> None:
+    """The routes below /api, for those whom the dependency `allowed` lets in."""
+    api = NumbersApi(store, rules)
+    router = APIRouter(prefix="/api", dependencies=[Depends(allowed)], tags=["numbers"], responses=_PROBLEMS)
+    router.get("/kpi")(api.kpi)
+    router.get("/ratings")(api.ratings)
+    router.get("/surveys")(api.surveys)
+    app.include_router(router)
+
+
+_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    401: {"model": Problem, "description": "Neither the bearer token nor a session."},
+    503: {"model": Problem, "description": "The database is away; try again in a minute."},
+}
+
+
+def _refusal(parameter: str, message: str) -> RequestValidationError:
+    """The same answer that FastAPI gives where a parameter is not what its schema says."""
+    return RequestValidationError(
+        [{"type": "value_error", "loc": ("query", parameter), "msg": message, "input": None}]
+    )
+
+
+def _cursor(position: lists.Position) -> str:
+    moment, key = position
+    return base64.urlsafe_b64encode(f"{moment.isoformat()}|{key}".encode()).decode().rstrip("=")
+
+
+def _position(cursor: str | None) -> lists.Position | None:
+    """Where a cursor points to. RequestValidationError for one that is not ours."""
+    if not cursor:
+        return None
+    try:
+        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True).decode()
+        moment, _, key = text.partition("|")
+        position = datetime.fromisoformat(moment), key
+    except (binascii.Error, ValueError) as error:
+        raise _refusal("cursor", "is not one that a page named as `next`") from error
+    if position[0].tzinfo is None or not key.isprintable():
+        raise _refusal("cursor", "is not one that a page named as `next`")
+    return position

@@ -64,9 +64,11 @@ async def visit(
     locale: str = "en-GB",
 ) -> AsyncIterator[Page]:
     """A page without JavaScript that may contact the site alone; what it was told to keep is nothing."""
-    dark = "dark" if scheme == "dark" else "light"
     context = await browser.new_context(
-        viewport=viewport, color_scheme=dark, java_script_enabled=False, locale=locale
+        viewport=viewport,
+        color_scheme="dark" if scheme == "dark" else "light",
+        java_script_enabled=False,
+        locale=locale,
     )
     page = await context.new_page()
     asked: list[str] = []
@@ -141,11 +143,11 @@ async def test_a_problem_is_said_first_and_where(
         assert described == ["problem-text", "comment-hint"]
         assert await comment.input_value() == LONG * 20
         await has_no_faults(page)
+        shown = screenshot_path(f"survey-{'phone' if viewport is PHONE else 'desktop'}-{scheme}-problem")
+        await page.screenshot(path=shown)
         await page.keyboard.press("Tab")  # from the summary to its link, and by it to the field
         await page.keyboard.press("Enter")
         assert page.url.endswith("#comment")
-        shown = screenshot_path(f"survey-problem-{viewport['width']}-{scheme}")
-        await page.screenshot(path=shown)
 
 
 async def test_a_vote_by_keyboard_alone(browser: Browser, site: Site, store: Store) -> None:

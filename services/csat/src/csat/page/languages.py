@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, get_type_hints
 
 from babel import Locale, UnknownLocaleError
 from babel.core import negotiate_locale
@@ -163,10 +163,8 @@ def _laid_over(base: Texts, path: Path) -> Texts:
 @cache
 def _some_texts() -> type[Rules]:
     """Like `Texts`, but none of them has to be there."""
-    fields: dict[str, Any] = {
-        name: (Annotated[cast(Any, field.annotation), *field.metadata] | None, None)
-        for name, field in Texts.model_fields.items()
-    }
+    hints = get_type_hints(Texts, include_extras=True)
+    fields: dict[str, Any] = {name: (hints[name] | None, None) for name in Texts.model_fields}
     return create_model("SomeTexts", __base__=Rules, **fields)
 
 

@@ -1,0 +1,97 @@
+"""The page speaks the requester's language, then the browser's, then the default one."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from csat.asking import records
+from csat.page.languages import load_languages
+from csat.page.survey_page import SurveyPage
+from csat.page.tokens import SurveyTokens
+from csat.settings import CsatRules
+from csat.web import create_app
+from supportops.store import Store
+from tests.integration.csat.conftest import API_TOKEN
+from tests.integration.csat.ledger import on
+
+pytestmark = on("sqlite")
+
+
+async def link_of(store: Store, tokens: SurveyTokens, locale: str | None) -> str:
+    async with store.transaction() as tx:
+        survey = await records.intend(tx, "17", tx.now - timedelta(days=1), "5", locale=locale)
+    return f"/s/{tokens.issue(survey.survey_id)}"
+
+
+@pytest.mark.parametrize(
+    ("locale", "accepted", "spoken"),
+    [
+        (None, "", "en"),
+        (None, "de-AT,de;q=0.9,en;q=0.8", "de"),
+        (None, "fr-FR, en;q=0.2, de;q=0.7", "de"),
+        ("de", "en-GB", "de"),
+        ("de-CH", "en", "de"),
+        ("en-US", "de", "en"),
+        ("ja", "de", "de"),
+        ("../../etc/passwd", '"><script>', "en"),
+    ],
+)
+async def test_the_language(
+    page: httpx.AsyncClient,
+    store: Store,
+    tokens: SurveyTokens,
+    locale: str | None,
+    accepted: str,
+    spoken: str,
+) -> None:
+    reply = await page.get(await link_of(store, tokens, locale), headers={"Accept-Language": accepted})
+    assert f'<html lang="{spoken}" dir="ltr">' in reply.text
+    assert (reply.headers["content-language"], reply.headers["vary"]) == (spoken, "Accept-Language")
+    assert ("Wie war unser Support?" in reply.text) is (spoken == "de")
+    assert ("30. November 2026, 09:00 Uhr (UTC)" in reply.text) is (spoken == "de")
+
+
+async def test_refusals_and_problems_are_in_the_language_too(
+    page: httpx.AsyncClient, store: Store, tokens: SurveyTokens
+) -> None:
+    german = {"Accept-Language": "de"}
+    link = await link_of(store, tokens, "de")
+    assert "Dieser Link ist ungültig" in (await page.get("/s/x", headers=german)).text
+    problem = await page.post(link, data={"score": "bad", "comment": "x" * 201})
+    assert "Der Kommentar ist zu lang: 201 Zeichen, möglich sind 200." in problem.text
+    assert "<title>Da stimmt etwas nicht: Wie war unser Support?</title>" in problem.text
+    await page.post(link, data={"score": "good"})
+    assert "Ihre Antwort ist gespeichert: Gut." in (await page.get(f"{link}?voted=1")).text
+
+
+async def test_reasons_are_translated_but_stored_as_configured(
+    page: httpx.AsyncClient, store: Store, tokens: SurveyTokens
+) -> None:
+    link = await link_of(store, tokens, "de")
+    shown = (await page.get(link)).text
+    assert '<option value="My issue was not resolved">Mein Anliegen wurde nicht gelöst</option>' in shown
+    assert shown.count("<option value=") == 6  # five, and the one that says that nothing is chosen
+    await page.post(link, data={"score": "bad", "reason": "My issue was not resolved"})
+    assert '<option value="My issue was not resolved" selected>' in (await page.get(link)).text
+
+
+async def test_a_third_language_is_one_file(store: Store, tokens: SurveyTokens, tmp_path: Path) -> None:
+    shipped = Path(records.__file__).parents[1] / "page" / "texts" / "en.yaml"
+    text = shipped.read_text(encoding="utf-8").replace("How was our support?", "איך הייתה התמיכה שלנו?")
+    (tmp_path / "he.yaml").write_text(text, encoding="utf-8")
+    (tmp_path / "en.yaml").write_text("texts:\n  title: How did <we> do?\n", encoding="utf-8")
+    languages = load_languages("en", tmp_path)
+    rules = CsatRules()
+    survey_page = SurveyPage(store, tokens, rules, languages)
+    app = create_app(store, tokens, rules, SecretStr(API_TOKEN), survey_page=survey_page)
+    link = await link_of(store, tokens, "he")
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app=app), base_url="https://x.example"
+    ) as page:
+        hebrew = (await page.get(link)).text
+        assert '<html lang="he" dir="rtl">' in hebrew
+        assert "איך הייתה התמיכה שלנו?" in hebrew
+        assert "How did &lt;we&gt; do?" in (await page.get(await link_of(store, tokens, None))).text

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints, field_validator, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, field_validator, model_validator
 
 from supportops.config import Rules
 
@@ -67,12 +67,16 @@ ROUTES = {
 SATISFACTION: dict[Literal["good", "bad"], str] = {"good": "satisfaction::Good", "bad": "satisfaction::Bad"}
 
 
+def _as_text(value: object) -> object:
+    """Ids are numbers in YAML, unless somebody put quotes around them."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
 class FeedbackRules(Rules):
     """Where feedback goes and who hears of it (handbook C10, C11)."""
 
-    project: str | None = Field(
+    project: Annotated[str, BeforeValidator(_as_text), StringConstraints(min_length=1)] | None = Field(
         None,
-        min_length=1,
         description="Numeric id (or path) of the GitLab project that takes feedback; null: none is exported.",
     )
     confidential: bool = Field(

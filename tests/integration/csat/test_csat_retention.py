@@ -6,9 +6,9 @@ from csat import tables
 from csat.answers.scoring import Answer
 from csat.asking import records
 from csat.asking.rules import Decision
+from csat.operators.keeping import own_retention
 from csat.page.voting import vote
 from csat.settings import CsatRules
-from csat.wiring import own_retention
 from supportops.clock import ManualClock
 from supportops.observability.metrics import Metrics
 from supportops.store import Store

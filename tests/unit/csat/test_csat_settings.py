@@ -9,8 +9,8 @@ from pydantic import ValidationError
 
 from csat import tables
 from csat.asking.patience import updates_budget
+from csat.operators.keeping import own_retention
 from csat.settings import CsatRules, SurveySettings
-from csat.wiring import own_retention
 from supportops.config import ConfigError, load
 
 ROOT = Path(__file__).parents[3]

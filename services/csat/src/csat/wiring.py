@@ -2,14 +2,24 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 
-from csat import tables
+from csat.answers.native import ReadRatings
+from csat.answers.reading import Reading
 from csat.asking.handlers import SurveyClock
 from csat.asking.survey import AskRequester
 from csat.asking.tagging import TagTicket
 from csat.asking.texts import SurveyText
+from csat.feedback.content import Writer
+from csat.feedback.export import OFF, ExportFeedback
+from csat.feedback.gitlab import GitLab, open_gitlab
+from csat.feedback.names import PresentNames
+from csat.feedback.tagging import TagExported
 from csat.login.gate import Gate
+from csat.numbers.description import DescribeSolves, Names
+from csat.numbers.tallying import Tallying
+from csat.operators.keeping import keep_comments, own_retention
 from csat.operators.story import Story, story_of
 from csat.page.languages import Languages, load_languages
 from csat.page.survey_page import SurveyPage
@@ -19,16 +29,20 @@ from csat.web import create_app
 from supportops.clock import Clock, SystemClock
 from supportops.config import load
 from supportops.messaging import UNHURRIED, Consumer
+from supportops.observability.logging import get_logger
 from supportops.process import Parts, open_parts, run_process
 from supportops.runtime import Component
 from supportops.server import HttpServer
 from supportops.store import Store, open_store
 from supportops.store.migrate import upgrade
+from supportops.vendors.cache import Lifetime
 from supportops.vendors.zendesk import References, Zendesk, open_zendesk
-from supportops.workers import Courier, Relay, Retention, engine_retention, janitor
+from supportops.workers import Courier, Destination, Relay, engine_retention, janitor
 
 GROUP = "csat"
 PACKAGE = "csat"
+
+log = get_logger("csat.wiring")
 
 
 async def serve(settings: Settings) -> int:
@@ -45,8 +59,9 @@ async def work(settings: Settings) -> int:
     async with (
         open_parts(settings) as parts,
         open_zendesk(settings.zendesk, clock=parts.clock, metrics=parts.metrics) as zendesk,
+        feedback_project(settings, rules, parts) as gitlab,
     ):
-        return await run_process(settings, parts, *workers(settings, rules, parts, zendesk))
+        return await run_process(settings, parts, *workers(settings, rules, parts, zendesk, gitlab))
 
 
 async def run(settings: Settings) -> int:
@@ -55,8 +70,9 @@ async def run(settings: Settings) -> int:
     async with (
         open_parts(settings) as parts,
         open_zendesk(settings.zendesk, clock=parts.clock, metrics=parts.metrics) as zendesk,
+        feedback_project(settings, rules, parts) as gitlab,
     ):
-        components = [web(settings, rules, parts), *workers(settings, rules, parts, zendesk)]
+        components = [web(settings, rules, parts), *workers(settings, rules, parts, zendesk, gitlab)]
         return await run_process(settings, parts, *components)
 
 
@@ -100,31 +116,68 @@ def web(settings: Settings, rules: CsatRules, parts: Parts) -> HttpServer:
     return HttpServer(app, settings.http.host, settings.http.port, name="csat-web")
 
 
-def workers(settings: Settings, rules: CsatRules, parts: Parts, zendesk: Zendesk) -> list[Component]:
+def workers(
+    settings: Settings, rules: CsatRules, parts: Parts, zendesk: Zendesk, gitlab: GitLab | None
+) -> list[Component]:
     """What consumes and delivers. Tags go first: a survey is not finished without, and both share a budget."""
     tokens = survey_tokens(settings, rules, parts.clock)
     text = SurveyText(settings.survey.base_url, tokens, languages(settings, rules))
     names = References(zendesk, clock=parts.clock, metrics=parts.metrics)
     ask = AskRequester(parts.store, zendesk, names.organizations, text, rules)
     handlers = SurveyClock(rules.survey_after).handlers()
+    reading = Reading(rules.native_ratings, rules.reasons, rules.comment_limit)
+    describe = DescribeSolves(zendesk.tickets, names_of_solves(zendesk, names, parts), rules.numbers)
     return [
         Consumer(parts.broker, parts.store, handlers, group=GROUP, metrics=parts.metrics, policy=UNHURRIED),
         Relay(parts.broker, parts.store, parts.metrics),
-        Courier(parts.store, [TagTicket(zendesk, rules), ask], parts.metrics),
+        Courier(
+            parts.store,
+            [
+                TagTicket(zendesk, rules),
+                ask,
+                ReadRatings(zendesk, reading),
+                describe,
+                *feedback(settings, rules, parts, (zendesk, names, gitlab)),
+            ],
+            parts.metrics,
+        ),
+        Tallying(parts.store, rules.numbers.zone),
+        keep_comments(parts.store, rules, parts.metrics),
         janitor(parts.store, [*engine_retention(), *own_retention(rules)], parts.metrics),
     ]
 
 
-def own_retention(rules: CsatRules) -> tuple[Retention, ...]:
-    """What is known of a ticket goes when nothing happened to it for `keep_history`."""
-    moments = (
-        (tables.tickets, tables.tickets.c.changed_at),
-        (tables.happenings, tables.happenings.c.seen_at),
-        (tables.decisions, tables.decisions.c.decided_at),
-        (tables.surveys, tables.surveys.c.asking_since),
-        (tables.ratings, tables.ratings.c.rated_at),
-    )
-    return tuple(Retention(table, moment, rules.keep_history) for table, moment in moments)
+def feedback(
+    settings: Settings, rules: CsatRules, parts: Parts, servers: tuple[Zendesk, References, GitLab | None]
+) -> tuple[Destination, Destination]:
+    """What turns ratings into issues, and tags their tickets afterwards."""
+    zendesk, names, gitlab = servers
+    writer = Writer(rules.feedback, settings.zendesk.base_url)
+    present = PresentNames(names.forms, names.organizations, rules.numbers.plan)
+    export = ExportFeedback(parts.store, (zendesk, present), gitlab, writer, rules.feedback, parts.metrics)
+    return TagExported(zendesk, rules), export
+
+
+@asynccontextmanager
+async def feedback_project(
+    settings: Settings, rules: CsatRules, parts: Parts
+) -> AsyncIterator[GitLab | None]:
+    """The project that takes feedback; None where none is set, or no GitLab."""
+    project, address, token = rules.feedback.project, settings.gitlab.base_url, settings.gitlab.token
+    if project is None or address is None or token is None:
+        if project is not None or address is not None:
+            log.warning("feedback.off", reason=OFF)
+        yield None
+        return
+    async with open_gitlab(address, token, project, clock=parts.clock, metrics=parts.metrics) as gitlab:
+        yield gitlab
+
+
+def names_of_solves(zendesk: Zendesk, names: References, parts: Parts) -> Names:
+    """Names for the numbers; an organization's plan is to be that of the solve, so it is read anew all the time."""
+    lifetime = Lifetime(found=timedelta(seconds=30), absent=timedelta(seconds=30))
+    fresh = References(zendesk, clock=parts.clock, metrics=parts.metrics, lifetime=lifetime)
+    return Names(fresh.organizations, names.forms, names.groups, names.users)
 
 
 def survey_tokens(settings: Settings, rules: CsatRules, clock: Clock) -> SurveyTokens:

@@ -1,5 +1,6 @@
 """Ticket events in, survey timers out: handler code, so it touches our own tables only."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -36,14 +37,9 @@ class SurveyClock:
         """Start the ticket's clock, and have read what the ticket looks like at this moment."""
         step = lifecycle.solved(state_of(tx, event.ticket_id), event.version, event.solved_at)
         seen.note(tx, event, "solved", news=step is not None)
-        self.take(tx, event.ticket_id, step, event.id)
-        if step is not None and step.arm is not None:
-            tx.deliveries.schedule(
-                DESCRIPTION,
-                solve_key(event.ticket_id, step.arm),
-                lane=event.ticket_id,
-                payload=_payload(event.ticket_id, step.arm, event.id) | {"known": known_of(event)},
-            )
+        self.take(tx, event.ticket_id, step, event.id, known_of(event))
+        if step is not None and event.knows("requester_id"):
+            tx.rows(tables.tickets).put(event.ticket_id, requester_id=event.ticket.requester_id)
 
     def on_ticket_reopened(self, event: TicketReopened, tx: Transaction) -> None:
         """Stop the ticket's clock."""
@@ -62,11 +58,23 @@ class SurveyClock:
     def on_ticket_rated(self, event: TicketRated, tx: Transaction) -> None:
         """A hint that Zendesk's own rating changed: have the truth read (zendesk.md 2.11)."""
         seen.note(tx, event, "rated")
-        payload = {"ticket_id": event.ticket_id, "cause": event.id, "hinted_at": event.time.isoformat()}
+        payload = {
+            "ticket_id": event.ticket_id,
+            "cause": event.id,
+            "hinted_at": event.time.isoformat(),
+            "score": event.score,
+        }
         tx.deliveries.schedule(NATIVE_RATING, event.id, lane=event.ticket_id, payload=payload)
 
-    def take(self, tx: Transaction, ticket_id: str, step: lifecycle.Step | None, cause: str) -> None:
-        """Write a step of the ticket's clock; `cause` is the id of the event that led to it."""
+    def take(
+        self,
+        tx: Transaction,
+        ticket_id: str,
+        step: lifecycle.Step | None,
+        cause: str,
+        known: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Write a step of the ticket's clock; `cause` is the id of the event that led to it, `known` what it told."""
         if step is None:
             return
         state = step.state
@@ -86,6 +94,12 @@ class SurveyClock:
                 payload=_payload(ticket_id, step.arm, cause),
                 due_at=step.arm + self._survey_after,
             )
+            tx.deliveries.schedule(
+                DESCRIPTION,
+                solve_key(ticket_id, step.arm),
+                lane=ticket_id,
+                payload=_payload(ticket_id, step.arm, cause) | {"known": known or {}},
+            )
 
 
 def state_of(tx: Transaction, ticket_id: str) -> lifecycle.TicketState:
@@ -104,7 +118,7 @@ def _ticket_id(event: TicketEvent) -> str:
     return event.ticket_id
 
 
-def known_of(event: TicketEvent) -> dict[str, str | None]:
-    """The ids that the event itself told about the ticket; what it did not tell is left out."""
-    names = ("form_id", "group_id", "assignee_id", "organization_id")
+def known_of(event: TicketEvent) -> dict[str, Any]:
+    """Ids and tags that the event itself told about the ticket; what it did not tell is left out."""
+    names = ("form_id", "group_id", "assignee_id", "organization_id", "tags")
     return {name: getattr(event.ticket, name) for name in names if event.knows(name)}

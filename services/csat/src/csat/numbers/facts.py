@@ -1,5 +1,6 @@
 """The one door to `facts`, what the numbers know of a ticket. Whoever learns something of it notes it here."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -32,7 +33,8 @@ async def note_decided(tx: Transaction, ticket_id: str, solved_at: datetime) -> 
 def note_solved(tx: Transaction, ticket_id: str, solved_at: datetime) -> None:
     """The ticket was solved: from now on this solve counts, unless its requester was asked about an earlier one."""
     known = tx.rows(tables.facts).get(ticket_id)
-    if known is None or (known.get("solved_at") != solved_at and known.get("asked_at") is None):
+    asked = known is not None and known.get("asked_at") is not None and known.get("solved_at") is not None
+    if known is None or (known.get("solved_at") != solved_at and not asked):
         note_loaded(tx, ticket_id, solved_at=solved_at, decided=False)
 
 
@@ -41,3 +43,27 @@ def note_reopened(tx: Transaction, ticket_id: str) -> None:
     known = tx.rows(tables.facts).get(ticket_id)
     if known is not None and known.get("asked_at") is None and known.get("score") is None:
         note_loaded(tx, ticket_id, solved_at=None, decided=False)
+
+
+async def note_described(
+    tx: Transaction, ticket_id: str, solved_at: datetime, names: Mapping[str, str]
+) -> bool:
+    """What the ticket looked like when it was solved at `solved_at`; False when that solve does not count any more.
+
+    `names`: form, plan, region, group_name, assignee; "" where there is none.
+    """
+    rows = await tx.load(tables.facts, [ticket_id])
+    known = rows.get(ticket_id)
+    if known is None or known.get("solved_at") != solved_at:
+        return False
+    note_loaded(tx, ticket_id, **names, described_at=tx.now)
+    return True
+
+
+async def note_asked(tx: Transaction, ticket_id: str, asked_at: datetime, solved_at: datetime | None) -> None:
+    """Zendesk itself asked the requester; `solved_at`: after which solve, should we not know of one that counts."""
+    rows = await tx.load(tables.facts, [ticket_id])
+    known = rows.get(ticket_id) or {}
+    if known.get("asked_at") is None:
+        solve = known.get("solved_at") or solved_at
+        note_loaded(tx, ticket_id, solved_at=solve, decided=True, asked_at=asked_at)

@@ -4,6 +4,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, field_validator
 
+from csat.numbers.reference import Source
 from supportops.config import Rules
 
 
@@ -13,6 +14,10 @@ class NumbersRules(Rules):
     target_kpi: float = Field(0.95, ge=0, le=1, description="Good of good and bad (C2).")
     target_response: float = Field(0.24, ge=0, le=1, description="Answered of asked (C9).")
     target_offered: float = Field(0.90, ge=0, le=1, description="Asked of decided (C9).")
+    plan: Source = Field(
+        Source(organization_field="support_level"), description="Where a plan is found (S7)."
+    )
+    region: Source = Field(Source(organization_field="region"), description="Where a region is found (C9).")
     time_zone: str = Field("UTC", description="Where the report's days begin, such as Europe/Berlin.")
 
     @field_validator("time_zone")

@@ -1,0 +1,68 @@
+"""Plan and region of a ticket, from what the organization's rules name as their source. Pure."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from pydantic import Field, model_validator
+
+from supportops.config import Rules
+
+
+class Source(Rules):
+    """Where a value comes from: one of the three, or none of them (then it is always empty)."""
+
+    organization_field: str | None = Field(
+        None, min_length=1, max_length=255, description="Key of a field of the organization, by Zendesk."
+    )
+    ticket_field: str | None = Field(
+        None, pattern=r"^[0-9]{1,20}$", description="Id of a field of the ticket (in quotes)."
+    )
+    tags: dict[str, str] = Field(
+        {}, description="Value by tag of the ticket; the first tag named here counts."
+    )
+    labels: dict[str, str] = Field(
+        {}, description="What a value is shown as, e.g. plan_premium_2021: Premium; others as they are."
+    )
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        given = [name for name in ("organization_field", "ticket_field", "tags") if getattr(self, name)]
+        if len(given) > 1:
+            raise ValueError(f"must name one source, not {' and '.join(given)}")
+        return self
+
+
+@dataclass(frozen=True)
+class Material:
+    """What is known of a ticket and its organization; fields by key or id, as Zendesk gives their values."""
+
+    ticket_fields: Mapping[str, Any] = field(default_factory=dict)
+    organization_fields: Mapping[str, Any] = field(default_factory=dict)
+    tags: Iterable[str] = ()
+
+
+def value_of(source: Source, material: Material) -> str:
+    """The value as it is shown; "" where there is none."""
+    raw = _raw(source, material)
+    return source.labels.get(raw, raw)
+
+
+def _raw(source: Source, material: Material) -> str:
+    if source.organization_field is not None:
+        return as_text(material.organization_fields.get(source.organization_field))
+    if source.ticket_field is not None:
+        return as_text(material.ticket_fields.get(source.ticket_field))
+    tags = frozenset(material.tags)
+    return next((value for tag, value in source.tags.items() if tag in tags), "")
+
+
+def as_text(value: object) -> str:
+    """A field's value as text: a drop-down's is the tag of its option, a check-box is a boolean (zendesk.md 4.8)."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(as_text(each) for each in value)
+    return str(value).strip()

@@ -1,0 +1,106 @@
+"""Form, plan, region, group and assignee are what they were when the ticket was solved (issue 4 §4)."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from csat.asking.records import DESCRIPTION
+from csat.numbers.policy import NumbersRules
+from csat.numbers.reference import Source
+from csat.settings import CsatRules
+from supportops.contracts import TicketSnapshot
+from supportops.store import Store
+from supportops.vendors.zendesk import Zendesk
+from tests.integration.csat.desk import Desk
+from tests.integration.csat.happenings import reopened, solved
+from tests.integration.csat.readers import Readers, reading
+
+GROABLET = "8447346622462"
+ACME = "8447346622463"
+FORMS = {"Self-Managed": "8646151517822", "Security Issue": "8646151517828"}
+ADA, BEN = "8447388090494", "8447388090495"
+SECOND = timedelta(seconds=1)
+
+
+@pytest.fixture
+async def csat(live_store: Store, zendesk: Zendesk) -> AsyncIterator[Readers]:
+    async with reading(live_store, zendesk) as readers:
+        yield readers
+
+
+def names(row: Any) -> tuple[str, ...]:
+    return row.form, row.plan, row.region, row.group_name, row.assignee
+
+
+async def change_plan(desk: Desk, organization_id: str, plan: str) -> None:
+    fields = {"organization_fields": {"support_level": plan}}
+    await desk.rest("PUT", f"/organizations/{organization_id}", {"organization": fields})
+
+
+async def test_names_plan_and_region_of_the_solve_stay(csat: Readers, desk: Desk) -> None:
+    ticket_id, at = await desk.solved_ticket(organization="Acme Ltd", group_id=8447320466430)
+    await csat.hear(solved(ticket_id, at))
+    await csat.settled(DESCRIPTION)
+    expected = ("Self-Managed", "premium", "", "Support", "Ada Agent")
+    assert names(await csat.facts(ticket_id)) == expected
+    await change_plan(desk, ACME, "ultimate")
+    await desk.act(ticket_id, "actions", assignee_id=int(BEN), form="Security Issue")
+    other, later = await desk.solved_ticket(organization="Acme Ltd", form="Security Issue")
+    await csat.hear(solved(other, later))
+    await csat.settled(DESCRIPTION)
+    assert names(await csat.facts(ticket_id)) == expected
+    assert names(await csat.facts(other)) == ("Security Issue", "ultimate", "", "", "Ada Agent")
+
+
+async def test_what_the_event_told_wins_over_what_the_ticket_shows_by_now(csat: Readers, desk: Desk) -> None:
+    ticket_id, at = await desk.solved_ticket(organization="Acme Ltd")
+    told = TicketSnapshot(
+        form_id=FORMS["Security Issue"], assignee_id=BEN, group_id=None, organization_id=GROABLET
+    )
+    await csat.hear(solved(ticket_id, at).model_copy(update={"ticket": told}))
+    await csat.settled(DESCRIPTION)
+    assert names(await csat.facts(ticket_id)) == ("Security Issue", "ultimate", "", "", "Ben Agent")
+
+
+async def test_an_earlier_solve_is_not_described_any_more(csat: Readers, desk: Desk) -> None:
+    ticket_id, at = await desk.solved_ticket()
+    again = at + timedelta(minutes=5)
+    await csat.hear(solved(ticket_id, at), reopened(ticket_id, at + SECOND))
+    await csat.settled(DESCRIPTION)
+    assert (await csat.facts(ticket_id)).described_at is None
+    await csat.hear(solved(ticket_id, again))
+    await csat.settled(DESCRIPTION)
+    row = await csat.facts(ticket_id)
+    assert (row.solved_at, row.assignee) == (again, "Ada Agent")
+    assert row.described_at is not None
+
+
+async def test_what_is_missing_holds_nothing_up(csat: Readers, desk: Desk) -> None:
+    gone, at = await desk.solved_ticket()
+    await desk.act(gone, "delete")
+    lone, later = await desk.solved_ticket(requester={"name": "Nora", "email": "nora@nowhere.example"})
+    await desk.fault(kind="403", path="/groups", status=403)
+    told = TicketSnapshot(group_id="8447320466430", organization_id=None)
+    await csat.hear(solved(gone, at), solved(lone, later).model_copy(update={"ticket": told}))
+    rows = await csat.settled(DESCRIPTION)
+    assert {row.state for row in rows.values()} == {"done"}
+    assert names(await csat.facts(gone)) == ("", "", "", "", "")
+    assert names(await csat.facts(lone)) == ("Self-Managed", "", "", "", "Ada Agent")
+
+
+async def test_plan_by_tag_and_region_by_field_of_the_ticket(
+    live_store: Store, zendesk: Zendesk, desk: Desk
+) -> None:
+    sources = NumbersRules(
+        plan=Source(tags={"gold": "Gold", "silver": "Silver"}),
+        region=Source(ticket_field="360000000001", labels={"emea_2021": "EMEA"}),
+    )
+    field = {"id": 360000000001, "value": "emea_2021"}
+    ticket_id, at = await desk.solved_ticket(tags=["silver", "vip"], custom_fields=[field])
+    async with reading(live_store, zendesk, CsatRules(numbers=sources)) as csat:
+        await csat.hear(solved(ticket_id, at))
+        await csat.settled(DESCRIPTION)
+        row = await csat.facts(ticket_id)
+    assert (row.plan, row.region) == ("Silver", "EMEA")

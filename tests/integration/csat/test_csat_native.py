@@ -1,0 +1,174 @@
+"""Zendesk's own ratings count like ours: hints in, the truth by REST, the latest answer of a ticket once."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from csat import tables
+from csat.answers.policy import NativeRules
+from csat.answers.scoring import Answer
+from csat.answers.votes import FEEDBACK, Given, record_answer
+from csat.settings import CsatRules
+from supportops.contracts import FeedbackReceived
+from supportops.store import Store
+from supportops.vendors.zendesk import Zendesk
+from tests.integration.csat.desk import Desk
+from tests.integration.csat.happenings import solved
+from tests.integration.csat.ledger import deliveries, on, promised, rows_of
+from tests.integration.csat.readers import Readers, rated, reading
+
+HOUR = timedelta(hours=1)
+SURVEYS = CsatRules(native_ratings=NativeRules(kind="surveys"))
+
+
+@pytest.fixture
+async def csat(live_store: Store, zendesk: Zendesk) -> AsyncIterator[Readers]:
+    async with reading(live_store, zendesk) as readers:
+        yield readers
+
+
+async def rate(desk: Desk, ticket_id: str, **values: object) -> None:
+    await desk.act(ticket_id, "rating", **values)
+
+
+async def hosted(store: Store, ticket_id: str, score: Answer, at: datetime) -> None:
+    async with store.transaction() as tx:
+        await record_answer(tx, ticket_id, Given(score, "hosted", "5", at))
+
+
+async def test_a_rating_is_taken_and_told_once(csat: Readers, desk: Desk) -> None:
+    ticket_id, at = await desk.solved_ticket()
+    await csat.hear(solved(ticket_id, at))
+    await rate(desk, ticket_id, score="bad", comment=" Too slow\x00 ", reason="The issue was NOT resolved")
+    await csat.hear(rated(ticket_id, "first", score="BAD"))
+    await csat.hear(rated(ticket_id, "same-again", score="bad"))
+    await csat.settled()
+    row = await csat.rating(ticket_id)
+    assert (row.source, row.score, row.comment) == ("native", "bad", "Too slow")
+    assert (row.reason, row.requester_id, row.revision) == (
+        "My issue was not resolved",
+        "8447388090601",
+        1,
+    )
+    told = [event for event in await promised(csat.store) if isinstance(event, FeedbackReceived)]
+    assert [(event.source_kind, event.correlation_id) for event in told] == [("native", "rated-first")]
+    assert len(await deliveries(csat.store, FEEDBACK)) == 1
+    facts = await csat.facts(ticket_id)
+    assert (facts.score, facts.decided, facts.solved_at, facts.has_comment) == ("bad", True, at, True)
+    assert facts.asked_at is not None
+
+
+async def test_a_change_of_mind_counts_and_is_told(csat: Readers, desk: Desk) -> None:
+    ticket_id, _ = await desk.solved_ticket()
+    await rate(desk, ticket_id, score="bad", comment="No!")
+    await csat.hear(rated(ticket_id, "first"))
+    await csat.settled()
+    await rate(desk, ticket_id, score="good")
+    await csat.hear(rated(ticket_id, "second"))
+    await csat.settled()
+    row = await csat.rating(ticket_id)
+    assert (row.score, row.comment, row.reason, row.revision) == ("good", None, None, 2)
+    assert len(await rows_of(csat.store, tables.answers)) == 2
+
+
+@pytest.mark.parametrize(("when", "counts"), [(-HOUR, "native"), (HOUR, "hosted")])
+async def test_the_latest_answer_counts_whoever_brought_it(
+    csat: Readers, desk: Desk, when: timedelta, counts: str
+) -> None:
+    ticket_id, _ = await desk.solved_ticket()
+    await hosted(csat.store, ticket_id, Answer("good"), datetime.now(UTC) + when)
+    await rate(desk, ticket_id, score="bad")
+    await csat.hear(rated(ticket_id, "native"))
+    await csat.settled()
+    row = await csat.rating(ticket_id)
+    assert (row.source, row.score) == (counts, "bad" if counts == "native" else "good")
+
+
+async def test_hosted_after_native_and_the_old_hint_again(csat: Readers, desk: Desk) -> None:
+    ticket_id, _ = await desk.solved_ticket()
+    await rate(desk, ticket_id, score="bad")
+    await csat.hear(rated(ticket_id, "native"))
+    await csat.settled()
+    await hosted(csat.store, ticket_id, Answer("good"), datetime.now(UTC) + HOUR)
+    await csat.hear(rated(ticket_id, "replayed"))
+    await csat.settled()
+    row = await csat.rating(ticket_id)
+    assert (row.source, row.score, row.revision) == ("hosted", "good", 2)
+
+
+async def test_an_offer_counts_as_asked_and_is_no_answer(csat: Readers, desk: Desk) -> None:
+    ticket_id, at = await desk.solved_ticket()
+    await csat.hear(solved(ticket_id, at))
+    await rate(desk, ticket_id, score="offered")
+    hint = rated(ticket_id, "offered")
+    await csat.hear(hint)
+    await csat.settled()
+    facts = await csat.facts(ticket_id)
+    assert (facts.asked_at, facts.decided, facts.score) == (hint.time, True, None)
+    assert await rows_of(csat.store, tables.ratings) == []
+
+
+async def test_a_hint_that_comes_before_the_rating_is_visible(csat: Readers, desk: Desk) -> None:
+    ticket_id, _ = await desk.solved_ticket()
+    await csat.hear(rated(ticket_id, "early", score="good", at=datetime.now(UTC) - HOUR))
+    await desk.calls("nothing")  # a round trip, so that the hint is on its way
+    await rate(desk, ticket_id, score="good", comment="Thanks")
+    await csat.settled()
+    assert (await csat.rating(ticket_id)).comment == "Thanks"
+
+
+async def test_what_is_gone_is_moot_and_keeps_nobody(csat: Readers, desk: Desk) -> None:
+    gone, _ = await desk.solved_ticket()
+    there, _ = await desk.solved_ticket()
+    await desk.act(gone, "delete")
+    await rate(desk, there, score="good")
+    await csat.hear(rated(gone, "gone"), rated(there, "there"))
+    rows = await csat.settled()
+    assert b'"kind":"moot"' in rows["rated-gone"].outcome.encode()
+    assert (await csat.rating(there)).score == "good"
+
+
+@on("sqlite")
+@pytest.mark.parametrize("kind", ["429", "error", "drop"])
+async def test_bad_days_end(csat: Readers, desk: Desk, kind: str) -> None:
+    ticket_id, _ = await desk.solved_ticket()
+    await rate(desk, ticket_id, score="good")
+    more = {"retry_after": 1} if kind == "429" else {"status": 503} if kind == "error" else {}
+    await desk.fault(kind=kind, path="/satisfaction_ratings/", **more)
+    await csat.hear(rated(ticket_id, "hint"))
+    await csat.settled()
+    assert (await csat.rating(ticket_id)).score == "good"
+
+
+@on("sqlite")
+@pytest.mark.parametrize(("number", "score"), [(1, "bad"), (3, "bad"), (4, "good"), (5, "good")])
+async def test_a_survey_answer_on_the_scale(
+    live_store: Store, zendesk: Zendesk, desk: Desk, number: int, score: str
+) -> None:
+    ticket_id, at = await desk.solved_ticket()
+    async with reading(live_store, zendesk, SURVEYS) as csat:
+        await csat.hear(solved(ticket_id, at))
+        await desk.act(ticket_id, "survey")
+        await csat.hear(rated(ticket_id, "offered"))
+        await csat.settled()
+        facts = await csat.facts(ticket_id)
+        assert (facts.asked_at is not None, facts.score) == (True, None)
+        await desk.act(ticket_id, "survey", rating=number, comment="So so", reason="Something new")
+        await csat.hear(rated(ticket_id, "answered"))
+        await csat.settled()
+        row = await csat.rating(ticket_id)
+    assert (row.score, row.comment) == (score, "So so")
+    assert row.reason == ("Some other reason" if score == "bad" else None)
+
+
+async def test_a_survey_answer_changes(live_store: Store, zendesk: Zendesk, desk: Desk) -> None:
+    ticket_id, _ = await desk.solved_ticket()
+    await desk.post("/zendesk/surveys", listed=False)  # found through the ticket's audits
+    async with reading(live_store, zendesk, SURVEYS) as csat:
+        for number in (2, 5):
+            await desk.act(ticket_id, "survey", rating=number)
+            await csat.hear(rated(ticket_id, f"answered-{number}"))
+            await csat.settled()
+        row = await csat.rating(ticket_id)
+    assert (row.score, row.revision) == ("good", 2)

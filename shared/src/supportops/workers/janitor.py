@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import BindParameter, Column, Table, bindparam, delete, select
+from sqlalchemy import BindParameter, Column, ColumnElement, Table, bindparam, delete, select
 
 from supportops.observability.metrics import Recorder
 from supportops.store import Store
@@ -17,11 +17,15 @@ BITE = 2_000  # rows per transaction, so that nobody waits long for a lock
 
 @dataclass(frozen=True)
 class Retention:
-    """Rows of `table` whose `moment` column is older than `keep` are removed; a null moment is kept."""
+    """Rows of `table` whose `moment` column is older than `keep` are removed; a null moment is kept.
+
+    `only`: a condition that limits the rule to some of the rows.
+    """
 
     table: Table
     moment: Column[Any]
     keep: timedelta
+    only: ColumnElement[bool] | None = None
 
 
 def engine_retention(keep: timedelta = timedelta(days=14)) -> tuple[Retention, ...]:
@@ -49,6 +53,8 @@ async def _bite(store: Store, rule: Retention, metrics: Recorder) -> int:
     keys = list(rule.table.primary_key.columns)
     async with store.transaction() as tx:
         old = select(*keys).where(rule.moment < tx.now - rule.keep).limit(BITE)
+        if rule.only is not None:
+            old = old.where(rule.only)
         rows = (await tx.conn.execute(old)).all()
         if len(keys) == 1 and rows:
             await tx.conn.execute(delete(rule.table).where(keys[0].in_([row[0] for row in rows])))

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Literal
 
-from supportops.contracts import TicketReopened, TicketSolved
+from supportops.contracts import TicketMerged, TicketReopened, TicketSolved
 from supportops.versions import version_of
 
 Road = Literal["native", "trigger", "export"]
@@ -38,4 +38,18 @@ def reopened(ticket_id: str, at: datetime) -> TicketReopened:
         ticket_id=ticket_id,
         version=version_of(at, at),
         current_status="open",
+    )
+
+
+def merged(ticket_id: str, at: datetime, target: str = "999") -> TicketMerged:
+    """Merged into `target` at `at`."""
+    return TicketMerged(
+        id=f"native-merged-{ticket_id}-{at:%H%M%S.%f}",
+        source="/zendesk/22129848",
+        time=at,
+        subject=ticket_id,
+        account_id="22129848",
+        ticket_id=ticket_id,
+        version=version_of(at, at),
+        target_ticket_id=target,
     )

@@ -1,0 +1,122 @@
+"""csat without its broker: handlers, courier and destinations on one database."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import pytest
+
+from csat import tables
+from csat.asking.handlers import SurveyClock
+from csat.asking.records import SURVEY, SURVEY_TAG
+from csat.asking.survey import AskRequester
+from csat.asking.tagging import TagTicket
+from csat.asking.texts import SurveyText
+from csat.page.tokens import SurveyTokens
+from csat.settings import CsatRules
+from supportops.clock import SystemClock
+from supportops.contracts import TicketEvent
+from supportops.observability.metrics import Metrics
+from supportops.store import Store
+from supportops.vendors.zendesk import References
+from supportops.workers import Courier, Delivery
+from supportops.workers.claims import claim
+from tests.integration.csat.ledger import deliveries, rows_of
+from tests.support.engine import running
+from tests.support.eventually import eventually
+
+NOW = CsatRules(survey_after=timedelta(0), ticket_updates_per_minute=None)
+BASE = "https://survey.example.com"
+
+
+class Died(Exception):
+    """The worker was killed here."""
+
+
+class Dying:
+    """A Zendesk before whose writes the worker dies."""
+
+    def __init__(self, zendesk: Any) -> None:
+        self._zendesk = zendesk
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._zendesk, name)
+
+    async def update_ticket(self, *_: Any, **__: Any) -> Any:
+        raise Died
+
+    async def add_tags(self, *_: Any, **__: Any) -> Any:
+        raise Died
+
+
+class Csat:
+    """csat without its broker: handlers, courier and destinations on one database."""
+
+    def __init__(self, store: Store, zendesk: Any, rules: CsatRules = NOW) -> None:
+        clock, metrics = SystemClock(), Metrics()
+        self.store = store
+        self.tokens = SurveyTokens(["the-key-of-these-tests"], timedelta(days=28), clock)
+        names = References(zendesk, clock=clock, metrics=metrics)
+        self.text = text = SurveyText(BASE, self.tokens)
+        self.ask = AskRequester(store, zendesk, names.organizations, text, rules)
+        self._dying = AskRequester(store, Dying(zendesk), names.organizations, text, rules)
+        self.courier = Courier(store, [TagTicket(zendesk, rules), self.ask], metrics)
+        self._clock = SurveyClock(rules.survey_after)
+
+    async def hear(self, *events: TicketEvent) -> None:
+        """Events arrive, as one batch."""
+        async with self.store.transaction() as tx:
+            await self._clock.handlers().run(list(events), tx)
+
+    async def settled(self, *destinations: str) -> dict[str, Any]:
+        """Wait until nothing is waiting or in flight; the rows of the last destination."""
+        rows: dict[str, Any] = {}
+        for destination in destinations or (SURVEY, SURVEY_TAG):
+            rows = await eventually(partial(self._finished, destination), within=20, about=destination)
+        return rows
+
+    async def _finished(self, destination: str) -> dict[str, Any]:
+        rows = await deliveries(self.store, destination)
+        unfinished = [row.key for row in rows.values() if row.state in ("waiting", "leased")]
+        assert not unfinished
+        return rows or {"none": None}
+
+    async def post_and_die(self) -> None:
+        """A worker that is killed after its call, before it can write down what came of it."""
+        claimed = await self._claimed()
+        assert len(await self.ask.deliver(claimed)) == 1
+        await self._lose_lease()
+
+    async def intend_and_die(self) -> None:
+        """A worker that is killed just before its call: the survey is written down, and was not asked."""
+        claimed = await self._claimed()
+        with pytest.raises(Died):
+            await self._dying.deliver(claimed)
+        await self._lose_lease()
+
+    async def _claimed(self) -> Sequence[Delivery]:
+        async with self.store.transaction() as tx:
+            return (await claim(tx, self.ask.spec, 1)).deliveries
+
+    async def _lose_lease(self) -> None:
+        async with self.store.transaction() as tx:  # its lease has run out since
+            await tx.execute(
+                tables.engine.deliveries.update().values(lease_until=tx.now, next_attempt_at=tx.now)
+            )
+
+    async def decision_about(self, ticket_id: str) -> Any:
+        """The one decision about a ticket."""
+        [found] = [row for row in await rows_of(self.store, tables.decisions) if row.ticket_id == ticket_id]
+        return found
+
+    async def decisions(self) -> list[tuple[bool, str]]:
+        return [(row.send, row.rule) for row in await rows_of(self.store, tables.decisions)]
+
+
+@asynccontextmanager
+async def working(store: Store, zendesk: Any, rules: CsatRules = NOW) -> AsyncIterator[Csat]:
+    csat = Csat(store, zendesk, rules)
+    async with running(csat.courier):
+        yield csat

@@ -1,0 +1,147 @@
+"""Asking by the tag alone (`ask_by: native`), and changing the way in the middle: nobody is asked twice."""
+
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from csat import tables
+from csat.asking.records import SURVEY, SURVEY_TAG
+from supportops.contracts import SurveySent
+from supportops.store import Store
+from supportops.vendors.zendesk import Zendesk
+from tests.integration.csat.asking import NOW, Csat, working
+from tests.integration.csat.desk import Desk
+from tests.integration.csat.happenings import reopened, solved
+from tests.integration.csat.ledger import deliveries, on, promised, rows_of
+
+NATIVE = NOW.model_copy(update={"ask_by": "native"})
+TAG = "csat_survey_sent"
+
+
+@pytest.fixture
+async def csat(live_store: Store, zendesk: Zendesk) -> AsyncIterator[Csat]:
+    async with working(live_store, zendesk, NATIVE) as running_csat:
+        yield running_csat
+
+
+async def writes(desk: Desk) -> list[tuple[str, list[str]]]:
+    """What was done to tags, in order."""
+    return [(entry["how"], entry["tags"]) for entry in await desk.calls("zendesk.tags")]
+
+
+async def test_the_tag_is_the_asking(csat: Csat, desk: Desk) -> None:
+    ticket_id, at = await desk.solved_ticket(tags=["vip"])
+    await csat.hear(solved(ticket_id, at))
+    await csat.settled(SURVEY)
+    assert await desk.surveys(ticket_id) == []
+    assert sorted(await desk.tags(ticket_id)) == [TAG, "vip"]
+    assert await writes(desk) == [("add", [TAG])]
+    assert await deliveries(csat.store, SURVEY_TAG) == {}
+    [survey] = await rows_of(csat.store, tables.surveys)
+    assert (survey.mode, survey.sent_at is not None, survey.tagged_at) == ("native", True, survey.sent_at)
+    assert [type(event) for event in await promised(csat.store)] == [SurveySent]
+    assert await csat.decisions() == [(True, "send")]
+
+
+@on("sqlite")
+async def test_a_tag_of_its_own_beside_the_one_for_people(
+    live_store: Store, zendesk: Zendesk, desk: Desk
+) -> None:
+    rules = NATIVE.model_copy(update={"native_tag": "ask_now"})
+    async with working(live_store, zendesk, rules) as csat:
+        ticket_id, at = await desk.solved_ticket()
+        await csat.hear(solved(ticket_id, at))
+        await csat.settled(SURVEY)
+    assert sorted(await desk.tags(ticket_id)) == ["ask_now", TAG]
+    assert await writes(desk) == [("add", ["ask_now", TAG])]
+
+
+async def test_an_inherited_tag_is_taken_away_first(csat: Csat, desk: Desk) -> None:
+    """A follow-up has its parent's tag from birth: Zendesk's automation waits for one that is added."""
+    parent, _ = await desk.solved_ticket(tags=[TAG, "vip"])
+    await desk.act(parent, "close")
+    made = await desk.post("/zendesk/tickets", subject="Again", via_followup_source_id=int(parent))
+    ticket_id = str(made["ticket"]["id"])
+    await csat.hear(solved(ticket_id, await desk.solve(ticket_id)))
+    await csat.settled(SURVEY)
+    assert await writes(desk) == [("remove", [TAG]), ("add", [TAG])]
+    assert sorted(await desk.tags(ticket_id)) == [TAG, "vip"]
+    assert await csat.decisions() == [(True, "send")]
+
+
+BAD_DAYS = [{"kind": "drop_after_commit"}, {"kind": "drop"}, {"kind": "error", "status": 503}]
+
+
+@on("postgres")
+@pytest.mark.parametrize("fault", BAD_DAYS, ids=lambda fault: str(fault["kind"]))
+@pytest.mark.parametrize("inherited", [False, True], ids=["plain", "follow-up"])
+async def test_lost_answers_repeat_nothing(
+    csat: Csat, desk: Desk, fault: dict[str, Any], inherited: bool
+) -> None:
+    parent, _ = await desk.solved_ticket(tags=[TAG])
+    values = {"via_followup_source_id": int(parent)} if inherited else {}
+    made = await desk.post("/zendesk/tickets", subject="Again", **values)
+    ticket_id = str(made["ticket"]["id"])
+    at = await desk.solve(ticket_id)
+    await desk.fault(**fault, path="*/tags", method="PUT")
+    await csat.hear(solved(ticket_id, at))
+    await csat.settled(SURVEY)
+    added = [how for how, _ in await writes(desk) if how == "add"]
+    assert added == ["add"]
+    assert await csat.decisions() == [(True, "send")]
+
+
+async def test_a_tag_whose_sender_died_is_found(live_store: Store, zendesk: Zendesk, desk: Desk) -> None:
+    ticket_id, at = await desk.solved_ticket()
+    dead = Csat(live_store, zendesk, NATIVE)
+    await dead.hear(solved(ticket_id, at))
+    await dead.post_and_die()
+    async with working(live_store, zendesk, NATIVE) as csat:
+        await csat.settled(SURVEY)
+        assert await writes(desk) == [("add", [TAG])]
+        assert await csat.decisions() == [(True, "send")]
+
+
+async def solve_again(csat: Csat, ticket_id: str, at: datetime) -> None:
+    """Reopened and solved once more, as events tell."""
+    again = at + timedelta(seconds=2)
+    await csat.hear(reopened(ticket_id, at + timedelta(seconds=1)), solved(ticket_id, again))
+
+
+@pytest.mark.parametrize(("first", "then"), [(NOW, NATIVE), (NATIVE, NOW)], ids=["to native", "to hosted"])
+async def test_who_was_asked_in_one_way_is_not_asked_in_the_other(
+    live_store: Store, zendesk: Zendesk, desk: Desk, first: Any, then: Any
+) -> None:
+    ticket_id, at = await desk.solved_ticket()
+    async with working(live_store, zendesk, first) as before:
+        await before.hear(solved(ticket_id, at))
+        await before.settled()
+    tagged, asked = await writes(desk), await desk.surveys(ticket_id)
+    async with working(live_store, zendesk, then) as after:
+        await solve_again(after, ticket_id, at)
+        await after.settled(SURVEY)
+        assert sorted(await after.decisions()) == [(False, "already_surveyed"), (True, "send")]
+    assert (await writes(desk), await desk.surveys(ticket_id)) == (tagged, asked)
+
+
+@pytest.mark.parametrize(("first", "then"), [(NOW, NATIVE), (NATIVE, NOW)], ids=["to native", "to hosted"])
+@pytest.mark.parametrize("died", ["before the call", "after it"])
+async def test_a_change_of_the_way_while_a_survey_is_in_doubt(
+    live_store: Store, zendesk: Zendesk, desk: Desk, first: Any, then: Any, died: str
+) -> None:
+    """The worker of the old way was killed: if it had asked, that is found; if not, the new way asks."""
+    ticket_id, at = await desk.solved_ticket()
+    dead = Csat(live_store, zendesk, first)
+    await dead.hear(solved(ticket_id, at))
+    await (dead.intend_and_die() if died == "before the call" else dead.post_and_die())
+    async with working(live_store, zendesk, then) as csat:
+        await csat.settled()
+        assert await csat.decisions() == [(True, "send")]
+    [survey] = await rows_of(live_store, tables.surveys)
+    hosted = (first if died == "after it" else then) is NOW
+    assert survey.mode == ("hosted" if hosted else "native")
+    assert len(await desk.surveys(ticket_id)) == hosted
+    assert [how for how, _ in await writes(desk)] == ["add"]  # hosted: for people; native: the asking
+    assert len(await rows_of(live_store, tables.superseded_surveys)) == (died == "before the call")

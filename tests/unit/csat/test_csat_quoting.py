@@ -102,6 +102,7 @@ def test_cleaning_twice_is_cleaning_once() -> None:
         ("https://x.example/a", "https:\u200b//x.example/a"),
         ("[issue:1] [ok]", "[\u200bissue:1] [ok]"),
         ("/close", "/close"),
+        ("word " * 60, ("word " * 51).strip()),
     ],
 )
 def test_titles(text: str, title: str) -> None:

@@ -177,7 +177,7 @@ class ExportFeedback:
         tag = self._rules.tag
         if tag not in ticket.tags:
             return False
-        if ticket.followup_source_id is None:
+        if not ticket.is_follow_up:
             return True
         history = tag_history(await self._tickets.audits(ticket.id))
         return tag in history.added_later or tag not in history.born_with

@@ -51,7 +51,7 @@ def safe_title(text: str, ticket_id: str) -> str:
         return f"CSAT feedback for ticket {ticket_id}"
     line = line.replace("@", f"@{_PAUSE}").replace("://", f":{_PAUSE}//")
     line = _NAMED.sub(f"[{_PAUSE}", _SIGNS.sub(rf"\1{_PAUSE}", line))
-    return line[:LONGEST_TITLE]
+    return line[:LONGEST_TITLE].rstrip()
 
 
 def must_be_inert(text: str) -> str:

@@ -19,7 +19,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo demo-check check format lint types contracts lock lock-check generated generate test compose-test \
-	env-example chaos bench clean
+	env-example screenshots chaos bench clean
 
 help: ## Show what each target does
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -92,6 +92,10 @@ env-example: $(READY) ## Write .env.example from the settings classes
 
 test: $(READY) ## Every test but the long chaos run; finds or makes its own Kafka and PostgreSQL
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+
+screenshots: $(READY) ## Take the pictures of pages anew (needs Chromium) and renew those that docs/images holds
+	@$(BIN)/python -m pytest -q -m browser tests/integration/csat $(ARGS)
+	@for image in docs/images/*.png; do cp "test-output/screenshots/$${image##*/}" docs/images/ || exit 1; done
 
 chaos: $(READY) ## Long run of the bad days: 10,000 webhooks while everything is killed; prints a table
 	@$(BIN)/python -m pytest -m long -o addopts= --import-mode=importlib -s tests/chaos $(ARGS)

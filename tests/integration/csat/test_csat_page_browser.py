@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Literal
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
@@ -82,6 +83,12 @@ async def visit(
     await context.close()
 
 
+async def follow(page: Page, name: str, role: Literal["button", "link"] = "button") -> None:
+    """Click what leads to another page, and wait for that page."""
+    async with page.expect_navigation():
+        await page.get_by_role(role, name=name).click()
+
+
 async def has_no_faults(page: Page) -> None:
     """Axe finds nothing (labels, names, roles, contrast, language …), and nothing sticks out sideways."""
     assert await page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
@@ -114,11 +121,11 @@ async def test_every_page_looks_right(
         await page.get_by_label("main reason").select_option("My issue was not resolved")
         await page.get_by_label("tell us more").fill("The answer came quickly, but the build still fails.")
         await look("bad")
-        await page.get_by_role("button", name="Send my answer").click()
+        await follow(page, "Send my answer")
         await look("thanks")
-        await page.get_by_role("button", name="Please don't ask me again").click()
+        await follow(page, "Please don't ask me again")
         await look("no-more")
-        await page.get_by_role("link", name="Change my answer").click()
+        await follow(page, "Change my answer", role="link")
         await look("change")
         await page.goto(f"{site.link}x")
         await look("not-valid")
@@ -133,7 +140,7 @@ async def test_a_problem_is_said_first_and_where(
         comment = page.get_by_label("tell us more")
         await comment.evaluate("field => field.removeAttribute('maxlength')")
         await comment.fill(LONG * 20)
-        await page.get_by_role("button", name="Send my answer").click()
+        await follow(page, "Send my answer")
         alert = page.get_by_role("alert")
         assert "5,440 characters, 5,000 are possible" in await alert.inner_text()
         assert await alert.evaluate("alert => alert === document.activeElement")
@@ -206,7 +213,7 @@ async def test_german_is_spoken_to_those_who_want_it(browser: Browser, site: Sit
         await page.get_by_label("Hauptgrund").select_option("Mein Anliegen wurde nicht gelöst")
         await has_no_faults(page)
         await page.screenshot(path=screenshot_path("survey-phone-light-german"), full_page=True)
-        await page.get_by_role("button", name="Antwort senden").click()
+        await follow(page, "Antwort senden")
         assert (
             "Ihre Antwort ist gespeichert: Schlecht." in await page.get_by_role("status").first.inner_text()
         )

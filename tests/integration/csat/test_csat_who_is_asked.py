@@ -12,7 +12,7 @@ from csat.asking.records import SURVEY, solve_key
 from csat.asking.rules import lot_of
 from supportops.contracts import SurveySkipped
 from supportops.store import Store
-from supportops.vendors.zendesk import User, Zendesk
+from supportops.vendors.zendesk import Ticket, User, Zendesk
 from tests.integration.csat.asking import NOW, Csat, working
 from tests.integration.csat.desk import Desk
 from tests.integration.csat.happenings import merged, solved
@@ -116,7 +116,7 @@ async def test_a_follow_ups_own_merge_counts(csat: Csat, desk: Desk, told: str) 
 
 
 class Watched:
-    """A Zendesk that tells which calls were made, and waits before it answers about people."""
+    """A Zendesk that tells which calls were made, tells people by themselves, and waits before it does."""
 
     def __init__(self, zendesk: Zendesk, before_users: Callable[[], Awaitable[Any]] | None = None) -> None:
         self._zendesk, self._before_users = zendesk, before_users
@@ -124,6 +124,10 @@ class Watched:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._zendesk, name)
+
+    async def ticket(self, ticket_id: str) -> Ticket | None:
+        found = await self._zendesk.ticket(ticket_id)
+        return found and found.model_copy(update={"requester": None})
 
     async def audits(self, ticket_id: str) -> Any:
         self.audited.append(ticket_id)

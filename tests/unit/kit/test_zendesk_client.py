@@ -85,6 +85,17 @@ async def zendesk(desk: Desk) -> AsyncIterator[Zendesk]:
         yield client
 
 
+async def test_a_ticket_is_read_with_its_requester(desk: Desk, zendesk: Zendesk) -> None:
+    people = [{"id": 7, "name": "Ada"}, {"id": 20978392, "name": "Rita", "locale": "de"}]
+    desk.give(body={"ticket": TICKET, "users": people})
+    desk.give(body={"ticket": TICKET, "users": people[:1]})
+    found, missing = await zendesk.ticket("35436"), await zendesk.ticket("35436")
+    assert found is not None
+    assert missing is not None
+    assert found.requester is not None
+    assert (found.requester.name, found.requester.locale, missing.requester) == ("Rita", "de", None)
+
+
 async def test_a_ticket_is_read_with_its_metrics(desk: Desk, zendesk: Zendesk) -> None:
     desk.give(
         body={"ticket": TICKET, "metric_sets": [{"ticket_id": 35436, "solved_at": "2026-03-01T09:59:58Z"}]}
@@ -92,7 +103,7 @@ async def test_a_ticket_is_read_with_its_metrics(desk: Desk, zendesk: Zendesk) -
     ticket = await zendesk.ticket("35436")
     assert ticket is not None
     assert desk.requests[0].url.path == "/api/v2/tickets/35436"
-    assert desk.query() == {"include": ["metric_sets"]}
+    assert desk.query() == {"include": ["metric_sets,users"]}
     assert (ticket.id, ticket.status, ticket.tags, ticket.organization_id) == ("35436", "solved", (), None)
     assert (ticket.requester_id, ticket.form_id, ticket.via_channel) == ("20978392", "6130830344474", "email")
     assert ticket.updated_at == datetime(2026, 3, 1, 10, tzinfo=UTC)

@@ -77,8 +77,8 @@ class Reader:
 
     async def person(self, ticket: Ticket) -> User | None:
         """The ticket's requester; None when they are gone."""
-        if ticket.requester_id is None:
-            return None
+        if ticket.requester is not None or ticket.requester_id is None:
+            return ticket.requester
         return (await self._zendesk.users([ticket.requester_id])).get(ticket.requester_id)
 
     async def _fresh(self, ticket: Ticket, person: User | None) -> FreshTicket:

@@ -19,7 +19,7 @@ from supportops.http import NotFound, make_client
 from supportops.observability.metrics import Recorder
 from supportops.settings import ZendeskSettings
 from supportops.vendors.share import RateShare
-from supportops.vendors.zendesk.calls import Calls, Refused, as_model, read, read_all
+from supportops.vendors.zendesk.calls import Answer, Calls, Refused, as_model, read, read_all
 from supportops.vendors.zendesk.exports import Exports
 from supportops.vendors.zendesk.models import (
     Audit,
@@ -54,14 +54,16 @@ class Zendesk:
         self.exports = Exports(calls)
 
     async def ticket(self, ticket_id: str) -> Ticket | None:
-        """A ticket with its metrics (`solved_at`), as it is now; None when it is deleted or not ours to see."""
+        """A ticket as it is now, with its metrics (`solved_at`) and its requester in the same call.
+
+        None when it is deleted or not ours to see.
+        """
+        query = {"include": "metric_sets,users"}
         try:
-            answer = await self._calls.get(
-                "ticket", f"/tickets/{digits(ticket_id)}", {"include": "metric_sets"}
-            )
+            answer = await self._calls.get("ticket", f"/tickets/{digits(ticket_id)}", query)
         except NotFound:
             return None
-        return _with_metrics(read(Ticket, answer, "ticket"), answer)
+        return _with_requester(_with_metrics(read(Ticket, answer, "ticket"), answer), answer)
 
     async def tickets(self, ticket_ids: Iterable[str]) -> dict[str, Ticket]:
         """Those of the tickets that exist, by id, each with its metrics (`solved_at`)."""
@@ -234,3 +236,9 @@ def _with_metrics(ticket: Ticket, answer: Mapping[str, Any]) -> Ticket:
     if not mine:
         return ticket
     return ticket.model_copy(update={"metrics": as_model(MetricSet, mine[0])})
+
+
+def _with_requester(ticket: Ticket, answer: Answer) -> Ticket:
+    """The ticket with its requester, when they were sideloaded beside it."""
+    mine = [each for each in read_all(User, answer, "users") if each.id == ticket.requester_id]
+    return ticket.model_copy(update={"requester": mine[0]}) if mine else ticket

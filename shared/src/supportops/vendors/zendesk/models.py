@@ -112,6 +112,7 @@ class Ticket(Identified):
     created_at: Moment | None = None
     updated_at: Moment
     metrics: MetricSet | None = None
+    requester: "User | None" = None
 
     @property
     def score(self) -> str:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Literal
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
@@ -51,7 +52,7 @@ async def visit(
     browser: Browser, site: Site, viewport: ViewportSize = DESKTOP, scheme: str = "light"
 ) -> AsyncIterator[Page]:
     """A page that may contact the site alone, and complains of nothing; its policy forbids scripts."""
-    dark = "dark" if scheme == "dark" else "light"
+    dark: Literal["dark", "light"] = "dark" if scheme == "dark" else "light"
     context = await browser.new_context(viewport=viewport, color_scheme=dark)
     page = await context.new_page()
     asked: list[str] = []
@@ -137,7 +138,7 @@ async def test_filters_by_keyboard_and_chips(
     await dashboards.quarter(store, clock, tickets=300)
     async with visit(browser, site, PHONE) as page:
         await log_in(page, site)
-        await page.get_by_label("Plan").focus()
+        await page.get_by_role("combobox", name="Plan").focus()
         await page.keyboard.type("Prem")
         await page.get_by_role("button", name="Show").focus()
         async with page.expect_navigation():

@@ -11,6 +11,7 @@ from csat.dashboard.page import Dashboard, mount_dashboard
 from csat.login.gate import Gate, closed_gate
 from csat.login.pages import mount_login
 from csat.numbers.api import mount_api
+from csat.operators.ticket_page import TicketPage, mount_ticket_page
 from csat.page.refusals import Refused
 from csat.page.rendering import SECURITY_HEADERS
 from csat.page.survey_page import SurveyPage, mount_survey_page
@@ -38,6 +39,7 @@ def create_app(
     mount_api(app, store, rules.numbers, gate.api)
     mount_login(app, gate)
     mount_dashboard(app, gate, Dashboard(store, rules.numbers))
+    mount_ticket_page(app, gate, TicketPage(store))
 
     @app.exception_handler(SQLAlchemyError)
     @app.exception_handler(OSError)

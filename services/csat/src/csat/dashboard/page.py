@@ -8,9 +8,9 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from csat.dashboard import links, picture, words
+from csat.dashboard import links, picture, sheets, words
 from csat.dashboard.freshness import freshness
-from csat.dashboard.links import PAGE
+from csat.dashboard.links import PAGE, SHEET
 from csat.login.gate import Gate, guarded_page
 from csat.login.look import Look
 from csat.numbers import queries
@@ -49,6 +49,18 @@ class Dashboard:
         async with self._store.reading() as conn:
             values = await self._values(conn, asked)
         return self._look.page(request, "dashboard.html", **values)
+
+    async def sheet(self, request: Request) -> Response:
+        """One of the page's tables as CSV (parameter `table`); 422 when there is none of this name."""
+        try:
+            asked = self.asked(request.query_params, "table")
+            table = sheets.known(request.query_params.get("table", "totals"))
+        except BadView as error:
+            return self._look.page(request, "bad_view.html", 422, problem=str(error))
+        async with self._store.reading() as conn:
+            made = await sheets.sheet(conn, asked.view, asked.step, table, self._rules)
+        headers = self._look.headers | {"Content-Disposition": f'attachment; filename="{made.name}"'}
+        return Response(made.text, media_type="text/csv; charset=utf-8", headers=headers)
 
     def asked(self, params: Mapping[str, str], *beside: str) -> Asked:
         """View and step of these parameters. BadView."""
@@ -101,6 +113,13 @@ def mount_dashboard(app: FastAPI, gate: Gate, dashboard: Dashboard) -> None:
         page = await dashboard.show(request)
         gate.metrics.observe("dashboard_answer_seconds", perf_counter() - begin, kind="page")
         return page
+
+    @guarded_page(app, gate, SHEET)
+    async def sheet(request: Request) -> Response:
+        begin = perf_counter()
+        made = await dashboard.sheet(request)
+        gate.metrics.observe("dashboard_answer_seconds", perf_counter() - begin, kind="csv")
+        return made
 
 
 @dataclass(frozen=True)

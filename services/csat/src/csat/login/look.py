@@ -26,8 +26,7 @@ class Look:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        style, _, _ = PackageLoader("csat.login").get_source(self.templates, STYLE)
-        self.headers = _headers(style)
+        self.headers = _headers(self.templates.get_template(STYLE).render())
 
     def page(self, request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
         """The page, for whoever the gate let in (`request.state.visitor`), if anybody."""

@@ -33,6 +33,18 @@ ROOT = Path(__file__).parents[3]
             "  quiet_hours:\n    starts: '22:00'\n    ends: '22:00'\n",
             "2: csat.quiet_hours: starts and ends must differ",
         ),
+        (
+            "  reasons: [Slow, Rude]\n  feedback:\n    routes:\n      Slow: {}\n      Rudely: {}\n",
+            '6: csat.feedback.routes.Rudely: is none of csat.reasons; did you mean "Rude"?',
+        ),
+        (
+            "  native_ratings:\n    other_reason: Whatever\n",
+            "3: csat.native_ratings.other_reason: is none of csat.reasons; allowed: ",
+        ),
+        (
+            "  feedback: {tag: x}\n  excluded_tags: [x]\n",
+            "3: csat.excluded_tags[0]: is feedback.tag, which csat itself adds",
+        ),
         ("  survey_after: 24\n", "2: csat.survey_after: must be a number with a unit"),
         ("  sent_tag: Not A Tag\n", "2: csat.sent_tag: "),
         ("  survey_afer: 24h\n", '2: csat.survey_afer: is not known; did you mean "survey_after"?'),

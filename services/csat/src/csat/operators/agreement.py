@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from supportops.config import Place
+from supportops.problems import suggest
 
 if TYPE_CHECKING:
     from csat.asking.quiet import QuietHours
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 def disagreements(rules: "CsatRules") -> dict[Place, str]:
     """What is wrong, by its place in the section `csat`; empty when all values agree. Pure."""
-    return _times(rules) | _tags(rules) | _twice(("reasons",), rules.reasons)
+    return _times(rules) | _tags(rules) | _twice(("reasons",), rules.reasons) | _reasons(rules)
 
 
 def _times(rules: "CsatRules") -> dict[Place, str]:
@@ -46,6 +47,23 @@ def _tags(rules: "CsatRules") -> dict[Place, str]:
             if tag == excluded:
                 found["excluded_tags", position] = f"is {name}, which csat itself adds: it cannot exclude too"
     return found
+
+
+def _reasons(rules: "CsatRules") -> dict[Place, str]:
+    """What is written down about a reason that nobody can choose. Defaults of ours that do not fit just lie idle."""
+    feedback, native = rules.feedback, rules.native_ratings
+    named: dict[Place, str] = {}
+    if "routes" in feedback.model_fields_set:
+        named |= {("feedback", "routes", reason): reason for reason in feedback.routes}
+    if "reasons" in native.model_fields_set:
+        named |= {("native_ratings", "reasons", theirs): ours for theirs, ours in native.reasons.items()}
+    if "other_reason" in native.model_fields_set and native.other_reason is not None:
+        named["native_ratings", "other_reason"] = native.other_reason
+    return {
+        place: f"is none of csat.reasons{suggest(reason, rules.reasons)}"
+        for place, reason in named.items()
+        if reason not in rules.reasons
+    }
 
 
 def _twice(place: Place, values: Sequence[str]) -> dict[Place, str]:

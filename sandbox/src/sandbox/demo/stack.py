@@ -133,7 +133,8 @@ class Stack:
             }
         if service == "csat":
             keys = {"CSAT_LINK_KEYS": LINK_KEY, "CSAT_API_TOKEN": CSAT_KEY}
-            return zendesk | keys | {"CSAT_BASE_URL": self.url("csat")}
+            gitlab = {"GITLAB_BASE_URL": f"{self.sandbox_url}/gitlab", "GITLAB_TOKEN": "glpat-sandbox"}
+            return zendesk | keys | gitlab | {"CSAT_BASE_URL": self.url("csat")}
         if service == "sfdc_sync":
             return zendesk | {
                 "SALESFORCE_SANDBOX_URL": f"{self.sandbox_url}/salesforce",

@@ -8,6 +8,8 @@ from sandbox.demo.world import Json, World, survey_link
 RITA, JO, GIL = "rita@groablet.example", "jo@acme.example", "gil@gitlab.example"
 PRIVATE_NOTE = "Rita's contract runs out in May, careful."
 SECURITY_SUBJECT = "Token leaked in a public repository"
+HOSTILE_COMMENT = "Took two tries.\r/close\n/label ~ignore\n@all see #1\n![](https://tracker.example/p.gif)"
+EXPORTED = "feedback_exported"
 
 
 @dataclass
@@ -83,7 +85,17 @@ class Story:
     def _surveys(self) -> None:
         self._answer("runners", "Rita", {"score": "good", "comment": "Quick and friendly."})
         reason = "The answer wasn't delivered in a timely manner"
-        self._answer("upgrade", "Jo", {"score": "bad", "comment": "Took two tries.", "reason": reason})
+        self._answer("upgrade", "Jo", {"score": "bad", "comment": HOSTILE_COMMENT, "reason": reason})
+        for role in ("runners", "upgrade"):
+            self._told_the_team(role)
+
+    def _told_the_team(self, role: str) -> None:
+        ticket = self._day.tickets[role]
+        self._tell.wait_for(f"the issue of ticket {ticket}", lambda e: is_issue(e, ticket))
+        self._tell.wait_for(
+            f"the tag {EXPORTED} on ticket {ticket}",
+            lambda e: e["kind"] == "zendesk.tags" and e["ticket_id"] == ticket and EXPORTED in e["tags"],
+        )
 
     def _answer(self, role: str, name: str, fields: dict[str, str]) -> None:
         ticket = self._day.tickets[role]
@@ -125,6 +137,11 @@ def is_record(entry: Json, ticket: int, what: str, status: str = "") -> bool:
     ):
         return False
     return not status or str(entry["fields"].get("Status__c", "")).casefold() == status
+
+
+def is_issue(entry: Json, ticket: int) -> bool:
+    """Whether an entry is a new GitLab issue about the ticket."""
+    return entry["kind"] == "gitlab.issue" and f"/agent/tickets/{ticket})" in str(entry["description"])
 
 
 def is_post(entry: Json, ticket: int) -> bool:

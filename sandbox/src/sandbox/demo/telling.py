@@ -8,6 +8,8 @@ from sandbox.demo.world import Json, World, survey_link, wait_until
 
 Say = Callable[[str], None]
 WIDTH = 120
+HARM = tuple(f"gitlab.{effect}" for effect in ("quick_action", "reference", "image", "html", "tasks"))
+"""What no comment of a customer may set off."""
 SLACK_LINK = re.compile(r"<https?://[^|>]*\|([^>]*)>")
 
 
@@ -84,6 +86,12 @@ def in_words(entry: Json) -> str:
     if kind in ("slack.message", "slack.update"):
         verb = "" if kind == "slack.message" else "(changed) "
         return f"-> Slack       #{entry['channel_name']}: {verb}{_quoted(entry['text'])}"
+    if kind == "gitlab.issue":
+        return f"-> GitLab      issue #{entry['iid']}: {_quoted(', '.join(entry['labels']))}"
+    if kind == "gitlab.mention":
+        return f"-> GitLab      notifies @{entry['name']}"
+    if kind in HARM:
+        return f"!! GitLab      a comment set off {_quoted(entry)}"
     if kind == "zendesk.webhook" and entry.get("status") != "success":
         return f"!! webhook     {entry.get('status')}"
     return ""

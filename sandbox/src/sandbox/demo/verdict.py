@@ -4,10 +4,22 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sandbox.demo.story import PRIVATE_NOTE, SECURITY_SUBJECT, Day, is_post, is_record
+from sandbox.demo.story import EXPORTED, PRIVATE_NOTE, SECURITY_SUBJECT, Day, is_issue, is_post, is_record
+from sandbox.demo.telling import HARM
 from sandbox.demo.world import Json, World, survey_link
 
 SURVEYED = ("runners", "upgrade")
+MANAGER = "tam"
+_CUSTOMER = ("form::Self-managed", "subscription::Customer")
+FEEDBACK = {
+    "runners": ("satisfaction::Good", *_CUSTOMER),
+    "upgrade": (
+        "satisfaction::Bad",
+        *_CUSTOMER,
+        "feedback::process",
+        "reason::The answer wasn't delivered in a timely manner",
+    ),
+}
 RECORD = "Zendesk_Ticket__c"
 EXTERNAL_ID = "Zendesk_Ticket_ID__c"
 
@@ -34,7 +46,13 @@ class Finding:
 
 def findings(world: World, day: Day) -> list[Finding]:
     """Everything that is compared, in the order of the story."""
-    return [*_surveys(day), *_records(world, day), *_messages(world, day), *_numbers(world, day)]
+    return [
+        *_surveys(day),
+        *_records(world, day),
+        *_messages(world, day),
+        *_issues(day),
+        *_numbers(world, day),
+    ]
 
 
 def _surveys(day: Day) -> Iterator[Finding]:
@@ -42,7 +60,11 @@ def _surveys(day: Day) -> Iterator[Finding]:
         mine = [entry for entry in day.entries if entry.get("ticket_id") == ticket]
         asked = 1 if role in SURVEYED else 0
         links = [survey_link(entry) for entry in mine if survey_link(entry)]
-        tags = [entry for entry in mine if entry["kind"] == "zendesk.tags" and entry["changed"]]
+        tags = [
+            entry
+            for entry in mine
+            if entry["kind"] == "zendesk.tags" and entry["changed"] and EXPORTED not in entry["tags"]
+        ]
         yield Finding(f"{role}: survey comment", asked, len(links))
         yield Finding(f"{role}: survey tag", asked, len(tags))
 
@@ -79,6 +101,27 @@ def _messages(world: World, day: Day) -> Iterator[Finding]:
     yield Finding("the private note in Slack", False, PRIVATE_NOTE in said)
     yield Finding("the security ticket in Slack", False, SECURITY_SUBJECT in said)
     yield Finding("the organization's name in Slack", True, "Groablet Enterprises" in said)
+
+
+def _issues(day: Day) -> Iterator[Finding]:
+    """One issue per rating with something to say; only who is meant to hears of it, and no comment does anything."""
+    for role, ticket in day.tickets.items():
+        made = [entry for entry in day.entries if is_issue(entry, ticket)]
+        tagged = [entry for entry in day.entries if _is_export_tag(entry, ticket)]
+        wanted = 1 if role in FEEDBACK else 0
+        yield Finding(f"{role}: GitLab issue", wanted, len(made))
+        yield Finding(f"{role}: tag {EXPORTED}", wanted, len(tagged))
+        if role in FEEDBACK and made:
+            yield Finding(f"{role}: labels of its issue", sorted(FEEDBACK[role]), sorted(made[0]["labels"]))
+            yield Finding(f"{role}: its issue is confidential", True, made[0]["confidential"])
+    heard = [entry["name"] for entry in day.entries if entry["kind"] == "gitlab.mention"]
+    yield Finding("who is notified in GitLab", [MANAGER], heard)
+    yield Finding("set off by comments", [], [e["kind"] for e in day.entries if e["kind"] in HARM])
+
+
+def _is_export_tag(entry: Json, ticket: int) -> bool:
+    changed = entry["kind"] == "zendesk.tags" and entry["ticket_id"] == ticket and entry["changed"]
+    return bool(changed) and EXPORTED in entry["tags"]
 
 
 def _numbers(world: World, day: Day) -> Iterator[Finding]:

@@ -1,7 +1,9 @@
 """The command line of csat: `serve`, `work`, `run`, `migrate`, `settings`, `explain`."""
 
 from csat import wiring
+from csat.answers.commands import add_history_commands
 from csat.login.commands import add_login_commands
+from csat.numbers.commands import add_numbers_commands
 from csat.operators.commands import add_commands
 from csat.settings import CsatRules, Settings
 from supportops.check_config import Section
@@ -21,7 +23,9 @@ app = build_app(SERVICE)
 
 
 add_commands(app, SERVICE)
+add_history_commands(app, SERVICE)
 add_login_commands(app)
+add_numbers_commands(app, SERVICE, wiring.own_database, lambda settings: wiring.load_rules(settings).numbers)
 
 
 if __name__ == "__main__":

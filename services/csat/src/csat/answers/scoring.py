@@ -1,4 +1,4 @@
-"""What a rating means, and the one definition of the KPI (handbook C1, C2). Pure."""
+"""What a rating means (handbook C1, C10). Pure."""
 
 import unicodedata
 from collections.abc import Collection
@@ -23,24 +23,6 @@ class Answer:
     score: Score
     comment: str | None = None
     reason: str | None = None
-
-
-@dataclass(frozen=True)
-class Kpi:
-    """`offered` counts tickets whose requester was asked; `good` and `bad` those whose latest answer says so."""
-
-    good: int
-    bad: int
-    offered: int
-
-    @property
-    def value(self) -> float | None:
-        """good / (good + bad), between 0 and 1; None while nobody has answered.
-
-        Tickets without a survey, and surveys without an answer, are excluded (C2).
-        """
-        answered = self.good + self.bad
-        return self.good / answered if answered else None
 
 
 def parse_answer(score: str, comment: str, reason: str, *, limit: int, reasons: Collection[str]) -> Answer:

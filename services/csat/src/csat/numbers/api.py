@@ -2,15 +2,16 @@
 
 import base64
 import binascii
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import date, datetime
 from typing import Annotated, Any, Literal, Self
 
 from fastapi import APIRouter, Depends, FastAPI, Query
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from csat.numbers import lists, queries
+from csat.numbers import queries
 from csat.numbers.figures import Counts, Figure, figures_of
 from csat.numbers.policy import NumbersRules
 from csat.numbers.view import DIMENSIONS, LONGEST_VALUE, NONE, BadView, Dimension, Step, View, today_in
@@ -22,7 +23,12 @@ LONGEST_PAGE = 200
 _day: dict[str, Any] = {"pattern": r"^\d{4}-\d{2}-\d{2}$", "json_schema_extra": {"format": "date"}}
 Day = Annotated[str, Field(**_day)]
 Value = Annotated[
-    str, Field(max_length=LONGEST_VALUE, description=f"Only these tickets; {NONE}: without one.")
+    str,
+    Field(
+        max_length=LONGEST_VALUE,
+        pattern=r"^[^\x00-\x1f\x7f-\x9f]*$",
+        description=f"Only these tickets; {NONE}: those without one.",
+    ),
 ]
 Limit = Annotated[int, Field(ge=1, le=LONGEST_PAGE, description="How many at most.")]
 Cursor = Annotated[str, Field(max_length=400, description="`next` of the page before.")]
@@ -216,30 +222,14 @@ class NumbersApi:
     async def kpi(self, asked: Annotated[KpiQuery, Query()]) -> KpiReply:
         """The KPI, the response rate and the offered rate of the tickets solved in these days (handbook C2, C9)."""
         view = asked.view(self._today())
-        by, step = asked.by, asked.trend
         async with self._store.reading() as conn:
-            totals = await queries.totals(conn, view)
-            parts = await queries.breakdown(conn, view, by) if by is not None else {}
-            trend = await queries.trend(conn, view, step) if step is not None else []
-        first = sorted(parts.items(), key=lambda part: (-part[1].solved, part[0]))[:LONGEST_BREAKDOWN]
-        return KpiReply(
-            since=view.since,
-            until=view.until,
-            time_zone=self._rules.time_zone,
-            filters=dict(view.filters),
-            totals=numbers_of(totals, self._rules),
-            by=by,
-            breakdown=[NumbersOfValue(value=value, **self._numbers(counts)) for value, counts in first],
-            left_out=len(parts) - len(first),
-            step=step,
-            trend=[NumbersOfPeriod(first_day=day, **self._numbers(counts)) for day, counts in trend],
-        )
+            return await kpi_reply(conn, view, self._rules, asked.by, asked.trend)
 
     async def ratings(self, asked: Annotated[RatingsQuery, Query()]) -> RatingsReply:
         """Answers, those given last first; a ticket has one, its latest."""
         view, position = asked.view(self._today()), _position(asked.cursor)
         async with self._store.reading() as conn:
-            found = await lists.ratings(conn, view, asked.limit + 1, position, asked.score)
+            found = await queries.ratings(conn, view, asked.limit + 1, position, asked.score)
         page = found[: asked.limit]
         return RatingsReply(
             ratings=[RatingReply.model_validate(row, from_attributes=True) for row in page],
@@ -248,10 +238,10 @@ class NumbersApi:
 
     async def surveys(self, asked: Annotated[SurveysQuery, Query()]) -> SurveysReply:
         """Who was asked, who was not and by which rule: one decision for each solve, the latest solves first."""
-        wanted = lists.Range.of(asked.view(self._today()), self._rules.zone, asked.rule)
+        wanted = queries.Range.of(asked.view(self._today()), self._rules.zone, asked.rule)
         position = _position(asked.cursor)
         async with self._store.reading() as conn:
-            found = await lists.surveys(conn, wanted, asked.limit + 1, position)
+            found = await queries.surveys(conn, wanted, asked.limit + 1, position)
         page = found[: asked.limit]
         return SurveysReply(
             surveys=[SurveyReply.model_validate(row, from_attributes=True) for row in page],
@@ -261,8 +251,27 @@ class NumbersApi:
     def _today(self) -> date:
         return today_in(self._rules.zone, self._store.clock.now())
 
-    def _numbers(self, counts: Counts) -> Mapping[str, Any]:
-        return dict(numbers_of(counts, self._rules))
+
+async def kpi_reply(
+    conn: AsyncConnection, view: View, rules: NumbersRules, by: Dimension | None, step: Step | None
+) -> KpiReply:
+    """The numbers of a view; `by` and `step`: also broken down, also over time."""
+    totals = await queries.totals(conn, view)
+    parts = await queries.breakdown(conn, view, by) if by is not None else {}
+    trend = await queries.trend(conn, view, step) if step is not None else []
+    first = sorted(parts.items(), key=lambda part: (-part[1].solved, part[0]))[:LONGEST_BREAKDOWN]
+    return KpiReply(
+        since=view.since,
+        until=view.until,
+        time_zone=rules.time_zone,
+        filters=dict(view.filters),
+        totals=numbers_of(totals, rules),
+        by=by,
+        breakdown=[NumbersOfValue(value=value, **dict(numbers_of(counts, rules))) for value, counts in first],
+        left_out=len(parts) - len(first),
+        step=step,
+        trend=[NumbersOfPeriod(first_day=day, **dict(numbers_of(counts, rules))) for day, counts in trend],
+    )
 
 
 def mount_api(app: FastAPI, store: Store, rules: NumbersRules, allowed: Callable[..., Any]) -> None:
@@ -288,12 +297,12 @@ def _refusal(parameter: str, message: str) -> RequestValidationError:
     )
 
 
-def _cursor(position: lists.Position) -> str:
+def _cursor(position: queries.Position) -> str:
     moment, key = position
     return base64.urlsafe_b64encode(f"{moment.isoformat()}|{key}".encode()).decode().rstrip("=")
 
 
-def _position(cursor: str | None) -> lists.Position | None:
+def _position(cursor: str | None) -> queries.Position | None:
     """Where a cursor points to. RequestValidationError for one that is not ours."""
     if not cursor:
         return None

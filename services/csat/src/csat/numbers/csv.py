@@ -15,7 +15,8 @@ COLUMNS = (
 )
 """What `cells_of` gives. Rates are shares from 0 to 1, empty where there is nothing to divide by."""
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@")
+_SEPARATORS = ("\t", "\r")
 _BOM = "\ufeff"
 
 
@@ -48,4 +49,5 @@ def _cell(value: object) -> object:
     if not isinstance(value, str):
         return "" if value is None else value
     text = value.replace("\x00", "")
-    return "'" + text if text.lstrip(" \n").startswith(_FORMULA) else text
+    is_risky = text.startswith(_SEPARATORS) or text.lstrip().startswith(_FORMULA)
+    return "'" + text if is_risky else text

@@ -7,11 +7,11 @@ number of replicas may run this (decision 0071).
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta, tzinfo
 from typing import Any
 
-from sqlalchemy import Table, bindparam, delete, exists, insert, select, update
+from sqlalchemy import Table, bindparam, delete, exists, func, insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from csat import tables
@@ -153,3 +153,40 @@ async def _add(tx: Transaction, table: Table, changes: Changes) -> None:
     fresh = insert_into(tx.conn, table)
     sums = {name: table.c[name] + fresh.excluded[name] for name in COUNTERS}
     await tx.conn.execute(fresh.on_conflict_do_update(index_elements=_KEYS[table], set_=sums), rows)
+
+
+async def recount(store: Store, zone: tzinfo, progress: Callable[[int, int], None]) -> int:
+    """Count everything anew from `facts`, as after a change of the report's time zone; returns how many tickets.
+
+    The numbers begin at nothing and are whole again at the end. A running worker may count meanwhile; stopped half-way,
+    it may be started again. `progress` hears how many of how many tickets are done.
+    """
+    async with store.transaction() as tx:
+        for table in (_counted, tables.tally, tables.cells):
+            await tx.conn.execute(delete(table))
+        total = (await tx.conn.execute(select(func.count()).select_from(_facts))).scalar_one()
+    done, last = 0, ""
+    while ticket_ids := await _ids_after(store, last):
+        await _count_these(store, ticket_ids, zone)
+        done, last = done + len(ticket_ids), ticket_ids[-1]
+        progress(done, total)
+    return done
+
+
+async def _ids_after(store: Store, last: str) -> list[str]:
+    query = select(_facts.c.ticket_id).where(_facts.c.ticket_id > last).order_by(_facts.c.ticket_id)
+    async with store.reading() as conn:
+        return list((await conn.execute(query.limit(BATCH))).scalars())
+
+
+async def _count_these(store: Store, ticket_ids: list[str], zone: tzinfo) -> None:
+    """Count these tickets; what somebody else holds just now is left to the worker, which counts what is stale."""
+    wanted = among(_facts.c.ticket_id, "ids", store.dialect)
+    query = select(*_READ).where(wanted).order_by(_facts.c.ticket_id).with_for_update(skip_locked=True)
+    async with store.transaction() as tx:
+        found = await tx.conn.execute(query, {"ids": as_parameter(ticket_ids, store.dialect)})
+        rows = [dict(row) for row in found.mappings()]
+        await count(tx, rows, zone)
+    for ticket_id in set(ticket_ids) - {row["ticket_id"] for row in rows}:
+        async with store.transaction() as tx:
+            await tx.conn.execute(update(_facts).where(_facts.c.ticket_id == ticket_id).values(stale=True))

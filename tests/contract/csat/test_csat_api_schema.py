@@ -1,0 +1,82 @@
+"""The numbers' API keeps what /api/openapi.json promises, for requests that fit it and for those that do not."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from datetime import UTC, timedelta
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from pydantic import SecretStr
+from schemathesis import GenerationMode, Response
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+from schemathesis.specs.openapi.schemas import OpenApiSchema
+
+from csat.page.tokens import SurveyTokens
+from csat.settings import CsatRules
+from csat.web import create_app
+from supportops.clock import ManualClock
+from tests.integration.csat.tallies import note, tallied
+from tests.support.engine import store_on
+
+TOKEN = "operators-only-0123456789"
+EXAMPLES = 40
+PATHS = ("/api/kpi", "/api/ratings", "/api/surveys")
+
+
+@pytest.fixture
+def dialect() -> str:
+    """One database is enough for a contract of HTTP."""
+    return "sqlite"
+
+
+@pytest.fixture
+def api(new_database: Callable[[str], str], clock: ManualClock) -> Iterator[OpenApiSchema]:
+    """The schema of the real application, with a few tickets behind it."""
+    url = new_database("csat")
+
+    async def fill() -> None:
+        async with store_on(url, clock) as store:
+            for number in range(3):
+                await note(store, str(number), solved_at=clock.now() - timedelta(days=number), plan="Premium")
+            await tallied(store, UTC)
+
+    asyncio.run(fill())
+    opened = store_on(url, clock)
+    with asyncio.Runner() as runner:
+        store = runner.run(opened.__aenter__())
+        tokens = SurveyTokens(["the-key-of-these-tests"], timedelta(days=28), clock)
+        app = create_app(store, tokens, CsatRules(), SecretStr(TOKEN))
+        yield schemathesis.openapi.from_asgi("/api/openapi.json", app)
+        runner.run(opened.__aexit__(None, None, None))
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: str(mode.value))
+def test_it_is_as_described(api: OpenApiSchema, path: str, mode: GenerationMode) -> None:
+    operation = api[path]["GET"]
+
+    @seed(17)
+    @settings(
+        max_examples=EXAMPLES,
+        deadline=None,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=operation.as_strategy(generation_mode=mode))
+    def call(case: schemathesis.Case) -> None:
+        response = case.call(headers={"Authorization": f"Bearer {TOKEN}"})
+        case.validate_response(response, excluded_checks=[positive_data_acceptance] * is_beyond(response))
+
+    call()
+
+
+def is_beyond(response: Response) -> bool:
+    """Whether it was refused for what a schema cannot say: which day is before which, which cursors are ours."""
+    if response.status_code != 422:
+        return False
+    problems = response.json()["detail"]
+    return {problem["type"] for problem in problems} == {"value_error"} and {
+        problem["loc"][-1] for problem in problems
+    } <= {"since", "until", "cursor"}

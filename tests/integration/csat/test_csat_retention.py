@@ -6,7 +6,7 @@ from csat import tables
 from csat.answers.scoring import Answer
 from csat.asking import records
 from csat.asking.rules import Decision
-from csat.operators.keeping import own_retention
+from csat.answers.keeping import own_retention
 from csat.page.voting import vote
 from csat.settings import CsatRules
 from supportops.clock import ManualClock

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from csat import tables
 from csat.asking.patience import updates_budget
-from csat.operators.keeping import own_retention
+from csat.answers.keeping import own_retention
 from csat.settings import CsatRules, SurveySettings
 from supportops.config import ConfigError, load
 

@@ -2,9 +2,11 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
+from csat.answers.backfill import Backfill, Sources, Span
+from csat.answers.keeping import keep_comments, own_retention
 from csat.answers.native import ReadRatings
 from csat.answers.reading import Reading
 from csat.asking.handlers import SurveyClock
@@ -19,7 +21,6 @@ from csat.feedback.tagging import TagExported
 from csat.login.gate import Gate
 from csat.numbers.description import DescribeSolves, Names
 from csat.numbers.tallying import Tallying
-from csat.operators.keeping import keep_comments, own_retention
 from csat.operators.story import Story, story_of
 from csat.page.languages import Languages, load_languages
 from csat.page.survey_page import SurveyPage
@@ -30,6 +31,8 @@ from supportops.clock import Clock, SystemClock
 from supportops.config import load
 from supportops.messaging import UNHURRIED, Consumer
 from supportops.observability.logging import get_logger
+from supportops.observability.metrics import Metrics
+from supportops.output import progress
 from supportops.process import Parts, open_parts, run_process
 from supportops.runtime import Component
 from supportops.server import HttpServer
@@ -87,6 +90,25 @@ async def story(settings: Settings, ticket_id: str) -> Story:
     """What csat knows of one ticket; needs the database only."""
     async with own_database(settings) as store, store.reading() as conn:
         return await story_of(conn, ticket_id, store.clock.now())
+
+
+async def backfill(
+    settings: Settings, since: datetime, until: datetime | None, *, dry_run: bool
+) -> dict[str, int]:
+    """Bring history in from Zendesk, with half of our share of its calls: a running worker has the other one."""
+    rules, clock, metrics = load_rules(settings), SystemClock(), Metrics()
+    half = settings.zendesk.model_copy(update={"rate_share": settings.zendesk.rate_share / 2})
+    async with (
+        own_database(settings) as store,
+        open_zendesk(half, clock=clock, metrics=metrics) as zendesk,
+    ):
+        names = References(zendesk, clock=clock, metrics=metrics)
+        looked_up = Names(names.organizations, names.forms, names.groups, names.users)
+        describe = DescribeSolves(zendesk.tickets, looked_up, rules.numbers)
+        sources = Sources(zendesk.satisfaction, zendesk.exports, zendesk.tickets, describe)
+        with progress("backfill") as report:
+            work = Backfill(store, sources, rules, report, dry_run=dry_run)
+            return await work.run(Span(since, until or clock.now()))
 
 
 def migrate(settings: Settings) -> int:

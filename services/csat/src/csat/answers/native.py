@@ -135,12 +135,12 @@ def _taken(hint: Hint, ticket: Ticket, found: Native) -> Outcome:
     rated_at = found.rated_at or ticket.updated_at
 
     async def then(tx: Transaction) -> None:
-        await facts.note_asked(tx, ticket.id, found.asked_at or rated_at, ticket.solved_at)
         given = Given(found.answer, "native", found.requester_id or ticket.requester_id, rated_at)
         await take(tx, ticket.id, given, cause=hint.cause)
+        await facts.note_asked(tx, ticket.id, found.asked_at or rated_at, ticket.solved_at)
 
     result = {"score": found.answer.score, "rated_at": rated_at.isoformat()}
-    return Done(result, then, reads=((tables.facts, ticket.id), (tables.ratings, ticket.id)))
+    return Done(result, then, reads=((tables.ratings, ticket.id), (tables.facts, ticket.id)))
 
 
 def _offered(ticket: Ticket, at: datetime) -> Outcome:

@@ -89,16 +89,16 @@ class DescribeSolves:
         """Look everything up with a handful of calls; one outcome per solve."""
         solves = [Solved.of(delivery) for delivery in deliveries]
         with quota_pauses_all():
-            described = await self._describe(solves)
+            unclear = [solve.ticket_id for solve in solves if not self._wanted() <= solve.known.keys()]
+            described = await self.names_of(solves, await self._found("tickets", self._tickets, unclear))
         return [_outcome(solve, names) for solve, names in zip(solves, described, strict=True)]
 
     async def did_it_happen(self, _delivery: Delivery) -> Outcome | None:
         """Reading twice does no harm: just do it."""
         return None
 
-    async def _describe(self, solves: Sequence[Solved]) -> list[dict[str, str]]:
-        unclear = [solve.ticket_id for solve in solves if not self._wanted() <= solve.known.keys()]
-        tickets = await self._found("tickets", self._tickets, unclear)
+    async def names_of(self, solves: Sequence[Solved], tickets: Mapping[str, Ticket]) -> list[dict[str, str]]:
+        """Form, plan, region, group_name and assignee of each solve; `tickets`: what was read of them, by id."""
 
         def ids(name: str) -> list[str]:
             found = (solve.value(name, tickets.get(solve.ticket_id)) for solve in solves)

@@ -1,6 +1,7 @@
 """The one door to `facts`, what the numbers know of a ticket. Whoever learns something of it notes it here."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -67,3 +68,38 @@ async def note_asked(tx: Transaction, ticket_id: str, asked_at: datetime, solved
     if known.get("asked_at") is None:
         solve = known.get("solved_at") or solved_at
         note_loaded(tx, ticket_id, solved_at=solve, decided=True, asked_at=asked_at)
+
+
+@dataclass(frozen=True)
+class Past:
+    """A solved ticket of the past, as Zendesk shows it now; `names` as in `note_described`."""
+
+    ticket_id: str
+    solved_at: datetime
+    names: Mapping[str, str]
+    asked_at: datetime | None
+    decided: bool
+
+
+def note_past(tx: Transaction, past: Past, *, tracked: bool) -> bool:
+    """Lay a ticket of the past under what is known of it; True when that added something.
+
+    The ticket's facts are loaded. `tracked`: csat follows the ticket by its events and knows better when it was solved
+    and whether its requester was asked; then only names that were never read are filled in.
+    """
+    known = tx.rows(tables.facts).get(past.ticket_id) or {}
+    values: dict[str, Any] = {}
+    counts_already = known.get("solved_at") is not None and known.get("asked_at") is not None
+    solved_at = known.get("solved_at")
+    if not tracked and not counts_already:
+        values["solved_at"] = solved_at = past.solved_at
+    if not tracked:
+        values["decided"] = past.decided or bool(known.get("decided"))
+        values["asked_at"] = known.get("asked_at") or past.asked_at
+    new_solve = solved_at != known.get("solved_at")
+    if (known.get("described_at") is None or new_solve) and solved_at == past.solved_at:
+        values |= {**past.names, "described_at": tx.now}
+    if all(known.get(name) == value for name, value in values.items()):
+        return False
+    note_loaded(tx, past.ticket_id, **values)
+    return True

@@ -122,7 +122,7 @@ async def test_on_paper_nothing_is_cut(
         await page.emulate_media(media="print")
         await page.set_viewport_size({"width": 720, "height": 1000})
         assert not await page.get_by_role("button", name="Log out").is_visible()
-        folded = page.get_by_role("table", name="Satisfaction by week")
+        folded = page.get_by_role("table", name="Satisfaction (KPI) by week")
         assert await folded.is_visible()
         for table in await page.get_by_role("table").all():
             box, paper = await table.bounding_box(), 720

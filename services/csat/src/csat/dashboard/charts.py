@@ -111,10 +111,10 @@ def trend(figures: Sequence[Figure], target: float | None, box: Box = TREND) -> 
 def axis(figures: Sequence[Figure], target: float | None) -> tuple[int, int]:
     """The axis in whole percents, so that every interval and the target are on it, at even steps."""
     shares = [share for figure in figures for share in (figure.low, figure.high)]
-    if target is not None:
-        shares.append(target)
     if not shares:
         return 0, 100
+    if target is not None:
+        shares.append(target)
     lowest, highest = floor(min(shares) * 100), ceil(max(shares) * 100)
     step = _step(lowest, highest)
     low, high = lowest // step * step, min(100, -(-highest // step) * step)

@@ -35,7 +35,7 @@ class Kind:
 
 
 KINDS = (
-    Kind("kpi", "Satisfaction", "good of all answers", lambda figures: figures.kpi),
+    Kind("kpi", "Satisfaction (KPI)", "good of all answers", lambda figures: figures.kpi),
     Kind("response_rate", "Response rate", "answered of asked", lambda figures: figures.response_rate),
     Kind("offered_rate", "Offered rate", "asked of decided", lambda figures: figures.offered_rate),
 )

@@ -28,6 +28,7 @@ from tests.support.engine import running
 from tests.support.eventually import eventually
 from tests.support.processes import clean_environment, python_module
 
+CALL = "call zendesk.survey 17:2026-11-02T09:00:00.000000Z"
 ENVIRONMENT = {
     "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1",
     "ZENDESK_BASE_URL": "https://acme.zendesk.com",
@@ -103,11 +104,13 @@ async def test_a_timer_says_when_it_is_due_and_who_goes_first(store: Store, cloc
     await take(store, [solved("16", clock.now() - timedelta(minutes=5)), solved("17", clock.now())])
     clock.advance(timedelta(hours=21))
     waits = await stands(store, "17")
-    assert waits["call zendesk.survey"] == "due in 3h, on 2026-11-03 09:00:00 UTC"
+    assert waits[CALL] == "due in 3h, on 2026-11-03 09:00:00 UTC"
     assert waits["survey"] == "none yet"
     clock.advance(timedelta(hours=4))
-    assert (await stands(store, "17"))["call zendesk.survey"] == "waits for its turn: 1 before it; late by 1h"
-    assert (await stands(store, "16"))["call zendesk.survey"] == "due now: next in turn; late by 1h5m"
+    assert (await stands(store, "17"))[CALL] == "waits for its turn: 1 before it; late by 1h"
+    assert (await stands(store, "16"))[
+        "call zendesk.survey 16:2026-11-02T08:55:00.000000Z"
+    ] == "due now: next in turn; late by 1h5m"
 
 
 async def test_a_timer_says_why_it_was_put_off(store: Store, clock: ManualClock) -> None:
@@ -115,7 +118,7 @@ async def test_a_timer_says_why_it_was_put_off(store: Store, clock: ManualClock)
     clock.advance(timedelta(hours=24))
     off = TryAgain(timedelta(hours=8), "postponed: quiet hours of the requester", free=True)
     await attempt(store, off)
-    wait = (await stands(store, "17"))["call zendesk.survey"]
+    wait = (await stands(store, "17"))[CALL]
     assert (
         wait == "due in 8h, on 2026-11-03 17:00:00 UTC; last answer: postponed: quiet hours of the requester"
     )
@@ -128,7 +131,7 @@ async def test_a_paused_destination_says_so(store: Store, clock: ManualClock) ->
     await take(store, [solved("17", clock.now())])
     clock.advance(timedelta(hours=24))
     await attempt(store, DestinationPaused("zendesk ticket: 401", timedelta(minutes=5)))
-    wait = (await stands(store, "17"))["call zendesk.survey"]
+    wait = (await stands(store, "17"))[CALL]
     assert wait == "all calls to zendesk.survey wait 5m more; last answer: zendesk ticket: 401"
 
 
@@ -136,7 +139,7 @@ async def test_a_dead_call_names_its_reason_and_its_remedy(store: Store, clock: 
     await take(store, [solved("17", clock.now())])
     clock.advance(timedelta(hours=24))
     await attempt(store, GiveUp("zendesk ticket: 403"))
-    wait = (await stands(store, "17"))["call zendesk.survey"]
+    wait = (await stands(store, "17"))[CALL]
     assert wait == "given up: zendesk ticket: 403 (csat try-again 17:2026-11-02T09:00:00.000000Z)"
 
 

@@ -31,7 +31,7 @@ def lines_of(story: Story, *, words: bool = False) -> list[Line]:
 
 def standing(story: Story) -> dict[str, str]:
     """How things stand now, by name: the ticket, its survey, what waits, how it counts."""
-    waits = {f"call {call.destination}": wait_of(call, story.now) for call in story.calls if _is_open(call)}
+    waits = {_name(call): wait_of(call, story.now) for call in story.calls if _is_open(call)}
     stands = {
         "ticket": _clock_words(story.clock),
         "survey": _survey_words(story),
@@ -41,6 +41,11 @@ def standing(story: Story) -> dict[str, str]:
     }
     opted_out = story.requester and story.requester["opted_out_at"]
     return stands | ({"requester": f"wants no surveys since {_when(opted_out)}"} if opted_out else {}) | waits
+
+
+def _name(call: Call) -> str:
+    """One destination may have several open calls for a ticket, such as two answers on their way to GitLab."""
+    return f"call {call.destination} {call.key}"
 
 
 def wait_of(call: Call, now: datetime) -> str:

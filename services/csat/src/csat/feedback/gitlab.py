@@ -213,7 +213,8 @@ def wait_of(headers: Mapping[str, str], now: datetime, jitter: float | None = No
 
     Up to a tenth is added (`jitter` in [0, 1), random by default); never below 1 s nor above 15 min.
     """
-    wait = retry_after(headers, now) or _until_date(headers, now) or _until_reset(headers, now) or UNTOLD_WAIT
+    named = (retry_after(headers, now), _until_date(headers, now), _until_reset(headers, now))
+    wait = next((each for each in named if each is not None), UNTOLD_WAIT)
     part = random() if jitter is None else jitter  # noqa: S311  # no secret
     return min(max(wait * (1 + part / 10), SHORTEST_WAIT), LONGEST_WAIT)
 

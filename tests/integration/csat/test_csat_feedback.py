@@ -177,6 +177,34 @@ async def test_lost_answers_make_no_second_note(feedback: Feedback, fault: dict[
     assert len(issue["notes"]) == 1
 
 
+@pytest.mark.parametrize("kind", ["drop_after_commit", "502"])
+async def test_lost_answers_about_labels(feedback: Feedback, kind: str) -> None:
+    ticket_id = await _rated_bad(feedback)
+    async with exporting(feedback):
+        await feedback.settled()
+        await feedback.desk.fault(service="gitlab", path="*/issues/*", method="PUT", kind=kind)
+        await feedback.rate(ticket_id, "good", "It works")
+        await feedback.settled()
+    [issue] = await feedback.issues()
+    assert "satisfaction::Good" in issue["labels"]
+    assert "satisfaction::Bad" not in issue["labels"]
+    assert len(issue["notes"]) == 1
+
+
+async def test_a_worker_killed_after_its_note(feedback: Feedback) -> None:
+    ticket_id = await _rated_bad(feedback)
+    async with exporting(feedback):
+        await feedback.settled()
+    await feedback.rate(ticket_id, "bad", "Still not", TIMELY)
+    await feedback.export_and_die()
+    async with exporting(feedback):
+        await feedback.settled()
+    [issue] = await feedback.issues()
+    assert len(issue["notes"]) == 1
+    [row] = await feedback.recorded()
+    assert row.revision == 2
+
+
 @pytest.mark.parametrize("lag", [0, 3600])
 async def test_a_change_of_mind_while_the_first_answer_was_lost(feedback: Feedback, lag: int) -> None:
     ticket_id = await _rated_bad(feedback)

@@ -16,7 +16,7 @@ from csat.page.pace import PostPace
 from csat.page.refusals import Refused
 from csat.page.rendering import explanation, page
 from csat.page.tokens import SurveyTokens
-from csat.page.voting import vote
+from csat.page.voting import hold, vote
 from csat.settings import CsatRules
 from supportops.observability.logging import get_logger
 from supportops.observability.metrics import Metrics, Recorder
@@ -129,6 +129,7 @@ class SurveyPage:
             raise Refused(400, "unreadable")
         take = opt_out if wish == "stop" else opt_in
         async with self._store.transaction() as tx:
+            await hold(tx, survey)  # nobody who was erased meanwhile is written down again
             changed = await take(tx, survey.requester_id)
         if changed:
             self._metrics.count("survey_opt_outs", wish=wish)

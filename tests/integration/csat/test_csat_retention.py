@@ -1,12 +1,15 @@
 """What is known of a ticket goes after its time, and not before."""
 
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 from csat import tables
+from csat.answers.keeping import forget_comments, own_retention
 from csat.answers.scoring import Answer
 from csat.asking import records
 from csat.asking.rules import Decision
-from csat.answers.keeping import own_retention
+from csat.numbers.tallying import tally_batch
+from csat.page.opting_out import opt_out
 from csat.page.voting import vote
 from csat.settings import CsatRules
 from supportops.clock import ManualClock
@@ -19,7 +22,16 @@ from tests.integration.csat.test_csat_timers import take
 from tests.support.engine import running
 from tests.support.eventually import eventually
 
-OWN = (tables.tickets, tables.decisions, tables.surveys, tables.ratings)
+OWN = (
+    tables.tickets,
+    tables.happenings,
+    tables.decisions,
+    tables.surveys,
+    tables.ratings,
+    tables.answers,
+    tables.facts,
+    tables.counted,
+)
 
 
 async def ticket_with_a_story(store: Store, ticket_id: str, clock: ManualClock) -> None:
@@ -28,6 +40,7 @@ async def ticket_with_a_story(store: Store, ticket_id: str, clock: ManualClock) 
     async with store.transaction() as tx:
         await records.record_decision(tx, ticket_id, clock.now(), Decision(True, "send", "no rule objects"))
         await vote(tx, survey, Answer("good", "thanks"))
+    await tally_batch(store, ZoneInfo("UTC"))
 
 
 async def test_old_history_goes_and_the_rest_stays(store: Store, clock: ManualClock) -> None:
@@ -44,3 +57,48 @@ async def test_old_history_goes_and_the_rest_stays(store: Store, clock: ManualCl
     async with running(janitor(store, own_retention(rules), Metrics())):
         gone: bool = await eventually(only_the_young)
         assert gone
+
+
+async def test_who_opted_out_is_remembered(store: Store, clock: ManualClock) -> None:
+    rules = CsatRules()
+    async with store.transaction() as tx:
+        await opt_out(tx, "7")
+        rows = await tx.load(tables.requesters, ["8"])
+        rows.put("8", asked_at=clock.now(), changed_at=clock.now())
+    clock.advance(2 * rules.keep_history)
+
+    async def only_the_opt_out() -> bool:
+        return [row.requester_id for row in await rows_of(store, tables.requesters)] == ["7"]
+
+    async with running(janitor(store, own_retention(rules), Metrics())):
+        assert await eventually(only_the_opt_out)
+
+
+async def test_days_leave_the_numbers_with_their_tickets(store: Store, clock: ManualClock) -> None:
+    rules = CsatRules()
+    await ticket_with_a_story(store, "1", clock)
+    clock.advance(rules.keep_history + timedelta(days=9))
+
+    async def nothing_is_counted() -> bool:
+        counted = (tables.tally, tables.cells, tables.counted, tables.facts)
+        return [await rows_of(store, table) for table in counted] == [[]] * len(counted)
+
+    async with running(janitor(store, own_retention(rules), Metrics())):
+        assert await eventually(nothing_is_counted)
+
+
+async def test_old_words_go_and_the_rating_stays(store: Store, clock: ManualClock) -> None:
+    rules = CsatRules()
+    await ticket_with_a_story(store, "1", clock)
+    clock.advance(rules.keep_comments)
+    await ticket_with_a_story(store, "2", clock)
+    clock.advance(timedelta(seconds=1))
+    before = [tuple(row) for row in await rows_of(store, tables.tally)]
+    await forget_comments(store, rules.keep_comments, Metrics())
+    for table in (tables.ratings, tables.answers):
+        kept = {row.ticket_id: (row.score, row.comment) for row in await rows_of(store, table)}
+        assert kept == {"1": ("good", None), "2": ("good", "thanks")}
+    commented = {row.ticket_id: row.has_comment for row in await rows_of(store, tables.facts)}
+    assert commented == {"1": False, "2": True}
+    await tally_batch(store, ZoneInfo("UTC"))
+    assert [tuple(row) for row in await rows_of(store, tables.tally)] == before

@@ -1,6 +1,7 @@
 """The login's parts without HTTP: hashes, sessions, the proxy's word, where a login may lead, half configurations."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from csat.login.passwords import Password, UnfitPassword, hash_password, is_hash
 from csat.login.proxy import SECRET_HEADER, ProxyLogin
 from csat.login.sessions import Sessions
 from csat.settings import DashboardSettings
+from sandbox.demo import DASHBOARD_HASH
 from supportops.clock import ManualClock
 from supportops.observability.metrics import Metrics
 
@@ -196,3 +198,9 @@ def test_half_a_configuration_is_refused(values: dict[str, Any], words: str) -> 
         DashboardSettings(**values)
     for secret in (HASHED, WORDS, SECRET):
         assert secret not in str(refused.value)
+
+
+async def test_the_published_hash_is_of_the_published_password() -> None:
+    assert await Password(SecretStr(DASHBOARD_HASH)).matches("sandbox-dashboard")
+    compose = (Path(__file__).parents[3] / "docker-compose.yml").read_text()
+    assert DASHBOARD_HASH.replace("$", "$$") in compose

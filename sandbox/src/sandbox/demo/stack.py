@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox.demo import CSAT_KEY, LINK_KEY, WEBHOOK_KEY
+from sandbox.demo import CSAT_KEY, DASHBOARD_HASH, LINK_KEY, SESSION_KEY, WEBHOOK_KEY
 from sandbox.demo.processes import DemoError, Processes, free_port
 from sandbox.demo.world import Addresses
 
@@ -133,6 +133,10 @@ class Stack:
             }
         if service == "csat":
             keys = {"CSAT_LINK_KEYS": LINK_KEY, "CSAT_API_TOKEN": CSAT_KEY}
+            keys |= {
+                "CSAT_DASHBOARD_PASSWORD_HASH": DASHBOARD_HASH,
+                "CSAT_DASHBOARD_SESSION_KEYS": SESSION_KEY,
+            }
             gitlab = {"GITLAB_BASE_URL": f"{self.sandbox_url}/gitlab", "GITLAB_TOKEN": "glpat-sandbox"}
             return zendesk | keys | gitlab | {"CSAT_BASE_URL": self.url("csat")}
         if service == "sfdc_sync":

@@ -130,6 +130,7 @@ async def test_a_recount_finds_the_same_and_mends_what_was_spoilt(store: Store, 
     for number in range(5):
         await solve(store, str(number), JANUARY + timedelta(days=number))
         await note(store, str(number), form="ab"[number % 2])
+    await note(store, "unsolved", score="good", rated_at=FEBRUARY)
     await tallied(store, UTC)
     before = await counted_rows(store)
     if disturbed:
@@ -137,7 +138,7 @@ async def test_a_recount_finds_the_same_and_mends_what_was_spoilt(store: Store, 
             await tx.conn.execute(tables.tally.update().values(solved=7))
             await tx.conn.execute(tables.counted.delete())
     heard: list[tuple[int, int]] = []
-    assert await recount(store, UTC, lambda done, total: heard.append((done, total))) == 5
+    assert await recount(store, UTC, lambda done, total: heard.append((done, total))) == 6
     assert heard == [(5, 5)]
     assert await counted_rows(store) == before
 

@@ -9,9 +9,11 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta, tzinfo
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Table, bindparam, delete, exists, func, insert, select, update
+from sqlalchemy import Row, Table, bindparam, delete, exists, func, or_, select, update
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import SQLAlchemyError
 
 from csat import tables
@@ -20,10 +22,11 @@ from csat.numbers.figures import Counts
 from csat.numbers.view import DIMENSIONS
 from supportops.observability.logging import get_logger
 from supportops.store import Store, Transaction
-from supportops.store.keys import among, as_parameter
-from supportops.store.upsert import insert_into
+from supportops.store.keys import POSTGRES, among, as_parameter
+from supportops.store.upsert import Insert, insert_for
 
 BATCH = 2_000
+PAGE = 5_000  # of a recount
 EVERY = timedelta(seconds=1)
 
 log = get_logger("csat.numbers")
@@ -40,8 +43,8 @@ _STALE = (
     .limit(bindparam("batch"))
     .with_for_update(skip_locked=True)
 )
+_UNSOLVED = _facts.c.solved_at.is_(None) & _facts.c.score.is_not(None)
 _IS_STALE = select(exists().where(_facts.c.stale))
-_DROP = delete(_counted).where(_counted.c.ticket_id == bindparam("dropped"))
 _KEYS = {
     tables.tally: ("dimension", "day", "value"),
     tables.cells: ("period", *(COLUMNS[name] for name in DIMENSIONS)),
@@ -100,15 +103,16 @@ async def tally_batch(store: Store, zone: tzinfo, limit: int = BATCH) -> int:
 
 async def count(tx: Transaction, rows: Sequence[Mapping[str, Any]], zone: tzinfo) -> None:
     """Bring `counted`, `tally` and `cells` to what `rows` of `facts` say; the caller has locked these rows."""
+    dialect = tx.conn.dialect.name
     before = await _counted_before(tx, [row["ticket_id"] for row in rows])
     now = {row["ticket_id"]: counted_as(row, zone) for row in rows}
     changed = [ticket_id for ticket_id in now if now[ticket_id] != before.get(ticket_id)]
-    dropped = [{"dropped": ticket_id} for ticket_id in changed if ticket_id in before]
+    dropped = [ticket_id for ticket_id in changed if ticket_id in before]
     if dropped:
-        await tx.conn.execute(_DROP, dropped)
+        gone = delete(_counted).where(among(_counted.c.ticket_id, "ids", dialect))
+        await tx.conn.execute(gone, {"ids": as_parameter(dropped, dialect)})
     added = [as_now.row(ticket_id) for ticket_id in changed if (as_now := now[ticket_id]) is not None]
-    if added:
-        await tx.conn.execute(insert(_counted), added)
+    await _insert(tx, _counted, added)
     tally: Changes = defaultdict(lambda: [0] * len(COUNTERS))
     cells: Changes = defaultdict(lambda: [0] * len(COUNTERS))
     _change(tally, cells, (before[ticket_id] for ticket_id in changed if ticket_id in before), -1)
@@ -148,11 +152,30 @@ async def _add(tx: Transaction, table: Table, changes: Changes) -> None:
         for key, numbers in sorted(changes.items())
         if any(numbers)
     ]
+    await _insert(tx, table, rows)
+
+
+async def _insert(tx: Transaction, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows, or add their counters to those that are there; on PostgreSQL in one statement for all."""
     if not rows:
         return
-    fresh = insert_into(tx.conn, table)
+    dialect = tx.conn.dialect.name
+    columns = {name: [row[name] for row in rows] for name in rows[0]}
+    await tx.conn.execute(_statement(table, dialect), columns if dialect == POSTGRES else rows)
+
+
+@cache
+def _statement(table: Table, dialect: str) -> Insert:
+    fresh = insert_for(dialect, table)
+    if dialect == POSTGRES:
+        names = [column.name for column in table.columns]
+        arrays = (bindparam(column.name, type_=ARRAY(column.type)) for column in table.columns)
+        given = func.unnest(*arrays).table_valued(*names).render_derived()
+        fresh = fresh.from_select(names, select(*(given.c[name] for name in names)))
+    if table is _counted:
+        return fresh
     sums = {name: table.c[name] + fresh.excluded[name] for name in COUNTERS}
-    await tx.conn.execute(fresh.on_conflict_do_update(index_elements=_KEYS[table], set_=sums), rows)
+    return fresh.on_conflict_do_update(index_elements=_KEYS[table], set_=sums)
 
 
 async def recount(store: Store, zone: tzinfo, progress: Callable[[int, int], None]) -> int:
@@ -164,23 +187,30 @@ async def recount(store: Store, zone: tzinfo, progress: Callable[[int, int], Non
     async with store.transaction() as tx:
         for table in (_counted, tables.tally, tables.cells):
             await tx.conn.execute(delete(table))
-        total = (await tx.conn.execute(select(func.count()).select_from(_facts))).scalar_one()
-    done, last = 0, ""
-    while ticket_ids := await _ids_after(store, last):
-        await _count_these(store, ticket_ids, zone)
-        done, last = done + len(ticket_ids), ticket_ids[-1]
+        total = (await tx.conn.execute(select(func.count(_facts.c.solved_at)))).scalar_one()
+        await tx.conn.execute(update(_facts).where(_UNSOLVED).values(stale=True))
+    done, last = 0, None
+    while page := await _page_after(store, last):
+        await _count_these(store, [row.ticket_id for row in page], zone)
+        done, last = done + len(page), page[-1]
         progress(done, total)
+    while taken := await tally_batch(store, zone):
+        done += taken
     return done
 
 
-async def _ids_after(store: Store, last: str) -> list[str]:
-    query = select(_facts.c.ticket_id).where(_facts.c.ticket_id > last).order_by(_facts.c.ticket_id)
+async def _page_after(store: Store, last: Row[Any, Any] | None) -> Sequence[Row[Any, Any]]:
+    """The next tickets in the order of their solves: neighbours share days, so that there is less to add to."""
+    moment, key = _facts.c.solved_at, _facts.c.ticket_id
+    query = select(moment, key).where(moment.is_not(None)).order_by(moment, key).limit(PAGE)
+    if last is not None:
+        query = query.where(moment >= last.solved_at, or_(moment > last.solved_at, key > last.ticket_id))
     async with store.reading() as conn:
-        return list((await conn.execute(query.limit(BATCH))).scalars())
+        return (await conn.execute(query)).all()
 
 
 async def _count_these(store: Store, ticket_ids: list[str], zone: tzinfo) -> None:
-    """Count these tickets; what somebody else holds just now is left to the worker, which counts what is stale."""
+    """Count these tickets; what somebody else holds just now is counted later, like all that is stale."""
     wanted = among(_facts.c.ticket_id, "ids", store.dialect)
     query = select(*_READ).where(wanted).order_by(_facts.c.ticket_id).with_for_update(skip_locked=True)
     async with store.transaction() as tx:

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from sandbox.demo.story import PRIVATE_NOTE, Day
+from sandbox.demo.story import EXPORTED, PRIVATE_NOTE, Day
 from sandbox.demo.telling import in_words
-from sandbox.demo.verdict import findings
+from sandbox.demo.verdict import FEEDBACK, MANAGER, findings
 from sandbox.demo.world import Addresses, Json, World, survey_link
 
 TICKETS = {"runners": 1, "upgrade": 2, "excluded": 3, "security": 4, "last": 5}
@@ -49,12 +49,22 @@ def message(ticket: int, key: str = "") -> Json:
     }
 
 
+def issue(role: str, confidential: bool = True) -> Json:
+    link = f"[ticket {TICKETS[role]}](https://z.example/agent/tickets/{TICKETS[role]})"
+    labels = list(FEEDBACK[role])
+    return {"kind": "gitlab.issue", "iid": 4, "description": link, "labels": labels} | {
+        "confidential": confidential
+    }
+
+
 def perfect() -> list[Json]:
     entries = [record(ticket) for ticket in TICKETS.values()]
     entries += [message(ticket) for role, ticket in TICKETS.items() if role != "security"]
     for ticket in (1, 2):
         entries.append({"kind": "zendesk.comment", "ticket_id": ticket, "body": LINK})
         entries.append({"kind": "zendesk.tags", "ticket_id": ticket, "changed": True, "tags": ["t"]})
+        entries.append({"kind": "zendesk.tags", "ticket_id": ticket, "changed": True, "tags": [EXPORTED]})
+    entries += [issue("runners"), issue("upgrade"), {"kind": "gitlab.mention", "name": MANAGER}]
     return entries
 
 
@@ -89,6 +99,8 @@ def test_every_single_effect_is_seen_when_it_comes_twice(place: int) -> None:
         (message(4), "security: Slack messages, one per public action"),
         ({"kind": "slack.update", "text": PRIVATE_NOTE}, "the private note in Slack"),
         ({"kind": "zendesk.comment", "ticket_id": 3, "body": LINK}, "excluded: survey comment"),
+        ({"kind": "gitlab.quick_action", "name": "close"}, "set off by comments"),
+        ({"kind": "gitlab.mention", "name": "all"}, "who is notified in GitLab"),
     ],
 )
 def test_what_must_never_be_is_named(entry: Json, what: str) -> None:
@@ -99,6 +111,12 @@ def test_a_vote_that_was_not_counted_is_seen() -> None:
     world = OutsideWorld()
     world.numbers = {"good": 1, "bad": 0, "asked": 2, "kpi": 1.0}
     assert wrong(perfect(), world) == ["KPI: bad"]
+
+
+def test_an_issue_for_all_to_read_is_seen() -> None:
+    entries = [entry for entry in perfect() if entry["kind"] != "gitlab.issue"]
+    found = wrong([*entries, issue("runners"), issue("upgrade", confidential=False)])
+    assert found == ["upgrade: its issue is confidential"]
 
 
 def test_a_stale_record_is_seen() -> None:
@@ -112,6 +130,11 @@ def test_a_stale_record_is_seen() -> None:
     [
         (message(1), "-> Slack       #feed: Groablet Enterprises"),
         (record(7), "-> Salesforce  record of ticket 7 created: new"),
+        ({"kind": "gitlab.mention", "name": "tam"}, "-> GitLab      notifies @tam"),
+        (
+            issue("runners"),
+            "-> GitLab      issue #4: satisfaction::Good, form::Self-managed, subscription::Customer",
+        ),
         ({"kind": "zendesk.webhook", "status": "failed"}, "!! webhook     failed"),
         ({"kind": "zendesk.webhook", "status": "success"}, ""),
         ({"kind": "zendesk.tags", "ticket_id": 2, "changed": False, "tags": []}, ""),

@@ -78,6 +78,12 @@ async def test_only_the_named_destination_is_tried_again(store: Store) -> None:
     assert [dead.destination for dead in await given_up(store)] == [SURVEY]
 
 
+async def test_only_the_named_keys_are_tried_again(store: Store) -> None:
+    await refused(store, Refusing(SURVEY), Refusing(ISSUE))
+    assert await revive(store, keys=["1:key"]) == [(SURVEY, "1:key")]
+    assert [dead.key for dead in await given_up(store)] == ["2:key"]
+
+
 @on("sqlite")
 async def test_what_waits_or_is_cancelled_is_left_alone(store: Store) -> None:
     async with store.transaction() as tx:

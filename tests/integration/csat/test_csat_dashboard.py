@@ -7,13 +7,16 @@ import io
 from collections.abc import AsyncIterator
 from datetime import UTC, timedelta
 from html.parser import HTMLParser
+from pathlib import Path
 from urllib.parse import urlencode
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
 from supportops.clock import ManualClock
-from supportops.store import Store
+from supportops.settings import DatabaseSettings
+from supportops.store import Store, open_store
 from tests.integration.csat import dashboards
 from tests.integration.csat.dashboards import browser_of, log_in, rated_ticket
 from tests.integration.csat.ledger import on
@@ -196,3 +199,15 @@ async def test_the_style_is_the_one_that_the_policy_allows(manager: httpx.AsyncC
     assert f"'sha256-{digest}'" in reply.headers["content-security-policy"]
     assert "url(" not in style
     assert "@import" not in style
+
+
+async def test_without_its_database_it_says_so(clock: ManualClock, tmp_path: Path) -> None:
+    nowhere = DatabaseSettings(url=SecretStr(f"sqlite:///{tmp_path}/no/such/folder.db"))
+    async with open_store(nowhere, clock=clock) as store:
+        gate = dashboards.gate(clock, dashboards.settings())
+        async with browser_of(dashboards.application(store, clock, gate)) as browser:
+            await log_in(browser)
+            reply = await browser.get("/dashboard")
+    assert (reply.status_code, reply.headers["retry-after"]) == (503, "60")
+    assert "database is away" in reply.text
+    assert reply.headers["cache-control"] == "no-store"

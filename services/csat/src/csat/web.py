@@ -9,6 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from csat.dashboard.page import Dashboard, mount_dashboard
 from csat.login.gate import Gate, closed_gate
+from csat.login.look import Look
 from csat.login.pages import mount_login
 from csat.numbers.api import mount_api
 from csat.operators.ticket_page import TicketPage, mount_ticket_page
@@ -38,6 +39,7 @@ def create_app(
     gate = gate or closed_gate(api_token, store.clock)
     mount_api(app, store, rules.numbers, gate.api)
     mount_login(app, gate)
+    operators_look = Look("csat.login")
     mount_dashboard(app, gate, Dashboard(store, rules.numbers))
     mount_ticket_page(app, gate, TicketPage(store))
 
@@ -47,7 +49,12 @@ def create_app(
         """Our database is away: the vote is not taken, and its writer is told so. Anything else is a bug."""
         if not is_outage(error):
             raise error
-        reply = away_in_json() if request.url.path.startswith("/api/") else page.explain(AWAY, request)
+        if request.url.path.startswith("/api/"):
+            reply = away_in_json()
+        elif request.url.path.startswith("/s/"):
+            reply = page.explain(AWAY, request)
+        else:
+            reply = operators_look.page(request, "away.html", AWAY.status)
         reply.headers["Retry-After"] = "60"
         return reply
 

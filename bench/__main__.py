@@ -15,7 +15,7 @@ from typing import Annotated
 
 import typer
 
-from bench import consumer, ingest, road, salesforce, timers, workers
+from bench import consumer, ingest, numbers, road, salesforce, timers, workers
 from bench.figures import Figure, markdown
 from bench.servers import Servers, servers
 
@@ -25,6 +25,7 @@ ROWS: dict[str, Callable[[Servers], list[Figure]]] = {
     "workers": workers.measure,
     "timers": timers.measure,
     "salesforce": salesforce.measure,
+    "numbers": numbers.measure,
     "road": road.measure,
     "memory": road.measure_memory,
 }

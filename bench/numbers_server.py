@@ -1,0 +1,57 @@
+"""Measured process: csat's HTTP side on a database with history, and beside it a floor that asks for `select 1`.
+
+Arguments: URL PORT. Pages are let in by the header of a proxy that authenticates.
+"""
+
+import sys
+from datetime import timedelta
+
+from fastapi import FastAPI
+from pydantic import SecretStr
+from sqlalchemy import text
+
+from csat.login.gate import Gate
+from csat.page.tokens import SurveyTokens
+from csat.settings import CsatRules, DashboardSettings
+from csat.web import create_app
+from supportops.clock import SystemClock
+from supportops.observability.logging import configure
+from supportops.observability.metrics import Metrics
+from supportops.runtime import run, run_until_stopped
+from supportops.server import HttpServer
+from supportops.settings import DatabaseSettings, LogSettings
+from supportops.store import Store, open_store
+
+TOKEN = "operators-only-0123456789"
+HEADERS = {"X-Forwarded-User": "bench", "X-Csat-Proxy-Secret": TOKEN}
+
+
+def application(store: Store) -> FastAPI:
+    """csat as it is served, with one more route."""
+    settings = DashboardSettings.model_validate(
+        {"proxy_header": "X-Forwarded-User", "proxy_secret": TOKEN, "session_keys": ()}
+    )
+    token = SecretStr(TOKEN)
+    gate = Gate(settings, token, "https://csat.example.com", clock=store.clock, metrics=Metrics())
+    tokens = SurveyTokens([TOKEN], timedelta(days=28), store.clock)
+    app = create_app(store, tokens, CsatRules(), token, gate)
+
+    @app.get("/floor")
+    async def floor() -> dict[str, int]:
+        async with store.reading() as conn:
+            return {"one": (await conn.execute(text("SELECT 1"))).scalar_one()}
+
+    return app
+
+
+async def main(url: str, port: str) -> int:
+    """Serve until told to stop."""
+    configure(LogSettings(level="ERROR"), service="bench")
+    settings = DatabaseSettings.model_validate({"url": url})
+    async with open_store(settings, clock=SystemClock()) as store:
+        server = HttpServer(application(store), "127.0.0.1", int(port), name="numbers")
+        return await run_until_stopped(server, grace=timedelta(seconds=5))
+
+
+if __name__ == "__main__":
+    sys.exit(run(main(*sys.argv[1:])))

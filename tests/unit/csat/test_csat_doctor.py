@@ -25,6 +25,11 @@ TAGGING = {"title": "Tag", "actions": [{"field": "current_tags", "value": "csat_
 ON_TAG = AUTOMATION | {
     "conditions": {"all": [{"field": "current_tags", "operator": "includes", "value": "csat_survey_sent x"}]}
 }
+OFF_TAG = AUTOMATION | {
+    "conditions": {
+        "all": [{"field": "current_tags", "operator": "not_includes", "value": "csat_survey_sent"}]
+    }
+}
 
 
 @pytest.mark.parametrize(
@@ -42,6 +47,7 @@ def test_which_rules_ask(rule: dict[str, Any], verdict: bool) -> None:
         ("hosted", [ON_TAG], "failed", "still active"),
         ("native", [ON_TAG], "ok", "on the tag csat_survey_sent"),
         ("native", [AUTOMATION, ON_TAG], "failed", "without waiting for the tag"),
+        ("native", [OFF_TAG], "failed", "without waiting for the tag"),
         ("native", [TELLING], "failed", "no active automation or trigger asks"),
     ],
 )

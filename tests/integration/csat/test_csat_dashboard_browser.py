@@ -26,6 +26,9 @@ LOOKS = [
     pytest.param(DESKTOP, "light", id="desktop-light"),
     pytest.param(DESKTOP, "dark", id="desktop-dark"),
 ]
+STICKING_OUT = """[...document.querySelectorAll('.card *')].filter(
+    part => part.getBoundingClientRect().right > part.closest('.card').getBoundingClientRect().right + 1
+).map(part => part.outerHTML.slice(0, 80))"""
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,7 @@ async def has_no_faults(page: Page) -> None:
     found = await Axe().run(page)
     assert found.response["violations"] == [], found.generate_report()
     assert await page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    assert await page.evaluate(STICKING_OUT) == []
 
 
 @pytest.mark.parametrize(("viewport", "scheme"), LOOKS)

@@ -54,14 +54,21 @@ async def test_names_plan_and_region_of_the_solve_stay(csat: Readers, desk: Desk
     assert names(await csat.facts(other)) == ("Security Issue", "ultimate", "", "", "Ada Agent")
 
 
-async def test_what_the_event_told_wins_over_what_the_ticket_shows_by_now(csat: Readers, desk: Desk) -> None:
-    ticket_id, at = await desk.solved_ticket(organization="Acme Ltd")
-    told = TicketSnapshot(
-        form_id=FORMS["Security Issue"], assignee_id=BEN, group_id=None, organization_id=GROABLET
-    )
+@pytest.mark.parametrize("told_all", [True, False], ids=["all", "some"])
+async def test_what_the_event_told_wins_over_what_the_ticket_shows_by_now(
+    csat: Readers, desk: Desk, told_all: bool
+) -> None:
+    ticket_id, at = await desk.solved_ticket(organization="Acme Ltd", group_id=8447320466430)
+    ids: dict[str, Any] = {
+        "form_id": FORMS["Security Issue"],
+        "assignee_id": BEN,
+        "organization_id": GROABLET,
+    }
+    told = TicketSnapshot(**ids | ({"group_id": None} if told_all else {}))
     await csat.hear(solved(ticket_id, at).model_copy(update={"ticket": told}))
     await csat.settled(DESCRIPTION)
-    assert names(await csat.facts(ticket_id)) == ("Security Issue", "ultimate", "", "", "Ben Agent")
+    group = "" if told_all else "Support"
+    assert names(await csat.facts(ticket_id)) == ("Security Issue", "ultimate", "", group, "Ben Agent")
 
 
 async def test_an_earlier_solve_is_not_described_any_more(csat: Readers, desk: Desk) -> None:

@@ -9,6 +9,7 @@ from csat import tables
 from csat.answers.policy import NativeRules
 from csat.answers.scoring import Answer
 from csat.answers.votes import FEEDBACK, Given, record_answer
+from csat.asking.records import NATIVE_RATING
 from csat.settings import CsatRules
 from supportops.contracts import FeedbackReceived
 from supportops.store import Store
@@ -17,6 +18,7 @@ from tests.integration.csat.desk import Desk
 from tests.integration.csat.happenings import solved
 from tests.integration.csat.ledger import deliveries, on, promised, rows_of
 from tests.integration.csat.readers import Readers, rated, reading
+from tests.support.eventually import eventually
 
 HOUR = timedelta(hours=1)
 SURVEYS = CsatRules(native_ratings=NativeRules(kind="surveys"))
@@ -111,8 +113,13 @@ async def test_an_offer_counts_as_asked_and_is_no_answer(csat: Readers, desk: De
 
 async def test_a_hint_that_comes_before_the_rating_is_visible(csat: Readers, desk: Desk) -> None:
     ticket_id, _ = await desk.solved_ticket()
-    await csat.hear(rated(ticket_id, "early", score="good", at=datetime.now(UTC) - HOUR))
-    await desk.calls("nothing")  # a round trip, so that the hint is on its way
+    await csat.hear(rated(ticket_id, "early", score="good"))
+
+    async def looked_in_vain() -> bool:
+        [row] = (await deliveries(csat.store, NATIVE_RATING)).values()
+        return bool(row.attempts >= 1 and row.state == "waiting")
+
+    assert await eventually(looked_in_vain)
     await rate(desk, ticket_id, score="good", comment="Thanks")
     await csat.settled()
     assert (await csat.rating(ticket_id)).comment == "Thanks"

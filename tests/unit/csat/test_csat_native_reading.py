@@ -1,14 +1,15 @@
 """What Zendesk's words become: scores in any case, the scale of surveys, reasons, comments."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
+from csat.answers.native import Hint
 from csat.answers.policy import NativeRules
-from csat.answers.reading import Reading
-from csat.answers.scoring import Answer
+from csat.answers.reading import Native, Reading
+from csat.answers.scoring import Answer, Score
 from csat.settings import CsatRules
 from supportops.vendors.zendesk import SatisfactionRating, SurveyResponse, Ticket
 
@@ -101,3 +102,26 @@ def test_comments_and_reasons_of_a_response_and_its_latest_moment() -> None:
 def test_an_offered_survey_is_no_answer() -> None:
     assert READING.of_response(response()) is None
     assert READING.of_response(response({"type": "skipped"})) is None
+
+
+MOMENT = datetime(2026, 3, 1, 10, 0, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("said", "shown", "rated_at", "ahead"),
+    [
+        ("bad", None, None, True),  # not visible yet
+        ("bad", "good", MOMENT - timedelta(minutes=1), True),  # what is visible is older
+        ("bad", "good", MOMENT + timedelta(minutes=1), False),  # they changed their mind since
+        ("bad", "good", MOMENT, False),  # within the same second: nobody can tell
+        ("bad", "bad", MOMENT - timedelta(minutes=1), False),
+        (None, None, None, False),  # the event did not say anything
+        ("offered", None, None, False),
+    ],
+)
+def test_whether_an_event_knows_more_than_zendesk_shows(
+    said: str | None, shown: Score | None, rated_at: datetime | None, ahead: bool
+) -> None:
+    hint = Hint("17", "cause", MOMENT + timedelta(milliseconds=400), said, 1)
+    found = Native(Answer(shown), rated_at, None, None) if shown else None
+    assert hint.is_ahead_of(found) == ahead

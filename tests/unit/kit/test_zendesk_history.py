@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from supportops.vendors.zendesk import Audit, merged_at, tag_history
+from supportops.vendors.zendesk import Audit, added_at, merged_at, tag_history
 
 TAG = "close_by_merge"
 SAID = 'This request was closed and merged into request #7 "Printer".'
@@ -49,6 +49,24 @@ def test_a_tag_that_went_again_does_not_count() -> None:
 @pytest.mark.parametrize("value", [None, "", [], 5, {"a": 1}])
 def test_values_that_hold_no_tags(value: object) -> None:
     assert tag_history(audits([change(None, value)])).added_later == set()
+
+
+@pytest.mark.parametrize(
+    ("changes", "day"),
+    [
+        ([], None),
+        ([change(["a"], ["a", "b"])], None),
+        ([change(["a"], [])], None),
+        ([change(["a"], []), change([], ["a"])], 3),
+        ([change(["a"], []), change([], ["a"]), change(["a"], ["a", "b"])], 3),
+        ([change(["a"], []), change([], ["a"]), change(["a"], [])], None),
+    ],
+)
+def test_when_a_tag_that_was_inherited_became_the_tickets_own(
+    changes: list[dict[str, Any]], day: int | None
+) -> None:
+    found = added_at(audits(born("a"), *([each] for each in changes)), "a")
+    assert (found and found.day) == day
 
 
 def test_tags_in_one_string() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from datetime import UTC, timedelta
+from typing import Any
 
 import pytest
 import schemathesis
@@ -65,7 +66,7 @@ def test_it_is_as_described(api: OpenApiSchema, path: str, mode: GenerationMode)
         suppress_health_check=list(HealthCheck),
     )
     @given(case=operation.as_strategy(generation_mode=mode))
-    def call(case: schemathesis.Case) -> None:
+    def call(case: schemathesis.Case[Any]) -> None:
         response = case.call(headers={"Authorization": f"Bearer {TOKEN}"})
         case.validate_response(response, excluded_checks=[positive_data_acceptance] * is_beyond(response))
 

@@ -96,7 +96,7 @@ WEEK_LATE = Moment(DUE + timedelta(days=7), DUE, DUE + timedelta(days=7))
     ],
 )
 def test_rules_beyond_the_handbook(values: dict[str, object], policy: dict[str, object], rule: str) -> None:
-    decision = decide(about(ASKABLE, **{"moment": WEEK_LATE} | values), CsatRules(**policy))  # type: ignore[arg-type]
+    decision = decide(about(ASKABLE, **{"moment": WEEK_LATE} | values), CsatRules.model_validate(policy))
     assert (decision.rule, decision.send) == (rule, rule == "send")
     assert decision.reason
 

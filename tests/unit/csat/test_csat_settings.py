@@ -8,8 +8,8 @@ import pytest
 from pydantic import ValidationError
 
 from csat import tables
-from csat.asking.patience import updates_budget
 from csat.answers.keeping import own_retention
+from csat.asking.patience import updates_budget
 from csat.settings import CsatRules, SurveySettings
 from supportops.config import ConfigError, load
 

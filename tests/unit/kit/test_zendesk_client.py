@@ -1,24 +1,20 @@
 """The Zendesk client: what it sends, what it reads, and what each refusal becomes."""
 
 import base64
-import json
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import parse_qs
 
 import httpx
 import pytest
 from pydantic import SecretStr
 
-from supportops.clock import ManualClock
 from supportops.errors import DestinationPaused, Permanent, Retryable, UnknownOutcome
 from supportops.http import Conflict, NotFound
-from supportops.observability.metrics import Metrics
 from supportops.settings import ZendeskSettings
 from supportops.vendors.zendesk import NewComment, References, Refused, Zendesk, open_zendesk
+from tests.unit.kit.zendesk_desk import NOW, Desk
 
-NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 TICKET: dict[str, Any] = {
     "id": 35436,
     "status": "Solved",
@@ -34,37 +30,6 @@ TICKET: dict[str, Any] = {
 }
 
 type Answer = Callable[[httpx.Request], httpx.Response]
-
-
-class Desk:
-    """A Zendesk of one answer: remembers the requests, gives what the test put there."""
-
-    def __init__(self) -> None:
-        self.requests: list[httpx.Request] = []
-        self.answers: list[httpx.Response | httpx.HTTPError] = []
-        self.clock, self.metrics = ManualClock(NOW), Metrics()
-
-    def give(self, status: int = 200, body: object = None, **headers: str) -> None:
-        self.answers.append(httpx.Response(status, json={} if body is None else body, headers=headers))
-
-    def break_with(self, error: httpx.HTTPError) -> None:
-        self.answers.append(error)
-
-    def handle(self, request: httpx.Request) -> httpx.Response:
-        self.requests.append(request)
-        answer = self.answers.pop(0)
-        if isinstance(answer, httpx.HTTPError):
-            raise answer
-        return answer
-
-    def query(self, number: int = -1) -> dict[str, list[str]]:
-        return parse_qs(self.requests[number].url.query.decode())
-
-    def body(self) -> Any:
-        return json.loads(self.requests[-1].content)
-
-    def outcomes(self, call: str, outcome: str) -> float:
-        return self.metrics.value("vendor_calls", vendor="zendesk", call=call, outcome=outcome)
 
 
 @pytest.fixture

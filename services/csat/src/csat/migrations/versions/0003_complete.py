@@ -1,5 +1,7 @@
 """Who was asked how, every answer, issues of feedback, and what the numbers count."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -140,7 +142,11 @@ def _numbers() -> None:
     is_rated = sa.text("rated_at IS NOT NULL")
     columns = ["rated_at", "ticket_id", "has_comment", "day", *DIMENSIONS]
     op.create_index("counted_rated", "counted", columns, postgresql_where=is_rated, sqlite_where=is_rated)
-    key = [sa.Column("dimension", sa.Text), sa.Column("day", sa.Date), sa.Column("value", sa.Text)]
+    key: list[sa.Column[Any]] = [
+        sa.Column("dimension", sa.Text),
+        sa.Column("day", sa.Date),
+        sa.Column("value", sa.Text),
+    ]
     op.create_table("tally", *key, *_counters(), sa.PrimaryKeyConstraint("dimension", "day", "value"))
     op.create_table(
         "cells",

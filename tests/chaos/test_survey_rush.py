@@ -17,7 +17,11 @@ from tests.support.system import System
 pytestmark = [pytest.mark.chaos, pytest.mark.xdist_group("chaos")]
 
 SPARE = 10.0  # seconds beyond the lease that a busy machine may need until a dead worker's rows are claimed
-LIFTED: dict[str, object] = {"survey_after": "1s", "ticket_updates_per_minute": None, "excluded_organizations": []}
+LIFTED: dict[str, object] = {
+    "survey_after": "1s",
+    "ticket_updates_per_minute": None,
+    "excluded_organizations": [],
+}
 
 
 def rush(system: System, count: int, within: timedelta) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from sandbox.demo import DASHBOARD_PASSWORD
+from sandbox.demo import DASHBOARD_KEY
 from sandbox.demo.processes import DemoError, Processes
 from sandbox.demo.run import play
 from sandbox.demo.stack import Stack, empty_folder
@@ -56,7 +56,7 @@ def _demo(home: Path, config: Path, *, stay: bool) -> int:
 def _stay(processes: Processes, stack: Stack) -> None:
     typer.echo("\nEverything stays up; Ctrl-C ends it.")
     typer.echo(f"  tickets, channels, records and issues as they fill: {stack.sandbox_url}/")
-    typer.echo(f"  the managers' dashboard: {stack.url('csat')}/dashboard (password {DASHBOARD_PASSWORD})")
+    typer.echo(f"  the managers' dashboard: {stack.url('csat')}/dashboard (password {DASHBOARD_KEY})")
     while True:
         processes.check()
         time.sleep(0.5)

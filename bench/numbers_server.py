@@ -46,7 +46,7 @@ def application(store: Store) -> FastAPI:
 
 async def main(url: str, port: str) -> int:
     """Serve until told to stop."""
-    configure(LogSettings(level="ERROR"), service="bench")
+    configure(LogSettings(level="error"), service="bench")
     settings = DatabaseSettings.model_validate({"url": url})
     async with open_store(settings, clock=SystemClock()) as store:
         server = HttpServer(application(store), "127.0.0.1", int(port), name="numbers")

@@ -30,7 +30,6 @@ OWN = (
     tables.ratings,
     tables.answers,
     tables.facts,
-    tables.counted,
 )
 
 

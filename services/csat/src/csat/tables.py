@@ -180,7 +180,8 @@ counted = Table(
     "counted",
     metadata,
     Column("ticket_id", Text, primary_key=True),
-    Column("day", Date, nullable=False, index=True),
+    Column("day", Date, nullable=False),
+    Column("period", Date, nullable=False, index=True),
     Column("form", Text, nullable=False),
     Column("plan", Text, nullable=False),
     Column("region", Text, nullable=False),
@@ -193,18 +194,21 @@ counted = Table(
 )
 """As what a ticket is counted in `tally` and `cells`; all three change together (`numbers.tallying`, decision 0071).
 
-`day`: of the solve, in the report's time zone. The counters are 0 or 1.
+`day`: of the solve, in the report's time zone; `period`: the one it lies in, a week, cut where a month begins (under
+its first day). The counters are 0 or 1.
 """
 
 tally = Table(
     "tally",
     metadata,
-    Column("dimension", Text, primary_key=True),
-    Column("day", Date, primary_key=True),
-    Column("value", Text, primary_key=True),
+    Column("dimension_a", Text, primary_key=True),
+    Column("value_a", Text, primary_key=True),
+    Column("dimension_b", Text, primary_key=True),
+    Column("period", Date, primary_key=True),
+    Column("value_b", Text, primary_key=True),
     *_counters(),
 )
-"""Tickets by day: for each value of each dimension, and in all (dimension and value "")."""
+"""Tickets by period: in all (the rest is ""), by each dimension (b; a is ""), and by each with each."""
 
 cells = Table(
     "cells",
@@ -218,7 +222,7 @@ cells = Table(
     Column("reason", Text, primary_key=True),
     *_counters(),
 )
-"""Tickets by all dimensions at once and by `period`: a week, cut where a month begins (under its first day)."""
+"""Tickets by period and by all dimensions at once."""
 
 progress = Table(
     "progress",

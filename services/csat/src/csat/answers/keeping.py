@@ -36,16 +36,15 @@ def own_retention(rules: CsatRules) -> tuple[Retention, ...]:
         (tables.answers, tables.answers.c.rated_at),
         (tables.issues, tables.issues.c.created_at),
         (tables.facts, tables.facts.c.solved_at),
-        (tables.counted, tables.counted.c.day),
-        (tables.tally, tables.tally.c.day),
         (tables.progress, tables.progress.c.updated_at),
     )
-    requesters, facts, cells = tables.requesters, tables.facts, tables.cells
+    requesters, facts = tables.requesters, tables.facts
+    sums = (tables.counted, tables.tally, tables.cells)  # in this order, and after the facts (decision 71)
     keep = rules.keep_history
     return (
         *(Retention(table, moment, keep) for table, moment in moments),
         Retention(facts, facts.c.noted_at, keep, only=facts.c.solved_at.is_(None)),
-        Retention(cells, cells.c.period, keep + WEEK),
+        *(Retention(table, table.c.period, keep + WEEK) for table in sums),
         Retention(requesters, requesters.c.changed_at, keep, only=requesters.c.opted_out_at.is_(None)),
     )
 

@@ -37,13 +37,18 @@ class Counted:
         names = {COLUMNS[name]: value for name, value in zip(DIMENSIONS, self.values, strict=True)}
         counts = {name: getattr(self.counts, name) for name in COUNTERS}
         more = {"rated_at": self.rated_at, "has_comment": self.has_comment}
-        return {"ticket_id": ticket_id, "day": self.day, **names, **more, **counts}
+        days = {"day": self.day, "period": period_of(self.day)}
+        return {"ticket_id": ticket_id, **days, **names, **more, **counts}
 
-    def tally_keys(self) -> Iterator[tuple[str, date, str]]:
-        """Where it is counted in `tally`: in all, and once for each dimension."""
-        yield "", self.day, ""
-        for name, value in zip(DIMENSIONS, self.values, strict=True):
-            yield name, self.day, value
+    def tally_keys(self) -> Iterator[tuple[Any, ...]]:
+        """Where it is counted in `tally`: in all, by each dimension, and by each with each (also with itself)."""
+        period = period_of(self.day)
+        named = list(zip(DIMENSIONS, self.values, strict=True))
+        yield "", "", "", period, ""
+        for b, value_b in named:
+            yield "", "", b, period, value_b
+            for a, value_a in named:
+                yield a, value_a, b, period, value_b
 
     def cell_key(self) -> tuple[Any, ...]:
         """Where it is counted in `cells`."""

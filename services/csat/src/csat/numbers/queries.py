@@ -1,7 +1,7 @@
 """What is asked of the numbers' tables. Answers are a second or two behind `facts` (numbers/tallying.py).
 
-Without a filter everything is read from `tally`, which holds few rows a day. With one filter totals and trend are too.
-Otherwise `cells` are read, and for days at the ends of a view that are no whole period `counted`.
+Up to one filter everything is read from `tally`, which holds few rows a week; with two filters totals and trend are.
+Otherwise `cells` are read. For days at the ends of a view that are no whole period it is `counted` (decision 0071).
 """
 
 from collections import defaultdict
@@ -12,12 +12,15 @@ from typing import Any
 
 from sqlalchemy import (
     CTE,
+    BindParameter,
     Column,
     ColumnElement,
+    Date,
     Row,
     Select,
     Table,
     and_,
+    bindparam,
     func,
     literal,
     or_,
@@ -41,6 +44,9 @@ The first and the last period hold only what of them is in the view.
 """
 
 Choices = Mapping[Dimension, Sequence[str]]
+
+type Days = tuple[date, date]
+type Found = dict[Dimension, dict[str, Counts]]
 
 
 @dataclass(frozen=True)
@@ -69,9 +75,9 @@ async def trend(conn: AsyncConnection, view: View, step: Step) -> Trend:
 
 
 async def choices(conn: AsyncConnection, view: View) -> Choices:
-    """The values that each dimension has in the view's days, whatever its filters, in their order."""
-    found = await _tallied(conn, View(view.since, view.until), DIMENSIONS)
-    return {name: list(found[name]) for name in DIMENSIONS}
+    """The values that each dimension has in the weeks that the view touches, whatever its filters, in their order."""
+    found = await _tallied(conn, ("", ""), DIMENSIONS, (period_of(view.since), view.until))
+    return {name: sorted(found[name]) for name in DIMENSIONS}
 
 
 async def everything(conn: AsyncConnection, view: View, step: Step) -> Picture:
@@ -89,91 +95,139 @@ async def everything(conn: AsyncConnection, view: View, step: Step) -> Picture:
 async def _breakdowns(
     conn: AsyncConnection, view: View, dimensions: Sequence[Dimension]
 ) -> dict[Dimension, Breakdown]:
-    if not view.filters:
-        return await _tallied(conn, view, dimensions)
-    chosen = _chosen_cells(view)
-    parts = [_by_value(name, chosen.c[COLUMNS[name]], chosen) for name in dimensions]
-    return _sorted(dimensions, (await conn.execute(union_all(*parts))).all())
+    if len(view.filters) > 1:
+        found = await _by_values(conn, _chosen(view, [tables.cells, tables.counted]), dimensions)
+    else:
+        narrowed = view.filters[0] if view.filters else ("", "")
+        found = await _tallied(conn, narrowed, dimensions, _whole_periods(view))
+        if _has_ends(view):
+            _add(found, await _by_values(conn, _chosen(view, [tables.counted]), dimensions))
+    return {name: dict(sorted(found[name].items())) for name in dimensions}
 
 
 async def _tallied(
-    conn: AsyncConnection, view: View, dimensions: Sequence[Dimension]
-) -> dict[Dimension, Breakdown]:
+    conn: AsyncConnection, narrowed: tuple[str, str], dimensions: Sequence[Dimension], periods: Days
+) -> Found:
+    """From `tally`, narrowed down to one value of one dimension; to none by ("", "")."""
     tally = tables.tally
     query = (
-        select(tally.c.dimension, tally.c.value, *_sums(tally))
-        .where(tally.c.dimension.in_(dimensions), *_days(tally.c.day, view))
-        .group_by(tally.c.dimension, tally.c.value)
+        select(tally.c.dimension_b.label("dimension"), tally.c.value_b.label("value"), *_sums(tally))
+        .where(tally.c.dimension_a == narrowed[0], tally.c.value_a == narrowed[1])
+        .where(tally.c.dimension_b.in_(dimensions), *_within(tally.c.period, periods))
+        .group_by(tally.c.dimension_b, tally.c.value_b)
     )
-    return _sorted(dimensions, (await conn.execute(query)).all())
+    return _found(dimensions, (await conn.execute(query)).all())
+
+
+async def _by_values(conn: AsyncConnection, chosen: CTE, dimensions: Sequence[Dimension]) -> Found:
+    parts = []
+    for name in dimensions:
+        column = chosen.c[COLUMNS[name]]
+        named: list[ColumnElement[Any]] = [literal(name).label("dimension"), column.label("value")]
+        parts.append(select(*named, *_sums(chosen)).group_by(column))
+    return _found(dimensions, (await conn.execute(union_all(*parts))).all())
 
 
 async def _by_day(conn: AsyncConnection, view: View) -> list[tuple[date, Counts]]:
-    """Counts by day, or by periods within which everything is wanted."""
-    if len(view.filters) > 1:
-        found = await conn.execute(union_all(*_parts(view, lambda _, when: [when])))
+    """Counts by period, and by day where only a part of a period is wanted."""
+    if len(view.filters) > 2:
+        parts = [_by_time(view, tables.cells, tables.cells.c.period)]
     else:
-        dimension, value = view.filters[0] if view.filters else ("", "")
-        tally = tables.tally
-        found = await conn.execute(
-            select(tally.c.day, *(tally.c[name] for name in COUNTERS)).where(
-                tally.c.dimension == dimension, tally.c.value == value, *_days(tally.c.day, view)
-            )
-        )
-    return [(row[0], Counts(*row[1:])) for row in found]
+        parts = [_tallied_by_period(view)]
+    if _has_ends(view):
+        parts.append(_by_time(view, tables.counted, tables.counted.c.day))
+    return [(row[0], Counts(*map(int, row[1:]))) for row in await conn.execute(union_all(*parts))]
 
 
-def _chosen_cells(view: View) -> CTE:
-    """The cells of the view by all dimensions, whenever they were: a few thousand rows, which are read often."""
-    parts = _parts(view, lambda table, _: [table.c[column] for column in COLUMNS.values()])
+def _tallied_by_period(view: View) -> Select[Any]:
+    """The line of `tally` that up to two filters name; one dimension is counted with itself, too."""
+    (a, value_a), (b, value_b) = (view.filters * 2)[:2] or (("", ""), ("", ""))
+    tally = tables.tally
+    columns = [tally.c.period, *(tally.c[name] for name in COUNTERS)]
+    return (
+        select(*columns)
+        .where(tally.c.dimension_a == a, tally.c.value_a == value_a)
+        .where(tally.c.dimension_b == b, tally.c.value_b == value_b)
+        .where(*_within(tally.c.period, _whole_periods(view)))
+    )
+
+
+def _by_time(view: View, table: Table, column: ColumnElement[date]) -> Select[Any]:
+    columns: list[ColumnElement[Any]] = [column, *_sums(table)]
+    return select(*columns).where(*_in_view(view, table)).group_by(column)
+
+
+def _chosen(view: View, sources: Sequence[Table]) -> CTE:
+    """What is in the view, by all dimensions, whenever it was: a few thousand rows, which are read often."""
+    fixed = dict(view.filters)
+    parts = []
+    for table in sources:
+        free = [table.c[column] for name, column in COLUMNS.items() if name not in fixed]
+        columns: list[ColumnElement[Any]] = [
+            literal(fixed[name]).label(column) if name in fixed else table.c[column]
+            for name, column in COLUMNS.items()
+        ]
+        part = select(*columns, *_sums(table)).where(*_in_view(view, table))
+        parts.append(part.group_by(*free) if free else part.having(func.count() > 0))
     return union_all(*parts).cte("chosen")
 
 
-def _parts(view: View, grouped: Any) -> list[Select[Any]]:
-    """Whole periods from `cells`, the days before and after them from `counted`.
+def _in_view(view: View, table: Table) -> list[ColumnElement[bool]]:
+    """Whole periods of `cells`; of `counted` the days before and after them.
 
-    `grouped` names the columns to group by, given the table and its column of time.
+    Those lie in two periods, and these are what an index is asked for: how many rows a range of days has, a planner can
+    only guess for a statement that is used again and again.
     """
-    since, until = _whole_periods(view)
-    cells, counted = tables.cells, tables.counted
-    within = [cells.c.period >= since, cells.c.period < until]
-    before = (counted.c.day >= view.since) & (counted.c.day < since)
-    after = (counted.c.day >= until) & (counted.c.day < view.until)
-    wanted = ((cells, cells.c.period, within), (counted, counted.c.day, [or_(before, after)]))
-    selects = []
-    for table, when, where in wanted:
-        columns = grouped(table, when)
-        filters = [table.c[COLUMNS[name]] == value for name, value in view.filters]
-        selects.append(select(*columns, *_sums(table)).where(*where, *filters).group_by(*columns))
-    return selects
+    filters = [table.c[COLUMNS[name]] == value for name, value in view.filters]
+    whole = since, until = _whole_periods(view)
+    if table is tables.cells:
+        return [*_within(table.c.period, whole), *filters]
+    day = table.c.day
+    first, last = _written(period_of(view.since)), _written(period_of(view.until - timedelta(days=1)))
+    return [
+        or_(table.c.period == first, table.c.period == last),
+        or_(and_(*_within(day, (view.since, since))), and_(*_within(day, (until, view.until)))),
+        *filters,
+    ]
 
 
-def _whole_periods(view: View) -> tuple[date, date]:
-    """The days between which the view consists of whole periods; the same day twice where there are none."""
+def _whole_periods(view: View) -> Days:
+    """The days between which the view consists of whole periods; its end twice where there are none."""
     since = view.since if period_of(view.since) == view.since else next_period(view.since)
     until = period_of(view.until)
     return (since, until) if since < until else (view.until, view.until)
 
 
-def _by_value(name: Dimension, column: ColumnElement[str], chosen: CTE) -> Select[Any]:
-    named: list[ColumnElement[Any]] = [literal(name).label("dimension"), column.label("value")]
-    return select(*named, *_sums(chosen)).group_by(column)
+def _has_ends(view: View) -> bool:
+    return _whole_periods(view) != (view.since, view.until)
+
+
+def _within(column: ColumnElement[date], days: Days) -> list[ColumnElement[bool]]:
+    return [column >= _written(days[0]), column < _written(days[1])]
+
+
+def _written(day: date) -> BindParameter[date]:
+    """The day as a part of the statement: of a parameter PostgreSQL would guess, from the sixth time on, how many rows
+    it stands for, and sort a hundred thousand rows instead of hashing them."""
+    return bindparam(None, day, type_=Date, literal_execute=True)
+
+
+def _found(dimensions: Sequence[Dimension], rows: Sequence[Row[Any]]) -> Found:
+    found: Found = {name: {} for name in dimensions}
+    for row in rows:
+        if row.solved:
+            found[row.dimension][row.value] = Counts(*(int(getattr(row, name)) for name in COUNTERS))
+    return found
+
+
+def _add(found: Found, more: Found) -> None:
+    for name, values in more.items():
+        for value, counts in values.items():
+            found[name][value] = found[name].get(value, Counts()) + counts
 
 
 def _sums(table: Table | CTE) -> list[ColumnElement[int]]:
     return [func.sum(table.c[name]).label(name) for name in COUNTERS]
-
-
-def _days(column: ColumnElement[date], view: View) -> list[ColumnElement[bool]]:
-    return [column >= view.since, column < view.until]
-
-
-def _sorted(dimensions: Sequence[Dimension], rows: Sequence[Row[Any]]) -> dict[Dimension, Breakdown]:
-    found: dict[str, dict[str, Counts]] = {name: {} for name in dimensions}
-    for row in sorted(rows, key=lambda row: (row.dimension, row.value)):
-        if row.solved:
-            found[row.dimension][row.value] = Counts(*(int(getattr(row, name)) for name in COUNTERS))
-    return {name: found[name] for name in dimensions}
 
 
 def _steps(view: View, step: Step, by_day: Sequence[tuple[date, Counts]]) -> Trend:
@@ -309,7 +363,7 @@ def _rated(view: View, limit: int, before: Position | None) -> Select[Any]:
         select(_counted.c.ticket_id, _counted.c.rated_at, *names, *more)
         .join_from(_counted, _ratings, _ratings.c.ticket_id == _counted.c.ticket_id)
         .where(_counted.c.rated_at.is_not(None), *_past(_counted.c.rated_at, _counted.c.ticket_id, before))
-        .where(_counted.c.day >= view.since, _counted.c.day < view.until, *filters)
+        .where(*_within(_counted.c.day, (view.since, view.until)), *filters)
         .order_by(_counted.c.rated_at.desc(), _counted.c.ticket_id.desc())
         .limit(limit)
     )

@@ -46,7 +46,7 @@ _STALE = (
 _UNSOLVED = _facts.c.solved_at.is_(None) & _facts.c.score.is_not(None)
 _IS_STALE = select(exists().where(_facts.c.stale))
 _KEYS = {
-    tables.tally: ("dimension", "day", "value"),
+    tables.tally: ("dimension_a", "value_a", "dimension_b", "period", "value_b"),
     tables.cells: ("period", *(COLUMNS[name] for name in DIMENSIONS)),
 }
 

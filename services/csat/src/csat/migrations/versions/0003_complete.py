@@ -1,7 +1,5 @@
 """Who was asked how, every answer, issues of feedback, and what the numbers count."""
 
-from typing import Any
-
 import sqlalchemy as sa
 from alembic import op
 
@@ -133,21 +131,23 @@ def _numbers() -> None:
         "counted",
         sa.Column("ticket_id", sa.Text, primary_key=True),
         sa.Column("day", sa.Date, nullable=False),
+        sa.Column("period", sa.Date, nullable=False),
         *(sa.Column(name, sa.Text, nullable=False) for name in DIMENSIONS),
         sa.Column("rated_at", MOMENT),
         sa.Column("has_comment", sa.Boolean, nullable=False),
         *_counters(),
     )
-    op.create_index("ix_counted_day", "counted", ["day"])
+    op.create_index("ix_counted_period", "counted", ["period"])
     is_rated = sa.text("rated_at IS NOT NULL")
     columns = ["rated_at", "ticket_id", "has_comment", "day", *DIMENSIONS]
     op.create_index("counted_rated", "counted", columns, postgresql_where=is_rated, sqlite_where=is_rated)
-    key: list[sa.Column[Any]] = [
-        sa.Column("dimension", sa.Text),
-        sa.Column("day", sa.Date),
-        sa.Column("value", sa.Text),
-    ]
-    op.create_table("tally", *key, *_counters(), sa.PrimaryKeyConstraint("dimension", "day", "value"))
+    op.create_table(
+        "tally",
+        *(sa.Column(name, sa.Text, primary_key=True) for name in ("dimension_a", "value_a", "dimension_b")),
+        sa.Column("period", sa.Date, primary_key=True),
+        sa.Column("value_b", sa.Text, primary_key=True),
+        *_counters(),
+    )
     op.create_table(
         "cells",
         sa.Column("period", sa.Date, primary_key=True),

@@ -14,7 +14,7 @@ from supportops.store.migrate import upgrade
 from tests.support.eventually import eventually_now
 from tests.support.processes import free_port
 
-ROUNDS = 100
+ROUNDS = 50
 TARGET = 300.0  # milliseconds
 FILTERS = {
     "no filter": "",

@@ -256,9 +256,10 @@ async def kpi_reply(
     conn: AsyncConnection, view: View, rules: NumbersRules, by: Dimension | None, step: Step | None
 ) -> KpiReply:
     """The numbers of a view; `by` and `step`: also broken down, also over time."""
-    totals = await queries.totals(conn, view)
     parts = await queries.breakdown(conn, view, by) if by is not None else {}
     trend = await queries.trend(conn, view, step) if step is not None else []
+    known = parts.values() or [counts for _, counts in trend]  # each adds up to the totals
+    totals = sum(known, Counts()) if known else await queries.totals(conn, view)
     first = sorted(parts.items(), key=lambda part: (-part[1].solved, part[0]))[:LONGEST_BREAKDOWN]
     return KpiReply(
         since=view.since,

@@ -22,6 +22,7 @@ class Truth:
     is_follow_up: bool = False
     status: str = "open"
     solved_at: datetime | None = None
+    changed_at: datetime | None = None
     satisfaction: str = "unoffered"
     was_merged: bool = False
 
@@ -122,7 +123,7 @@ class Model:
         case.decided[solve] = rule
         case.recorded = case.posted is not None
         if rule == "solved_again":
-            case.heard.add(Fact(now, case.truth.solved_at))
+            case.heard.add(Fact(case.truth.changed_at or now, case.truth.solved_at))
 
     def rule(self, case: Case, solve: datetime, now: datetime) -> str:
         """The rule that decides about a due survey; "send" when none objects."""

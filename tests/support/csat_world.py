@@ -1,7 +1,7 @@
 """A Zendesk in memory for histories of csat: what people do there, the events it sends, the calls it takes.
 
 The sandbox is the one to believe; this one lives inside the test's loop and on the test's clock, so that thousands of
-histories can be told. Its time never goes back and no two changes share a second, as versions are made of seconds.
+histories can be told. Its time never goes back, and changes are far enough apart to be told from each other.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,7 +16,7 @@ from supportops.versions import version_of
 from tests.integration.csat.happenings import reopened, solved
 from tests.support.csat_model import Truth
 
-SECOND = timedelta(seconds=1)
+APART = timedelta(seconds=6)  # within 5 s two solves are one (design §3)
 ORGANIZATIONS = {"1": "GitLab", "2": "GitLab Inc.", "3": "Acme"}
 
 
@@ -40,7 +40,7 @@ class ZendeskInMemory:
 
     def tick(self) -> datetime:
         """A moment that no change had before."""
-        self._now = max(self._clock.now(), self._now + SECOND).replace(microsecond=0)
+        self._now = max(self._clock.now(), self._now + APART).replace(microsecond=0)
         return self._now
 
     # --- what people do ---
@@ -86,7 +86,7 @@ class ZendeskInMemory:
         self.truths[ticket_id].tags.add(tag)
 
     def _changed(self, ticket_id: str) -> datetime:
-        self.updated[ticket_id] = self.tick()
+        self.truths[ticket_id].changed_at = self.updated[ticket_id] = self.tick()
         return self.updated[ticket_id]
 
     # --- what csat calls ---
@@ -94,6 +94,10 @@ class ZendeskInMemory:
     async def ticket(self, ticket_id: str) -> Ticket | None:
         truth = self.truths.get(ticket_id)
         return None if truth is None or truth.status == "deleted" else self._shown(ticket_id, truth)
+
+    async def tickets(self, ticket_ids: Iterable[str]) -> dict[str, Ticket]:
+        found = {key: await self.ticket(key) for key in ticket_ids}
+        return {key: ticket for key, ticket in found.items() if ticket is not None}
 
     async def latest_comments(self, ticket_id: str, *, limit: int = 100) -> list[Comment]:
         return list(reversed(self.comments[ticket_id]))[:limit]

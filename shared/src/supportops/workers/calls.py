@@ -46,15 +46,17 @@ async def call(destination: Destination, batch: Sequence[Delivery]) -> Answers:
     sent = await _guarded(_deliver(destination, rest), destination.spec) if rest else []
     if isinstance(sent, _Failed):
         return Answers([known.get(d.id, sent.outcome) for d in batch], sent.paused)
-    known |= {delivery.id: outcome for delivery, outcome in zip(rest, sent, strict=True)}
-    return Answers([known[delivery.id] for delivery in batch])
+    pauses = [each.paused for each in sent if isinstance(each, _Failed) and each.paused is not None]
+    for delivery, each in zip(rest, sent, strict=True):
+        known[delivery.id] = each.outcome if isinstance(each, _Failed) else each
+    return Answers([known[delivery.id] for delivery in batch], max(pauses, default=None))
 
 
-async def _deliver(destination: Destination, rest: Sequence[Delivery]) -> Sequence[Outcome]:
+async def _deliver(destination: Destination, rest: Sequence[Delivery]) -> list[Outcome | _Failed]:
     outcomes = await destination.deliver(rest)
     if len(outcomes) != len(rest):
         raise ValueError(f"{len(outcomes)} outcomes for {len(rest)} deliveries")
-    return outcomes
+    return [_failed(each) if isinstance(each, BaseException) else each for each in outcomes]
 
 
 async def _guarded[T](calling: Awaitable[T], spec: DestinationSpec) -> T | _Failed:
@@ -62,8 +64,12 @@ async def _guarded[T](calling: Awaitable[T], spec: DestinationSpec) -> T | _Fail
         async with asyncio.timeout(spec.timeout.total_seconds()):
             return await calling
     except Exception as error:  # noqa: BLE001  # every error becomes an outcome, by the table in retry.py
-        paused = (error.after or PAUSE) if isinstance(error, DestinationPaused) else None
-        return _Failed(decide(error), paused)
+        return _failed(error)
+
+
+def _failed(error: BaseException) -> _Failed:
+    paused = (error.after or PAUSE) if isinstance(error, DestinationPaused) else None
+    return _Failed(decide(error), paused)
 
 
 def _in_doubt(outcome: Outcome) -> Outcome:

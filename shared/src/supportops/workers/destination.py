@@ -132,8 +132,11 @@ class Destination(Protocol):
         """How it wants to be called."""
         ...
 
-    async def deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
-        """Make the call for `deliveries`; one outcome each, in their order. An error stands for all of them."""
+    async def deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome | BaseException]:
+        """Make the call for `deliveries`; one outcome each, in their order.
+
+        An error that is raised stands for all of them, one in the place of an outcome for that row alone.
+        """
         ...
 
     async def did_it_happen(self, delivery: Delivery) -> Outcome | None:

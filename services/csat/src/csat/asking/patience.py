@@ -14,6 +14,7 @@ from supportops.workers import Budget, Outcome, Rate
 
 log = get_logger("csat.asking")
 
+BATCH = 20  # tickets that are read in one call when many are due at once
 TRIES = 3  # of one attempt, while the ticket changes under our hands
 
 

@@ -1,16 +1,14 @@
 """What a decision rests on, read at the due moment: the ticket afresh, and no more besides than a rule asks for."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Self
 
-from sqlalchemy import select
-
-from csat import tables
 from csat.asking import records
 from csat.asking.ports import Helpdesk, Organizations, Solve
 from csat.asking.quiet import quiet_until, zone_of
-from csat.asking.rules import Facts, FreshTicket, Moment, lot_of
+from csat.asking.rules import Facts, FreshTicket, Moment, Requester, lot_of
 from csat.settings import CsatRules
 from supportops.store import Store
 from supportops.vendors.zendesk import Ticket, User, merged_at
@@ -61,13 +59,35 @@ class Reader:
     async def read(self, solve: Solve) -> Reading:
         """The ticket of a solve, afresh."""
         ticket = await self._zendesk.ticket(solve.ticket_id)
+        return (await self._readings([solve], {} if ticket is None else {ticket.id: ticket}))[solve.ticket_id]
+
+    async def read_many(self, solves: Sequence[Solve]) -> dict[str, Reading]:
+        """The tickets of several solves, afresh, by ticket id: one call for all of them."""
+        return await self._readings(solves, await self._zendesk.tickets([each.ticket_id for each in solves]))
+
+    async def _readings(self, solves: Sequence[Solve], tickets: Mapping[str, Ticket]) -> dict[str, Reading]:
+        asking = {each.id: each.requester_id for each in tickets.values()}
+        async with self._store.reading() as conn:
+            merges = await records.merges_of(conn, list(asking))
+            people = await records.requesters_of(conn, asking, in_hand=self._policy.once_per is not None)
+        return {
+            solve.ticket_id: await self._reading(
+                solve,
+                tickets.get(solve.ticket_id),
+                people.get(solve.ticket_id, Requester()),
+                merges.get(solve.ticket_id),
+            )
+            for solve in solves
+        }
+
+    async def _reading(
+        self, solve: Solve, ticket: Ticket | None, requester: Requester, told: datetime | None
+    ) -> Reading:
         if ticket is None:
             return Reading(None, Facts(solve.solved_at, None, None))
         homeless = ticket.organization_id is None
         person = await self.person(ticket) if homeless or self._policy.quiet_hours is not None else None
-        fresh = await self._fresh(ticket, person)
-        async with self._store.reading() as conn:
-            requester = await records.requester_of(conn, ticket.requester_id, ticket.id)
+        fresh = await self._fresh(ticket, person, told)
         now = self._store.clock.now()
         times = _Times.of(solve, now, self._policy, person)
         moment = Moment(now, solve.due_at, times.deadline)
@@ -81,7 +101,7 @@ class Reader:
             return ticket.requester
         return (await self._zendesk.users([ticket.requester_id])).get(ticket.requester_id)
 
-    async def _fresh(self, ticket: Ticket, person: User | None) -> FreshTicket:
+    async def _fresh(self, ticket: Ticket, person: User | None, told: datetime | None) -> FreshTicket:
         return FreshTicket(
             status=ticket.status,
             organization=await self._organization(ticket, person),
@@ -90,7 +110,7 @@ class Reader:
             last_solved_at=ticket.solved_at,
             recipient=ticket.recipient,
             is_follow_up=ticket.is_follow_up,
-            merged_at=await self._merged_at(ticket),
+            merged_at=await self._merged_at(ticket, told),
         )
 
     async def _organization(self, ticket: Ticket, person: User | None) -> str | None:
@@ -99,11 +119,8 @@ class Reader:
         found = await self._organizations.get(key) if key is not None else None
         return found.name if found is not None else None
 
-    async def _merged_at(self, ticket: Ticket) -> datetime | None:
-        """By the event, or by the audits where an inherited tag leaves it open (C5)."""
-        query = select(tables.tickets.c.merged_at).where(tables.tickets.c.ticket_id == ticket.id)
-        async with self._store.reading() as conn:
-            told: datetime | None = (await conn.execute(query)).scalar_one_or_none()
+    async def _merged_at(self, ticket: Ticket, told: datetime | None) -> datetime | None:
+        """As an event `told`, or by the audits where an inherited tag leaves it open (C5)."""
         if told is not None or not ticket.is_follow_up or self._policy.merge_tag not in ticket.tags:
             return told
         return merged_at(await self._zendesk.audits(ticket.id), self._policy.merge_tag)

@@ -1,11 +1,12 @@
 """What is written down about surveys and decisions, and the events that say so."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
 from typing import Any, Literal, Self
 
-from sqlalchemy import Select, and_, exists, func, select
+from sqlalchemy import Column, Select, Table, and_, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from uuid_utils import uuid7
 
@@ -14,6 +15,7 @@ from csat.asking.rules import Decision, Requester
 from csat.numbers import facts
 from supportops.contracts import SurveySent, SurveySkipped
 from supportops.store import Transaction
+from supportops.store.keys import among, as_parameter
 from supportops.store.upsert import insert_into
 
 SOURCE = "/csat"
@@ -81,8 +83,6 @@ async def intend(
     meant for an earlier solve (or to be asked in the other way) and was never seen to arrive makes room: its id is
     kept (decision 0074). A survey that was sent stays as it is.
     """
-    if requester_id is not None:
-        await lock_requester(tx, requester_id)
     rows = await tx.load(tables.surveys, [ticket_id])
     row = rows.get(ticket_id)
     if row is not None and row["sent_at"] is not None:
@@ -120,28 +120,82 @@ async def _reinstate(tx: Transaction, found: Survey, current: Survey) -> None:
     rows.put(found.ticket_id, survey_id=found.survey_id, solved_at=found.solved_at)
 
 
-async def lock_requester(tx: Transaction, requester_id: str) -> None:
+async def lock_requesters(tx: Transaction, requester_ids: Iterable[str]) -> None:
     """Let decisions about one requester take turns: whoever comes second sees what the first one wrote."""
-    insert = insert_into(tx.conn, tables.requesters).values(requester_id=requester_id, changed_at=tx.now)
-    await tx.execute(insert.on_conflict_do_nothing())
-    await tx.load(tables.requesters, [requester_id])
+    wanted = sorted(set(requester_ids))
+    if not wanted:
+        return
+    rows = [{"requester_id": each, "changed_at": tx.now} for each in wanted]
+    await tx.execute(insert_into(tx.conn, tables.requesters).on_conflict_do_nothing(), rows)
+    await tx.load(tables.requesters, wanted)
 
 
-async def requester_of(conn: AsyncConnection, requester_id: str | None, ticket_id: str) -> Requester:
-    """What is known of the requester: opted out, and asked when about a ticket other than this one.
-
-    Who is being asked just now, with nobody knowing yet whether it arrived, was asked.
-    """
+async def locked_requester(
+    tx: Transaction, requester_id: str | None, ticket_id: str, *, in_hand: bool
+) -> Requester:
+    """What is known now of a requester whose row is locked; as `requesters_of`."""
     if requester_id is None:
         return Requester()
-    known = tables.requesters.c
-    query = select(known.opted_out_at, known.asked_at, known.asked_ticket_id)
-    row = (await conn.execute(query.where(known.requester_id == requester_id))).one_or_none()
-    if row is None:
-        return Requester()
-    asked_at = [row.asked_at] if row.asked_at is not None and row.asked_ticket_id != ticket_id else []
+    row = tx.rows(tables.requesters).get(requester_id) or {}
+    known = _requester(row, ticket_id)
+    if not in_hand:
+        return known
+    await tx.flush()
+    return await _with_surveys_in_hand(tx.conn, known, requester_id, ticket_id)
+
+
+async def requesters_of(
+    conn: AsyncConnection, asking: Mapping[str, str | None], *, in_hand: bool
+) -> dict[str, Requester]:
+    """What is known of the requesters of tickets: opted out, and asked when about a ticket other than this one.
+
+    `asking`: requesters by ticket. `in_hand`: who is being asked just now about another ticket, with nobody knowing
+    yet whether it arrived, was asked.
+    """
+    ids = sorted({each for each in asking.values() if each is not None})
+    statement = _by_ids(tables.requesters, tables.requesters.c.requester_id, conn.dialect.name)
+    found = await conn.execute(statement, {"ids": as_parameter(ids, conn.dialect.name)}) if ids else []
+    rows = {row.requester_id: row._mapping for row in found}
+    known = {ticket: _requester(rows.get(who or "", {}), ticket) for ticket, who in asking.items()}
+    if in_hand:
+        for ticket, who in asking.items():
+            known[ticket] = await _with_surveys_in_hand(conn, known[ticket], who, ticket)
+    return known
+
+
+async def merges_of(conn: AsyncConnection, ticket_ids: Sequence[str]) -> dict[str, datetime]:
+    """When tickets were merged, of those of which an event told that."""
+    statement = _by_ids(tables.tickets, tables.tickets.c.ticket_id, conn.dialect.name)
+    found = await conn.execute(statement, {"ids": as_parameter(ticket_ids, conn.dialect.name)})
+    return {row.ticket_id: row.merged_at for row in found if row.merged_at is not None}
+
+
+async def asked_about(conn: AsyncConnection, ticket_ids: Sequence[str]) -> set[str]:
+    """The tickets that have a survey, or may have one."""
+    statement = _by_ids(tables.surveys, tables.surveys.c.ticket_id, conn.dialect.name)
+    found = await conn.execute(statement, {"ids": as_parameter(ticket_ids, conn.dialect.name)})
+    return {row.ticket_id for row in found}
+
+
+@cache
+def _by_ids(table: Table, column: Column[Any], dialect: str) -> Select[Any]:
+    return select(table).where(among(column, "ids", dialect))
+
+
+def _requester(row: Mapping[Any, Any], ticket_id: str) -> Requester:
+    """`row` of `requesters`; an empty one where nothing is known."""
+    asked_at = row.get("asked_at") if row.get("asked_ticket_id") != ticket_id else None
+    return Requester(row.get("opted_out_at"), asked_at)
+
+
+async def _with_surveys_in_hand(
+    conn: AsyncConnection, known: Requester, requester_id: str | None, ticket_id: str
+) -> Requester:
+    if requester_id is None:
+        return known
     in_hand = (await conn.execute(_in_hand(requester_id, ticket_id))).scalar_one()
-    return Requester(row.opted_out_at, max([*asked_at, *([in_hand] if in_hand else [])], default=None))
+    moments = [each for each in (known.asked_at, in_hand) if each is not None]
+    return replace(known, asked_at=max(moments, default=None))
 
 
 def _in_hand(requester_id: str, ticket_id: str) -> Select[Any]:

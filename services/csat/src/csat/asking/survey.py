@@ -5,17 +5,17 @@ survey is written down (`records.intend`): whoever comes next, for whatever reas
 there. It is a safe update, so of two late calls only one can succeed.
 """
 
+import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
-from datetime import datetime
+from dataclasses import dataclass, replace
 
 from csat import tables
 from csat.asking import lifecycle, records, rules
 from csat.asking.handlers import SurveyClock, state_of
-from csat.asking.patience import quota_pauses_all, surveys_budget, while_it_moves
+from csat.asking.patience import BATCH, quota_pauses_all, surveys_budget, while_it_moves
 from csat.asking.ports import Helpdesk, Organizations, Solve
 from csat.asking.reading import Reader, Reading
-from csat.asking.records import SURVEY
+from csat.asking.records import SURVEY, Survey
 from csat.asking.rules import Decision, Facts
 from csat.asking.texts import SurveyText
 from csat.asking.ways import Arrived, Ways
@@ -25,6 +25,21 @@ from supportops.store import Store, Transaction
 from supportops.vendors.zendesk import Refused, Ticket
 from supportops.versions import version_of
 from supportops.workers import Delivery, DestinationSpec, Done, Moot, Outcome, TryAgain
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A decision with what it rests on; `survey` is written down, and to be sent."""
+
+    reading: Reading
+    decision: Decision
+    survey: Survey | None = None
+
+    @property
+    def to_ask(self) -> Ticket | None:
+        """The ticket, if its requester is to be asked now."""
+        wanted = self.decision.send and self.reading.quiet_until is None
+        return self.reading.ticket if wanted else None
 
 
 class AskRequester:
@@ -38,28 +53,56 @@ class AskRequester:
         text: SurveyText,
         policy: CsatRules,
     ) -> None:
-        self.spec = DestinationSpec(SURVEY, budget=surveys_budget(policy))
+        self.spec = DestinationSpec(SURVEY, batch=BATCH, concurrency=2, budget=surveys_budget(policy))
         self._store = store
         self._policy = policy
         self._reader = Reader(store, zendesk, organizations, policy)
         self._ways = Ways(zendesk, text, policy)
         self._clock = SurveyClock(policy.survey_after)
 
-    async def deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
-        """One outcome per solve: the survey was sent, a rule says why not, or it waits for the morning."""
-        return [await self._ask(Solve.of(delivery)) for delivery in deliveries]
+    async def deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome | BaseException]:
+        """One outcome per solve: the survey was sent, a rule says why not, or it waits for the morning.
+
+        Tickets of a batch are read together and asked about at the same time; where a budget sets the pace there is
+        no hurry, and they are asked about one after the other, in due order.
+        """
+        solves = [Solve.of(delivery) for delivery in deliveries]
+        if len(solves) == 1:
+            return [await self._ask(solves[0])]
+        with quota_pauses_all():
+            prepared = await self._prepared(solves)
+        asking = [self._ask(solve, prepared.get(solve.ticket_id)) for solve in solves]
+        if self.spec.budget is None:
+            return await asyncio.gather(*asking, return_exceptions=True)
+        return [(await asyncio.gather(each, return_exceptions=True))[0] for each in asking]
 
     async def did_it_happen(self, delivery: Delivery) -> Outcome | None:
         """Whether the survey is on the ticket."""
         with quota_pauses_all():
             return await self._known(Solve.of(delivery))
 
-    async def _ask(self, solve: Solve) -> Outcome:
+    async def _ask(self, solve: Solve, prepared: Prepared | None = None) -> Outcome:
+        ready = [prepared] if prepared is not None else []  # good for one attempt; then all is read anew
+
         async def once() -> Outcome:
+            if ready:
+                return await self._finish(solve, ready.pop())
             return await self._known(solve) or await self._decide(solve)
 
         # Refused: the ticket was closed after our reading; the next one says so, and a rule decides.
         return await while_it_moves(once, Conflict, NotFound, Refused)
+
+    async def _prepared(self, solves: Sequence[Solve]) -> dict[str, Prepared]:
+        """What can be decided together, by ticket: hosted surveys of tickets that nobody was asked about yet."""
+        if self._policy.ask_by == "native":
+            return {}
+        async with self._store.reading() as conn:
+            known = await records.asked_about(conn, [solve.ticket_id for solve in solves])
+        readings = await self._reader.read_many([each for each in solves if each.ticket_id not in known])
+        there = [(each, readings[each.ticket_id]) for each in solves if each.ticket_id in readings]
+        return await self._intend(
+            [(solve, reading) for solve, reading in there if reading.ticket is not None]
+        )
 
     async def _known(self, solve: Solve) -> Outcome | None:
         """What is already certain: this survey was sent, or another one was."""
@@ -76,40 +119,56 @@ class AskRequester:
     async def _decide(self, solve: Solve) -> Outcome:
         reading = await self._reader.read(solve)
         decision = rules.decide(reading.facts, self._policy)
-        if reading.ticket is None or not decision.send:
-            return self._not_sent(solve, decision, reading.ticket)
-        if reading.quiet_until is not None:
-            return self._wait(reading.quiet_until, reading.time_zone)
-        return await self._send(solve, reading, reading.ticket)
+        to_ask = Prepared(reading, decision).to_ask if self._policy.ask_by == "native" else None
+        if to_ask is not None and await self._ways.make_room(to_ask):
+            raise Conflict(f"ticket {to_ask.id}: an inherited tag was taken away")
+        return await self._finish(solve, (await self._intend([(solve, reading)]))[solve.ticket_id])
 
-    async def _send(self, solve: Solve, reading: Reading, ticket: Ticket) -> Outcome:
-        if self._policy.ask_by == "native" and await self._ways.make_room(ticket):
-            raise Conflict(f"ticket {ticket.id}: an inherited tag was taken away")
-        person = await self._reader.person(ticket) if self._policy.ask_by == "hosted" else None
-        locale = person.locale if person is not None else None
-        async with self._store.transaction() as tx:
-            decision = await self._last_word(tx, ticket, reading)
-            if decision.send:
-                key, who = (ticket.id, solve.solved_at), ticket.requester_id
-                survey = await records.intend(tx, *key, who, self._policy.ask_by, locale)
+    async def _intend(self, readings: Sequence[tuple[Solve, Reading]]) -> dict[str, Prepared]:
+        """Decide; who is to be asked is written down, in one transaction, before anybody is."""
+        decided = {
+            solve.ticket_id: Prepared(reading, rules.decide(reading.facts, self._policy))
+            for solve, reading in readings
+        }
+        asking = [(solve, ticket) for solve, _ in readings if (ticket := decided[solve.ticket_id].to_ask)]
+        if asking:
+            async with self._store.transaction() as tx:
+                await tx.load(tables.surveys, [ticket.id for _, ticket in asking])
+                await records.lock_requesters(tx, (t.requester_id for _, t in asking if t.requester_id))
+                for solve, ticket in asking:
+                    decided[ticket.id] = await self._last_word(tx, solve, ticket, decided[ticket.id].reading)
+        return decided
+
+    async def _last_word(self, tx: Transaction, solve: Solve, ticket: Ticket, reading: Reading) -> Prepared:
+        """Decide once more while nobody else can decide about the same requester."""
+        in_hand = self._policy.once_per is not None
+        requester = await records.locked_requester(tx, ticket.requester_id, ticket.id, in_hand=in_hand)
+        decision = rules.decide(replace(reading.facts, requester=requester), self._policy)
         if not decision.send:
-            return self._not_sent(solve, decision, ticket)
+            return Prepared(reading, decision)
+        mode = self._policy.ask_by
+        person = await self._reader.person(ticket) if mode == "hosted" else None
+        locale = person.locale if person is not None else None
+        survey = await records.intend(tx, ticket.id, solve.solved_at, ticket.requester_id, mode, locale)
+        return Prepared(reading, decision, survey)
+
+    async def _finish(self, solve: Solve, prepared: Prepared) -> Outcome:
+        """Ask, or say why not; raises Conflict where the ticket is not any more as it was read."""
+        reading, ticket, survey = prepared.reading, prepared.reading.ticket, prepared.survey
+        if not prepared.decision.send or ticket is None:
+            return self._not_sent(solve, prepared.decision, ticket)
+        if survey is None:
+            return self._wait(reading)
         if survey.sent_at is not None:  # a vote has proved meanwhile that it arrived
             return self._there(solve, Arrived(survey, survey.sent_at))
         await self._ways.ask(ticket, survey)
         return self._sent(solve, Arrived(survey, self._store.clock.now()))
 
-    async def _last_word(self, tx: Transaction, ticket: Ticket, reading: Reading) -> Decision:
-        """Decide once more while nobody else can decide about the same requester."""
-        if ticket.requester_id is None:
-            return rules.decide(reading.facts, self._policy)
-        await records.lock_requester(tx, ticket.requester_id)
-        requester = await records.requester_of(tx.conn, ticket.requester_id, ticket.id)
-        return rules.decide(replace(reading.facts, requester=requester), self._policy)
-
-    def _wait(self, until: datetime, zone: str) -> Outcome:
-        reason = f"quiet hours of the requester ({zone}) until {until:%Y-%m-%d %H:%M} UTC"
-        return TryAgain(until - self._store.clock.now(), reason, free=True)
+    def _wait(self, reading: Reading) -> Outcome:
+        now = self._store.clock.now()
+        until = reading.quiet_until or now
+        reason = f"quiet hours of the requester ({reading.time_zone}) until {until:%Y-%m-%d %H:%M} UTC"
+        return TryAgain(until - now, reason, free=True)
 
     def _there(self, solve: Solve, arrived: Arrived) -> Outcome:
         if arrived.survey.solved_at == solve.solved_at:

@@ -19,7 +19,7 @@ from supportops.http import NotFound, make_client
 from supportops.observability.metrics import Recorder
 from supportops.settings import ZendeskSettings
 from supportops.vendors.share import RateShare
-from supportops.vendors.zendesk.calls import Answer, Calls, Refused, as_model, read, read_all
+from supportops.vendors.zendesk.calls import Calls, Refused, as_model, read, read_all
 from supportops.vendors.zendesk.exports import Exports
 from supportops.vendors.zendesk.models import (
     Audit,
@@ -63,16 +63,18 @@ class Zendesk:
             answer = await self._calls.get("ticket", f"/tickets/{digits(ticket_id)}", query)
         except NotFound:
             return None
-        return _with_requester(_with_metrics(read(Ticket, answer, "ticket"), answer), answer)
+        people = {each.id: each for each in read_all(User, answer, "users")}
+        return _with_requester(_with_metrics(read(Ticket, answer, "ticket"), answer), people)
 
     async def tickets(self, ticket_ids: Iterable[str]) -> dict[str, Ticket]:
-        """Those of the tickets that exist, by id, each with its metrics (`solved_at`)."""
+        """Those of the tickets that exist, by id, each with its metrics (`solved_at`) and its requester."""
         found: dict[str, Ticket] = {}
         for some in batched(dict.fromkeys(map(digits, ticket_ids)), MANY):
-            query = {"ids": ",".join(some), "include": "metric_sets"}
+            query = {"ids": ",".join(some), "include": "metric_sets,users"}
             answer = await self._calls.get("tickets", "/tickets/show_many", query)
+            people = {each.id: each for each in read_all(User, answer, "users")}
             for ticket in read_all(Ticket, answer, "tickets"):
-                found[ticket.id] = _with_metrics(ticket, answer)
+                found[ticket.id] = _with_requester(_with_metrics(ticket, answer), people)
         return found
 
     async def users(self, user_ids: Iterable[str]) -> dict[str, User]:
@@ -238,7 +240,7 @@ def _with_metrics(ticket: Ticket, answer: Mapping[str, Any]) -> Ticket:
     return ticket.model_copy(update={"metrics": as_model(MetricSet, mine[0])})
 
 
-def _with_requester(ticket: Ticket, answer: Answer) -> Ticket:
+def _with_requester(ticket: Ticket, people: Mapping[str, User]) -> Ticket:
     """The ticket with its requester, when they were sideloaded beside it."""
-    mine = [each for each in read_all(User, answer, "users") if each.id == ticket.requester_id]
-    return ticket.model_copy(update={"requester": mine[0]}) if mine else ticket
+    requester = people.get(ticket.requester_id or "")
+    return ticket if requester is None else ticket.model_copy(update={"requester": requester})

@@ -65,6 +65,12 @@ class Csat:
         self.courier = Courier(store, [TagTicket(zendesk, rules), self.ask], metrics)
         self._clock = SurveyClock(rules.survey_after)
 
+    @asynccontextmanager
+    async def at_work(self) -> AsyncIterator[None]:
+        """The courier runs for the length of the block; what was heard before is due at once."""
+        async with running(self.courier):
+            yield
+
     async def hear(self, *events: TicketEvent) -> None:
         """Events arrive, as one batch."""
         async with self.store.transaction() as tx:
@@ -118,5 +124,5 @@ class Csat:
 @asynccontextmanager
 async def working(store: Store, zendesk: Any, rules: CsatRules = NOW) -> AsyncIterator[Csat]:
     csat = Csat(store, zendesk, rules)
-    async with running(csat.courier):
+    async with csat.at_work():
         yield csat

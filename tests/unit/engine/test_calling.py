@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,17 @@ MINUTE = timedelta(minutes=1)
 SPEC = DestinationSpec("slack", batch=9, timeout=timedelta(milliseconds=20))
 SURE = Delivery("id-a", "slack", "lane", "a", 1, {}, 1, MONDAY, MONDAY, MONDAY, False, "token")
 DOUBT = replace(SURE, id="id-b", key="b", uncertain=True)
+
+
+class Mixed(FakeDestination):
+    """Some rows of a batch fail, others do not."""
+
+    def __init__(self, spec: DestinationSpec, told: Sequence[Outcome | BaseException]) -> None:
+        super().__init__(spec)
+        self.told = told
+
+    async def deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Any]:
+        return self.told[: len(deliveries)]
 
 
 async def test_who_is_certain_is_sent_without_asking() -> None:
@@ -75,6 +87,18 @@ async def test_an_error_while_sending_stands_for_all_that_were_sent() -> None:
     slack = FakeDestination(SPEC, answer=raising(Retryable("503")), ask=lambda _: Moot("found"))
     answers = await call(slack, [SURE, DOUBT, replace(SURE, id="id-c")])
     assert answers.outcomes == [TryAgain(None, "503"), Moot("found"), TryAgain(None, "503")]
+
+
+async def test_an_error_in_the_place_of_an_outcome_stands_for_that_row_alone() -> None:
+    slack = Mixed(SPEC, [Done({"sent": 1}), Retryable("503"), DestinationPaused("quota", MINUTE)])
+    rows = [replace(SURE, id=name, key=name) for name in ("a", "b", "c")]
+    answers = await call(slack, rows)
+    assert answers.outcomes == [
+        Done({"sent": 1}),
+        TryAgain(None, "503"),
+        TryAgain(MINUTE, "quota", free=True),
+    ]
+    assert answers.paused == MINUTE
 
 
 async def test_no_answer_in_time_is_an_unknown_outcome() -> None:

@@ -166,6 +166,7 @@ async def test_surveys_tell_who_was_asked_and_who_was_not(
 @pytest.mark.parametrize(
     ("path", "query", "words"),
     [
+        ("/api/kpi", "plan=Gold&plan=Premium", "must be given once"),
         ("/api/kpi", "since=yesterday", "since"),
         ("/api/kpi", "since=2026-02-30", "must be a day such as"),
         ("/api/kpi", "since=2026-02-02&until=2026-02-02", "must be before until"),

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import date, datetime
 from typing import Annotated, Any, Literal, Self
 
-from fastapi import APIRouter, Depends, FastAPI, Query
+from fastapi import APIRouter, Depends, FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -278,11 +278,24 @@ async def kpi_reply(
 def mount_api(app: FastAPI, store: Store, rules: NumbersRules, allowed: Callable[..., Any]) -> None:
     """The routes below /api, for those whom the dependency `allowed` lets in."""
     api = NumbersApi(store, rules)
-    router = APIRouter(prefix="/api", dependencies=[Depends(allowed)], tags=["numbers"], responses=_PROBLEMS)
+    router = APIRouter(
+        prefix="/api",
+        dependencies=[Depends(allowed), Depends(each_once)],
+        tags=["numbers"],
+        responses=_PROBLEMS,
+    )
     router.get("/kpi")(api.kpi)
     router.get("/ratings")(api.ratings)
     router.get("/surveys")(api.surveys)
     app.include_router(router)
+
+
+def each_once(request: Request) -> None:
+    """Refuse a parameter that is given twice: one of its values would be left out in silence."""
+    names = [name for name, _ in request.query_params.multi_items()]
+    for name in names:
+        if names.count(name) > 1:
+            raise _refusal(name, "must be given once")
 
 
 _PROBLEMS: dict[int | str, dict[str, Any]] = {

@@ -27,6 +27,7 @@ NEVER_LOGGED = (
     "sandbox-zendesk-token",
     "sandbox-secret",
     "xoxb-sandbox",
+    "glpat-sandbox",
     "link-key-of-the-tests",
 )
 

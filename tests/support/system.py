@@ -204,6 +204,8 @@ class System:
                 "CSAT_LINK_KEYS": "link-key-of-the-tests-0123456789abcdef",
                 "CSAT_API_TOKEN": API_TOKEN,
                 "CSAT_BASE_URL": self.url("csat-web"),
+                "GITLAB_BASE_URL": f"{sandbox}/gitlab",
+                "GITLAB_TOKEN": "glpat-sandbox",
             },
             "sfdc_sync": {
                 "SALESFORCE_SANDBOX_URL": f"{sandbox}/salesforce",

@@ -37,6 +37,12 @@ def test_a_token_expires(clock: ManualClock) -> None:
         tokens(clock).read(token)
 
 
+def test_a_clock_that_is_a_little_ahead_issues_no_expired_token(clock: ManualClock) -> None:
+    token = tokens(clock).issue(SURVEY)
+    clock.advance(timedelta(seconds=-2))  # the replica that is asked next
+    assert tokens(clock).read(token).survey_id == SURVEY
+
+
 def test_rotation_keeps_the_links_of_the_older_key(clock: ManualClock) -> None:
     old = tokens(clock, OLD).issue(SURVEY)
     rotated = tokens(clock, NEW, OLD)

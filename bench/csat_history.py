@@ -15,7 +15,7 @@ from datetime import UTC
 
 from sqlalchemy import text
 
-from csat.numbers.tallying import recount
+from csat.kpi.aggregation import recount
 from supportops.clock import SystemClock
 from supportops.settings import DatabaseSettings
 from supportops.store import Store, open_store

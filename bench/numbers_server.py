@@ -11,8 +11,8 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 from csat.login.gate import Gate
-from csat.page.tokens import SurveyTokens
 from csat.settings import CsatRules, DashboardSettings
+from csat.survey_link.tokens import SurveyTokens
 from csat.web import create_app
 from supportops.clock import SystemClock
 from supportops.observability.logging import configure

@@ -16,8 +16,8 @@ BROAD_EXCEPTS = {
     "shared/src/supportops/workers/relay.py": 3,  # the rows stay and are tried again
     "shared/src/supportops/workers/settle.py": 1,  # every branch writes, waits or narrows down
     "shared/src/supportops/workers/wake.py": 1,  # a lost hint only
-    "services/ingest/src/ingest/endpoints.py": 1,  # a 500 would lose the webhook, a 503 brings it again
-    "services/ingest/src/ingest/service.py": 2,  # a bug of ours parks the body instead of losing it
+    "services/ingest/src/ingest/webhooks/endpoint.py": 1,  # a 500 would lose the webhook, a 503 brings it again
+    "services/ingest/src/ingest/webhooks/intake.py": 2,  # a bug of ours parks the body instead of losing it
 }
 
 MAY_COMMIT = {"shared/src/supportops/store/engine.py"}

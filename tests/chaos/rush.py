@@ -12,7 +12,7 @@ import orjson
 import pytest
 from pydantic import SecretStr
 
-from csat.asking.records import SURVEY, solve_key
+from csat.surveys.repository import SURVEY, solve_key
 from supportops.clock import SystemClock
 from supportops.settings import DatabaseSettings
 from supportops.store import open_store

@@ -13,8 +13,8 @@ from schemathesis import GenerationMode, Response
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 from schemathesis.specs.openapi.schemas import OpenApiSchema
 
-from csat.page.tokens import SurveyTokens
 from csat.settings import CsatRules
+from csat.survey_link.tokens import SurveyTokens
 from csat.web import create_app
 from supportops.clock import ManualClock
 from tests.integration.csat.tallies import note, tallied

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from csat import tables
-from csat.asking.handlers import SurveyClock
-from csat.asking.records import SURVEY, SURVEY_TAG
-from csat.asking.survey import AskRequester
-from csat.asking.tagging import TagTicket
-from csat.asking.texts import SurveyText
-from csat.page.tokens import SurveyTokens
 from csat.settings import CsatRules
+from csat.survey_link.invitation import SurveyText
+from csat.survey_link.tokens import SurveyTokens
+from csat.surveys.handlers import SurveyClock
+from csat.surveys.repository import SURVEY, SURVEY_TAG
+from csat.surveys.send import AskRequester
+from csat.surveys.tag import TagTicket
 from supportops.clock import SystemClock
 from supportops.contracts import TicketEvent
 from supportops.observability.metrics import Metrics

@@ -8,8 +8,8 @@ import pytest
 from playwright.async_api import Browser
 from pydantic import SecretStr
 
-from csat.page.tokens import SurveyTokens
 from csat.settings import CsatRules
+from csat.survey_link.tokens import SurveyTokens
 from csat.web import create_app
 from supportops.clock import ManualClock, SystemClock
 from supportops.settings import DatabaseSettings

@@ -13,8 +13,8 @@ from sqlalchemy import insert
 from csat import tables
 from csat.login.gate import Gate
 from csat.login.passwords import hash_password
-from csat.page.tokens import SurveyTokens
 from csat.settings import CsatRules, DashboardSettings
+from csat.survey_link.tokens import SurveyTokens
 from csat.web import create_app
 from supportops.clock import ManualClock
 from supportops.observability.metrics import Metrics

@@ -7,15 +7,15 @@ from functools import partial
 from typing import Any
 
 from csat import tables
-from csat.answers.scoring import Answer
-from csat.answers.votes import FEEDBACK, Given, Source, record_answer
-from csat.feedback.content import Writer
 from csat.feedback.export import ExportFeedback
 from csat.feedback.gitlab import GitLab
-from csat.feedback.names import PresentNames
-from csat.feedback.policy import MANAGERS, PRODUCT, FeedbackRules
-from csat.feedback.records import FEEDBACK_TAG
+from csat.feedback.issue_content import Writer
+from csat.feedback.repository import FEEDBACK_TAG
 from csat.feedback.tagging import TagExported
+from csat.feedback.ticket_names import PresentNames
+from csat.policy.feedback import MANAGERS, PRODUCT, FeedbackRules
+from csat.ratings.answer import Answer
+from csat.ratings.repository import FEEDBACK, Given, Source, record_answer
 from csat.settings import CsatRules
 from supportops.clock import SystemClock
 from supportops.http import Patience, make_client

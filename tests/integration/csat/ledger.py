@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import select
 
 from csat import tables
-from csat.asking import records
-from csat.asking.records import Survey
+from csat.surveys import repository
+from csat.surveys.repository import Survey
 from supportops.contracts import Event, decode
 from supportops.store import Store
 from supportops.store.outbox import unpack_headers
@@ -40,8 +40,8 @@ async def rows_of(store: Store, table: Any) -> list[Any]:
 async def sent_survey(store: Store, ticket_id: str, solved_at: datetime) -> Survey:
     """A survey that was asked a moment ago."""
     async with store.transaction() as tx:
-        survey = await records.intend(tx, ticket_id, solved_at, "5")
-        await records.record_sent(tx, survey, tx.now)
+        survey = await repository.intend(tx, ticket_id, solved_at, "5")
+        await repository.record_sent(tx, survey, tx.now)
     return survey
 
 

@@ -7,12 +7,12 @@ from functools import partial
 from typing import Any
 
 from csat import tables
-from csat.answers.native import ReadRatings
-from csat.answers.reading import Reading
-from csat.asking.handlers import SurveyClock
-from csat.asking.records import NATIVE_RATING
-from csat.numbers.description import DescribeSolves, Names
+from csat.kpi.ticket_snapshot import DescribeSolves, Names
+from csat.ratings.native import ReadRatings
+from csat.ratings.native_mapping import Reading
 from csat.settings import CsatRules
+from csat.surveys.handlers import SurveyClock
+from csat.surveys.repository import NATIVE_RATING
 from supportops.clock import SystemClock
 from supportops.contracts import TicketEvent, TicketRated
 from supportops.observability.metrics import Metrics

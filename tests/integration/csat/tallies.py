@@ -8,10 +8,10 @@ from typing import Any
 from sqlalchemy import delete
 
 from csat import tables
-from csat.numbers import facts, queries
-from csat.numbers.figures import Counts
-from csat.numbers.tallying import tally_batch
-from csat.numbers.view import DIMENSIONS, View
+from csat.kpi import queries, ticket_facts
+from csat.kpi.aggregation import tally_batch
+from csat.kpi.filters import DIMENSIONS, View
+from csat.kpi.measures import Counts
 from supportops.store import Store
 from tests.integration.csat.ledger import rows_of
 
@@ -21,7 +21,7 @@ TABLES = (tables.facts, tables.counted, tables.tally, tables.cells)
 async def note(store: Store, ticket_id: str, **values: Any) -> None:
     """One transaction that notes something of a ticket."""
     async with store.transaction() as tx:
-        await facts.note(tx, ticket_id, **values)
+        await ticket_facts.note(tx, ticket_id, **values)
 
 
 async def tallied(store: Store, zone: tzinfo, batch: int = 100) -> None:

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from csat import tables
-from csat.asking.records import SURVEY, SURVEY_TAG
 from csat.settings import CsatRules
+from csat.surveys.repository import SURVEY, SURVEY_TAG
 from supportops.store import Store
 from supportops.vendors.zendesk import Zendesk
 from tests.integration.csat.asking import NOW, Csat

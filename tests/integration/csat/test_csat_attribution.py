@@ -8,14 +8,14 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from csat import tables
-from csat.answers.scoring import Answer
-from csat.answers.votes import Given, record_answer
-from csat.asking import records
-from csat.asking.rules import Decision
-from csat.numbers import facts, queries
-from csat.numbers.figures import Counts
-from csat.numbers.tallying import Tallying, recount, tally_batch
-from csat.numbers.view import View
+from csat.kpi import queries, ticket_facts
+from csat.kpi.aggregation import Tallying, recount, tally_batch
+from csat.kpi.filters import View
+from csat.kpi.measures import Counts
+from csat.ratings.answer import Answer
+from csat.ratings.repository import Given, record_answer
+from csat.surveys import repository
+from csat.surveys.exclusion_rules import Decision
 from supportops.store import Store, Transaction
 from tests.integration.csat.ledger import on, rows_of, sent_survey
 from tests.integration.csat.tallies import assert_equals_naive, note, tallied
@@ -29,11 +29,11 @@ NO = Decision(False, "spam", "spam")
 
 
 async def solve(store: Store, ticket_id: str, solved_at: datetime) -> None:
-    await in_handler(store, ticket_id, lambda tx: facts.note_solved(tx, ticket_id, solved_at))
+    await in_handler(store, ticket_id, lambda tx: ticket_facts.note_solved(tx, ticket_id, solved_at))
 
 
 async def reopen(store: Store, ticket_id: str) -> None:
-    await in_handler(store, ticket_id, lambda tx: facts.note_reopened(tx, ticket_id))
+    await in_handler(store, ticket_id, lambda tx: ticket_facts.note_reopened(tx, ticket_id))
 
 
 async def in_handler(store: Store, ticket_id: str, act: Callable[[Transaction], None]) -> None:
@@ -91,10 +91,10 @@ async def test_a_decision_that_comes_late_is_about_its_own_solve(store: Store) -
     await solve(store, "1", JANUARY)
     await solve(store, "1", FEBRUARY)
     async with store.transaction() as tx:
-        await records.record_decision(tx, "1", JANUARY, NO)
+        await repository.record_decision(tx, "1", JANUARY, NO)
     assert await months(store) == {2: (1, 0, 0, 0, 0)}
     async with store.transaction() as tx:
-        await records.record_decision(tx, "1", FEBRUARY, NO)
+        await repository.record_decision(tx, "1", FEBRUARY, NO)
     assert await months(store) == {2: (1, 1, 0, 0, 0)}
     await solve(store, "1", FEBRUARY)  # told once more
     assert await months(store) == {2: (1, 1, 0, 0, 0)}

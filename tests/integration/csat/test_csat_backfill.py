@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from csat import tables
-from csat.answers.backfill import Backfill, Sources, Span
-from csat.answers.policy import NativeRules
-from csat.answers.scoring import Answer
-from csat.answers.votes import Given, record_answer
-from csat.asking.handlers import SurveyClock
-from csat.numbers.description import DescribeSolves, Names
+from csat.kpi.ticket_snapshot import DescribeSolves, Names
+from csat.policy.native_ratings import NativeRules
+from csat.ratings.answer import Answer
+from csat.ratings.backfill import Backfill, Sources, Span
+from csat.ratings.repository import Given, record_answer
 from csat.settings import CsatRules
+from csat.surveys.handlers import SurveyClock
 from supportops.clock import SystemClock
 from supportops.errors import Permanent, Retryable
 from supportops.observability.metrics import Metrics

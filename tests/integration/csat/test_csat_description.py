@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from csat.asking.records import DESCRIPTION
-from csat.numbers.policy import NumbersRules
-from csat.numbers.reference import Source
+from csat.kpi.attributes import Source
+from csat.policy.kpi import NumbersRules
 from csat.settings import CsatRules
+from csat.surveys.repository import DESCRIPTION
 from supportops.contracts import TicketSnapshot
 from supportops.store import Store
 from supportops.vendors.zendesk import Zendesk

@@ -11,16 +11,16 @@ import httpx
 from pydantic import SecretStr
 
 from csat import tables
-from csat.answers.erase import Erased, erase
-from csat.answers.native import take as take_native
-from csat.answers.scoring import Answer
-from csat.answers.votes import FEEDBACK, Given, record_answer
-from csat.asking import records
-from csat.asking.records import SURVEY
-from csat.numbers.tallying import tally_batch
-from csat.page.opting_out import opt_out
-from csat.page.tokens import SurveyTokens
-from csat.page.voting import vote
+from csat.kpi.aggregation import tally_batch
+from csat.ratings.answer import Answer
+from csat.ratings.erase import Erased, erase
+from csat.ratings.native import take as take_native
+from csat.ratings.repository import FEEDBACK, Given, record_answer
+from csat.survey_link.tokens import SurveyTokens
+from csat.survey_page.opt_out import opt_out
+from csat.survey_page.vote import vote
+from csat.surveys import repository
+from csat.surveys.repository import SURVEY
 from supportops.clock import ManualClock
 from supportops.contracts import SurveySkipped, TicketSnapshot
 from supportops.settings import DatabaseSettings
@@ -41,10 +41,10 @@ async def voted(store: Store, ticket_id: str, requester: str, answer: Answer, cl
     told = TicketSnapshot(requester_id=requester)
     await take(store, [solved(ticket_id, clock.now()).model_copy(update={"ticket": told})])
     async with store.transaction() as tx:
-        survey = await records.intend(tx, ticket_id, clock.now(), requester)
-        await records.record_sent(tx, survey, tx.now)
+        survey = await repository.intend(tx, ticket_id, clock.now(), requester)
+        await repository.record_sent(tx, survey, tx.now)
         await vote(tx, survey, answer)
-        tx.deliveries.cancel(SURVEY, records.solve_key(ticket_id, clock.now()))
+        tx.deliveries.cancel(SURVEY, repository.solve_key(ticket_id, clock.now()))
     return survey.survey_id
 
 

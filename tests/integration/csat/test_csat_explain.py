@@ -9,12 +9,12 @@ from pydantic import SecretStr
 from sqlalchemy import insert
 
 from csat import tables
-from csat.answers.scoring import Answer
-from csat.asking import records
-from csat.asking.rules import Decision
-from csat.operators.story import story_of
-from csat.operators.telling import lines_of, standing
-from csat.page.voting import vote
+from csat.operations.timeline import story_of
+from csat.operations.timeline_text import lines_of, standing
+from csat.ratings.answer import Answer
+from csat.survey_page.vote import vote
+from csat.surveys import repository
+from csat.surveys.exclusion_rules import Decision
 from supportops.clock import ManualClock
 from supportops.errors import DestinationPaused
 from supportops.observability.metrics import Metrics
@@ -47,9 +47,9 @@ async def live_through(store: Store, clock: ManualClock) -> None:
     await take(store, [solved("17", again), solved("18", again)])
     clock.advance(timedelta(hours=26))
     async with store.transaction() as tx:
-        survey = await records.intend(tx, "17", again, "5")
-        await records.record_decision(tx, "17", again, Decision(True, "send", "no rule objects"))
-        await records.record_sent(tx, survey, tx.now)
+        survey = await repository.intend(tx, "17", again, "5")
+        await repository.record_decision(tx, "17", again, Decision(True, "send", "no rule objects"))
+        await repository.record_sent(tx, survey, tx.now)
     clock.advance(timedelta(hours=1))
     async with store.transaction() as tx:
         await vote(tx, survey, Answer("bad", "secret words", "Some other reason"))
@@ -193,7 +193,7 @@ def explain(url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 class _Answering:
     """A destination that answers the same to everything."""
 
-    spec = DestinationSpec(records.SURVEY)
+    spec = DestinationSpec(repository.SURVEY)
 
     def __init__(self, answer: Outcome | Exception) -> None:
         self._answer = answer
@@ -211,7 +211,7 @@ async def attempt(store: Store, answer: Outcome | Exception) -> None:
     """Have the courier try once what is due for the survey's destination."""
 
     async def tried() -> bool:
-        return all(row.history for row in (await deliveries(store, records.SURVEY)).values())
+        return all(row.history for row in (await deliveries(store, repository.SURVEY)).values())
 
     async with running(Courier(store, [_Answering(answer)], Metrics())):
         assert await eventually(tried)

@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from csat.answers.scoring import Answer
-from csat.feedback.content import Subject, Writer
 from csat.feedback.gitlab import GitLab
-from csat.feedback.policy import FeedbackRules
+from csat.feedback.issue_content import Subject, Writer
+from csat.policy.feedback import FeedbackRules
+from csat.ratings.answer import Answer
 from tests.integration.csat.desk import Desk
 from tests.integration.csat.feedback_parts import QUIET, impatient_gitlab
 from tests.support.hostile import COMMENTS, TITLES, Hostile

@@ -25,20 +25,20 @@ from hypothesis.stateful import (
 from sqlalchemy import delete
 
 from csat import tables
-from csat.answers.scoring import Answer
-from csat.asking.handlers import SurveyClock
-from csat.asking.records import solve_key, survey_with_id
-from csat.asking.survey import AskRequester
-from csat.asking.tagging import TagTicket
-from csat.asking.texts import SurveyText
-from csat.numbers.figures import Counts
-from csat.numbers.queries import totals
-from csat.numbers.tallying import tally_batch
-from csat.numbers.view import View
-from csat.page.opting_out import opt_in, opt_out
-from csat.page.tokens import SurveyTokens
-from csat.page.voting import vote
+from csat.kpi.aggregation import tally_batch
+from csat.kpi.filters import View
+from csat.kpi.measures import Counts
+from csat.kpi.queries import totals
+from csat.ratings.answer import Answer
 from csat.settings import CsatRules
+from csat.survey_link.invitation import SurveyText
+from csat.survey_link.tokens import SurveyTokens
+from csat.survey_page.opt_out import opt_in, opt_out
+from csat.survey_page.vote import vote
+from csat.surveys.handlers import SurveyClock
+from csat.surveys.repository import solve_key, survey_with_id
+from csat.surveys.send import AskRequester
+from csat.surveys.tag import TagTicket
 from supportops.clock import ManualClock
 from supportops.contracts import TicketEvent, TicketReopened, TicketSolved
 from supportops.store import Store

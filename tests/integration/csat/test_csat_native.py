@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from csat import tables
-from csat.answers.policy import NativeRules
-from csat.answers.scoring import Answer
-from csat.answers.votes import FEEDBACK, Given, record_answer
-from csat.asking.records import NATIVE_RATING
+from csat.policy.native_ratings import NativeRules
+from csat.ratings.answer import Answer
+from csat.ratings.repository import FEEDBACK, Given, record_answer
 from csat.settings import CsatRules
+from csat.surveys.repository import NATIVE_RATING
 from supportops.contracts import FeedbackReceived
 from supportops.store import Store
 from supportops.vendors.zendesk import Zendesk

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from csat import tables
-from csat.asking.records import SURVEY, SURVEY_TAG
+from csat.surveys.repository import SURVEY, SURVEY_TAG
 from supportops.contracts import SurveySent
 from supportops.store import Store
 from supportops.vendors.zendesk import Zendesk

@@ -6,11 +6,11 @@ from typing import Any
 import httpx
 import pytest
 
-from csat.answers.scoring import Answer, Score
-from csat.asking import records
-from csat.asking.rules import Decision
-from csat.numbers import facts
-from csat.page.voting import vote
+from csat.kpi import ticket_facts
+from csat.ratings.answer import Answer, Score
+from csat.survey_page.vote import vote
+from csat.surveys import repository
+from csat.surveys.exclusion_rules import Decision
 from supportops.clock import ManualClock
 from supportops.store import Store
 from tests.integration.csat.conftest import API_TOKEN
@@ -80,11 +80,11 @@ async def test_against_a_hand_calculated_set(
             async with store.transaction() as tx:
                 await vote(tx, survey, Answer(score))
     async with store.transaction() as tx:  # not asked, by a rule; about to be asked; not due yet
-        await facts.note(tx, "7", solved_at=solved_at)
-        await records.record_decision(tx, "7", solved_at, Decision(False, "spam", "spam"))
-        await records.intend(tx, "8", solved_at, None)
-        await facts.note(tx, "8", solved_at=solved_at)
-        await facts.note(tx, "9", solved_at=solved_at, form="GitLab.com")
+        await ticket_facts.note(tx, "7", solved_at=solved_at)
+        await repository.record_decision(tx, "7", solved_at, Decision(False, "spam", "spam"))
+        await repository.intend(tx, "8", solved_at, None)
+        await ticket_facts.note(tx, "8", solved_at=solved_at)
+        await ticket_facts.note(tx, "9", solved_at=solved_at, form="GitLab.com")
     await tallied(store, UTC)
     reply = await get(page, "/api/kpi", by="form")
     totals = reply["totals"]
@@ -149,7 +149,9 @@ async def test_surveys_tell_who_was_asked_and_who_was_not(
         if rule == "send":
             await sent_survey(store, str(number), moment)
         async with store.transaction() as tx:
-            await records.record_decision(tx, str(number), moment, Decision(rule == "send", rule, "because"))
+            await repository.record_decision(
+                tx, str(number), moment, Decision(rule == "send", rule, "because")
+            )
     first = await get(page, "/api/surveys", limit=2)
     second = await get(page, "/api/surveys", limit=2, cursor=first["next"])
     assert [row["ticket_id"] for row in first["surveys"] + second["surveys"]] == ["2", "1", "0"]

@@ -12,10 +12,10 @@ from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from csat import tables
-from csat.asking import records
-from csat.asking.records import Survey
-from csat.page.tokens import SurveyTokens
 from csat.settings import CsatRules
+from csat.survey_link.tokens import SurveyTokens
+from csat.surveys import repository
+from csat.surveys.repository import Survey
 from csat.web import create_app
 from supportops.clock import ManualClock
 from supportops.contracts import FeedbackReceived
@@ -123,10 +123,10 @@ async def test_a_vote_proves_that_the_survey_was_sent(
     page: httpx.AsyncClient, store: Store, tokens: SurveyTokens, clock: ManualClock
 ) -> None:
     async with store.transaction() as tx:  # posted by a worker that died before it could say so
-        survey = await records.intend(tx, "18", clock.now(), "5")
+        survey = await repository.intend(tx, "18", clock.now(), "5")
     await vote(page, f"/s/{tokens.issue(survey.survey_id)}", score="good")
     async with store.transaction() as tx:  # its successor finds the comment
-        await records.record_sent(tx, survey, tx.now + timedelta(minutes=1))
+        await repository.record_sent(tx, survey, tx.now + timedelta(minutes=1))
     [row] = await rows_of(store, tables.surveys)
     assert row.sent_at == row.asking_since
     assert [type(event).__name__ for event in await promised(store)] == ["SurveySent", "FeedbackReceived"]

@@ -12,16 +12,16 @@ from sqlalchemy import delete, update
 from structlog.testing import capture_logs
 
 from csat import tables
-from csat.answers.scoring import Answer
-from csat.asking import records
-from csat.asking.records import Survey
-from csat.page import voting
-from csat.page.opting_out import has_opted_out
-from csat.page.policy import PageRules
-from csat.page.refusals import Refused
-from csat.page.survey_page import SurveyPage
-from csat.page.tokens import SurveyTokens
+from csat.policy.survey_page import PageRules
+from csat.ratings.answer import Answer
 from csat.settings import CsatRules
+from csat.survey_link.tokens import SurveyTokens
+from csat.survey_page import vote
+from csat.survey_page.errors import Refused
+from csat.survey_page.opt_out import has_opted_out
+from csat.survey_page.routes import SurveyPage
+from csat.surveys import repository
+from csat.surveys.repository import Survey
 from csat.web import create_app
 from supportops.clock import ManualClock
 from supportops.observability.metrics import Metrics
@@ -95,7 +95,7 @@ async def test_a_native_survey_never_opens_here(
     page: httpx.AsyncClient, store: Store, tokens: SurveyTokens, clock: ManualClock
 ) -> None:
     async with store.transaction() as tx:
-        survey = await records.intend(tx, "18", clock.now(), "5", mode="native")
+        survey = await repository.intend(tx, "18", clock.now(), "5", mode="native")
     link = f"/s/{tokens.issue(survey.survey_id)}"
     assert (await page.get(link)).status_code == 404
     assert (await page.post(link, data=GOOD)).status_code == 404
@@ -109,7 +109,7 @@ async def test_a_vote_that_was_under_way_when_its_survey_went_is_refused(
     await (supersede if change is supersede else erase)(store, survey)
     with pytest.raises(Refused) as refused:  # its page was opened before
         async with store.transaction() as tx:
-            await voting.vote(tx, survey, Answer("good"))
+            await vote.vote(tx, survey, Answer("good"))
     assert refused.value.status == status
     assert await rows_of(store, tables.ratings) == []
 
@@ -217,7 +217,7 @@ async def test_whom_we_do_not_know_is_not_offered_to_opt_out(
     page: httpx.AsyncClient, store: Store, tokens: SurveyTokens, clock: ManualClock
 ) -> None:
     async with store.transaction() as tx:
-        survey = await records.intend(tx, "18", clock.now(), None)
+        survey = await repository.intend(tx, "18", clock.now(), None)
     link = f"/s/{tokens.issue(survey.survey_id)}"
     assert "ask me again" not in (await page.get(link)).text
     assert (await page.post(link, data={"asking": "stop"})).status_code == 400

@@ -13,8 +13,8 @@ from playwright.async_api import Browser, Page, ViewportSize
 from pydantic import SecretStr
 
 from csat import tables
-from csat.page.tokens import SurveyTokens
 from csat.settings import CsatRules
+from csat.survey_link.tokens import SurveyTokens
 from csat.web import create_app
 from supportops.clock import ManualClock
 from supportops.server import HttpServer

@@ -7,11 +7,11 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from csat.asking import records
-from csat.page.languages import load_languages
-from csat.page.survey_page import SurveyPage
-from csat.page.tokens import SurveyTokens
 from csat.settings import CsatRules
+from csat.survey_link.tokens import SurveyTokens
+from csat.survey_link.translations import load_languages
+from csat.survey_page.routes import SurveyPage
+from csat.surveys import repository
 from csat.web import create_app
 from supportops.store import Store
 from tests.integration.csat.conftest import API_TOKEN
@@ -22,7 +22,7 @@ pytestmark = on("sqlite")
 
 async def link_of(store: Store, tokens: SurveyTokens, locale: str | None) -> str:
     async with store.transaction() as tx:
-        survey = await records.intend(tx, "17", tx.now - timedelta(days=1), "5", locale=locale)
+        survey = await repository.intend(tx, "17", tx.now - timedelta(days=1), "5", locale=locale)
     return f"/s/{tokens.issue(survey.survey_id)}"
 
 
@@ -79,7 +79,7 @@ async def test_reasons_are_translated_but_stored_as_configured(
 
 
 async def test_a_third_language_is_one_file(store: Store, tokens: SurveyTokens, tmp_path: Path) -> None:
-    shipped = Path(records.__file__).parents[1] / "page" / "texts" / "en.yaml"
+    shipped = Path(repository.__file__).parents[1] / "page" / "texts" / "en.yaml"
     text = shipped.read_text(encoding="utf-8").replace("How was our support?", "איך הייתה התמיכה שלנו?")
     (tmp_path / "he.yaml").write_text(text, encoding="utf-8")
     (tmp_path / "en.yaml").write_text("texts:\n  title: How did <we> do?\n", encoding="utf-8")

@@ -7,8 +7,8 @@ from urllib.parse import urljoin
 import httpx
 
 from csat import tables
-from csat.asking.texts import SurveyText
-from csat.page.tokens import SurveyTokens
+from csat.survey_link.invitation import SurveyText
+from csat.survey_link.tokens import SurveyTokens
 from supportops.clock import ManualClock
 from supportops.contracts import FeedbackReceived
 from supportops.store import Store

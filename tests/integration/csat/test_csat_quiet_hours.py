@@ -6,11 +6,11 @@ from typing import Any
 import orjson
 
 from csat import tables
-from csat.asking.ports import Solve
-from csat.asking.quiet import QuietHours
-from csat.asking.reading import Reader
-from csat.asking.records import SURVEY
+from csat.policy.quiet_hours import QuietHours
 from csat.settings import CsatRules
+from csat.surveys.eligibility import Reader
+from csat.surveys.ports import Solve
+from csat.surveys.repository import SURVEY
 from supportops.clock import ManualClock, SystemClock
 from supportops.store import Store
 from supportops.vendors.zendesk import Organization, Ticket, User, Zendesk

@@ -4,14 +4,14 @@ from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from csat import tables
-from csat.answers.keeping import forget_comments, own_retention
-from csat.answers.scoring import Answer
-from csat.asking import records
-from csat.asking.rules import Decision
-from csat.numbers.tallying import tally_batch
-from csat.page.opting_out import opt_out
-from csat.page.voting import vote
+from csat.kpi.aggregation import tally_batch
+from csat.ratings.answer import Answer
+from csat.ratings.retention import forget_comments, own_retention
 from csat.settings import CsatRules
+from csat.survey_page.opt_out import opt_out
+from csat.survey_page.vote import vote
+from csat.surveys import repository
+from csat.surveys.exclusion_rules import Decision
 from supportops.clock import ManualClock
 from supportops.observability.metrics import Metrics
 from supportops.store import Store
@@ -37,7 +37,9 @@ async def ticket_with_a_story(store: Store, ticket_id: str, clock: ManualClock) 
     await take(store, [solved(ticket_id, clock.now())])
     survey = await sent_survey(store, ticket_id, clock.now())
     async with store.transaction() as tx:
-        await records.record_decision(tx, ticket_id, clock.now(), Decision(True, "send", "no rule objects"))
+        await repository.record_decision(
+            tx, ticket_id, clock.now(), Decision(True, "send", "no rule objects")
+        )
         await vote(tx, survey, Answer("good", "thanks"))
     await tally_batch(store, ZoneInfo("UTC"))
 

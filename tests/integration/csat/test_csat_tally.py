@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from csat import tables
-from csat.numbers import facts
-from csat.numbers.tallying import count, tally_batch
-from csat.numbers.view import DIMENSIONS, View
+from csat.kpi import ticket_facts
+from csat.kpi.aggregation import count, tally_batch
+from csat.kpi.filters import DIMENSIONS, View
 from supportops.clock import ManualClock
 from supportops.store import Store
 from tests.integration.csat.ledger import rows_of
@@ -149,7 +149,7 @@ def test_every_view_of_any_facts(
     async def history(store: Store) -> None:
         async with store.transaction() as tx:
             for n, values in enumerate(tickets):
-                await facts.note(tx, str(n), **as_facts(values))
+                await ticket_facts.note(tx, str(n), **as_facts(values))
         await tallied(store, BERLIN)
         for view in views:
             await assert_equals_naive(store, view, BERLIN)

@@ -7,8 +7,8 @@ from itertools import permutations
 import pytest
 
 from csat import tables
-from csat.asking.handlers import SurveyClock
-from csat.asking.records import SURVEY
+from csat.surveys.handlers import SurveyClock
+from csat.surveys.repository import SURVEY
 from supportops.contracts import TicketEvent
 from supportops.store import Store
 from tests.integration.csat.happenings import reopened, solved

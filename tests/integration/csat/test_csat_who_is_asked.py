@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from csat import tables
-from csat.asking.records import SURVEY, solve_key
-from csat.asking.rules import lot_of
+from csat.surveys.exclusion_rules import lot_of
+from csat.surveys.repository import SURVEY, solve_key
 from supportops.contracts import SurveySkipped
 from supportops.store import Store
 from supportops.vendors.zendesk import Ticket, User, Zendesk

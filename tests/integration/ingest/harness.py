@@ -12,11 +12,11 @@ import httpx
 from pydantic import SecretStr
 from sqlalchemy import exc, select
 
-from ingest.endpoints import PATH, Hook, create_app
-from ingest.service import Intake
-from ingest.spool import Spool
 from ingest.tables import webhooks
-from ingest.zendesk import Account
+from ingest.webhooks.endpoint import PATH, Hook, create_app
+from ingest.webhooks.intake import Intake
+from ingest.webhooks.parse import Account
+from ingest.webhooks.spool import Spool
 from supportops.clock import SystemClock
 from supportops.contracts import Event, decode
 from supportops.observability.metrics import Metrics

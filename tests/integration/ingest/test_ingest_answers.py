@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ingest.endpoints import PATH
+from ingest.webhooks.endpoint import PATH
 from supportops.contracts import TicketCreated, TicketSolved
 from tests.integration.ingest.harness import OPERATOR, Ingest
 from tests.support import zendesk_bodies as z

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from pydantic import SecretStr
 
-from notifier.planning import FormNames, Planner
+from notifier.feeds.scheduling import FormNames, Planner
 from notifier.settings import NotifierRules, Settings, SlackSettings
 from notifier.wiring import open_desk
 from supportops.clock import SystemClock

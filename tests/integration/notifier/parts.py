@@ -10,8 +10,8 @@ import orjson
 from sqlalchemy import select
 
 from notifier import tables
-from notifier.feed import Desk
-from notifier.handlers import FeedHandlers
+from notifier.feeds.handlers import FeedHandlers
+from notifier.feeds.post import Desk
 from notifier.settings import FeedRule, FormRule, NotifierRules
 from notifier.wiring import destinations
 from supportops.contracts import Event

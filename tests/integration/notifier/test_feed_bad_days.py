@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from notifier.feed import POSTED
-from notifier.planning import POSTS, UPDATES
+from notifier.feeds.post import POSTED
+from notifier.feeds.scheduling import POSTS, UPDATES
 from notifier.settings import FeedRule, NotifierRules, TagRule
 from supportops.contracts import TicketCreated
 from tests.integration.notifier.conftest import OpenService

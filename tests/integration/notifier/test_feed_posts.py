@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from notifier.folding import Content
-from notifier.lookups import NotToBeShown
-from notifier.planning import POSTS, UPDATES, Planned
+from notifier.feeds.lookups import NotToBeShown
+from notifier.feeds.merge import Content
+from notifier.feeds.scheduling import POSTS, UPDATES, Planned
 from notifier.settings import FeedRule
 from tests.integration.notifier.conftest import OpenService
 from tests.integration.notifier.happenings import commented, created, made_private, moved, said, solved

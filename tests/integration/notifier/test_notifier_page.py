@@ -10,9 +10,9 @@ from typer.testing import CliRunner
 
 from notifier import wiring
 from notifier.__main__ import app
-from notifier.endpoints import create_app, given_up, post_again
-from notifier.planning import POSTS
+from notifier.feeds.scheduling import POSTS
 from notifier.settings import Settings
+from notifier.web import create_app, given_up, post_again
 from supportops.store import migrate
 from tests.integration.notifier.happenings import created
 from tests.integration.notifier.outside import SELF_MANAGED, Outside

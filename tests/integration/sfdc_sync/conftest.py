@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from sfdc_sync.destination import TicketRecords
-from sfdc_sync.salesforce import Salesforce, open_salesforce
+from sfdc_sync.salesforce.client import Salesforce, open_salesforce
 from sfdc_sync.settings import SalesforceSettings
+from sfdc_sync.ticket_records.destination import TicketRecords
 from sfdc_sync.wiring import ZendeskDirectory
 from supportops.clock import SystemClock
 from supportops.observability.metrics import Metrics

@@ -10,9 +10,9 @@ from typing import Any
 import orjson
 from sqlalchemy import select
 
-from sfdc_sync.destination import TicketRecords
-from sfdc_sync.handlers import TicketHandlers
 from sfdc_sync.settings import Pauses, SfdcRules
+from sfdc_sync.ticket_records.destination import TicketRecords
+from sfdc_sync.ticket_records.handlers import TicketHandlers
 from supportops.contracts import Event
 from supportops.observability.metrics import Metrics
 from supportops.store import Store

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from csat.dashboard import charts, picture
+from csat.dashboard import charts, view_model
+from csat.kpi.measures import Counts, Figure, kpi
 from csat.login.look import Look
-from csat.numbers.figures import Counts, Figure, kpi
-from csat.numbers.policy import NumbersRules
+from csat.policy.kpi import NumbersRules
 
 NOTHING = Figure(None, 0, 0, 0.0, 1.0, 0.95)
 HALF = Figure(0.5, 5, 10, 0.25, 0.75, 0.5)
@@ -86,12 +86,12 @@ def test_a_line_is_told_in_words_too() -> None:
         (date(2026, 9, 14), Counts()),
         (date(2026, 9, 21), Counts(10, 10, 10, 4, 1)),
     ]
-    panel, *_ = picture.panels(trend, "week", RULES)
+    panel, *_ = view_model.panels(trend, "week", RULES)
     assert panel.summary == (
         "2 of 3 weeks have data. Last 80.0 % (21 Sep 2026), lowest 80.0 % (21 Sep 2026), "
         "highest 90.0 % (7 Sep 2026)."
     )
-    assert picture.panels([], "month", RULES)[0].summary == "No data in any month yet."
+    assert view_model.panels([], "month", RULES)[0].summary == "No data in any month yet."
 
 
 @pytest.mark.parametrize(
@@ -99,11 +99,11 @@ def test_a_line_is_told_in_words_too() -> None:
 )
 def test_labels_of_a_chart_are_text(hostile: str) -> None:
     look = Look("csat.dashboard")
-    panel, *_ = picture.panels([(date(2026, 9, 7), Counts(10, 10, 10, 9, 1))], "week", RULES)
-    period = picture.Period(hostile, hostile, panel.periods[0].figure)
+    panel, *_ = view_model.panels([(date(2026, 9, 7), Counts(10, 10, 10, 9, 1))], "week", RULES)
+    period = view_model.Period(hostile, hostile, panel.periods[0].figure)
     look.templates.filters.update(percent=str, interval=str, number=str)
     module = look.templates.get_template("charts.html").make_module({})
-    text = str(module.trend(picture.Panel(panel.kind, panel.chart, (period,), hostile), "week"))  # type: ignore[attr-defined]
+    text = str(module.trend(view_model.Panel(panel.kind, panel.chart, (period,), hostile), "week"))  # type: ignore[attr-defined]
     assert hostile not in text
     assert re.findall(r"<(\w+)", text).count("script") == 0
     assert 'onload="' not in text

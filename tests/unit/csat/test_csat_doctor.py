@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from csat.feedback.policy import FeedbackRules
-from csat.operators.account_checks import rights
-from csat.operators.feedback_checks import feedback_check, labels
-from csat.operators.vendor_surveys import asks, judge
+from csat.operations.gitlab_checks import feedback_check, labels
+from csat.operations.survey_triggers import asks, judge
+from csat.operations.zendesk_checks import rights
+from csat.policy.feedback import FeedbackRules
 from csat.settings import CsatRules
 
 AUTOMATION = {

@@ -3,9 +3,9 @@
 import pytest
 from pydantic import ValidationError
 
-from csat.answers.scoring import Answer
-from csat.feedback.content import Subject, Writer, answer_shown, comment_hash, marker_of
-from csat.feedback.policy import MANAGERS, PRODUCT, FeedbackRules
+from csat.feedback.issue_content import Subject, Writer, answer_shown, comment_hash, marker_of
+from csat.policy.feedback import MANAGERS, PRODUCT, FeedbackRules
+from csat.ratings.answer import Answer
 
 ZENDESK = "https://acme.zendesk.com"
 RULES = FeedbackRules(teams={MANAGERS: ("@support/managers",), PRODUCT: ("@product-team", "@pat")})

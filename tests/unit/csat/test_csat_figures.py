@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from csat.numbers.csv import COLUMNS, cells_of, to_csv
-from csat.numbers.figures import Counts, figures_of, kpi, offered_rate, response_rate, wilson
-from csat.numbers.policy import NumbersRules
+from csat.kpi.csv import COLUMNS, cells_of, to_csv
+from csat.kpi.measures import Counts, figures_of, kpi, offered_rate, response_rate, wilson
+from csat.policy.kpi import NumbersRules
 
 SOME = st.lists(st.integers(0, 10**6), min_size=5, max_size=5).map(
     lambda parts: Counts(sum(parts), sum(parts[1:]), sum(parts[2:]), parts[3], parts[4])

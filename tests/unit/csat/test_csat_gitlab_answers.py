@@ -7,8 +7,8 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from csat.feedback.content import Draft
 from csat.feedback.gitlab import GitLab, open_gitlab, wait_of
+from csat.feedback.issue_content import Draft
 from supportops.clock import ManualClock
 from supportops.errors import DestinationPaused, Permanent, Retryable, SupportOpsError, UnknownOutcome
 from supportops.http import Conflict, NotFound

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from csat.asking.lifecycle import SAME_SOLVE, Step, TicketState, reopened, same_solve, solved
+from csat.surveys.survey_clock import SAME_SOLVE, Step, TicketState, reopened, same_solve, solved
 from supportops.versions import version_of
 
 START = datetime(2026, 3, 1, 10, 0, tzinfo=UTC)

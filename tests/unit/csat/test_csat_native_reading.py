@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from csat.answers.native import Hint
-from csat.answers.policy import NativeRules
-from csat.answers.reading import Native, Reading
-from csat.answers.scoring import Answer, Score
+from csat.policy.native_ratings import NativeRules
+from csat.ratings.answer import Answer, Score
+from csat.ratings.native import Hint
+from csat.ratings.native_mapping import Native, Reading
 from csat.settings import CsatRules
 from supportops.vendors.zendesk import SatisfactionRating, SurveyResponse, Ticket
 

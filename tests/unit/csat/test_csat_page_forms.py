@@ -7,9 +7,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from csat.answers.scoring import BadAnswer, clean, parse_answer
-from csat.page.forms import MOST_FIELDS, parse_form, wish_in
-from csat.page.refusals import Refused
+from csat.ratings.answer import BadAnswer, clean, parse_answer
+from csat.survey_page.errors import Refused
+from csat.survey_page.form import MOST_FIELDS, parse_form, wish_in
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 REASONS = ("too slow", "too <fast>")

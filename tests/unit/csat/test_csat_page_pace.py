@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import time_machine
 
-from csat.page.pace import PostPace
-from csat.page.policy import PageRules
+from csat.policy.survey_page import PageRules
+from csat.survey_page.pace import PostPace
 
 
 async def test_what_was_too_much_may_be_tried_again_when_the_page_says_so() -> None:

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from csat.asking.texts import SurveyText
-from csat.page.languages import SHIPPED, Texts, load_languages, shipped
-from csat.page.tokens import SurveyTokens
 from csat.settings import CsatRules
+from csat.survey_link.invitation import SurveyText
+from csat.survey_link.tokens import SurveyTokens
+from csat.survey_link.translations import SHIPPED, Texts, load_languages, shipped
 from supportops.clock import ManualClock
 from supportops.config import ConfigError
 
-STYLE = SHIPPED.parent / "templates" / "page.css"
+STYLE = SHIPPED.parents[1] / "survey_page" / "templates" / "page.css"
 
 
 def test_what_is_shipped() -> None:

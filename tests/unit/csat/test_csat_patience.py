@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from csat.asking.patience import TRIES, quota_pauses_all, while_it_moves
+from csat.surveys.budgets import TRIES, quota_pauses_all, while_it_moves
 from supportops.errors import DestinationPaused, Permanent, Retryable, UnknownOutcome
 from supportops.http import Conflict, NotFound
 from supportops.workers import Done, Outcome

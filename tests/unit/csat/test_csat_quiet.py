@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from csat.asking.quiet import QuietHours, quiet_until, zone_of
+from csat.policy.quiet_hours import QuietHours, quiet_until, zone_of
 
 NIGHT = QuietHours.model_validate({"starts": "22:00", "ends": "08:00"})
 NOON = QuietHours.model_validate({"starts": "12:00", "ends": "13:30"})
@@ -97,7 +97,7 @@ def test_the_time_zone_of_a_person(iana: str | None, rails: str | None, found: s
 
 
 def test_every_name_of_rails_leads_to_a_zone() -> None:
-    table = files("csat.asking").joinpath("time_zones.csv").read_text(encoding="utf-8")
+    table = files("csat.policy").joinpath("time_zones.csv").read_text(encoding="utf-8")
     names = [line.rpartition(",")[0] for line in table.splitlines()]
     assert len(names) > 140
     assert [name for name in names if zone_of(None, name, "Antarctica/Troll").key == "Antarctica/Troll"] == []

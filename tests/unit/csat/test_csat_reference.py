@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from csat.numbers.policy import NumbersRules
-from csat.numbers.reference import Material, Source, value_of
+from csat.kpi.attributes import Material, Source, value_of
+from csat.policy.kpi import NumbersRules
 
 FIELD = Source(organization_field="support_level")
 

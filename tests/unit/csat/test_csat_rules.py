@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from csat.asking.rules import RULES, Facts, FreshTicket, Moment, Requester, decide, lot_of
 from csat.settings import CsatRules
+from csat.surveys.exclusion_rules import RULES, Facts, FreshTicket, Moment, Requester, decide, lot_of
 
 SOLVED = datetime(2026, 3, 1, 10, 0, tzinfo=UTC)
 DUE = SOLVED + timedelta(days=1)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from csat.answers.scoring import Answer, BadAnswer, clean, parse_answer
+from csat.ratings.answer import Answer, BadAnswer, clean, parse_answer
 
 REASONS = ("My issue was not resolved", "Some other reason")
 

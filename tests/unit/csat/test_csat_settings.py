@@ -8,9 +8,9 @@ import pytest
 from pydantic import ValidationError
 
 from csat import tables
-from csat.answers.keeping import own_retention
-from csat.asking.patience import updates_budget
+from csat.ratings.retention import own_retention
 from csat.settings import CsatRules, SurveySettings
+from csat.surveys.budgets import updates_budget
 from supportops.config import ConfigError, load
 
 ROOT = Path(__file__).parents[3]

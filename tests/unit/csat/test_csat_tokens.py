@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from itsdangerous import URLSafeTimedSerializer
 
-from csat.page.tokens import SurveyTokens, TokenExpired, TokenInvalid
+from csat.survey_link.tokens import SurveyTokens, TokenExpired, TokenInvalid
 from supportops.clock import ManualClock
 
 OLD, NEW = "an-old-key-of-2025", "the-key-of-2026-03"

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from csat.numbers.attribution import Counted, counted_as, next_period, period_of
-from csat.numbers.figures import Counts
-from csat.numbers.view import DIMENSIONS, LONGEST_VALUE, NONE, BadView, View, start_of, today_in
+from csat.kpi.buckets import Counted, counted_as, next_period, period_of
+from csat.kpi.filters import DIMENSIONS, LONGEST_VALUE, NONE, BadView, View, start_of, today_in
+from csat.kpi.measures import Counts
 
 TODAY = date(2026, 11, 4)  # a Wednesday
 BERLIN = ZoneInfo("Europe/Berlin")

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.native import ORGANIZATION_TYPES, TICKET_TYPES
-from ingest.zendesk import Account, Reading, read
+from ingest.webhooks.native import ORGANIZATION_TYPES, TICKET_TYPES
+from ingest.webhooks.parse import Account, Reading, read
 from supportops import contracts as c
 from supportops.contracts import decode, encode
 from tests.support import zendesk_bodies as z

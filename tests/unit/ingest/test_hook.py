@@ -8,10 +8,10 @@ from typing import Any, cast
 import pytest
 from pydantic import SecretStr
 
-from ingest import endpoints
-from ingest.endpoints import PATH, Hook
-from ingest.rawlog import Received
-from ingest.service import Intake, NotKept
+from ingest.webhooks import endpoint
+from ingest.webhooks.endpoint import PATH, Hook
+from ingest.webhooks.intake import Intake, NotKept
+from ingest.webhooks.repository import Received
 from supportops.clock import ManualClock
 from supportops.observability.metrics import Metrics
 from tests.support import zendesk_bodies as z
@@ -140,7 +140,7 @@ async def test_a_sender_that_hangs_up_gets_no_answer() -> None:
 
 
 async def test_a_body_that_does_not_come_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(endpoints, "READ_TIME", 0.02)
+    monkeypatch.setattr(endpoint, "READ_TIME", 0.02)
 
     async def never() -> MutableMapping[str, Any]:
         await asyncio.Event().wait()

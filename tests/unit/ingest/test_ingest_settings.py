@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ingest.settings import IngestRules, IngestSettings, account_of
-from ingest.zendesk import PUBLIC_TEST_KEY
+from ingest.webhooks.parse import PUBLIC_TEST_KEY
 from supportops import config
 
 GOOD = {"account_id": "22129848", "webhook_secrets": "new-secret,old-secret"}

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from ingest.native import ORGANIZATION_TYPES, TICKET_TYPES
-from ingest.zendesk import Account, Reading, read
+from ingest.webhooks.native import ORGANIZATION_TYPES, TICKET_TYPES
+from ingest.webhooks.parse import Account, Reading, read
 from supportops import contracts as c
 from tests.support import zendesk_bodies as z
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from ingest.rawlog import Received
-from ingest.spool import MAGIC, Segment, Spool, SpoolFailed
+from ingest.webhooks.repository import Received
+from ingest.webhooks.spool import MAGIC, Segment, Spool, SpoolFailed
 
 MOMENT = datetime(2026, 11, 2, 9, 0, 0, 123456, UTC)
 
@@ -147,8 +147,8 @@ FULL_DISK = """
     import resource, signal, sys
     from datetime import UTC, datetime
     from pathlib import Path
-    from ingest.rawlog import Received
-    from ingest.spool import Spool, SpoolFailed
+    from ingest.webhooks.repository import Received
+    from ingest.webhooks.spool import Spool, SpoolFailed
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     spool = Spool(Path(sys.argv[1]))
     spool.append([Received(datetime.now(UTC), {}, b"kept")])
@@ -181,8 +181,8 @@ WRITE_FOR_EVER = """
     import sys
     from datetime import UTC, datetime
     from pathlib import Path
-    from ingest.rawlog import Received
-    from ingest.spool import Spool
+    from ingest.webhooks.repository import Received
+    from ingest.webhooks.spool import Spool
     spool, number = Spool(Path(sys.argv[1])), 0
     while True:
         spool.append([Received(datetime.now(UTC), {}, b"%d" % (number + n)) for n in range(7)])

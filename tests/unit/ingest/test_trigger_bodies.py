@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ingest.zendesk import Account, Reading, read
+from ingest.webhooks.parse import Account, Reading, read
 from supportops import contracts as c
 from tests.support import zendesk_bodies as z
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from notifier.folding import FIRST, KEPT, Action, Content, Fact, Item, Telling, TicketFeed
+from notifier.feeds.merge import FIRST, KEPT, Action, Content, Fact, Item, Telling, TicketFeed
 
 WINDOW = timedelta(seconds=5)
 T0 = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)

@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import Table
 
 from notifier import tables
-from notifier.handlers import FeedHandlers
-from notifier.planning import POSTS, ROUTING, UPDATES, FormNames, Planner
+from notifier.feeds.handlers import FeedHandlers
+from notifier.feeds.scheduling import POSTS, ROUTING, UPDATES, FormNames, Planner
 from notifier.settings import FeedRule, FormRule, NotifierRules
 from supportops.contracts import (
     Change,

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from slack_sdk.models.blocks import Block
 
-from notifier.messages import (
+from notifier.feeds.render import (
     FeedLine,
     Look,
     Message,

@@ -10,9 +10,9 @@ import orjson
 import pytest
 from pydantic import SecretStr
 
-from notifier.messages import FeedLine, Look, render
+from notifier.feeds.render import FeedLine, Look, render
 from notifier.settings import SlackSettings
-from notifier.slack import (
+from notifier.slack.client import (
     Posted,
     SlackChannelError,
     SlackClient,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sfdc_sync.answers import Problem, Reaction, problems, reaction, read_results, refusal
+from sfdc_sync.salesforce.responses import Problem, Reaction, problems, reaction, read_results, refusal
 
 ID = "001xx0000004GxDAAU"
 JSON = st.recursive(

@@ -5,10 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from sfdc_sync.answers import Reaction, RecordResult
-from sfdc_sync.batch import MOST_CALLS, Batch, outcome_of, pause_when_all_wait
-from sfdc_sync.mapping import Record
+from sfdc_sync.salesforce.responses import Reaction, RecordResult
 from sfdc_sync.settings import FieldRule, Pauses, TicketRecordRules
+from sfdc_sync.ticket_records.batch import MOST_CALLS, Batch, outcome_of, pause_when_all_wait
+from sfdc_sync.ticket_records.mapping import Record
 from supportops.errors import DestinationPaused, Permanent, Retryable, UnknownOutcome
 from supportops.workers import GiveUp, Outcome, TryAgain
 

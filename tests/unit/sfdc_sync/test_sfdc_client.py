@@ -11,9 +11,9 @@ import pytest
 import requests
 from pydantic import SecretStr
 
-from sfdc_sync.answers import Reaction
-from sfdc_sync.login import TokenProvider
-from sfdc_sync.salesforce import NotFound, Salesforce, open_salesforce
+from sfdc_sync.salesforce.auth import TokenProvider
+from sfdc_sync.salesforce.client import NotFound, Salesforce, open_salesforce
+from sfdc_sync.salesforce.responses import Reaction
 from sfdc_sync.settings import Pauses, SalesforceSettings
 from supportops.errors import DestinationPaused, Permanent, Retryable, UnknownOutcome
 from tests.support.eventually import eventually

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from sfdc_sync.doctor import check_record
+from sfdc_sync.operations.doctor import check_record
 from sfdc_sync.settings import FieldRule, TicketRecordRules
 
 RULES = TicketRecordRules(

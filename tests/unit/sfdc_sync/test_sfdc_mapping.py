@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from sfdc_sync.mapping import Value, record_of, without_lookups
 from sfdc_sync.settings import FieldRule, TicketRecordRules
+from sfdc_sync.ticket_records.mapping import Value, record_of, without_lookups
 
 VALUES: st.SearchStrategy[Value] = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.lists(st.text(), max_size=4)

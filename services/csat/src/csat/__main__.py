@@ -1,10 +1,10 @@
 """The command line of csat: `serve`, `work`, `run`, `migrate`, `settings`, `explain`."""
 
 from csat import wiring
-from csat.answers.commands import add_history_commands
+from csat.kpi.commands import add_numbers_commands
 from csat.login.commands import add_login_commands
-from csat.numbers.commands import add_numbers_commands
-from csat.operators.commands import add_commands
+from csat.operations.commands import add_commands
+from csat.ratings.commands import add_history_commands
 from csat.settings import CsatRules, Settings
 from supportops.check_config import Section
 from supportops.cli import Service, build_app

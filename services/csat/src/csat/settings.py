@@ -8,13 +8,13 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, StringConstraints, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from csat.answers.policy import NativeRules
-from csat.asking.quiet import QuietHours
-from csat.feedback.policy import FeedbackRules
 from csat.login.passwords import is_hash
-from csat.numbers.policy import NumbersRules
-from csat.operators.agreement import disagreements
-from csat.page.policy import PageRules
+from csat.policy.csat import disagreements
+from csat.policy.feedback import FeedbackRules
+from csat.policy.kpi import NumbersRules
+from csat.policy.native_ratings import NativeRules
+from csat.policy.quiet_hours import QuietHours
+from csat.policy.survey_page import PageRules
 from supportops.config import Duration, Mistakes, Rules
 from supportops.settings import (
     Block,

@@ -7,17 +7,17 @@ from fastapi.responses import JSONResponse
 from pydantic import SecretStr
 from sqlalchemy.exc import SQLAlchemyError
 
-from csat.dashboard.page import Dashboard, mount_dashboard
+from csat.dashboard.routes import Dashboard, mount_dashboard
+from csat.kpi.api import mount_api
 from csat.login.gate import Gate, closed_gate
 from csat.login.look import Look
 from csat.login.pages import mount_login
-from csat.numbers.api import mount_api
-from csat.operators.ticket_page import TicketPage, mount_ticket_page
-from csat.page.refusals import Refused
-from csat.page.rendering import SECURITY_HEADERS
-from csat.page.survey_page import SurveyPage, mount_survey_page
-from csat.page.tokens import SurveyTokens
+from csat.operations.ticket_page import TicketPage, mount_ticket_page
 from csat.settings import CsatRules
+from csat.survey_link.tokens import SurveyTokens
+from csat.survey_page.errors import Refused
+from csat.survey_page.rendering import SECURITY_HEADERS
+from csat.survey_page.routes import SurveyPage, mount_survey_page
 from supportops.store import Store, is_outage
 
 

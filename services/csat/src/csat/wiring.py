@@ -5,27 +5,27 @@ from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from csat.answers.backfill import Backfill, Sources, Span
-from csat.answers.keeping import keep_comments, own_retention
-from csat.answers.native import ReadRatings
-from csat.answers.reading import Reading
-from csat.asking.handlers import SurveyClock
-from csat.asking.survey import AskRequester
-from csat.asking.tagging import TagTicket
-from csat.asking.texts import SurveyText
-from csat.feedback.content import Writer
 from csat.feedback.export import OFF, ExportFeedback
 from csat.feedback.gitlab import GitLab, open_gitlab
-from csat.feedback.names import PresentNames
+from csat.feedback.issue_content import Writer
 from csat.feedback.tagging import TagExported
+from csat.feedback.ticket_names import PresentNames
+from csat.kpi.aggregation import Tallying
+from csat.kpi.ticket_snapshot import DescribeSolves, Names
 from csat.login.gate import Gate
-from csat.numbers.description import DescribeSolves, Names
-from csat.numbers.tallying import Tallying
-from csat.operators.story import Story, story_of
-from csat.page.languages import Languages, load_languages
-from csat.page.survey_page import SurveyPage
-from csat.page.tokens import SurveyTokens
+from csat.operations.timeline import Story, story_of
+from csat.ratings.backfill import Backfill, Sources, Span
+from csat.ratings.native import ReadRatings
+from csat.ratings.native_mapping import Reading
+from csat.ratings.retention import keep_comments, own_retention
 from csat.settings import CsatRules, Settings
+from csat.survey_link.invitation import SurveyText
+from csat.survey_link.tokens import SurveyTokens
+from csat.survey_link.translations import Languages, load_languages
+from csat.survey_page.routes import SurveyPage
+from csat.surveys.handlers import SurveyClock
+from csat.surveys.send import AskRequester
+from csat.surveys.tag import TagTicket
 from csat.web import create_app
 from supportops.clock import Clock, SystemClock
 from supportops.config import load

@@ -7,10 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
-from ingest import rawlog, wiring
-from ingest.rawlog import Wanted
+from ingest import wiring
 from ingest.settings import IngestRules, Settings
-from ingest.zendesk import Account, Disposition
+from ingest.webhooks import repository
+from ingest.webhooks.parse import Account, Disposition
+from ingest.webhooks.repository import Wanted
 from supportops.check_config import Section
 from supportops.cli import AsJson, Service, build_app, execute
 from supportops.contracts import GROUPS
@@ -54,7 +55,7 @@ def counts(as_json: AsJson = False) -> None:
 
     async def job(store: Store, _account: Account) -> int:
         async with store.reading() as conn:
-            emit(await rawlog.counts(conn), as_json=as_json, title="Webhooks by disposition and type")
+            emit(await repository.counts(conn), as_json=as_json, title="Webhooks by disposition and type")
         return CLEAN
 
     _run(job)
@@ -69,7 +70,7 @@ def parked_list(
 
     async def job(store: Store, _account: Account) -> int:
         async with store.reading() as conn:
-            rows = await rawlog.listed(conn, Wanted(disposition="parked"), limit)
+            rows = await repository.listed(conn, Wanted(disposition="parked"), limit)
         emit(rows, as_json=as_json, title="Parked webhooks")
         return CLEAN
 
@@ -82,7 +83,7 @@ def parked_show(key: Key, as_json: AsJson = False) -> None:
 
     async def job(store: Store, _account: Account) -> int:
         async with store.reading() as conn:
-            row = await rawlog.one(conn, key)
+            row = await repository.one(conn, key)
         if row is None:
             typer.echo(f"ingest: there is no webhook with the key {key!r}", err=True)
             return FAILED
@@ -131,7 +132,7 @@ def replay(
 
 def _replay(wanted: Wanted, group: str | None, as_json: bool) -> None:
     async def job(store: Store, account: Account) -> int:
-        done = await rawlog.replay(store, account, wanted, group)
+        done = await repository.replay(store, account, wanted, group)
         report: dict[str, Any] = asdict(done)
         emit(report, as_json=as_json, title="Replayed")
         return CLEAN

@@ -7,8 +7,8 @@ from typing import Literal, Self
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from ingest.triggers import DEFAULT_KINDS, Kind
-from ingest.zendesk import PUBLIC_TEST_KEY, Account
+from ingest.webhooks.parse import PUBLIC_TEST_KEY, Account
+from ingest.webhooks.triggers import DEFAULT_KINDS, Kind
 from supportops.config import Duration, Rules
 from supportops.settings import (
     Block,

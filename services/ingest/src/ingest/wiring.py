@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from ingest import settings as s
-from ingest.endpoints import Hook, create_app
-from ingest.service import Intake
-from ingest.spool import Spool
 from ingest.tables import webhooks
-from ingest.zendesk import Account
+from ingest.webhooks.endpoint import Hook, create_app
+from ingest.webhooks.intake import Intake
+from ingest.webhooks.parse import Account
+from ingest.webhooks.spool import Spool
 from supportops import config
 from supportops.clock import SystemClock
 from supportops.process import Parts, open_parts, run_process

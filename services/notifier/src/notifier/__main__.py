@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from notifier import endpoints, wiring
+from notifier import web, wiring
 from notifier.settings import NotifierRules, Settings
 from supportops.check_config import Section
 from supportops.cli import AsJson, Service, build_app, execute
@@ -30,7 +30,7 @@ def given_up(as_json: AsJson = False) -> None:
 
     async def show(settings: Settings) -> int:
         async with wiring.own_database(settings) as store:
-            emit(await endpoints.given_up(store), as_json=as_json, title="Posts given up on")
+            emit(await web.given_up(store), as_json=as_json, title="Posts given up on")
         return CLEAN
 
     raise typer.Exit(execute(service, show))
@@ -49,8 +49,8 @@ def post_again(
 
     async def again(settings: Settings) -> int:
         async with wiring.own_database(settings) as store:
-            wanted = [row["key"] for row in await endpoints.given_up(store)] if everything else keys or []
-            queued = await endpoints.post_again(store, wanted)
+            wanted = [row["key"] for row in await web.given_up(store)] if everything else keys or []
+            queued = await web.post_again(store, wanted)
         emit([{"key": key, "queued": True} for key in queued], as_json=as_json)
         return CLEAN if queued or everything else FAILED
 

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, StringConstraints, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from notifier.messages import FEED_COLOUR
+from notifier.feeds.render import FEED_COLOUR
 from supportops.config import Rules
 from supportops.durations import Duration
 from supportops.settings import (

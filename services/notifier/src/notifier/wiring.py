@@ -4,13 +4,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from notifier import tables
-from notifier.endpoints import create_app
-from notifier.feed import Desk, FeedPosts, FeedRouting, FeedUpdates
-from notifier.handlers import FeedHandlers
-from notifier.lookups import Lookups
-from notifier.planning import FormNames, Planner
+from notifier.feeds.handlers import FeedHandlers
+from notifier.feeds.lookups import Lookups
+from notifier.feeds.post import Desk, FeedPosts, FeedRouting, FeedUpdates
+from notifier.feeds.scheduling import FormNames, Planner
 from notifier.settings import NotifierRules, Settings
-from notifier.slack import open_slack
+from notifier.slack.client import open_slack
+from notifier.web import create_app
 from supportops import config
 from supportops.clock import SystemClock
 from supportops.messaging import Consumer, ConsumerPolicy

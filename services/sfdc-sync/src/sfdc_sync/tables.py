@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import orjson
 from sqlalchemy import Boolean, Column, Integer, MetaData, Table, Text
 
-from sfdc_sync.mapping import Value
+from sfdc_sync.ticket_records.mapping import Value
 from supportops.store import UtcDateTime, engine_tables
 from supportops.versions import is_newer
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Collection, Mapping
 
-from sfdc_sync import handlers
-from sfdc_sync.destination import TicketRecords
-from sfdc_sync.doctor import examine as examine_salesforce
-from sfdc_sync.mapping import Value
-from sfdc_sync.salesforce import open_salesforce
+from sfdc_sync.operations.doctor import examine as examine_salesforce
+from sfdc_sync.salesforce.client import open_salesforce
 from sfdc_sync.settings import Settings, SfdcRules
+from sfdc_sync.ticket_records import handlers
+from sfdc_sync.ticket_records.destination import TicketRecords
+from sfdc_sync.ticket_records.mapping import Value
 from supportops.clock import SystemClock
 from supportops.config import load
 from supportops.doctor import Finding

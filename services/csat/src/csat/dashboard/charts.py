@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, floor
 
-from csat.numbers.figures import Figure
+from csat.kpi.measures import Figure
 
 STEPS = (1, 2, 5, 10, 20, 25, 50)
 MOST_TICKS = 5

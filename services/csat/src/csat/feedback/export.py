@@ -9,13 +9,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
-from csat.answers.votes import FEEDBACK, Rating
-from csat.asking.patience import quota_pauses_all
-from csat.feedback.content import Subject, Writer, comment_hash
-from csat.feedback.finding import find_issue, is_noted
 from csat.feedback.gitlab import GitLab, Issue
-from csat.feedback.policy import FeedbackRules
-from csat.feedback.records import (
+from csat.feedback.issue_content import Subject, Writer, comment_hash
+from csat.feedback.issue_search import find_issue, is_noted
+from csat.feedback.repository import (
     Export,
     Known,
     Names,
@@ -24,6 +21,9 @@ from csat.feedback.records import (
     record_issue,
     record_skipped,
 )
+from csat.policy.feedback import FeedbackRules
+from csat.ratings.repository import FEEDBACK, Rating
+from csat.surveys.budgets import quota_pauses_all
 from supportops.observability.logging import get_logger
 from supportops.observability.metrics import Recorder
 from supportops.store import Store, Transaction

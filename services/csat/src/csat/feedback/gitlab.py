@@ -13,7 +13,7 @@ import httpx
 import orjson
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
-from csat.feedback.content import Draft
+from csat.feedback.issue_content import Draft
 from supportops.clock import Clock
 from supportops.errors import DestinationPaused, Permanent, Retryable, SupportOpsError, UnknownOutcome
 from supportops.http import Conflict, NotFound, check, lost, make_client, retry_after, translated

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
-from csat.asking.patience import updates_budget, while_it_moves
-from csat.asking.ports import Helpdesk
-from csat.feedback.records import FEEDBACK_TAG, record_tagged
+from csat.feedback.repository import FEEDBACK_TAG, record_tagged
 from csat.settings import CsatRules
+from csat.surveys.budgets import updates_budget, while_it_moves
+from csat.surveys.ports import Helpdesk
 from supportops.http import Conflict, NotFound
 from supportops.vendors.zendesk import Refused
 from supportops.workers import Delivery, DestinationSpec, Done, Moot, Outcome

@@ -1,1 +1,0 @@
-"""Who is asked for a rating, when, and how (handbook C3-C8)."""

@@ -1,0 +1,156 @@
+"""`csat kpi` shows the numbers, `csat recount` counts them anew."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import MofNCompleteColumn, Progress
+
+from csat.kpi.aggregation import recount
+from csat.kpi.api import KpiReply, Numbers, Share, kpi_reply
+from csat.kpi.csv import to_csv
+from csat.kpi.filters import DIMENSIONS, NONE, BadView, Dimension, Step, View, label, today_in
+from csat.policy.kpi import NumbersRules
+from csat.settings import Settings
+from supportops.cli import AsJson, Service, execute
+from supportops.output import emit
+from supportops.runtime import CLEAN
+from supportops.store import Store
+
+type OpenStore = Callable[[Settings], AbstractAsyncContextManager[Store]]
+type RulesOf = Callable[[Settings], NumbersRules]
+type Line = dict[str, Any]
+
+Filters = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--filter", help=f"Only these tickets, such as plan=Premium or plan={NONE}; may be repeated."
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What of the numbers is asked for, and how it is printed."""
+
+    params: dict[str, str]
+    by: Dimension | None
+    step: Step | None
+    as_json: bool
+    as_csv: bool
+
+
+def add_numbers_commands(
+    app: typer.Typer, service: Service[Settings], open_store: OpenStore, rules_of: RulesOf
+) -> None:
+    """Add the commands of this file to csat's command line."""
+
+    @app.command()
+    def kpi(  # noqa: PLR0913  # a command has as many parameters as it has options
+        by: Annotated[Dimension | None, typer.Option(help="Break the numbers down by this.")] = None,
+        since: Annotated[str, typer.Option(help="First day of the solve; else 13 weeks before.")] = "",
+        until: Annotated[str, typer.Option(help="The day after the last one; else tomorrow.")] = "",
+        filters: Filters = None,
+        trend: Annotated[Step | None, typer.Option(help="Show them by week or by month.")] = None,
+        as_json: AsJson = False,
+        as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+    ) -> None:
+        """Show KPI, response rate and offered rate, each with its 95 % interval (handbook C2, C9)."""
+        if as_csv and (as_json or (by is not None and trend is not None)):
+            raise typer.BadParameter("--csv prints one table: with --by or with --trend, without --json")
+        params = {"since": since, "until": until} | _filters(filters or [])
+        wanted = Wanted(params, by, trend, as_json, as_csv)
+
+        async def show(settings: Settings) -> int:
+            rules = rules_of(settings)
+            async with open_store(settings) as store:
+                return await _show(store, rules, wanted)
+
+        raise typer.Exit(execute(service, show))
+
+    @app.command("recount")
+    def count_anew() -> None:
+        """Count all numbers anew from what is known of each ticket; needed after numbers.time_zone was changed.
+
+        Nothing is lost and the worker may go on; until it is done, the dashboard shows too little.
+        """
+
+        async def anew(settings: Settings) -> int:
+            async with open_store(settings) as store:
+                typer.echo(f"counted {await _recount(store, rules_of(settings)):,} tickets")
+            return CLEAN
+
+        raise typer.Exit(execute(service, anew))
+
+
+def _filters(given: Sequence[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals or name not in DIMENSIONS:
+            raise typer.BadParameter(f"{text!r} is not NAME=VALUE with one of {', '.join(DIMENSIONS)}")
+        if name in found:
+            raise typer.BadParameter(f"{name} can be one value only")
+        found[name] = value or NONE
+    return found
+
+
+async def _show(store: Store, rules: NumbersRules, wanted: Wanted) -> int:
+    try:
+        view = View.parse(wanted.params, today=today_in(rules.zone, store.clock.now()))
+    except BadView as error:
+        raise typer.BadParameter(str(error)) from error
+    async with store.reading() as conn:
+        reply = await kpi_reply(conn, view, rules, wanted.by, wanted.step)
+    if wanted.as_json:
+        emit(reply.model_dump(mode="json"), as_json=True)
+        return CLEAN
+    for title, lines in _tables(reply):
+        if wanted.as_csv:
+            typer.echo(to_csv(list(lines[0]), [list(line.values()) for line in lines]), nl=False)
+        else:
+            emit([_readable(line) for line in lines], as_json=False, title=title)
+    return CLEAN
+
+
+def _tables(reply: KpiReply) -> list[tuple[str, list[Line]]]:
+    """What was asked for, as lines: by value and by period, else the totals."""
+    days = f"Solved from {reply.since} to before {reply.until} ({reply.time_zone})"
+    tables = []
+    if reply.by is not None and reply.breakdown:
+        lines = [{reply.by: label(part.value)} | _line(part) for part in reply.breakdown]
+        tables.append((days, lines))
+    if reply.step is not None:
+        tables.append((days, [{reply.step: part.first_day} | _line(part) for part in reply.trend]))
+    return tables or [(days, [_line(reply.totals)])]
+
+
+def _line(numbers: Numbers) -> Line:
+    line: Line = {name: getattr(numbers, name) for name in ("solved", "decided", "asked", "good", "bad")}
+    for name in ("kpi", "response_rate", "offered_rate"):
+        share: Share = getattr(numbers, name)
+        known = share.value is not None
+        line |= {name: share.value, f"{name}_low": share.low if known else None}
+        line[f"{name}_high"] = share.high if known else None
+    return line
+
+
+def _readable(line: Line) -> Line:
+    """Shares as per cent with their interval in one column, for people."""
+    shown = {name: value for name, value in line.items() if not name.endswith(("_low", "_high"))}
+    for name in ("kpi", "response_rate", "offered_rate"):
+        value, low, high = line[name], line[f"{name}_low"], line[f"{name}_high"]
+        shown[name] = "-" if value is None else f"{value:.1%} ({low:.1%} to {high:.1%})"
+    return shown
+
+
+async def _recount(store: Store, rules: NumbersRules) -> int:
+    columns = (*Progress.get_default_columns(), MofNCompleteColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("counting tickets", total=None)
+        return await recount(
+            store, rules.zone, lambda done, total: bar.update(task, completed=done, total=total)
+        )

@@ -1,0 +1,53 @@
+"""Numbers as CSV, for people who open it in a spreadsheet."""
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+
+from csat.kpi.measures import Counts, figures_of
+from csat.policy.kpi import NumbersRules
+
+COLUMNS = (
+    *("solved", "decided", "asked", "good", "bad"),
+    *("kpi", "kpi_low", "kpi_high"),
+    *("response_rate", "response_rate_low", "response_rate_high"),
+    *("offered_rate", "offered_rate_low", "offered_rate_high"),
+)
+"""What `cells_of` gives. Rates are shares from 0 to 1, empty where there is nothing to divide by."""
+
+_FORMULA = ("=", "+", "-", "@")
+_SEPARATORS = ("\t", "\r")
+_BOM = "\ufeff"
+
+
+def to_csv(header: Sequence[str], rows: Iterable[Sequence[object]], *, bom: bool = False) -> str:
+    """Lines as RFC 4180 wants them. Texts that a spreadsheet would run as a formula get a leading apostrophe.
+
+    `bom`: begin with the mark by which spreadsheets know UTF-8; wanted in files, not in pipes.
+    """
+    out = io.StringIO(newline="")
+    writer = csv.writer(out)
+    writer.writerow([_cell(name) for name in header])
+    writer.writerows([_cell(value) for value in row] for row in rows)
+    return (_BOM if bom else "") + out.getvalue()
+
+
+def cells_of(counts: Counts, rules: NumbersRules) -> list[object]:
+    """The counts and figures of one line, in the order of COLUMNS."""
+    figures = figures_of(counts, rules)
+    cells: list[object] = [counts.solved, counts.decided, counts.asked, counts.good, counts.bad]
+    for figure in (figures.kpi, figures.response_rate, figures.offered_rate):
+        if figure.value is None:
+            cells += ["", "", ""]
+        else:
+            cells += [round(figure.value, 6), round(figure.low, 6), round(figure.high, 6)]
+    return cells
+
+
+def _cell(value: object) -> object:
+    """Numbers are ours and stay numbers; text is somebody's."""
+    if not isinstance(value, str):
+        return "" if value is None else value
+    text = value.replace("\x00", "")
+    is_risky = text.startswith(_SEPARATORS) or text.lstrip().startswith(_FORMULA)
+    return "'" + text if is_risky else text

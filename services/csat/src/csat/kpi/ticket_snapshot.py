@@ -1,0 +1,184 @@
+"""What a ticket looked like when it was solved: form, plan, region, group and assignee, for the numbers (handbook C9).
+
+Read right after the solve, many tickets at once. Ids that the event itself told are those of the solve, and win over
+what the ticket shows by now; the ticket is read only for what the event did not tell. What cannot be found is "" and
+holds nothing up. One call at a time, so that a survey waits for at most one of ours where both want Zendesk's share.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from csat import tables
+from csat.kpi import ticket_facts
+from csat.kpi.attributes import Material, value_of
+from csat.policy.kpi import NumbersRules
+from csat.surveys.budgets import quota_pauses_all
+from csat.surveys.repository import DESCRIPTION
+from supportops.errors import Permanent
+from supportops.observability.logging import get_logger
+from supportops.store import Transaction
+from supportops.vendors.zendesk import Named, Organization, Ticket, User
+from supportops.workers import Delivery, DestinationSpec, Done, Outcome
+
+BATCH = 100
+"""Zendesk's show_many takes no more."""
+
+log = get_logger("csat.kpi")
+
+
+class Lookup[T](Protocol):
+    """Things by id; those that do not exist are left out."""
+
+    async def get_many(self, keys: Iterable[str]) -> dict[str, T]: ...
+
+
+@dataclass(frozen=True)
+class Names:
+    """Where names are looked up. Organizations are believed for seconds only: their plan is part of the numbers."""
+
+    organizations: Lookup[Organization]
+    forms: Lookup[Named]
+    groups: Lookup[Named]
+    users: Lookup[User]
+
+
+@dataclass(frozen=True)
+class Solved:
+    """A solve, and what its event told: ids (None: known to be empty) and tags; what it did not tell is not there."""
+
+    ticket_id: str
+    solved_at: datetime
+    known: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, delivery: Delivery) -> "Solved":
+        payload = delivery.payload
+        moment = datetime.fromisoformat(payload["solved_at"])
+        return cls(payload["ticket_id"], moment, payload.get("known") or {})
+
+    def value(self, name: str, ticket: Ticket | None) -> Any:
+        """What the event told, else what the ticket shows."""
+        if name in self.known:
+            return self.known[name]
+        return getattr(ticket, name) if ticket is not None else None
+
+
+class DescribeSolves:
+    """Notes names, plan and region of each solve that still counts when they are known."""
+
+    spec = DestinationSpec(
+        DESCRIPTION,
+        batch=BATCH,
+        linger=timedelta(seconds=1),
+        concurrency=1,
+        timeout=timedelta(minutes=1),
+    )
+
+    def __init__(
+        self,
+        tickets: Callable[[Iterable[str]], Awaitable[Mapping[str, Ticket]]],
+        names: Names,
+        rules: NumbersRules,
+    ) -> None:
+        self._tickets, self._names, self._rules = tickets, names, rules
+        self._told: set[str] = set()
+
+    async def deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
+        """Look everything up with a handful of calls; one outcome per solve."""
+        solves = [Solved.of(delivery) for delivery in deliveries]
+        with quota_pauses_all():
+            unclear = [solve.ticket_id for solve in solves if not self._wanted() <= solve.known.keys()]
+            described = await self.names_of(solves, await self._found("tickets", self._tickets, unclear))
+        return [_outcome(solve, names) for solve, names in zip(solves, described, strict=True)]
+
+    async def did_it_happen(self, _delivery: Delivery) -> Outcome | None:
+        """Reading twice does no harm: just do it."""
+        return None
+
+    async def names_of(self, solves: Sequence[Solved], tickets: Mapping[str, Ticket]) -> list[dict[str, str]]:
+        """Form, plan, region, group_name and assignee of each solve; `tickets`: what was read of them, by id."""
+
+        def ids(name: str) -> list[str]:
+            found = (solve.value(name, tickets.get(solve.ticket_id)) for solve in solves)
+            return [each for each in found if each]
+
+        organizations = await self._found(
+            "organizations", self._names.organizations.get_many, ids("organization_id")
+        )
+        forms = await self._found("forms", self._names.forms.get_many, ids("form_id"))
+        groups = await self._found("groups", self._names.groups.get_many, ids("group_id"))
+        users = await self._found("users", self._names.users.get_many, ids("assignee_id"))
+
+        def describe(solve: Solved) -> dict[str, str]:
+            ticket = tickets.get(solve.ticket_id)
+            organization = organizations.get(solve.value("organization_id", ticket) or "")
+            material = self._material(solve, ticket, organization)
+            return {
+                "form": _name(forms, solve.value("form_id", ticket)),
+                "plan": value_of(self._rules.plan, material),
+                "region": value_of(self._rules.region, material),
+                "group_name": _name(groups, solve.value("group_id", ticket)),
+                "assignee": _name(users, solve.value("assignee_id", ticket)),
+            }
+
+        return [describe(solve) for solve in solves]
+
+    def _wanted(self) -> set[str]:
+        """What must be known of a ticket; the event's own words may do."""
+        wanted = {"form_id", "group_id", "assignee_id", "organization_id"}
+        sources = (self._rules.plan, self._rules.region)
+        if any(source.tags for source in sources):
+            wanted.add("tags")
+        if any(source.ticket_field for source in sources):
+            wanted.add("custom_fields")
+        return wanted
+
+    def _material(self, solve: Solved, ticket: Ticket | None, organization: Organization | None) -> Material:
+        custom = ticket.custom_fields if ticket is not None else ()
+        fields = (organization.organization_fields or {}) if organization is not None else {}
+        self._look_for_keys(organization)
+        return Material(
+            {str(each.get("id")): each.get("value") for each in custom},
+            fields,
+            solve.value("tags", ticket) or (),
+        )
+
+    def _look_for_keys(self, organization: Organization | None) -> None:
+        """Say once that organizations have no field of the configured name."""
+        if organization is None or not organization.organization_fields:
+            return
+        for what, source in (("plan", self._rules.plan), ("region", self._rules.region)):
+            key = source.organization_field
+            if key is not None and key not in organization.organization_fields:
+                self._say_once("description.no_such_field", f"{what}: {key}")
+
+    async def _found[T](
+        self, what: str, read: Callable[[Iterable[str]], Awaitable[Mapping[str, T]]], ids: Sequence[str]
+    ) -> Mapping[str, T]:
+        """Things by id; none of them where we may not read them at all, which is said once."""
+        if not ids:
+            return {}
+        try:
+            return await read(list(dict.fromkeys(ids)))
+        except Permanent as error:
+            self._say_once("description.not_readable", f"{what}: {error}")
+            return {}
+
+    def _say_once(self, event: str, reason: str) -> None:
+        if reason not in self._told:
+            self._told.add(reason)
+            log.warning(event, reason=reason)
+
+
+def _name(found: Mapping[str, Named] | Mapping[str, User], key: str | None) -> str:
+    thing = found.get(key or "")
+    return thing.name if thing is not None else ""
+
+
+def _outcome(solve: Solved, names: dict[str, str]) -> Outcome:
+    async def then(tx: Transaction) -> None:
+        await ticket_facts.note_described(tx, solve.ticket_id, solve.solved_at, names)
+
+    return Done(then=then, reads=((tables.facts, solve.ticket_id),))

@@ -1,0 +1,42 @@
+"""`csat doctor`: everything csat needs of the world around it, looked at now. Reads only; changes nothing anywhere."""
+
+from contextlib import AsyncExitStack
+
+from csat.feedback.gitlab import open_gitlab
+from csat.operations.gitlab_checks import feedback_check
+from csat.operations.public_url_checks import public_checks
+from csat.operations.zendesk_checks import AccountChecks
+from csat.settings import CsatRules, Settings
+from supportops.clock import SystemClock
+from supportops.doctor import Check, Finding, examine
+from supportops.foundations import broker_check, database_check
+from supportops.http import make_client
+from supportops.observability.metrics import Metrics
+from supportops.vendors.zendesk.client import authorization_of
+
+PACKAGE = "csat"
+
+
+async def examine_csat(settings: Settings, rules: CsatRules) -> list[Finding]:
+    """All findings; no secret is in them."""
+    clock = SystemClock()
+    async with AsyncExitStack() as stack:
+        zendesk = await stack.enter_async_context(
+            make_client(
+                f"{settings.zendesk.base_url}/api/v2", authorization=authorization_of(settings.zendesk)
+            )
+        )
+        checks: list[Check] = [
+            database_check(settings.database, PACKAGE),
+            broker_check(settings.kafka),
+            *AccountChecks(zendesk, rules, clock).all(),
+        ]
+        gitlab, project = settings.gitlab, rules.feedback.project
+        client = None
+        if gitlab.base_url is not None and gitlab.token is not None and project is not None:
+            client = await stack.enter_async_context(
+                open_gitlab(gitlab.base_url, gitlab.token, project, clock=clock, metrics=Metrics())
+            )
+        checks.append(feedback_check(client, rules.feedback))
+        checks += public_checks(settings.survey.base_url)
+        return await examine(checks, settings.secrets())

@@ -1,0 +1,80 @@
+"""The doctor's look at GitLab: may the token make issues *with labels* in the project?
+
+Whoever may not administer issues gets 201 all the same, without the labels (gitlab.md 1); so the right is looked up
+instead of tried.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from csat.feedback.gitlab import GitLab
+from csat.policy.feedback import FeedbackRules
+from supportops.doctor import Check, Finding
+from supportops.errors import Permanent
+from supportops.http import NotFound
+
+PLANNER = 15
+"""The lowest role that may set labels; below it GitLab drops them without a word (gitlab.md 1)."""
+_TOKEN = "Check GITLAB_BASE_URL, GITLAB_TOKEN (scope api) and csat.feedback.project."  # noqa: S105  # advice, no secret
+
+
+def feedback_check(gitlab: GitLab | None, rules: FeedbackRules) -> Check:
+    """`gitlab` None: nothing is exported."""
+
+    async def look() -> Iterable[Finding]:
+        if gitlab is None:
+            missing = "the project is set, GITLAB_BASE_URL or GITLAB_TOKEN is not" if rules.project else ""
+            verdict = Finding("gitlab", "skipped", "no feedback is exported")
+            return [Finding("gitlab", "failed", missing, _TOKEN) if missing else verdict]
+        user, project = await gitlab.user(), await gitlab.project()
+        return [
+            Finding("gitlab", "ok", f"as {user.get('username')}"),
+            await _scope(gitlab),
+            labels(project),
+            *_privacy(project, rules),
+        ]
+
+    return Check("gitlab", look, _TOKEN)
+
+
+async def _scope(gitlab: GitLab) -> Finding:
+    try:
+        token = await gitlab.token()
+    except (NotFound, Permanent) as error:
+        return Finding("gitlab token", "skipped", f"it cannot be asked about itself: {error}")
+    scopes = [str(scope) for scope in token.get("scopes") or ()]
+    if "api" not in scopes:
+        return Finding("gitlab token", "failed", f"has not the scope api but {', '.join(scopes)}", _TOKEN)
+    ends = f", until {token['expires_at']}" if token.get("expires_at") else ""
+    return Finding("gitlab token", "ok", f"scope api{ends}")
+
+
+def labels(project: Mapping[str, Any]) -> Finding:
+    """Whether the user's role in the project is enough to set labels. Pure."""
+    remedy = "Give the token's user the role Planner, Reporter or a higher one in the project."
+    level = _level(project)
+    if level is None:
+        words = "GitLab does not tell the user's role here: watch the first issue's labels"
+        return Finding("gitlab labels", "warning", words, remedy)
+    if level < PLANNER:
+        words = f"access level {level} is below {PLANNER}: issues would be made, their labels dropped"
+        return Finding("gitlab labels", "failed", words, remedy)
+    return Finding("gitlab labels", "ok", f"access level {level}")
+
+
+def _level(project: Mapping[str, Any]) -> int | None:
+    """The higher of the roles by project and by group."""
+    permissions = project.get("permissions") or {}
+    roles = [permissions.get(name) or {} for name in ("project_access", "group_access")]
+    levels = [role["access_level"] for role in roles if isinstance(role.get("access_level"), int)]
+    return max(levels, default=None)
+
+
+def _privacy(project: Mapping[str, Any], rules: FeedbackRules) -> list[Finding]:
+    """Customers' words belong into a private project, or into confidential issues."""
+    if project.get("archived"):
+        return [Finding("gitlab project", "failed", "the project is archived", "Name another project.")]
+    if rules.confidential or project.get("visibility") in (None, "private"):
+        return []
+    words = f"the project is {project['visibility']} and issues are not confidential"
+    return [Finding("gitlab project", "failed", words, "Set csat.feedback.confidential to true.")]

@@ -1,0 +1,77 @@
+"""A ticket's story on a page, for those whom the gate lets in: what `csat explain` tells, with the customer's words."""
+
+import re
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import RedirectResponse
+
+from csat.login.gate import Gate, guarded_page
+from csat.login.look import Look
+from csat.operations.timeline import Story, story_of
+from csat.operations.timeline_text import lines_of, standing
+from supportops.store import Store
+
+SEARCH = "/tickets"
+_TICKET_ID = re.compile(r"[0-9]{1,20}")
+
+
+class TicketPage:
+    """Finds a ticket by its id and tells its story."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._look = Look("csat.operations")
+
+    async def find(self, request: Request, wanted: str) -> Response:
+        """The search field; with an id in it, on to that ticket."""
+        ticket_id = wanted.strip().removeprefix("#")
+        if _TICKET_ID.fullmatch(ticket_id):
+            return RedirectResponse(f"{SEARCH}/{ticket_id}", status_code=303)
+        return self._search(request, 422 if wanted else 200, _NO_ID if wanted else "", wanted)
+
+    async def show(self, request: Request, ticket_id: str) -> Response:
+        """The story; 404 with the search field when there is none."""
+        if not _TICKET_ID.fullmatch(ticket_id):
+            return self._search(request, 404, _NO_ID, ticket_id)
+        async with self._store.reading() as conn:
+            story = await story_of(conn, ticket_id, self._store.clock.now())
+        if not story.known:
+            problem = (
+                f"Nothing is known of ticket {ticket_id}: no event of it arrived, or its history was removed."
+            )
+            return self._search(request, 404, problem, ticket_id)
+        return self._story(request, story)
+
+    def _search(self, request: Request, status: int, problem: str, wanted: str) -> Response:
+        return self._look.page(request, "find_ticket.html", status, problem=problem, wanted=wanted[:40])
+
+    def _story(self, request: Request, story: Story) -> Response:
+        return self._look.page(
+            request,
+            "ticket.html",
+            ticket_id=story.ticket_id,
+            stands=standing(story),
+            lines=lines_of(story, words=True),
+            issue_url=_issue_url(story),
+        )
+
+
+_NO_ID = "The id of a ticket is a number, such as 35436."
+
+
+def _issue_url(story: Story) -> str | None:
+    """The issue's address, as GitLab gave it; nothing but https or http becomes a link."""
+    url = (story.issue or {}).get("web_url")
+    return url if isinstance(url, str) and url.startswith(("https://", "http://")) else None
+
+
+def mount_ticket_page(app: FastAPI, gate: Gate, page: TicketPage) -> None:
+    """The routes, for those whom the gate lets in."""
+
+    @guarded_page(app, gate, SEARCH)
+    async def find(request: Request, id: str = "") -> Response:  # the name in the address
+        return await page.find(request, id)
+
+    @guarded_page(app, gate, SEARCH + "/{ticket_id}")
+    async def show(request: Request, ticket_id: str) -> Response:
+        return await page.show(request, ticket_id)

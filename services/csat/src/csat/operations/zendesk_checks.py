@@ -1,0 +1,165 @@
+"""The doctor's look at the Zendesk account, as our integration user: rights, names in the rules, other surveys.
+
+Reads only. What an agent is not allowed to read is told as skipped, with what that leaves open.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import httpx
+import orjson
+
+from csat.operations import survey_triggers
+from csat.settings import CsatRules
+from supportops.clock import Clock
+from supportops.doctor import Check, Finding, skew_of_date
+from supportops.errors import DestinationPaused, Permanent
+from supportops.http import NotFound, check, translated
+
+PAGES = 20  # of a hundred rows: more business rules no account has
+_LOGIN = "Check ZENDESK_BASE_URL, ZENDESK_EMAIL and ZENDESK_TOKEN, and that token access is on."
+
+
+class AccountChecks:
+    """Checks of one account; `client` carries the credential and begins at `/api/v2`."""
+
+    def __init__(self, client: httpx.AsyncClient, rules: CsatRules, clock: Clock) -> None:
+        self._client, self._rules, self._clock = client, rules, clock
+
+    def all(self) -> list[Check]:
+        """In the order in which they are told."""
+        return [
+            Check("zendesk login", self.login, _LOGIN),
+            Check("forms", self.forms, _LOGIN),
+            Check("fields", self.fields, _LOGIN),
+            Check("excluded organizations", self.organizations, _LOGIN),
+            Check("other surveys", self.other_surveys, _LOGIN),
+        ]
+
+    async def login(self) -> Iterable[Finding]:
+        """Whose token it is, what that user may do, and what time it is there."""
+        began = self._clock.now()
+        try:
+            response = await self._response("/users/me", {})
+        except (DestinationPaused, Permanent) as error:
+            return [Finding("zendesk login", "failed", str(error), _LOGIN)]
+        clock = skew_of_date("clock: zendesk", response.headers.get("date", ""), began, self._clock.now())
+        user = _object(response).get("user") or {}
+        return [*rights(user, native=self._rules.ask_by == "native"), clock]
+
+    async def forms(self) -> Iterable[Finding]:
+        """Every name that gives issues a label is part of some form's name."""
+        if self._rules.feedback.project is None:
+            return [Finding("forms", "skipped", "no feedback is exported")]
+        names = [str(form.get("name", "")) for form in await self._rows("ticket_forms")]
+        unused = [
+            wording.contains
+            for wording in self._rules.feedback.forms
+            if not any(wording.contains.casefold() in name.casefold() for name in names)
+        ]
+        if unused:
+            words = f"no form's name contains {', '.join(unused)}"
+            return [Finding("forms", "warning", words, "Change or drop these lines of csat.feedback.forms.")]
+        return [Finding("forms", "ok", f"{len(names)} forms")]
+
+    async def fields(self) -> Iterable[Finding]:
+        """Where the numbers find plan and region."""
+        return [
+            await self._source(f"{name} of the numbers", source)
+            for name, source in (("plan", self._rules.numbers.plan), ("region", self._rules.numbers.region))
+        ]
+
+    async def _source(self, name: str, source: Any) -> Finding:
+        remedy = f"Correct csat.numbers.{name.partition(' ')[0]}, or make the field in Zendesk."
+        if source.ticket_field is not None:
+            try:
+                await self._response(f"/ticket_fields/{int(source.ticket_field)}", {})
+            except NotFound:
+                return Finding(name, "failed", f"there is no ticket field {source.ticket_field}", remedy)
+            return Finding(name, "ok", f"ticket field {source.ticket_field}")
+        if source.organization_field is not None:
+            keys = {str(row.get("key")) for row in await self._rows("organization_fields")}
+            there = source.organization_field in keys
+            words = f"organization field {source.organization_field}"
+            return (
+                Finding(name, "ok", words)
+                if there
+                else Finding(name, "failed", f"there is no {words}", remedy)
+            )
+        return Finding(name, "ok", "by tags" if source.tags else "not broken down by it")
+
+    async def organizations(self) -> Iterable[Finding]:
+        """A name that is not exactly an organization's excludes nobody (C7)."""
+        remedy = "Correct csat.excluded_organizations: the match is exact, capitals included."
+        found = []
+        for name in self._rules.excluded_organizations:
+            answer = _object(await self._response("/organizations/search", {"name": name}))
+            exact = any(row.get("name") == name for row in answer.get("organizations") or ())
+            words = "" if exact else "no organization has exactly this name: nobody is excluded by it"
+            verdict = Finding(f"excluded organization {name}", "ok" if exact else "warning", words)
+            found.append(verdict if exact else Finding(verdict.check, "warning", words, remedy))
+        return found
+
+    async def other_surveys(self) -> Iterable[Finding]:
+        """Active automations and triggers that ask for a rating, against the way we ask."""
+        try:
+            business_rules = [*await self._rows("automations"), *await self._rows("triggers")]
+        except Permanent as error:
+            words = f"{error}: look in the Admin Center whether an automation or a trigger still asks"
+            return [Finding("other surveys", "skipped", words)]
+        return [survey_triggers.judge(business_rules, self._rules)]
+
+    async def _rows(self, kind: str) -> list[Mapping[str, Any]]:
+        """All rows of a list, page after page; of business rules the active ones. None on plans without them."""
+        path = f"/{kind}/active" if kind in ("automations", "triggers") else f"/{kind}"
+        query = {"page[size]": "100"}
+        rows: list[Mapping[str, Any]] = []
+        for _ in range(PAGES):
+            answer = _object(await self._response(path, query))
+            rows += [row for row in answer.get(kind) or () if isinstance(row, dict)]
+            meta = answer.get("meta") or {}
+            if not meta.get("has_more") or not meta.get("after_cursor"):
+                break
+            query = query | {"page[after]": str(meta["after_cursor"])}
+        return rows
+
+    async def _response(self, path: str, query: Mapping[str, str]) -> httpx.Response:
+        what = f"zendesk {path.strip('/')}"
+        with translated("GET", what):
+            response = await self._client.get(path, params=dict(query))
+        check(response, what, now=self._clock.now())
+        return response
+
+
+def rights(user: Mapping[str, Any], *, native: bool) -> Sequence[Finding]:
+    """What the user behind the token may do, as far as its record tells. Pure."""
+    role = user.get("role")
+    if user.get("id") is None or role not in ("agent", "admin"):
+        words = "the token is of nobody" if user.get("id") is None else f"the user is an {role}"
+        return [Finding("zendesk login", "failed", f"{words}, not of an agent", _LOGIN)]
+    login = Finding("zendesk login", "ok", f"as user {user['id']}, {role}")
+    return [login, _may_write(user, native=native)]
+
+
+def _may_write(user: Mapping[str, Any], *, native: bool) -> Finding:
+    name, remedy = "zendesk rights", "Give the integration user a role that sees and updates all tickets."
+    if user.get("suspended"):
+        return Finding(name, "failed", "the user is suspended", remedy)
+    if user.get("ticket_restriction"):
+        return Finding(name, "failed", f"sees only some tickets: {user['ticket_restriction']}", remedy)
+    if user.get("only_private_comments") and not native:
+        return Finding(name, "failed", "may write private comments only, a survey is a public one", remedy)
+    if user.get("role") == "agent" and user.get("custom_role_id"):
+        words = "a custom role: whether it may edit tags and write public comments REST does not tell"
+        return Finding(name, "warning", words, "Look at the role in the Admin Center.")
+    return Finding(name, "ok", "may comment and tag" if not native else "may tag")
+
+
+def _object(response: httpx.Response) -> dict[str, Any]:
+    try:
+        answer = orjson.loads(response.content)
+    except orjson.JSONDecodeError:
+        answer = None
+    if not isinstance(answer, dict):
+        raise Permanent("the answer is not one of Zendesk's API: is ZENDESK_BASE_URL right?")
+    return answer

@@ -1,0 +1,1 @@
+"""The signed link of a survey, and the words around it."""

@@ -1,0 +1,27 @@
+"""A vote cast on our page."""
+
+from csat import tables
+from csat.ratings.answer import Answer
+from csat.ratings.repository import Given, Rating, record_answer
+from csat.survey_page.open_link import why_not
+from csat.surveys.repository import Survey, record_sent
+from supportops.store import Transaction
+
+
+async def hold(tx: Transaction, survey: Survey) -> None:
+    """Lock a survey that was opened before. Refused when it was replaced or erased since then."""
+    rows = await tx.load(tables.surveys, [survey.ticket_id])  # votes on one survey take turns
+    row = rows.get(survey.ticket_id)
+    if row is None or row["survey_id"] != survey.survey_id or row["mode"] != "hosted":
+        raise await why_not(tx.conn, survey.survey_id)
+
+
+async def vote(tx: Transaction, survey: Survey, answer: Answer) -> Rating:
+    """Take it; the latest answer counts. Refused when the survey does not stand any more.
+
+    A vote also proves that the survey was sent, should its sender have died before writing that down.
+    """
+    await hold(tx, survey)
+    await record_sent(tx, survey, survey.asking_since)
+    given = Given(answer, "hosted", survey.requester_id, tx.now)
+    return await record_answer(tx, survey.ticket_id, given, cause=f"survey-sent:{survey.survey_id}")

@@ -1,0 +1,126 @@
+"""What a decision rests on, read at the due moment: the ticket afresh, and no more besides than a rule asks for."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Self
+
+from csat.policy.quiet_hours import quiet_until, zone_of
+from csat.settings import CsatRules
+from csat.surveys import repository
+from csat.surveys.exclusion_rules import Facts, FreshTicket, Moment, Requester, lot_of
+from csat.surveys.ports import Helpdesk, Organizations, Solve
+from supportops.store import Store
+from supportops.vendors.zendesk import Ticket, User, merged_at
+
+GRACE = timedelta(hours=1)
+"""For a survey whose quiet hours end after its deadline: it goes out then, if nothing else is in the way."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A ticket as it is now, and what its survey's decision rests on; `quiet_until`: its requester sleeps."""
+
+    ticket: Ticket | None
+    facts: Facts
+    quiet_until: datetime | None = None
+    time_zone: str = ""
+
+
+@dataclass(frozen=True)
+class _Times:
+    """Deadline of a survey, and the end of the quiet hours that we are in."""
+
+    deadline: datetime
+    quiet_until: datetime | None = None
+    time_zone: str = ""
+
+    @classmethod
+    def of(cls, solve: Solve, now: datetime, policy: CsatRules, person: User | None) -> Self:
+        deadline = solve.due_at + policy.too_late_after
+        hours = policy.quiet_hours
+        if hours is None:
+            return cls(deadline)
+        iana, rails = (person.iana_time_zone, person.time_zone) if person is not None else (None, None)
+        zone = zone_of(iana, rails, hours.time_zone)
+        woken = quiet_until(deadline, hours, zone)
+        return cls(woken + GRACE if woken else deadline, quiet_until(now, hours, zone), zone.key)
+
+
+class Reader:
+    """Reads tickets for decisions."""
+
+    def __init__(
+        self, store: Store, zendesk: Helpdesk, organizations: Organizations, policy: CsatRules
+    ) -> None:
+        self._store, self._zendesk = store, zendesk
+        self._organizations, self._policy = organizations, policy
+
+    async def read(self, solve: Solve) -> Reading:
+        """The ticket of a solve, afresh."""
+        ticket = await self._zendesk.ticket(solve.ticket_id)
+        return (await self._readings([solve], {} if ticket is None else {ticket.id: ticket}))[solve.ticket_id]
+
+    async def read_many(self, solves: Sequence[Solve]) -> dict[str, Reading]:
+        """The tickets of several solves, afresh, by ticket id: one call for all of them."""
+        return await self._readings(solves, await self._zendesk.tickets([each.ticket_id for each in solves]))
+
+    async def _readings(self, solves: Sequence[Solve], tickets: Mapping[str, Ticket]) -> dict[str, Reading]:
+        asking = {each.id: each.requester_id for each in tickets.values()}
+        async with self._store.reading() as conn:
+            merges = await repository.merges_of(conn, list(asking))
+            people = await repository.requesters_of(conn, asking, in_hand=self._policy.once_per is not None)
+        return {
+            solve.ticket_id: await self._reading(
+                solve,
+                tickets.get(solve.ticket_id),
+                people.get(solve.ticket_id, Requester()),
+                merges.get(solve.ticket_id),
+            )
+            for solve in solves
+        }
+
+    async def _reading(
+        self, solve: Solve, ticket: Ticket | None, requester: Requester, told: datetime | None
+    ) -> Reading:
+        if ticket is None:
+            return Reading(None, Facts(solve.solved_at, None, None))
+        homeless = ticket.organization_id is None
+        person = await self.person(ticket) if homeless or self._policy.quiet_hours is not None else None
+        fresh = await self._fresh(ticket, person, told)
+        now = self._store.clock.now()
+        times = _Times.of(solve, now, self._policy, person)
+        moment = Moment(now, solve.due_at, times.deadline)
+        lot = lot_of(repository.solve_key(solve.ticket_id, solve.solved_at))
+        facts = Facts(solve.solved_at, None, fresh, requester, moment, lot)
+        return Reading(ticket, facts, times.quiet_until, times.time_zone)
+
+    async def person(self, ticket: Ticket) -> User | None:
+        """The ticket's requester; None when they are gone."""
+        if ticket.requester is not None or ticket.requester_id is None:
+            return ticket.requester
+        return (await self._zendesk.users([ticket.requester_id])).get(ticket.requester_id)
+
+    async def _fresh(self, ticket: Ticket, person: User | None, told: datetime | None) -> FreshTicket:
+        return FreshTicket(
+            status=ticket.status,
+            organization=await self._organization(ticket, person),
+            tags=frozenset(ticket.tags),
+            satisfaction=ticket.score,
+            last_solved_at=ticket.solved_at,
+            recipient=ticket.recipient,
+            is_follow_up=ticket.is_follow_up,
+            merged_at=await self._merged_at(ticket, told),
+        )
+
+    async def _organization(self, ticket: Ticket, person: User | None) -> str | None:
+        """C7 is about members: where a ticket has no organization, its requester's counts."""
+        key = ticket.organization_id or (person.organization_id if person is not None else None)
+        found = await self._organizations.get(key) if key is not None else None
+        return found.name if found is not None else None
+
+    async def _merged_at(self, ticket: Ticket, told: datetime | None) -> datetime | None:
+        """As an event `told`, or by the audits where an inherited tag leaves it open (C5)."""
+        if told is not None or not ticket.is_follow_up or self._policy.merge_tag not in ticket.tags:
+            return told
+        return merged_at(await self._zendesk.audits(ticket.id), self._policy.merge_tag)

@@ -1,0 +1,123 @@
+"""Ticket events in, survey timers out: handler code, so it touches our own tables only."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from csat import tables
+from csat.kpi import ticket_facts
+from csat.surveys import event_log, survey_clock
+from csat.surveys.repository import DESCRIPTION, NATIVE_RATING, SURVEY, solve_key
+from supportops.contracts import TicketEvent, TicketMerged, TicketRated, TicketReopened, TicketSolved
+from supportops.messaging import Handlers
+from supportops.store import Transaction
+
+
+class SurveyClock:
+    """Arms a survey `survey_after` a solve, and takes it back when the ticket was reopened (C3).
+
+    Events of our own integration users count like all others: csat changes no status, so there is no loop.
+    """
+
+    def __init__(self, survey_after: timedelta) -> None:
+        self._survey_after = survey_after
+
+    def handlers(self) -> Handlers:
+        """The table of what csat listens to."""
+        ticket, numbers = (tables.tickets, _ticket_id), (tables.facts, _ticket_id)
+        handlers = Handlers()
+        handlers.on(TicketSolved, self.on_ticket_solved, reads=(ticket, numbers))
+        handlers.on(TicketReopened, self.on_ticket_reopened, reads=(ticket, numbers))
+        handlers.on(TicketMerged, self.on_ticket_merged, reads=(ticket,))
+        handlers.on(TicketRated, self.on_ticket_rated)
+        return handlers
+
+    def on_ticket_solved(self, event: TicketSolved, tx: Transaction) -> None:
+        """Start the ticket's clock, and have read what the ticket looks like at this moment."""
+        step = survey_clock.solved(state_of(tx, event.ticket_id), event.version, event.solved_at)
+        event_log.note(tx, event, "solved", news=step is not None)
+        self.take(tx, event.ticket_id, step, event.id, known_of(event))
+        if step is not None and event.knows("requester_id"):
+            tx.rows(tables.tickets).put(event.ticket_id, requester_id=event.ticket.requester_id)
+
+    def on_ticket_reopened(self, event: TicketReopened, tx: Transaction) -> None:
+        """Stop the ticket's clock."""
+        step = survey_clock.reopened(state_of(tx, event.ticket_id), event.version)
+        event_log.note(tx, event, "reopened", news=step is not None)
+        self.take(tx, event.ticket_id, step, event.id)
+
+    def on_ticket_merged(self, event: TicketMerged, tx: Transaction) -> None:
+        """Remember that this very ticket was merged: a tag would also be on its follow-ups (C5)."""
+        rows = tx.rows(tables.tickets)
+        if rows.get(event.ticket_id) is None:
+            rows.put(event.ticket_id, status="unknown", version="", solved_at=None)
+        rows.put(event.ticket_id, merged_at=event.time, changed_at=tx.now)
+        event_log.note(tx, event, "merged")
+
+    def on_ticket_rated(self, event: TicketRated, tx: Transaction) -> None:
+        """A hint that Zendesk's own rating changed: have the truth read (zendesk.md 2.11)."""
+        event_log.note(tx, event, "rated")
+        payload = {
+            "ticket_id": event.ticket_id,
+            "cause": event.id,
+            "hinted_at": event.time.isoformat(),
+            "score": event.score,
+        }
+        tx.deliveries.schedule(NATIVE_RATING, event.id, lane=event.ticket_id, payload=payload)
+
+    def take(
+        self,
+        tx: Transaction,
+        ticket_id: str,
+        step: survey_clock.Step | None,
+        cause: str,
+        known: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Write a step of the ticket's clock; `cause` is the id of the event that led to it, `known` what it told."""
+        if step is None:
+            return
+        state = step.state
+        values = {"status": state.status, "version": state.version, "solved_at": state.solved_at}
+        tx.rows(tables.tickets).put(ticket_id, **values, changed_at=tx.now)
+        if state.status == "solved" and state.solved_at is not None:
+            ticket_facts.note_solved(tx, ticket_id, state.solved_at)
+        elif state.status == "reopened":
+            ticket_facts.note_reopened(tx, ticket_id)
+        if step.cancel is not None:
+            tx.deliveries.cancel(SURVEY, solve_key(ticket_id, step.cancel))
+        if step.arm is not None:
+            tx.deliveries.rearm(
+                SURVEY,
+                solve_key(ticket_id, step.arm),
+                lane=ticket_id,
+                payload=_payload(ticket_id, step.arm, cause),
+                due_at=step.arm + self._survey_after,
+            )
+            tx.deliveries.schedule(
+                DESCRIPTION,
+                solve_key(ticket_id, step.arm),
+                lane=ticket_id,
+                payload=_payload(ticket_id, step.arm, cause) | {"known": known or {}},
+            )
+
+
+def state_of(tx: Transaction, ticket_id: str) -> survey_clock.TicketState:
+    """What the loaded row of the ticket says."""
+    row = tx.rows(tables.tickets).get(ticket_id)
+    if row is None:
+        return survey_clock.TicketState()
+    return survey_clock.TicketState(row["status"], row["version"], row["solved_at"])
+
+
+def _payload(ticket_id: str, solved_at: datetime, cause: str) -> dict[str, Any]:
+    return {"ticket_id": ticket_id, "solved_at": solved_at.isoformat(), "cause": cause}
+
+
+def _ticket_id(event: TicketEvent) -> str:
+    return event.ticket_id
+
+
+def known_of(event: TicketEvent) -> dict[str, Any]:
+    """Ids and tags that the event itself told about the ticket; what it did not tell is left out."""
+    names = ("form_id", "group_id", "assignee_id", "organization_id", "tags")
+    return {name: getattr(event.ticket, name) for name in names if event.knows(name)}

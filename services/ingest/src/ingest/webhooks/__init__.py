@@ -1,0 +1,1 @@
+"""Zendesk's webhooks: verified, kept byte for byte, read, published."""

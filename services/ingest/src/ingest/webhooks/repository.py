@@ -1,0 +1,243 @@
+"""The raw log of webhooks: what is written when one comes, what people ask, and replay (zendesk.md 1.9)."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import Select, bindparam, case, func, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+from uuid_utils import uuid7
+
+from ingest.tables import webhooks
+from ingest.webhooks import parse
+from ingest.webhooks.parse import Account, Disposition, Reading
+from supportops.contracts import Event
+from supportops.store import Store, Transaction
+from supportops.store.bulk import insert_new
+
+PAGE = 200  # webhooks of one replay transaction
+
+
+class Received(msgspec.Struct, frozen=True):
+    """A signed request as it came: `headers` are the few worth keeping, `body` every byte."""
+
+    received_at: datetime
+    headers: dict[str, str]
+    body: bytes
+
+
+class Webhook(msgspec.Struct, frozen=True):
+    """A request with what was read in it."""
+
+    received: Received
+    reading: Reading
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which webhooks a command is about; what is None does not narrow. `until` is exclusive."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+    ticket_id: str | None = None
+    disposition: Disposition | None = None
+    key: str | None = None
+
+
+_ONE_MORE = (
+    update(webhooks)
+    .where(webhooks.c.key == bindparam("b_key"))
+    .values(duplicates=webhooks.c.duplicates + bindparam("b_times"))
+)
+_ANEW = (
+    update(webhooks)
+    .where(webhooks.c.key == bindparam("b_key"))
+    .values(
+        disposition=bindparam("b_disposition"),
+        kind=bindparam("b_kind"),
+        reason=bindparam("b_reason"),
+        ticket_id=bindparam("b_ticket_id"),
+    )
+)
+
+
+def examine(received: Received, account: Account) -> Webhook:
+    """Read a signed request."""
+    reading = parse.read(received.body, account, received.received_at)
+    return Webhook(received, reading, f"{account.id}:{reading.key}")
+
+
+def unexamined(received: Received, account: Account, error: BaseException) -> Webhook:
+    """A body that our reader failed on (a bug of ours), parked."""
+    key = f"body:{hashlib.sha256(received.body).hexdigest()}"
+    reading = Reading("parked", key, "unknown", f"our reader failed: {type(error).__name__}")
+    return Webhook(received, reading, f"{account.id}:{key}")
+
+
+async def add(tx: Transaction, batch: Sequence[Webhook]) -> set[str]:
+    """Store webhooks and promise their events; returns the keys that were new.
+
+    One that is there already (an earlier delivery of the same event, or twice in this batch) is only counted.
+    """
+    if not batch:
+        await tx.execute(select(1))  # a question whether the database is there must reach it
+        return set()
+    first = {hook.key: hook for hook in reversed(batch)}
+    # In one order everywhere: two replicas with the same webhooks must not wait for each other in a circle.
+    new = await insert_new(tx.conn, webhooks, [_row(first[key]) for key in sorted(first)])
+    again = dict.fromkeys(first, 0)
+    for hook in batch:
+        again[hook.key] += 1
+    for key, times in again.items():
+        repeated = times - (key in new)
+        if repeated:
+            tx.write(_ONE_MORE, b_key=key, b_times=repeated)
+    for hook in batch:
+        if hook.key in new and hook is first[hook.key]:
+            for event in hook.reading.events:
+                tx.publish(event)
+    return new
+
+
+def unstorable(hook: Webhook, error: BaseException) -> Webhook:
+    """The same body, parked, for a webhook whose rows the database (or the codec) refuses."""
+    reason = f"could not be stored: {type(error).__name__}"
+    reading = Reading("parked", hook.reading.key, "unknown", reason)
+    return Webhook(hook.received, reading, hook.key)
+
+
+def _row(hook: Webhook) -> tuple[Any, ...]:
+    """In the order of the table's columns."""
+    received, reading = hook.received, hook.reading
+    headers = msgspec.json.encode(received.headers).decode()
+    what = (reading.disposition, reading.kind, reading.reason, reading.ticket_id)
+    return hook.key, received.received_at, headers, received.body, *what, 0
+
+
+async def counts(conn: AsyncConnection) -> list[dict[str, Any]]:
+    """How many webhooks of each disposition and kind are in the log, duplicates aside."""
+    order = case({"parked": 0, "published": 1}, value=webhooks.c.disposition, else_=2)
+    query = (
+        select(webhooks.c.disposition, webhooks.c.kind, func.count().label("webhooks"))
+        .group_by(webhooks.c.disposition, webhooks.c.kind)
+        .order_by(order, webhooks.c.kind)
+    )
+    return [_named(row) for row in (await conn.execute(query)).mappings()]
+
+
+async def listed(conn: AsyncConnection, wanted: Wanted, limit: int) -> list[dict[str, Any]]:
+    """Webhooks without their bodies, oldest first."""
+    columns = [c for c in webhooks.c if c.name not in ("body", "headers")]
+    query = _narrowed(select(*columns, func.length(webhooks.c.body).label("bytes")), wanted)
+    query = query.order_by(webhooks.c.received_at, webhooks.c.key).limit(limit)
+    return [_named(row) for row in (await conn.execute(query)).mappings()]
+
+
+async def one(conn: AsyncConnection, key: str) -> dict[str, Any] | None:
+    """One webhook with headers and body."""
+    row = (await conn.execute(select(webhooks).where(webhooks.c.key == key))).mappings().first()
+    return _named(row) if row else None
+
+
+def _named(row: Mapping[Any, Any]) -> dict[str, Any]:
+    """With plain text as names: SQLAlchemy's own kind of text is refused by JSON writers."""
+    return {str(name): value for name, value in row.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What a replay did: webhooks looked at, events published, webhooks still ignored or parked."""
+
+    webhooks: int = 0
+    events: int = 0
+    still_ignored: int = 0
+    still_parked: int = 0
+
+
+async def replay(store: Store, account: Account, wanted: Wanted, group: str | None = None) -> Replayed:
+    """Read stored bodies again.
+
+    Without `group` the bodies that were ignored or parked are read by today's rules; what can be read now is
+    published under its own event id, the rest stays. With `group` every body that can be read is published
+    once more, also those that were, under a new id and addressed to that consumer group alone
+    (`ce_reprocess`).
+    """
+    run, total = str(uuid7()), Replayed()
+    last: Mapping[str, Any] | None = None
+    while True:
+        async with store.transaction() as tx:
+            page = await _page(tx, wanted, last, group)
+            total = _sum(total, await _replay_page(tx, page, account, (group, run)))
+        if len(page) < PAGE:
+            return total
+        last = page[-1]
+
+
+async def _page(
+    tx: Transaction, wanted: Wanted, last: Mapping[str, Any] | None, group: str | None
+) -> list[Mapping[str, Any]]:
+    query = _narrowed(select(webhooks), wanted).order_by(webhooks.c.received_at, webhooks.c.key).limit(PAGE)
+    if group is None:
+        query = query.where(webhooks.c.disposition != "published")
+    if last is not None:
+        later = webhooks.c.received_at > last["received_at"]
+        same = (webhooks.c.received_at == last["received_at"]) & (webhooks.c.key > last["key"])
+        query = query.where(later | same)
+    return [dict(row) for row in (await tx.conn.execute(query)).mappings()]
+
+
+async def _replay_page(
+    tx: Transaction, page: Sequence[Mapping[str, Any]], account: Account, target: tuple[str | None, str]
+) -> Replayed:
+    group, run = target
+    events = 0
+    left = {"ignored": 0, "parked": 0, "published": 0}
+    for row in page:
+        reading = parse.read(row["body"], account, row["received_at"])
+        left[reading.disposition] += 1
+        for event in reading.events:
+            tx.publish(_readdressed(event, group, run) if group else event)
+            events += 1
+        tx.write(
+            _ANEW,
+            b_key=row["key"],
+            b_disposition=reading.disposition,
+            b_kind=reading.kind,
+            b_reason=reading.reason,
+            b_ticket_id=reading.ticket_id,
+        )
+    return Replayed(len(page), events, left["ignored"], left["parked"])
+
+
+def _readdressed(event: Event, group: str, run: str) -> Event:
+    """The event for one group, under an id that its inbox has not seen; the same within one run of the command."""
+    new_id = f"{event.id}/reprocess/{run[-12:]}"
+    return event.model_copy(update={"id": new_id, "reprocess": group, "correlation_id": event.id})
+
+
+def _narrowed[S: Select[Any]](query: S, wanted: Wanted) -> S:
+    for column, value in (
+        (webhooks.c.ticket_id, wanted.ticket_id),
+        (webhooks.c.disposition, wanted.disposition),
+        (webhooks.c.key, wanted.key),
+    ):
+        if value is not None:
+            query = query.where(column == value)
+    if wanted.since is not None:
+        query = query.where(webhooks.c.received_at >= wanted.since)
+    if wanted.until is not None:
+        query = query.where(webhooks.c.received_at < wanted.until)
+    return query
+
+
+def _sum(a: Replayed, b: Replayed) -> Replayed:
+    return Replayed(
+        a.webhooks + b.webhooks,
+        a.events + b.events,
+        a.still_ignored + b.still_ignored,
+        a.still_parked + b.still_parked,
+    )

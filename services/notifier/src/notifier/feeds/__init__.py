@@ -1,0 +1,1 @@
+"""Feeds: which messages go where, and each of them once."""

@@ -1,0 +1,178 @@
+"""Ticket events in; messages of feeds planned (handbook N3, N4). Touches our database only.
+
+Only a comment, or the creation of a ticket, makes a message; other changes of the same action are folded in. What an
+event cannot tell (names, the form, sometimes whether a comment is public) is read later, where the message is made.
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import msgspec
+
+from notifier import tables
+from notifier.feeds.merge import Action, Fact, FieldName, Item, Telling, TicketFeed
+from notifier.feeds.render import clean, one_line
+from notifier.feeds.scheduling import Planner
+from notifier.settings import NotifierRules
+from supportops.contracts import (
+    Change,
+    TicketClosed,
+    TicketCommented,
+    TicketCreated,
+    TicketEvent,
+    TicketReopened,
+    TicketSolved,
+    TicketUpdated,
+)
+from supportops.messaging import Handlers
+from supportops.store import Transaction
+
+# Zendesk's other changes never show in a message.
+FOLDED = frozenset(
+    {"status_changed", "subject_changed", "organization_changed", "form_changed", "tags_changed"}
+    | {"comment_made_private", "comment_redacted"}
+)
+_FACTS: tuple[tuple[FieldName, str], ...] = (
+    ("status", "status"),
+    ("title", "subject"),
+    ("organization_id", "organization_id"),
+    ("form_id", "form_id"),
+    ("tags", "tags"),
+)
+_STATUS_AFTER: dict[type[TicketEvent], str] = {TicketSolved: "solved", TicketClosed: "closed"}
+_DECODER = msgspec.json.Decoder(TicketFeed)
+
+
+class FeedHandlers:
+    """The handlers of the consumer group `notifier`."""
+
+    def __init__(self, rules: NotifierRules, planner: Planner) -> None:
+        self._rules = rules
+        self._planner = planner
+        self._keep_text = any(not feed.lookups for feed in rules.feeds)
+
+    def table(self) -> Handlers:
+        """Which event is handled by what."""
+        handlers, reads = Handlers(), ((tables.feed_tickets, _ticket_id),)
+        handlers.on(TicketCreated, self.on_created, reads)
+        handlers.on(TicketCommented, self.on_commented, reads)
+        handlers.on(TicketUpdated, self.on_updated, reads)
+        handlers.on(TicketSolved, self.on_status, reads)
+        handlers.on(TicketReopened, self.on_status, reads)
+        handlers.on(TicketClosed, self.on_status, reads)
+        return handlers
+
+    def on_created(self, event: TicketCreated, tx: Transaction) -> None:
+        """A message for the new ticket; its text is the first comment."""
+        self._take(event, self._creation(event), tx)
+
+    def on_commented(self, event: TicketCommented, tx: Transaction) -> None:
+        """A message for the comment, unless one tells of it already."""
+        comment = event.comment
+        telling = Telling(
+            action=action_key(event),
+            at=event.time,
+            comment_id=comment.id,
+            public=comment.is_public,
+            person_id=comment.author_id,
+            person=one_line(comment.author_name)[:200] if comment.author_name else None,
+            text=self._text(comment.body),
+            echo=_is_first_comment(event, self._rules.fold_window),
+        )
+        self._take(event, telling, tx)
+
+    def on_status(self, event: TicketSolved | TicketReopened | TicketClosed, tx: Transaction) -> None:
+        """Folded into the message of the same action, if there is one."""
+        self._take(event, None, tx)
+
+    def on_updated(self, event: TicketUpdated, tx: Transaction) -> None:
+        """The same for other changes; a comment that was made private or redacted changes its message."""
+        if event.zendesk_type in FOLDED:
+            self._take(event, _withdrawal(event), tx)
+
+    def _take(self, event: TicketEvent, telling: Telling | None, tx: Transaction) -> None:
+        if event.own_action or event.time < tx.now - self._rules.max_age:
+            return
+        rows = tx.rows(tables.feed_tickets)
+        stored = rows.get(event.ticket_id)
+        feed = _DECODER.decode(stored["state"]) if stored else TicketFeed()
+        changed = feed.fold(_action(event), telling, self._rules.fold_window)
+        rows.put(event.ticket_id, state=msgspec.json.encode(feed).decode(), changed_at=tx.now)
+        for item in changed:
+            self._plan(event.ticket_id, feed, item, tx)
+
+    def _plan(self, ticket_id: str, feed: TicketFeed, item: Item, tx: Transaction) -> None:
+        self._planner.plan(tx, ticket_id, item, feed.content(item, self._rules.fold_window))
+
+    def _creation(self, event: TicketCreated) -> Telling:
+        ticket = event.ticket
+        # The export tells of the ticket as it is now: public, perhaps, by a later comment than its first.
+        sure = event.road == "native" or ticket.is_public is False
+        return Telling(
+            action=action_key(event),
+            at=event.time,
+            public=ticket.is_public if sure else None,
+            person_id=event.actor_id or ticket.submitter_id or ticket.requester_id,
+            text=self._text(ticket.description) if sure and ticket.is_public else None,
+        )
+
+    def _text(self, body: str | None) -> str | None:
+        """The comment as stored; feeds that read Zendesk read it there, and then nothing is kept here."""
+        return clean(body)[: self._rules.comment_length + 1] if self._keep_text and body else None
+
+
+def action_key(event: TicketEvent) -> str:
+    """What makes several events one action of one person: Zendesk's sequence, else actor and moment."""
+    if event.sequence_id:
+        return f"s:{event.sequence_id}"
+    return f"a:{event.actor_id}:{event.time.isoformat()}"
+
+
+def _action(event: TicketEvent) -> Action:
+    status = _STATUS_AFTER.get(type(event))
+    if isinstance(event, TicketReopened):
+        status = event.current_status
+    facts = {
+        name: Fact(event.version, _storable(getattr(event.ticket, field)))
+        for name, field in _FACTS
+        if field in event.ticket.model_fields_set
+    }
+    if status is not None:
+        facts["status"] = Fact(event.version, status)
+    return Action(action_key(event), event.time, event.actor_id, facts)
+
+
+def _storable(value: str | list[str] | None) -> str | list[str] | None:
+    return one_line(value)[:500] if isinstance(value, str) else value
+
+
+def _withdrawal(event: TicketUpdated) -> Telling | None:
+    """What `comment_made_private` and `comment_redacted` tell of the comment they name."""
+    comment_id = _after(event.changes, "comment_id")
+    if comment_id is None:
+        return None
+    private = event.zendesk_type == "comment_made_private"
+    return Telling(
+        action=action_key(event),
+        at=event.time,
+        comment_id=comment_id,
+        public=False if private else None,
+        redacted=None if private else True,
+    )
+
+
+def _after(changes: list[Change], field: str) -> str | None:
+    values = (change.after for change in changes if change.field == field)
+    return next((value for value in values if isinstance(value, str)), None)
+
+
+def _is_first_comment(event: TicketCommented, window: timedelta) -> bool:
+    """Whether the event alone shows that this comment opened the ticket: it is the ticket's description."""
+    ticket, body = event.ticket, event.comment.body
+    opened: datetime | None = ticket.created_at
+    if not body or not ticket.description or opened is None or abs(event.time - opened) > window:
+        return False
+    return one_line(body) == one_line(ticket.description)
+
+
+_ticket_id: Callable[[TicketEvent], str] = lambda event: event.ticket_id  # noqa: E731

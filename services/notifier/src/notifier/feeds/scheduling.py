@@ -1,0 +1,113 @@
+"""From what is known of a message to deliveries: which feeds get it, now or after a look into Zendesk.
+
+A message's key is (channel, ticket, comment): a delivery with that key is made once, however often and on whatever road
+we hear of the comment. What changes later is a delivery of its own, by revision: it changes the message where it is
+posted, and is moot where it is not, because a post takes the newest content when it is made.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from notifier.feeds.merge import Content, Item
+from notifier.settings import NO_FORM, FeedIndex, FeedRule, NotifierRules, Routable, Verdict
+from supportops.store import Transaction
+
+POSTS = "slack.feed"
+UPDATES = "slack.feed_update"
+ROUTING = "zendesk.feed_routing"
+FOLD_WAIT = timedelta(seconds=1)  # so that several late events make one change of the message
+
+
+class Planned(msgspec.Struct, frozen=True):
+    """The payload of the feeds' deliveries. `content` is used when the ticket's own record is gone.
+
+    `feed`: the feed's name in a post, else empty.
+    """
+
+    ticket_id: str
+    item: str
+    revision: int
+    content: Content
+    feed: str = ""
+
+
+class FormNames:
+    """Names of ticket forms by id, believed for `lifetime`; learnt where Zendesk may be called, read in handlers."""
+
+    def __init__(self, lifetime: timedelta) -> None:
+        self._lifetime = lifetime
+        self._known: dict[str, tuple[str, datetime]] = {}
+
+    def learn(self, form_id: str, name: str, now: datetime) -> None:
+        """Remember what Zendesk says now."""
+        self._known[form_id] = (name, now)
+
+    def name_of(self, content: Content, now: datetime) -> str | None:
+        """The form's name, `NO_FORM` for a ticket without form, None while it must be looked up."""
+        if not content.knows("form_id"):
+            return None
+        form_id = content.text_of("form_id")
+        if form_id is None:
+            return NO_FORM
+        name, learnt_at = self._known.get(form_id, (None, now))
+        return name if now - learnt_at <= self._lifetime else None
+
+
+class Planner:
+    """Schedules what a message needs. Pure but for the deliveries it collects."""
+
+    def __init__(self, rules: NotifierRules, forms: FormNames) -> None:
+        self._feeds = FeedIndex(rules)
+        self.forms = forms
+
+    def plan(self, tx: Transaction, ticket_id: str, item: Item, content: Content) -> None:
+        """A post in each feed the message belongs to, or a look-up first; a change where it may be posted already."""
+        candidates = self._feeds.candidates(self.routable(content, tx.now))
+        planned = Planned(ticket_id, item.name, item.revision, content)
+        if any(verdict is Verdict.UNKNOWN for _, verdict in candidates):
+            key = f"{ticket_id}:{item.name}:r{item.revision}"
+            tx.deliveries.schedule(ROUTING, key, lane=ticket_id, payload=as_payload(planned))
+        self.post(tx, planned, [feed for feed, verdict in candidates if verdict is Verdict.YES])
+        if item.revision > 1:
+            self.change(tx, planned, reason=f"r{item.revision}")
+
+    def post(self, tx: Transaction, planned: Planned, feeds: list[FeedRule]) -> None:
+        """Have the message posted in `feeds`; a channel named by several gets it once."""
+        for feed in feeds:
+            tx.deliveries.schedule(
+                POSTS,
+                message_key(feed.channel, planned),
+                lane=feed.channel,
+                payload=as_payload(msgspec.structs.replace(planned, feed=feed.name)),
+            )
+
+    def change(self, tx: Transaction, planned: Planned, reason: str) -> None:
+        """Have the message changed in every channel that shows an older one; `reason` makes the key."""
+        lane = f"{planned.ticket_id}:{planned.item}"
+        due_at = tx.now + FOLD_WAIT
+        tx.deliveries.schedule(
+            UPDATES, f"{lane}:{reason}", lane=lane, payload=as_payload(planned), due_at=due_at
+        )
+
+    def routable(self, content: Content, now: datetime) -> Routable:
+        """What is known for routing without asking anybody."""
+        return Routable(self.forms.name_of(content, now), content.tags(), content.public)
+
+
+def message_key(channel: str, planned: Planned) -> str:
+    """The semantic key of a message across roads: channel and comment."""
+    return f"{channel}:{planned.ticket_id}:{planned.item}"
+
+
+def as_payload(planned: Planned) -> dict[str, Any]:
+    """`planned` as the JSON object that a delivery keeps."""
+    built: dict[str, Any] = msgspec.to_builtins(planned)
+    return built
+
+
+def from_payload(payload: Mapping[str, Any]) -> Planned:
+    """What `as_payload` made of it."""
+    return msgspec.convert(payload, Planned)

@@ -1,0 +1,1 @@
+"""Slack's Web API, the calls that we use."""

@@ -1,0 +1,297 @@
+"""Slack's Web API: the four calls of ours, and what its answers mean (slack.md 1, 3, 7).
+
+The only file that knows Slack's HTTP. HTTP 200 does not mean success: `ok` does. Nothing here tries again, waits or
+logs; the delivery row does.
+"""
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from time import perf_counter
+from typing import Any, NoReturn
+
+import httpx
+import orjson
+
+from notifier.feeds.render import Json, Message
+from notifier.settings import SlackSettings
+from supportops.clock import Clock
+from supportops.errors import DestinationPaused, Permanent, Retryable, SupportOpsError, UnknownOutcome
+from supportops.http import Patience, make_client, retry_after, translated
+from supportops.observability.metrics import Recorder
+
+CONNECTIONS = 64
+PAGE_SIZE = 200
+MAX_PAGES = 25
+RATE_LIMIT_WAIT = timedelta(seconds=5)  # where Slack says 429 and names no time
+_LONG_WAIT = timedelta(minutes=10)
+
+_LATER = frozenset({"service_unavailable", "request_timeout", "team_added_to_org", "org_login_required"})
+_LIMITED = frozenset({"ratelimited", "rate_limited"})
+_PERHAPS = frozenset({"internal_error", "fatal_error"})
+_CHANNEL = frozenset(
+    {
+        "channel_not_found",
+        "not_in_channel",
+        "is_archived",
+        "ekm_access_denied",
+        "messages_tab_disabled",
+        "no_permission",
+    }
+)
+_MESSAGE = frozenset(
+    {
+        "no_text",
+        "msg_too_long",
+        "msg_blocks_too_long",
+        "invalid_blocks",
+        "invalid_blocks_format",
+        "invalid_attachments",
+        "attachment_payload_limit_exceeded",
+        "too_many_attachments",
+        "markdown_text_conflict",
+        "invalid_metadata_format",
+        "invalid_metadata_schema",
+        "metadata_too_large",
+        "invalid_arg_name",
+        "invalid_arguments",
+        "invalid_array_arg",
+        "invalid_charset",
+        "invalid_form_data",
+        "invalid_post_type",
+        "missing_post_type",
+    }
+)
+_GONE = frozenset(
+    {
+        "message_not_found",
+        "thread_not_found",
+        "cannot_reply_to_message",
+        "cant_update_message",
+        "edit_window_closed",
+    }
+)
+_CREDENTIAL = frozenset(
+    {
+        "invalid_auth",
+        "not_authed",
+        "token_revoked",
+        "token_expired",
+        "account_inactive",
+        "missing_scope",
+        "not_allowed_token_type",
+        "access_denied",
+        "accesslimited",
+        "team_access_not_granted",
+        "two_factor_setup_required",
+        "enterprise_is_restricted",
+        "metadata_must_be_sent_from_app",
+        "app_access_restricted",
+    }
+)
+
+
+class SlackRateLimited(Retryable):
+    """Too fast: wait `after`. Says nothing about the message."""
+
+
+class SlackCredentialError(DestinationPaused):
+    """The token does not work or may not do this: nothing can be posted by anybody."""
+
+    def __init__(self, code: str, detail: str = "") -> None:
+        super().__init__(f"Slack refuses the credential: {code}{detail}")
+        self.code = code
+
+
+class SlackRefused(Permanent):
+    """This message is refused, for good."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(f"Slack refuses the message: {code}")
+        self.code = code
+
+
+class SlackChannelError(SlackRefused):
+    """The channel is gone, closed, or the bot is not in it; other channels are not concerned."""
+
+
+class SlackTargetGone(SlackRefused):
+    """The message to change, or the thread to answer in, is not there (any more)."""
+
+
+@dataclass(frozen=True)
+class Posted:
+    """A message's address; both parts are opaque."""
+
+    channel: str
+    ts: str
+
+
+@dataclass(frozen=True)
+class SeenMessage:
+    """A message as history shows it: address and our metadata."""
+
+    ts: str
+    event_type: str
+    payload: Mapping[str, Any]
+
+
+class SlackClient:
+    """Slack, as one bot. `http` is bound to Slack's address and holds the token."""
+
+    def __init__(self, http: httpx.AsyncClient, *, clock: Clock, metrics: Recorder) -> None:
+        self._http, self._clock, self._metrics = http, clock, metrics
+
+    async def post(
+        self, channel: str, message: Message, metadata: Json, thread_ts: str | None = None
+    ) -> Posted:
+        """Post to a channel, or into the thread of the message `thread_ts`."""
+        body = _visible(channel, message) | {
+            "unfurl_links": False,
+            "unfurl_media": False,
+            "metadata": metadata,
+        }
+        if thread_ts is not None:
+            body["thread_ts"] = thread_ts
+        answer = await self._write("chat.postMessage", body)
+        return Posted(_text(answer, "channel") or channel, _text(answer, "ts"))
+
+    async def update(self, posted: Posted, message: Message, metadata: Json) -> None:
+        """Change a message of ours; doing it twice changes nothing."""
+        body = _visible(posted.channel, message) | {"ts": posted.ts, "metadata": metadata}
+        await self._write("chat.update", body)
+
+    async def history(
+        self, channel: str, since: datetime, thread_ts: str | None = None
+    ) -> AsyncIterator[SeenMessage]:
+        """Messages with metadata since a moment: of the channel, or of one thread (replies are not in the history).
+
+        Raises SlackChannelError or SlackCredentialError where the bot may not read, or there is too much to read.
+        """
+        query = {"channel": channel, "oldest": f"{since.timestamp():.6f}"}
+        query |= {"include_all_metadata": "true", "limit": str(PAGE_SIZE)}
+        query |= {} if thread_ts is None else {"ts": thread_ts}
+        method = "conversations.history" if thread_ts is None else "conversations.replies"
+        for _ in range(MAX_PAGES):
+            answer = await self._send(method, self._http.build_request("GET", f"/{method}", params=query))
+            for message in _seen(answer):
+                yield message
+            cursor = _next_cursor(answer)
+            if not cursor:
+                return
+            query["cursor"] = cursor
+        raise SlackChannelError("history_too_long")
+
+    async def _write(self, method: str, body: Json) -> Json:
+        headers = {"Content-Type": "application/json; charset=utf-8"}
+        request = self._http.build_request("POST", f"/{method}", content=orjson.dumps(body), headers=headers)
+        return await self._send(method, request)
+
+    async def _send(self, method: str, request: httpx.Request) -> Json:
+        with self._counted(method), translated(request.method, f"slack {method}"):
+            return read_answer(method, await self._http.send(request), self._clock.now())
+
+    @contextmanager
+    def _counted(self, method: str) -> Iterator[None]:
+        begin, outcome = perf_counter(), "failed"
+        try:
+            yield
+            outcome = "ok"
+        except SupportOpsError as error:
+            outcome = _outcome(error)
+            raise
+        finally:
+            self._metrics.count("vendor_calls", vendor="slack", call=method, outcome=outcome)
+            self._metrics.observe("vendor_call_seconds", perf_counter() - begin, vendor="slack", call=method)
+
+
+@asynccontextmanager
+async def open_slack(
+    settings: SlackSettings,
+    *,
+    clock: Clock,
+    metrics: Recorder,
+    transport: httpx.AsyncBaseTransport | None = None,
+) -> AsyncIterator[SlackClient]:
+    """The workspace named by `settings`."""
+    authorization = f"Bearer {settings.token.get_secret_value()}"
+    patience = Patience(answer=settings.timeout, connections=CONNECTIONS)
+    async with make_client(
+        settings.base_url, authorization=authorization, patience=patience, transport=transport
+    ) as http:
+        yield SlackClient(http, clock=clock, metrics=metrics)
+
+
+def read_answer(method: str, response: httpx.Response, now: datetime) -> Json:
+    """The answer's body when Slack did what it was asked; otherwise the error of the table in slack.md 1."""
+    after = retry_after(response.headers, now)
+    if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
+        raise SlackRateLimited(f"slack {method}: rate limited", after or RATE_LIMIT_WAIT)
+    try:
+        body = orjson.loads(response.content)
+    except orjson.JSONDecodeError as error:
+        raise UnknownOutcome(f"slack {method}: {response.status_code} without JSON", after) from error
+    if not isinstance(body, dict) or response.is_server_error:
+        raise UnknownOutcome(f"slack {method}: {response.status_code}", after)
+    if body.get("ok") is not True:
+        _raise_for(method, str(body.get("error") or response.status_code), body, after)
+    return body
+
+
+def _raise_for(method: str, code: str, body: Json, after: timedelta | None) -> NoReturn:
+    """Raise the error that stands for one of Slack's codes."""
+    what = f"slack {method}: {code[:100]}"
+    if code in _LIMITED:
+        raise SlackRateLimited(what, after or RATE_LIMIT_WAIT)
+    if code == "message_limit_exceeded":
+        raise SlackRateLimited(what, after or _LONG_WAIT)
+    if code in _PERHAPS:
+        raise UnknownOutcome(what, after)
+    if code in _CREDENTIAL:
+        raise SlackCredentialError(code, f" (needed: {body['needed']})" if "needed" in body else "")
+    if code in _GONE or "thread" in code:
+        raise SlackTargetGone(code)
+    if code in _CHANNEL or code.startswith("restricted_action"):
+        raise SlackChannelError(code)
+    if code in _MESSAGE:
+        raise SlackRefused(code)
+    # What Slack says of itself (`_LATER`), or a code that nobody has listed: a few tries, then an operator looks.
+    raise Retryable(what if code in _LATER else f"{what} (unknown)", after)
+
+
+def _visible(channel: str, message: Message) -> Json:
+    return {"channel": channel, "text": message.text, "attachments": message.attachments}
+
+
+def _seen(answer: Json) -> list[SeenMessage]:
+    messages = answer.get("messages")
+    found = []
+    for message in messages if isinstance(messages, list) else []:
+        metadata = message.get("metadata") if isinstance(message, dict) else None
+        if isinstance(metadata, dict) and isinstance(metadata.get("event_payload"), dict):
+            found.append(
+                SeenMessage(_text(message, "ts"), _text(metadata, "event_type"), metadata["event_payload"])
+            )
+    return found
+
+
+def _next_cursor(answer: Json) -> str:
+    metadata = answer.get("response_metadata")
+    return _text(metadata, "next_cursor") if isinstance(metadata, dict) else ""
+
+
+def _text(mapping: Json, name: str) -> str:
+    value = mapping.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _outcome(error: SupportOpsError) -> str:
+    """The word for an error in the metric `vendor_calls`, most special first."""
+    kinds: tuple[tuple[type[SupportOpsError], str], ...] = (
+        (UnknownOutcome, "unknown"),
+        (DestinationPaused, "paused"),
+        (Retryable, "retryable"),
+        (Permanent, "permanent"),
+    )
+    return next((word for kind, word in kinds if isinstance(error, kind)), "failed")

@@ -1,0 +1,102 @@
+"""What must be true in Salesforce for records to be written (handbook S4, salesforce.md 9), as code.
+
+The checks run as the integration user, because describe shows what *that* user may see: a field that field-level
+security hides is simply absent, just like one that was never created.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from sfdc_sync.salesforce.client import Salesforce
+from sfdc_sync.settings import FieldRule, TicketRecordRules
+from supportops.doctor import Finding
+from supportops.errors import Permanent, Retryable
+
+_HIDDEN = "does not exist, or field-level security hides it from the integration user"
+_TYPES: Mapping[str, frozenset[str]] = {
+    "text": frozenset(
+        {"string", "textarea", "picklist", "multipicklist", "combobox", "email", "url", "phone", "id"}
+    ),
+    "number": frozenset({"double", "int", "long", "currency", "percent"}),
+    "checkbox": frozenset({"boolean"}),
+    "datetime": frozenset({"datetime"}),
+    "reference": frozenset({"reference"}),
+}
+
+
+async def examine(salesforce: Salesforce, rules: TicketRecordRules) -> list[Finding]:
+    """Log in and compare the configured record with what the integration user sees."""
+    try:
+        described = await salesforce.describe(rules.object)
+    except (Retryable, Permanent) as error:
+        return [Finding("login", "failed", str(error))]
+    findings = [Finding("login", "ok"), *check_record(rules, described)]
+    return [*findings, await _quota(salesforce)]
+
+
+async def _quota(salesforce: Salesforce) -> Finding:
+    try:
+        daily = (await salesforce.limits()).get("DailyApiRequests", {})
+    except (Retryable, Permanent) as error:  # seeing limits needs a permission of its own
+        return Finding("daily requests", "skipped", str(error))
+    return Finding("daily requests", "ok", f"{daily.get('Remaining', '?')} of {daily.get('Max', '?')} left")
+
+
+def check_record(rules: TicketRecordRules, described: Mapping[str, Any] | None) -> list[Finding]:
+    """The object, its external id and every mapped field. Pure."""
+    name = f"object {rules.object}"
+    if described is None:
+        return [Finding(name, "failed", "does not exist, or the integration user may not see it")]
+    closed = [flag for flag in ("createable", "updateable", "queryable") if not described.get(flag)]
+    findings = [Finding(name, "failed" if closed else "ok", f"not {', '.join(closed)}" if closed else "")]
+    fields = {str(field.get("name", "")).lower(): field for field in described.get("fields", [])}
+    findings.append(_external_id(rules, fields.get(rules.external_id.lower())))
+    findings += [_field(name, rule, fields.get(name.lower())) for name, rule in rules.fields.items()]
+    return findings + list(_required(rules, fields))
+
+
+def _external_id(rules: TicketRecordRules, field: Mapping[str, Any] | None) -> Finding:
+    name = f"external id {rules.external_id}"
+    if field is None:
+        return Finding(name, "failed", _HIDDEN)
+    if not field.get("externalId"):
+        return Finding(name, "failed", "is not marked as external id")
+    if not field.get("unique"):
+        return Finding(name, "failed", "is not unique: two writers at once would make two records")
+    return Finding(name, "ok")
+
+
+def _field(name: str, rule: FieldRule, field: Mapping[str, Any] | None) -> Finding:
+    check = f"field {name}"
+    if field is None:
+        return Finding(check, "failed", _HIDDEN)
+    if field.get("calculated"):
+        return Finding(check, "failed", "is a formula")
+    if not (field.get("createable") and field.get("updateable")):
+        return Finding(check, "failed", "may not be written by the integration user (field-level security)")
+    if field.get("type") not in _TYPES[rule.type]:
+        return Finding(check, "failed", f"is of type {field.get('type')}, the rules say {rule.type}")
+    return _values(check, rule, field)
+
+
+def _values(check: str, rule: FieldRule, field: Mapping[str, Any]) -> Finding:
+    """Lengths and picklists: what would be refused later, record by record."""
+    length = field.get("length") or 0
+    if rule.type == "text" and length and (rule.max_length or length + 1) > length:
+        return Finding(check, "warning", f"holds {length} characters: set max_length to {length} or less")
+    known = {entry.get("value") for entry in field.get("picklistValues", []) if entry.get("active")}
+    unknown = sorted(set(rule.values.values()) - known)
+    if field.get("restrictedPicklist") and unknown:
+        return Finding(check, "failed", f"does not allow {', '.join(unknown)}")
+    return Finding(check, "ok")
+
+
+def _required(rules: TicketRecordRules, fields: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
+    """Fields that a new record must have and that nobody fills."""
+    sent = {name.lower() for name in (*rules.fields, rules.external_id)}
+    for name, field in fields.items():
+        must = (
+            field.get("createable") and field.get("nillable") is False and not field.get("defaultedOnCreate")
+        )
+        if must and name not in sent:
+            yield Finding(f"field {field['name']}", "failed", "is required and not among the rules' fields")

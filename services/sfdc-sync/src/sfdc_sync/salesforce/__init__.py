@@ -1,0 +1,1 @@
+"""Salesforce's REST API: sessions, calls, and what its answers mean."""

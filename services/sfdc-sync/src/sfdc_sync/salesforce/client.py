@@ -1,0 +1,171 @@
+"""Salesforce, the only file that knows simple-salesforce: direct mode, in a bounded pool of threads.
+
+The library blocks, has no locks and no time-outs, and its session refresh can loop for ever (salesforce.md
+4.7), so sessions, time-outs and retries are ours. Its errors are translated here; past this door only our
+own tree exists.
+"""
+
+import asyncio
+import re
+import threading
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
+
+from simple_salesforce.api import Salesforce as Client
+from simple_salesforce.exceptions import SalesforceError, SalesforceExpiredSession
+
+from sfdc_sync.salesforce.auth import Session, Token, TokenProvider, Transport, transport_errors
+from sfdc_sync.salesforce.responses import Reaction, RecordResult, read_results, refusal
+from sfdc_sync.settings import Pauses, SalesforceSettings
+from sfdc_sync.ticket_records.mapping import Record
+from supportops.errors import DestinationPaused, Permanent, Retryable, UnknownOutcome
+
+THREADS = 4
+_USAGE = re.compile(r"(?<![-\w])api-usage=(\d{1,12})/(\d{1,12})", re.ASCII)
+
+
+class Usage:
+    """How much of the daily requests is used, as the last answer said (salesforce.md 10)."""
+
+    def __init__(self) -> None:
+        self._share = 0.0
+
+    def reached(self, share: float) -> bool:
+        """Whether `share` is used. Asked once per answer: after a pause one call looks again."""
+        last, self._share = self._share, 0.0
+        return last >= share
+
+    def note(self, headers: Mapping[str, str]) -> None:
+        """Read `Sforce-Limit-Info`, which most answers carry."""
+        if found := _USAGE.search(headers.get("Sforce-Limit-Info", "")):
+            used, limit = int(found[1]), int(found[2])
+            self._share = used / limit if limit else 1.0
+
+
+class Salesforce:
+    """The calls we make. Every method may raise DestinationPaused, Retryable, UnknownOutcome or Permanent."""
+
+    def __init__(
+        self,
+        settings: SalesforceSettings,
+        pauses: Pauses,
+        pool: ThreadPoolExecutor,
+        transport: Transport | None = None,
+    ) -> None:
+        self._usage = Usage()
+        self._settings = settings
+        self._pauses = pauses
+        self._tokens = TokenProvider(settings, pauses, transport)
+        self._pool = pool
+        self._transport = transport
+        self._of_thread = threading.local()
+
+    async def upsert(
+        self, object_name: str, external_id: str, records: Sequence[Record]
+    ) -> list[RecordResult]:
+        """Write up to 200 records of one object by external id in one call; results in their order.
+
+        Some may be written and others not (`allOrNone` is false). The names must have passed `ApiName`.
+        """
+        body = {"allOrNone": False, "records": list(records)}
+        path = f"composite/sobjects/{object_name}/{external_id}"
+        answer = await self._in_thread(partial(self._call, "PATCH", path, json=body))
+        return read_results(answer, len(records))
+
+    async def describe(self, object_name: str) -> Mapping[str, Any] | None:
+        """What the integration user sees of an object; None when it does not exist for it."""
+        try:
+            answer = await self._in_thread(partial(self._call, "GET", f"sobjects/{object_name}/describe"))
+        except NotFound:
+            return None
+        return answer if isinstance(answer, dict) else {}
+
+    async def limits(self) -> Mapping[str, Any]:
+        """The org's limits; empty when the integration user may not see them."""
+        answer = await self._in_thread(partial(self._call, "GET", "limits"))
+        return answer if isinstance(answer, dict) else {}
+
+    def quota_reached(self, share: float) -> bool:
+        """Whether the last answer said that `share` of the daily requests is used; asked once per answer."""
+        return self._usage.reached(share)
+
+    async def _in_thread[T](self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+
+    def _call(self, method: str, path: str, **more: Any) -> Any:
+        """One call; a session that Salesforce refuses is replaced once, then the destination pauses."""
+        token = self._tokens.current()
+        try:
+            return self._send(token, method, path, **more)
+        except SalesforceExpiredSession:
+            self._tokens.invalidate(token)
+        fresh = self._tokens.current()
+        try:
+            return self._send(fresh, method, path, **more)
+        except SalesforceExpiredSession as error:
+            self._tokens.invalidate(fresh)
+            raise DestinationPaused("Salesforce refuses a fresh session", self._pauses.login) from error
+
+    def _send(self, token: Token, method: str, path: str, **more: Any) -> Any:
+        try:
+            with transport_errors():
+                return self._client(token).restful(path, method=method, **more)
+        except SalesforceExpiredSession:
+            raise
+        except SalesforceError as error:
+            raise self._translated(error) from error
+        except TypeError as error:  # the library asks for the length of whatever JSON came back
+            raise UnknownOutcome("Salesforce's answer is neither an array nor an object") from error
+
+    def _client(self, token: Token) -> Client:
+        """This thread's client: nobody promises that a requests session can be shared."""
+        if getattr(self._of_thread, "token", None) is not token:
+            if not hasattr(self._of_thread, "session"):
+                self._of_thread.session = Session(self._settings, self._usage.note, self._transport)
+            self._of_thread.client = Client(
+                instance_url=token.origin,
+                session_id=token.value.get_secret_value(),
+                session=self._of_thread.session,
+                version=self._settings.api_version,
+                object_pairs_hook=dict,
+            )
+            self._of_thread.token = token
+        client: Client = self._of_thread.client
+        return client
+
+    def _translated(self, error: SalesforceError) -> Exception:
+        reaction, why = refusal(error.content, error.status)
+        match reaction:
+            case Reaction.QUOTA:
+                return DestinationPaused(f"Salesforce's limit is reached: {why}", self._pauses.quota)
+            case Reaction.LOGIN:
+                return DestinationPaused(f"Salesforce refuses us: {why}", self._pauses.login)
+            case Reaction.CONFIG if error.status == 404:
+                return NotFound(why, self._pauses.config)
+            case Reaction.CONFIG:
+                return DestinationPaused(f"run `sfdc-sync doctor`: {why}", self._pauses.config)
+            case Reaction.TRANSIENT if error.status >= 500:
+                return UnknownOutcome(why)
+            case Reaction.REJECTED:
+                return Permanent(why)
+            case _:
+                return Retryable(why)
+
+
+class NotFound(DestinationPaused):
+    """The object or the external id field does not exist, or the integration user may not see it."""
+
+
+@asynccontextmanager
+async def open_salesforce(
+    settings: SalesforceSettings, pauses: Pauses, transport: Transport | None = None
+) -> AsyncIterator[Salesforce]:
+    """A client with its own threads. Closing waits for no call: who stops has waited for its calls before."""
+    pool = ThreadPoolExecutor(THREADS, thread_name_prefix="salesforce")
+    try:
+        yield Salesforce(settings, pauses, pool, transport)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)

@@ -1,0 +1,198 @@
+"""What an answer of Salesforce means and what to do about it (salesforce.md 6). Pure, and total for any body.
+
+The code decides first and the status second: a lock row comes as 400 or 500, a quota error as 403, and the
+edge answers with HTML. Messages may quote what was sent, so only those of configuration and validation
+errors are kept.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sfdc_sync.ticket_records.mapping import normalise
+
+
+class Reaction(StrEnum):
+    """What to do next."""
+
+    WRITTEN = "written"
+    LOGIN = "login"  # fetch a new session once, then pause
+    TRANSIENT = "transient"  # again, later
+    QUOTA = "quota"  # everything waits
+    STORAGE = "storage"  # no room for new records: long wait, others go on
+    RACE = "race"  # two writers created at once: the same upsert again becomes an update
+    UNLINK = (
+        "unlink"  # the record points at something that is missing or hidden: write it without the lookups
+    )
+    CONFIG = "config"  # an object, a field or a permission is missing: everything waits for a person
+    REJECTED = "rejected"  # this record will never be accepted
+
+
+_BY_CODE: Mapping[str, Reaction] = {
+    "INVALID_SESSION_ID": Reaction.LOGIN,
+    "INVALID_AUTH_HEADER": Reaction.LOGIN,
+    "UNABLE_TO_LOCK_ROW": Reaction.TRANSIENT,
+    "SERVER_UNAVAILABLE": Reaction.TRANSIENT,
+    "UNKNOWN_EXCEPTION": Reaction.TRANSIENT,
+    "QUERY_TIMEOUT": Reaction.TRANSIENT,
+    "INVALID_QUERY_LOCATOR": Reaction.TRANSIENT,
+    "ALL_OR_NONE_OPERATION_ROLLED_BACK": Reaction.TRANSIENT,
+    "PROCESSING_HALTED": Reaction.TRANSIENT,
+    "REQUEST_LIMIT_EXCEEDED": Reaction.QUOTA,
+    "STORAGE_LIMIT_EXCEEDED": Reaction.STORAGE,
+    "DUPLICATE_VALUE": Reaction.RACE,
+    "DUPLICATE_EXTERNAL_ID": Reaction.RACE,
+    "INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY": Reaction.UNLINK,
+    "INVALID_CROSS_REFERENCE_KEY": Reaction.UNLINK,
+    "ENTITY_IS_DELETED": Reaction.UNLINK,
+    "INVALID_FIELD": Reaction.CONFIG,
+    "INVALID_TYPE": Reaction.CONFIG,
+    "MALFORMED_QUERY": Reaction.CONFIG,
+    "NOT_FOUND": Reaction.CONFIG,
+    "INVALID_FIELD_FOR_INSERT_UPDATE": Reaction.CONFIG,
+    "API_DISABLED_FOR_ORG": Reaction.CONFIG,
+    "API_CURRENTLY_DISABLED": Reaction.CONFIG,
+    "invalid_grant": Reaction.LOGIN,
+    "invalid_client": Reaction.LOGIN,
+}
+
+# A person's own code failed: final, unless its text says that a lock or a limit was behind it.
+_CUSTOMER_CODE = frozenset(
+    {"CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "CANNOT_EXECUTE_FLOW_TRIGGER", "APEX_ERROR"}
+)
+_PASSING_TROUBLE = re.compile(r"UNABLE_TO_LOCK_ROW|LIMIT_EXCEEDED|LimitException|Too many", re.IGNORECASE)
+
+_BY_STATUS: Mapping[int, Reaction] = {
+    300: Reaction.REJECTED,
+    400: Reaction.REJECTED,
+    401: Reaction.LOGIN,
+    408: Reaction.TRANSIENT,
+    412: Reaction.REJECTED,
+    428: Reaction.REJECTED,
+    429: Reaction.QUOTA,
+}
+
+# Their messages name fields and rules, not what the customer wrote.
+_TELLING = frozenset(
+    {
+        "INVALID_FIELD",
+        "INVALID_TYPE",
+        "NOT_FOUND",
+        "INVALID_FIELD_FOR_INSERT_UPDATE",
+        "REQUIRED_FIELD_MISSING",
+        "FIELD_CUSTOM_VALIDATION_EXCEPTION",
+        "REQUEST_LIMIT_EXCEEDED",
+        "STORAGE_LIMIT_EXCEEDED",
+    }
+)
+_TOKEN = re.compile(r"00D[0-9A-Za-z]{12,15}![^\s\"]+")
+_CODE = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,79}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One error of a body; every part may be empty."""
+
+    code: str = ""
+    message: str = ""
+    fields: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """Safe to store and to log: code, field names, and the message where it quotes no data."""
+        text = self.code or "no error code"
+        if self.fields:
+            text += f" on {', '.join(self.fields)}"
+        if self.code in _TELLING and self.message:
+            text += f": {_TOKEN.sub('[token]', self.message)[:200]}"
+        return text
+
+
+@dataclass(frozen=True)
+class RecordResult:
+    """What became of one record of a batch. `record_id` is set when, and only when, it was written."""
+
+    reaction: Reaction
+    record_id: str = ""
+    created: bool = False
+    reason: str = ""
+
+
+def problems(body: object) -> list[Problem]:
+    """The errors that `body` names, whatever its shape: an array, an object, text, nothing."""
+    return [problem for item in _items(body) if (problem := _problem(item)) is not None]
+
+
+def reaction(problem: Problem, status: int | None) -> Reaction:
+    """What to do about `problem`; the status helps when the code says nothing. Never WRITTEN."""
+    if problem.code in _BY_CODE:
+        return _BY_CODE[problem.code]
+    if problem.code in _CUSTOMER_CODE and _PASSING_TROUBLE.search(problem.message):
+        return Reaction.TRANSIENT
+    if status is None:
+        return Reaction.REJECTED if problem.code else Reaction.TRANSIENT
+    return _by_status(status)
+
+
+def refusal(body: object, status: int) -> tuple[Reaction, str]:
+    """What to do about a whole request that was refused with `status`, and why in safe words."""
+    found = problems(body) or [Problem()]
+    return reaction(found[0], status), f"HTTP {status}: {found[0]}"
+
+
+def read_results(body: object, count: int) -> list[RecordResult]:
+    """The results of a collections call of `count` records, in request order, whatever the body looks like.
+
+    An answer that cannot be read says nothing about the record: again, later (the write is an upsert).
+    """
+    items = list(_items(body)) if isinstance(body, list) else []
+    if len(items) != count:
+        unreadable = RecordResult(Reaction.TRANSIENT, reason=f"{len(items)} results for {count} records")
+        return [unreadable] * count
+    return [_result(item) for item in items]
+
+
+def _result(item: object) -> RecordResult:
+    if not isinstance(item, dict):
+        return RecordResult(Reaction.TRANSIENT, reason="unreadable result")
+    if item.get("success") is True:
+        record_id = _record_id(item.get("id"))
+        if record_id is None:
+            return RecordResult(Reaction.TRANSIENT, reason="written, but without a record id")
+        return RecordResult(Reaction.WRITTEN, record_id, item.get("created") is True)
+    found = problems(item.get("errors")) or [Problem()]
+    return RecordResult(reaction(found[0], None), reason=str(found[0]))
+
+
+def _record_id(value: object) -> str | None:
+    return normalise(value) if isinstance(value, str) else None
+
+
+def _items(body: object) -> Iterator[object]:
+    if isinstance(body, list):
+        yield from body
+    else:
+        yield body
+
+
+def _problem(item: object) -> Problem | None:
+    if not isinstance(item, dict):
+        return None
+    code = next((c for name in ("errorCode", "statusCode", "error") if (c := _code(item.get(name)))), "")
+    message = item.get("message") or item.get("error_description")
+    fields = item.get("fields")
+    names = tuple(c for f in fields if (c := _code(f))) if isinstance(fields, list) else ()
+    return Problem(code, message if isinstance(message, str) else "", names[:10])
+
+
+def _code(value: object) -> str:
+    """`value` when it looks like a code or a field name, else nothing: it goes into logs."""
+    return value if isinstance(value, str) and _CODE.fullmatch(value) else ""
+
+
+def _by_status(status: int) -> Reaction:
+    if status in _BY_STATUS:
+        return _BY_STATUS[status]
+    if status >= 500 or status < 300:
+        return Reaction.TRANSIENT
+    return Reaction.CONFIG

@@ -1,0 +1,1 @@
+"""A ticket's record in Salesforce (handbook S1, S2)."""

@@ -1,0 +1,111 @@
+"""One batch on its way to Salesforce: the call, and what is worth sending again at once."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Protocol
+
+from sfdc_sync.salesforce.responses import Reaction, RecordResult
+from sfdc_sync.settings import Pauses, TicketRecordRules
+from sfdc_sync.ticket_records.mapping import Record, without_lookups
+from supportops.errors import DestinationPaused, Permanent, Retryable
+from supportops.workers import GiveUp, Outcome, TryAgain
+
+MOST_CALLS = 20  # to find the one record that spoils a batch: twice log2(200) and a few
+
+
+class RecordWriter(Protocol):
+    """What we need of Salesforce (`salesforce.Salesforce`)."""
+
+    async def upsert(
+        self, object_name: str, external_id: str, records: Sequence[Record]
+    ) -> list[RecordResult]:
+        """Write records by external id; one result each, in their order."""
+        ...
+
+    def quota_reached(self, share: float) -> bool:
+        """Whether the last answer said that `share` of the daily requests is used; asked once per answer."""
+        ...
+
+
+class Batch:
+    """One batch on its way: the call, and what is worth sending again at once, within a number of calls."""
+
+    def __init__(self, salesforce: RecordWriter, rules: TicketRecordRules, deadline: float) -> None:
+        self._salesforce = salesforce
+        self._rules = rules
+        self._deadline = deadline
+        self._calls = 0
+
+    async def send(self, records: list[Record]) -> list[RecordResult]:
+        """Results in the order of `records`. An error of the first call stands for all of them."""
+        try:
+            results = await self._upsert(records)
+        except Permanent as error:
+            results = await self._halves(records, str(error))
+        return await self._once_more(records, results)
+
+    async def _once_more(self, records: list[Record], results: list[RecordResult]) -> list[RecordResult]:
+        """A lost race is won by the same upsert; a missing parent is left out."""
+        again: dict[int, Record] = {}
+        for index, result in enumerate(results):
+            if result.reaction is Reaction.RACE:
+                again[index] = records[index]
+            elif result.reaction is Reaction.UNLINK:
+                again[index] = without_lookups(self._rules, records[index])
+        if not again:
+            return results
+        second = await self._part(list(again.values()))
+        merged = dict(enumerate(results)) | dict(zip(again, second, strict=True))
+        return [merged[index] for index in range(len(results))]
+
+    async def _part(self, records: list[Record]) -> list[RecordResult]:
+        """Like `send`, but the fate of the others is known already: errors become results."""
+        if self._calls >= MOST_CALLS or asyncio.get_running_loop().time() > self._deadline:
+            return [RecordResult(Reaction.TRANSIENT, reason="left for the next batch")] * len(records)
+        try:
+            return await self._upsert(records)
+        except Permanent as error:
+            return await self._halves(records, str(error))
+        except Retryable as error:
+            return [RecordResult(Reaction.TRANSIENT, reason=str(error))] * len(records)
+
+    async def _halves(self, records: list[Record], reason: str) -> list[RecordResult]:
+        """The whole request was refused: one record spoils it for all, so look for it by halving."""
+        if len(records) == 1:
+            return [RecordResult(Reaction.REJECTED, reason=reason)]
+        middle = len(records) // 2
+        return await self._part(records[:middle]) + await self._part(records[middle:])
+
+    async def _upsert(self, records: list[Record]) -> list[RecordResult]:
+        self._calls += 1
+        return await self._salesforce.upsert(self._rules.object, self._rules.external_id, records)
+
+
+def outcome_of(result: RecordResult, pauses: Pauses) -> Outcome:
+    """What to do about a record that was not written (the table of salesforce.md 6).
+
+    Waits for people and quotas are free: they must not use up the attempts of a record that is all right.
+    """
+    match result.reaction:
+        case Reaction.QUOTA:
+            return TryAgain(pauses.quota, result.reason, free=True)
+        case Reaction.STORAGE:
+            return TryAgain(pauses.storage, result.reason, free=True)
+        case Reaction.LOGIN:
+            return TryAgain(pauses.login, result.reason, free=True)
+        case Reaction.CONFIG:
+            return TryAgain(pauses.config, f"run `sfdc-sync doctor`: {result.reason}", free=True)
+        case Reaction.RACE | Reaction.UNLINK | Reaction.REJECTED:
+            return GiveUp(result.reason)
+        case _:
+            return TryAgain(None, result.reason)
+
+
+def pause_when_all_wait(results: Sequence[RecordResult], pauses: Pauses) -> None:
+    """Every record stopped by the same wall: the whole destination waits, not only these rows."""
+    reactions = {result.reaction for result in results}
+    if len(reactions) != 1 or not reactions <= {Reaction.QUOTA, Reaction.LOGIN, Reaction.CONFIG}:
+        return
+    outcome = outcome_of(results[0], pauses)
+    if isinstance(outcome, TryAgain):
+        raise DestinationPaused(outcome.reason, outcome.after)

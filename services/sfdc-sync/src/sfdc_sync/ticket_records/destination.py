@@ -1,0 +1,239 @@
+"""`salesforce.ticket_record`: writes the newest state of up to 200 tickets in one call (handbook S1, design
+§6).
+
+A delivery only names the ticket. What is sent is built here, from what we know at this moment and from what
+must be read by REST, so a late or replayed fact can never overwrite newer state: when nothing changed since
+the last write, it is moot. Repeating is always safe, because the write is an upsert by external id.
+"""
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import Any, Protocol
+
+from sqlalchemy import bindparam, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from sfdc_sync.salesforce.responses import Reaction, RecordResult
+from sfdc_sync.settings import ORGANIZATION_SOURCES, REQUESTER_SOURCES, SfdcRules
+from sfdc_sync.tables import TicketState, ticket_records, tickets
+from sfdc_sync.ticket_records.batch import Batch, RecordWriter, outcome_of, pause_when_all_wait
+from sfdc_sync.ticket_records.handlers import TICKET_RECORD
+from sfdc_sync.ticket_records.mapping import Record, Value, record_of
+from supportops.contracts import RecordWritten
+from supportops.errors import DestinationPaused
+from supportops.observability.metrics import Recorder
+from supportops.store import Store, Transaction
+from supportops.workers import Delivery, DestinationSpec, Done, Moot, Outcome
+
+
+class Directory(Protocol):
+    """What must be read from Zendesk: sources by user or organization id, absent where there is none."""
+
+    async def requesters(self, ids: Collection[str]) -> Mapping[str, Mapping[str, Value]]:
+        """requester_email, requester_name by user id."""
+        ...
+
+    async def organizations(self, ids: Collection[str]) -> Mapping[str, Mapping[str, Value]]:
+        """organization_name, organization_salesforce_id by organization id."""
+        ...
+
+    def ticket_url(self, ticket_id: str) -> str:
+        """Where people find the ticket."""
+        ...
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """A ticket as we know it now. `written`: the revision that Salesforce holds; 0 when it holds none."""
+
+    ticket_id: str
+    known: Mapping[str, Value]
+    version: str
+    revision: int
+    erased: bool
+    written: int
+
+    def moot(self) -> str:
+        """Why it need not be written; empty when it must be."""
+        if self.erased:
+            return "the ticket is permanently deleted"
+        if self.revision <= self.written:
+            return "stale: Salesforce already holds this state or a newer one"
+        return ""
+
+
+class TicketRecords:
+    """The destination. One call at a time: parallel batches of one account would lock each other."""
+
+    def __init__(
+        self,
+        store: Store,
+        salesforce: RecordWriter,
+        directory: Directory,
+        rules: SfdcRules,
+        *,
+        call_timeout: timedelta,
+        metrics: Recorder,
+    ) -> None:
+        self._store = store
+        self._salesforce = salesforce
+        self._directory = directory
+        self._rules = rules
+        self._metrics = metrics
+        self._patience = call_timeout * 2
+        self.spec = DestinationSpec(
+            TICKET_RECORD,
+            batch=rules.batch,
+            linger=rules.linger,
+            concurrency=1,
+            timeout=call_timeout * 6,  # login, call, login, call; the same for a second round, rarely
+            schedule=rules.retry,
+        )
+
+    async def did_it_happen(self, _delivery: Delivery) -> Outcome | None:
+        """Not asked: the same upsert again gives the same record."""
+        return None
+
+    async def deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
+        """Write the newest state of the tickets named; see `outcome_of` for what each answer means."""
+        found = await self._load({_ticket_of(delivery) for delivery in deliveries})
+        due = [ticket for ticket in found.values() if not ticket.moot()]
+        results = await self._write(due) if due else {}
+        pause_when_all_wait(list(results.values()), self._rules.pauses)
+        return [self._outcome(delivery, found.get(_ticket_of(delivery)), results) for delivery in deliveries]
+
+    async def _load(self, ids: set[str]) -> dict[str, Ticket]:
+        query = select(tickets, ticket_records.c.revision.label("written"))
+        joined = tickets.outerjoin(ticket_records, ticket_records.c.ticket_id == tickets.c.ticket_id)
+        query = query.select_from(joined).where(tickets.c.ticket_id.in_(sorted(ids)))
+        async with self._store.reading() as conn:
+            rows = (await conn.execute(query)).mappings().all()
+        return {row["ticket_id"]: _ticket(row) for row in rows}
+
+    async def _write(self, due: Sequence[Ticket]) -> dict[str, RecordResult]:
+        if self._salesforce.quota_reached(self._rules.quota_share):
+            raise DestinationPaused("our share of the daily requests is used up", self._rules.pauses.quota)
+        # Neighbours of one account together: inserting a child locks its parent (salesforce.md 11.4).
+        due = sorted(due, key=lambda t: (str(t.known.get("organization_id") or ""), int(t.ticket_id)))
+        records = await self._records(due)
+        results = await self._batch().send(records)
+        return {ticket.ticket_id: result for ticket, result in zip(due, results, strict=True)}
+
+    def _batch(self) -> Batch:
+        deadline = asyncio.get_running_loop().time() + self._patience.total_seconds()
+        return Batch(self._salesforce, self._rules.ticket_record, deadline)
+
+    async def _records(self, due: Sequence[Ticket]) -> list[Record]:
+        wanted = self._rules.ticket_record.sources
+        people: Mapping[str, Mapping[str, Value]] = {}
+        organizations: Mapping[str, Mapping[str, Value]] = {}
+        if wanted & REQUESTER_SOURCES:
+            people = await self._directory.requesters(_ids(due, "requester_id"))
+        if wanted & ORGANIZATION_SOURCES:
+            organizations = await self._directory.organizations(_ids(due, "organization_id"))
+        return [
+            record_of(
+                self._rules.ticket_record,
+                ticket.ticket_id,
+                {
+                    **ticket.known,
+                    "ticket_id": ticket.ticket_id,
+                    "ticket_url": self._directory.ticket_url(ticket.ticket_id),
+                    **_looked_up(ticket, "requester_id", people, REQUESTER_SOURCES),
+                    **_looked_up(ticket, "organization_id", organizations, ORGANIZATION_SOURCES),
+                },
+            )
+            for ticket in due
+        ]
+
+    def _outcome(
+        self, delivery: Delivery, ticket: Ticket | None, results: Mapping[str, RecordResult]
+    ) -> Outcome:
+        reason = "nothing is known of the ticket" if ticket is None else ticket.moot()
+        if ticket is None or reason:
+            self._metrics.count("records_written", result="stale")
+            return Moot(reason)
+        result = results[ticket.ticket_id]
+        if result.reaction is Reaction.WRITTEN:
+            self._metrics.count("records_written", result="created" if result.created else "updated")
+            return Done(
+                {"record_id": result.record_id, "created": result.created, "revision": ticket.revision},
+                partial(_written, delivery, ticket, result),
+            )
+        self._metrics.count("records_written", result="refused")
+        return outcome_of(result, self._rules.pauses)
+
+
+def _written(delivery: Delivery, ticket: Ticket, result: RecordResult, tx: Transaction) -> None:
+    """What follows from a write: the revision that Salesforce holds, and the event that says so."""
+    tx.write(
+        _REMEMBER[tx.conn.dialect.name],
+        b_ticket_id=ticket.ticket_id,
+        b_record_id=result.record_id,
+        b_revision=ticket.revision,
+        b_version=ticket.version,
+        b_written_at=tx.now,
+    )
+    tx.publish(
+        RecordWritten(
+            id=delivery.id,
+            source="/sfdc-sync",
+            time=tx.now,
+            subject=ticket.ticket_id,
+            correlation_id=delivery.payload.get("correlation_id"),
+            ticket_id=ticket.ticket_id,
+            record_id=result.record_id,
+            created=result.created,
+            version=ticket.version,
+        )
+    )
+
+
+def _remember(insert: Any) -> Any:
+    names = [column.name for column in ticket_records.columns]
+    statement = insert(ticket_records).values({name: bindparam(f"b_{name}") for name in names})
+    new = statement.excluded
+    return statement.on_conflict_do_update(
+        index_elements=["ticket_id"],
+        set_={name: new[name] for name in names if name != "ticket_id"},
+        where=new.revision > ticket_records.c.revision,  # an older answer that comes late changes nothing
+    )
+
+
+# One statement object per dialect, so that a transaction executes all its writes in bulk.
+_REMEMBER = {"sqlite": _remember(sqlite.insert), "postgresql": _remember(postgresql.insert)}
+
+
+def _ticket(row: Mapping[Any, Any]) -> Ticket:
+    state = TicketState.parse(row["state"])
+    return Ticket(
+        row["ticket_id"],
+        state.fields(),
+        state.version,
+        row["revision"],
+        row["erased"],
+        row["written"] or 0,
+    )
+
+
+def _ticket_of(delivery: Delivery) -> str:
+    return str(delivery.payload["ticket_id"])
+
+
+def _ids(due: Sequence[Ticket], name: str) -> set[str]:
+    return {str(value) for ticket in due if (value := ticket.known.get(name))}
+
+
+def _looked_up(
+    ticket: Ticket, id_source: str, found: Mapping[str, Mapping[str, Value]], names: frozenset[str]
+) -> dict[str, Value]:
+    """What a look-up adds. No id known: nothing. Known to have none: known to be empty."""
+    if id_source not in ticket.known:
+        return {}
+    value = ticket.known[id_source]
+    if value is None:
+        return dict.fromkeys(names)
+    return {name: known for name, known in found.get(str(value), {}).items() if name in names}

@@ -7,13 +7,13 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Column, MetaData, Table, Text
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from supportops.config import KafkaSettings
 from supportops.contracts import TicketSnapshot, TicketSolved, Topic, encode
 from supportops.messaging import Broker
 from supportops.messaging.dead_letter import DeadLetter
-from supportops.settings import KafkaSettings
 from supportops.store import UtcDateTime, engine_tables
 from supportops.store.engine import async_url
-from supportops.versions import version_of
+from supportops.ticket_version import version_of
 
 metadata = MetaData()
 engine_tables(metadata)

@@ -15,14 +15,14 @@ from sqlalchemy import text
 
 from bench.consumer_events import tickets
 from supportops.clock import SystemClock
+from supportops.config import DatabaseSettings, KafkaSettings, LogSettings
 from supportops.contracts import Event, TicketSolved
 from supportops.messaging import Consumer, ConsumerPolicy, Handlers, open_broker
 from supportops.observability.logging import configure
 from supportops.observability.metrics import Metrics
-from supportops.runtime import run
-from supportops.settings import DatabaseSettings, KafkaSettings, LogSettings
+from supportops.runtime.supervisor import run
 from supportops.store import Transaction, open_store
-from supportops.versions import is_newer
+from supportops.ticket_version import is_newer
 
 IDLE = 5.0  # seconds without an event after which the work is over
 WAIT = text("SELECT pg_sleep(:seconds)")

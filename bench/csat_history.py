@@ -17,7 +17,7 @@ from sqlalchemy import text
 
 from csat.kpi.aggregation import recount
 from supportops.clock import SystemClock
-from supportops.settings import DatabaseSettings
+from supportops.config import DatabaseSettings
 from supportops.store import Store, open_store
 
 TICKETS = 1_000_000

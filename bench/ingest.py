@@ -12,9 +12,9 @@ import yaml
 from bench.figures import Figure, alternate, percentile
 from bench.hooks import Load, comment_added, flat_out, paced, request
 from bench.servers import Servers
+from supportops.config import KafkaSettings
 from supportops.contracts import all_topics
 from supportops.messaging import Broker
-from supportops.settings import KafkaSettings
 from supportops.store import migrate
 from tests.chaos.rules import rules
 from tests.support.eventually import eventually_now

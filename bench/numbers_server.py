@@ -10,17 +10,17 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 from sqlalchemy import text
 
-from csat.login.gate import Gate
 from csat.settings import CsatRules, DashboardSettings
 from csat.survey_link.tokens import SurveyTokens
 from csat.web import create_app
 from supportops.clock import SystemClock
+from supportops.config import DatabaseSettings, LogSettings
 from supportops.observability.logging import configure
 from supportops.observability.metrics import Metrics
-from supportops.runtime import run, run_until_stopped
-from supportops.server import HttpServer
-from supportops.settings import DatabaseSettings, LogSettings
+from supportops.runtime.http_server import HttpServer
+from supportops.runtime.supervisor import run, run_until_stopped
 from supportops.store import Store, open_store
+from supportops.web.auth.guard import Gate
 
 TOKEN = "operators-only-0123456789"
 HEADERS = {"X-Forwarded-User": "bench", "X-Csat-Proxy-Secret": TOKEN}

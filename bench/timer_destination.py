@@ -13,12 +13,12 @@ from sqlalchemy import text
 
 from bench.figures import percentile
 from supportops.clock import SystemClock
+from supportops.config import DatabaseSettings, LogSettings
+from supportops.delivery import Courier, Delivery, DestinationSpec, Done, Outcome
 from supportops.observability.logging import configure
 from supportops.observability.metrics import Metrics
-from supportops.runtime import run
-from supportops.settings import DatabaseSettings, LogSettings
+from supportops.runtime.supervisor import run
 from supportops.store import Store, open_store
-from supportops.workers import Courier, Delivery, DestinationSpec, Done, Outcome
 
 DONE, FUTURE = 1_000_000, 100_000
 FILL = """

@@ -8,9 +8,9 @@ from subprocess import Popen
 from bench.consumer_events import fill, make_tables
 from bench.figures import Figure, last_line
 from bench.servers import Servers, child, finish
+from supportops.config import KafkaSettings
 from supportops.contracts import Topic
 from supportops.messaging import Broker
-from supportops.settings import KafkaSettings
 
 EVENTS = 12_000
 WAITING_EVENTS = 6_000

@@ -7,15 +7,15 @@ from tests.architecture import tree
 
 # One broad `except` per loop, where anything unknown must become a recorded outcome instead of a dead worker.
 BROAD_EXCEPTS = {
-    "shared/src/supportops/runtime.py": 1,  # the process answers for a component's failure
+    "shared/src/supportops/runtime/supervisor.py": 1,  # the process answers for a component's failure
     "shared/src/supportops/messaging/consumer.py": 1,  # outage waits, a batch is split, a poison record is buried
     "shared/src/supportops/messaging/subscription.py": 1,  # ends the consumer with the offset before the batch
-    "shared/src/supportops/workers/calls.py": 1,  # every error of a call becomes an outcome
-    "shared/src/supportops/workers/courier.py": 3,
+    "shared/src/supportops/delivery/attempt.py": 1,  # every error of a call becomes an outcome
+    "shared/src/supportops/delivery/courier.py": 3,
     "shared/src/supportops/workers/periodic.py": 1,
     "shared/src/supportops/workers/relay.py": 3,  # the rows stay and are tried again
-    "shared/src/supportops/workers/settle.py": 1,  # every branch writes, waits or narrows down
-    "shared/src/supportops/workers/wake.py": 1,  # a lost hint only
+    "shared/src/supportops/delivery/completer.py": 1,  # every branch writes, waits or narrows down
+    "shared/src/supportops/delivery/notifications.py": 1,  # a lost hint only
     "services/ingest/src/ingest/webhooks/endpoint.py": 1,  # a 500 would lose the webhook, a 503 brings it again
     "services/ingest/src/ingest/webhooks/intake.py": 2,  # a bug of ours parks the body instead of losing it
 }

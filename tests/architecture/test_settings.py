@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from supportops.settings import describe
+from supportops.config import describe
 from tests.architecture.tree import ROOT
 from tests.support import env_example
 

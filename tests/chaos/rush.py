@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from csat.surveys.repository import SURVEY, solve_key
 from supportops.clock import SystemClock
-from supportops.settings import DatabaseSettings
+from supportops.config import DatabaseSettings
 from supportops.store import open_store
 from tests.support import infra
 from tests.support.databases import on_the_side

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from supportops.clock import SystemClock
-from supportops.workers.claims import LEASE
+from supportops.delivery.claims import LEASE
 from tests.chaos.rush import arm, asked, attempts, csat_workers, percentile, solved_tickets
 from tests.support.eventually import eventually_now
 from tests.support.system import System

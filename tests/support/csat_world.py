@@ -10,9 +10,9 @@ from typing import Any
 
 from supportops.clock import Clock
 from supportops.contracts import TicketEvent, TicketMerged
-from supportops.http import Conflict
+from supportops.ticket_version import version_of
+from supportops.vendors.http_client import Conflict
 from supportops.vendors.zendesk import Audit, Comment, NewComment, Organization, Refused, Ticket, User
-from supportops.versions import version_of
 from tests.integration.csat.happenings import reopened, solved
 from tests.support.csat_model import Truth
 

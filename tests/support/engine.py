@@ -12,16 +12,16 @@ from pydantic import SecretStr
 from sqlalchemy import select
 
 from supportops.clock import Clock, SystemClock
+from supportops.config import DatabaseSettings, KafkaSettings
 from supportops.contracts import TicketSnapshot, TicketSolved
+from supportops.delivery import Delivery, DestinationSpec, Done, Outcome
+from supportops.delivery.claims import Claim, claim
+from supportops.delivery.completer import Settled, Settler
 from supportops.messaging import Broker, open_broker
 from supportops.observability.metrics import Metrics
-from supportops.settings import DatabaseSettings, KafkaSettings
 from supportops.store import Store, Transaction, open_store
 from supportops.store.tables import ENGINE
-from supportops.versions import version_of
-from supportops.workers import Delivery, DestinationSpec, Done, Outcome
-from supportops.workers.claims import Claim, claim
-from supportops.workers.settle import Settled, Settler
+from supportops.ticket_version import version_of
 
 APP = "tests.support.engine_app"
 MONDAY = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)

@@ -5,7 +5,7 @@ import re
 import sys
 from pathlib import Path
 
-from supportops.settings import ServiceSettings, Variable, describe
+from supportops.config import ServiceSettings, Variable, describe
 
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / ".env.example"

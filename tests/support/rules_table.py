@@ -9,8 +9,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from csat.settings import CsatRules
-from supportops.durations import format_duration
-from supportops.problems import allowed_values, limits
+from supportops.config.durations import format_duration
+from supportops.config.validation_messages import allowed_values, limits
 
 PAGE = Path(__file__).parents[2] / "docs" / "csat.md"
 BEGIN, END = "<!-- rules: begin (make generate) -->", "<!-- rules: end -->"

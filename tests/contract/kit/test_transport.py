@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from supportops.errors import Retryable, UnknownOutcome
-from supportops.http import Patience, make_client, translated
+from supportops.vendors.http_client import Patience, make_client, translated
 from tests.support.eventually import eventually
 from tests.support.processes import free_port
 

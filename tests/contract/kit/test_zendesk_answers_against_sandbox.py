@@ -7,9 +7,9 @@ import pytest
 from pydantic import SecretStr
 
 from supportops.clock import SystemClock
+from supportops.config import ZendeskSettings
 from supportops.errors import DestinationPaused, Retryable
 from supportops.observability.metrics import Metrics
-from supportops.settings import ZendeskSettings
 from supportops.vendors.zendesk import Zendesk, open_zendesk
 from tests.support.sandbox import INTEGRATION_LOGIN, SandboxProcess
 

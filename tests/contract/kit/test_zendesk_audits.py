@@ -7,8 +7,8 @@ import pytest
 from pydantic import SecretStr
 
 from supportops.clock import SystemClock
+from supportops.config import ZendeskSettings
 from supportops.observability.metrics import Metrics
-from supportops.settings import ZendeskSettings
 from supportops.vendors.zendesk import Zendesk, merged_at, open_zendesk, tag_history
 from tests.support.sandbox import INTEGRATION_LOGIN, SandboxProcess
 

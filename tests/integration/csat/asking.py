@@ -18,11 +18,11 @@ from csat.surveys.send import AskRequester
 from csat.surveys.tag import TagTicket
 from supportops.clock import SystemClock
 from supportops.contracts import TicketEvent
+from supportops.delivery import Courier, Delivery
+from supportops.delivery.claims import claim
 from supportops.observability.metrics import Metrics
 from supportops.store import Store
 from supportops.vendors.zendesk import References
-from supportops.workers import Courier, Delivery
-from supportops.workers.claims import claim
 from tests.integration.csat.ledger import deliveries, rows_of
 from tests.support.engine import running
 from tests.support.eventually import eventually

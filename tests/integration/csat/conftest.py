@@ -12,7 +12,7 @@ from csat.settings import CsatRules
 from csat.survey_link.tokens import SurveyTokens
 from csat.web import create_app
 from supportops.clock import ManualClock, SystemClock
-from supportops.settings import DatabaseSettings
+from supportops.config import DatabaseSettings
 from supportops.store import Store, open_store
 from supportops.vendors.zendesk import Zendesk
 from tests.integration.csat.desk import Desk, impatient_zendesk

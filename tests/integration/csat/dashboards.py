@@ -11,14 +11,14 @@ from pydantic import SecretStr
 from sqlalchemy import insert
 
 from csat import tables
-from csat.login.gate import Gate
-from csat.login.passwords import hash_password
 from csat.settings import CsatRules, DashboardSettings
 from csat.survey_link.tokens import SurveyTokens
 from csat.web import create_app
 from supportops.clock import ManualClock
 from supportops.observability.metrics import Metrics
 from supportops.store import Store
+from supportops.web.auth.guard import Gate
+from supportops.web.auth.passwords import hash_password
 from tests.integration.csat.conftest import API_TOKEN
 from tests.integration.csat.tallies import tallied
 

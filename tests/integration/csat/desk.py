@@ -8,9 +8,9 @@ from typing import Any
 import httpx
 
 from supportops.clock import SystemClock
-from supportops.http import Patience, make_client
 from supportops.observability.metrics import Metrics
-from supportops.vendors.share import RateShare
+from supportops.vendors.http_client import Patience, make_client
+from supportops.vendors.rate_limit import RateShare
 from supportops.vendors.zendesk import Zendesk
 from supportops.vendors.zendesk.calls import Calls
 

@@ -18,12 +18,12 @@ from csat.ratings.answer import Answer
 from csat.ratings.repository import FEEDBACK, Given, Source, record_answer
 from csat.settings import CsatRules
 from supportops.clock import SystemClock
-from supportops.http import Patience, make_client
+from supportops.delivery import Courier
+from supportops.delivery.claims import claim
 from supportops.observability.metrics import Metrics
 from supportops.store import Store
+from supportops.vendors.http_client import Patience, make_client
 from supportops.vendors.zendesk import References, Zendesk
-from supportops.workers import Courier
-from supportops.workers.claims import claim
 from tests.integration.csat.desk import Desk
 from tests.integration.csat.ledger import deliveries, rows_of
 from tests.support.engine import running

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Literal
 
 from supportops.contracts import TicketMerged, TicketReopened, TicketSolved
-from supportops.versions import version_of
+from supportops.ticket_version import version_of
 
 Road = Literal["native", "trigger", "export"]
 

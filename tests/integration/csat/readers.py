@@ -15,12 +15,12 @@ from csat.surveys.handlers import SurveyClock
 from csat.surveys.repository import NATIVE_RATING
 from supportops.clock import SystemClock
 from supportops.contracts import TicketEvent, TicketRated
+from supportops.delivery import Courier
 from supportops.observability.metrics import Metrics
 from supportops.store import Store
+from supportops.ticket_version import version_of
 from supportops.vendors.cache import Lifetime
 from supportops.vendors.zendesk import References, Zendesk
-from supportops.versions import version_of
-from supportops.workers import Courier
 from tests.integration.csat.ledger import deliveries, rows_of
 from tests.support.engine import running
 from tests.support.eventually import eventually

@@ -15,7 +15,7 @@ import pytest
 from pydantic import SecretStr
 
 from supportops.clock import ManualClock
-from supportops.settings import DatabaseSettings
+from supportops.config import DatabaseSettings
 from supportops.store import Store, open_store
 from tests.integration.csat import dashboards
 from tests.integration.csat.dashboards import browser_of, log_in, rated_ticket

@@ -11,7 +11,7 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, ViewportSize
 
 from supportops.clock import ManualClock
-from supportops.server import HttpServer
+from supportops.runtime.http_server import HttpServer
 from supportops.store import Store
 from tests.integration.csat import dashboards
 from tests.integration.csat.ledger import on

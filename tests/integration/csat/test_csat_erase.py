@@ -22,8 +22,8 @@ from csat.survey_page.vote import vote
 from csat.surveys import repository
 from csat.surveys.repository import SURVEY
 from supportops.clock import ManualClock
+from supportops.config import DatabaseSettings
 from supportops.contracts import SurveySkipped, TicketSnapshot
-from supportops.settings import DatabaseSettings
 from supportops.store import Store, open_store
 from tests.integration.csat.happenings import solved
 from tests.integration.csat.ledger import deliveries, on, promised, rows_of

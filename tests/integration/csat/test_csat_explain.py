@@ -16,11 +16,11 @@ from csat.survey_page.vote import vote
 from csat.surveys import repository
 from csat.surveys.exclusion_rules import Decision
 from supportops.clock import ManualClock
+from supportops.config import DatabaseSettings
+from supportops.delivery import Courier, Delivery, DestinationSpec, GiveUp, Outcome, TryAgain
 from supportops.errors import DestinationPaused
 from supportops.observability.metrics import Metrics
-from supportops.settings import DatabaseSettings
 from supportops.store import Store, open_store
-from supportops.workers import Courier, Delivery, DestinationSpec, GiveUp, Outcome, TryAgain
 from tests.integration.csat.happenings import reopened, solved
 from tests.integration.csat.ledger import deliveries, on
 from tests.integration.csat.test_csat_timers import take

@@ -41,9 +41,9 @@ from csat.surveys.send import AskRequester
 from csat.surveys.tag import TagTicket
 from supportops.clock import ManualClock
 from supportops.contracts import TicketEvent, TicketReopened, TicketSolved
+from supportops.delivery import Delivery, Outcome
+from supportops.delivery.attempt import Answers, call
 from supportops.store import Store
-from supportops.workers import Delivery, Outcome
-from supportops.workers.calls import Answers, call
 from tests.integration.csat.ledger import rows_of
 from tests.support import infra
 from tests.support.csat_model import SURVEY_AFTER, Case, Fact, Model, Truth, Vote

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from csat import tables
 from supportops.clock import ManualClock
-from supportops.settings import DatabaseSettings
+from supportops.config import DatabaseSettings
 from supportops.store import open_store
 from tests.integration.csat.ledger import on, rows_of
 from tests.integration.csat.tallies import note, tallied

@@ -18,8 +18,8 @@ from csat.surveys import repository
 from csat.surveys.repository import Survey
 from csat.web import create_app
 from supportops.clock import ManualClock
+from supportops.config import DatabaseSettings
 from supportops.contracts import FeedbackReceived
-from supportops.settings import DatabaseSettings
 from supportops.store import Store, open_store
 from tests.integration.csat.ledger import on, promised, rows_of, sent_survey
 

@@ -17,7 +17,7 @@ from csat.settings import CsatRules
 from csat.survey_link.tokens import SurveyTokens
 from csat.web import create_app
 from supportops.clock import ManualClock
-from supportops.server import HttpServer
+from supportops.runtime.http_server import HttpServer
 from supportops.store import Store
 from tests.integration.csat.conftest import API_TOKEN
 from tests.integration.csat.ledger import on, rows_of, sent_survey

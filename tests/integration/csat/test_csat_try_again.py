@@ -7,10 +7,10 @@ from typer.testing import CliRunner
 
 from csat.__main__ import app
 from supportops.clock import ManualClock
+from supportops.delivery import Courier, Delivery, DestinationSpec, Done, GiveUp, Outcome
+from supportops.delivery.dead import given_up, revive
 from supportops.observability.metrics import Metrics
 from supportops.store import Store
-from supportops.store.reviving import given_up, revive
-from supportops.workers import Courier, Delivery, DestinationSpec, Done, GiveUp, Outcome
 from tests.integration.csat.ledger import deliveries, on
 from tests.integration.csat.test_csat_explain import ENVIRONMENT
 from tests.support.engine import running

@@ -5,10 +5,10 @@ from datetime import timedelta
 import pytest
 
 from supportops.clock import ManualClock
+from supportops.delivery import Delivery, DestinationSpec, Done, TryAgain
+from supportops.delivery.claims import LEASE
+from supportops.delivery.lane_heads import WINDOW
 from supportops.store import Store
-from supportops.workers import Delivery, DestinationSpec, Done, TryAgain
-from supportops.workers.claims import LEASE
-from supportops.workers.heads import WINDOW
 from tests.support.engine import SECOND, ByHand, rows_of
 
 MINUTE = timedelta(minutes=1)

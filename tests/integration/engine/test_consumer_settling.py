@@ -11,12 +11,12 @@ import orjson
 import pytest
 from sqlalchemy import Engine, event, exc, func, select
 
+from supportops.config import KafkaSettings
 from supportops.contracts import TicketClosed, TicketSolved
 from supportops.errors import TooManyDeadLetters
 from supportops.messaging import Broker, Consumer, ConsumerPolicy, Handlers
 from supportops.messaging.ports import Outgoing, Record
 from supportops.observability.metrics import Metrics
-from supportops.settings import KafkaSettings
 from supportops.store import Store, Transaction
 from supportops.store.tables import ENGINE
 from tests.support.engine import solved

@@ -7,11 +7,11 @@ from datetime import timedelta
 import pytest
 
 from supportops.clock import ManualClock
+from supportops.delivery import Courier, Delivery, DestinationSpec, Done, Outcome, TryAgain
+from supportops.delivery.claims import LEASE
 from supportops.errors import DestinationPaused, Retryable
 from supportops.observability.metrics import Metrics
 from supportops.store import Store, Transaction
-from supportops.workers import Courier, Delivery, DestinationSpec, Done, Outcome, TryAgain
-from supportops.workers.claims import LEASE
 from tests.support.engine import (
     SECOND,
     ByHand,

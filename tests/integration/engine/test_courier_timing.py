@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event
 
+from supportops.delivery import Courier, Delivery, DestinationSpec, Done, Outcome, TryAgain
 from supportops.observability.metrics import Metrics
 from supportops.store import Store
-from supportops.workers import Courier, Delivery, DestinationSpec, Done, Outcome, TryAgain
 from tests.support.engine import SECOND, FakeDestination, book_one, running, store_on
 from tests.support.eventually import eventually
 

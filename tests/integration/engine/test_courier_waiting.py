@@ -9,10 +9,10 @@ from typing import Any, cast
 import pytest
 
 from supportops.clock import ManualClock
+from supportops.delivery import Courier, Delivery, DestinationSpec, Done, Outcome
+from supportops.delivery.claims import LEASE
 from supportops.observability.metrics import Metrics
 from supportops.store import Store, Transaction
-from supportops.workers import Courier, Delivery, DestinationSpec, Done, Outcome
-from supportops.workers.claims import LEASE
 from tests.support.engine import (
     SECOND,
     ByHand,

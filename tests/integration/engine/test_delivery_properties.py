@@ -28,9 +28,9 @@ from hypothesis.stateful import (
 from sqlalchemy import delete, select
 
 from supportops.clock import ManualClock
+from supportops.delivery import Courier, Delivery, DestinationSpec, Done, GiveUp, Moot, Outcome, TryAgain
 from supportops.observability.metrics import Metrics
 from supportops.store import Store, Transaction
-from supportops.workers import Courier, Delivery, DestinationSpec, Done, GiveUp, Moot, Outcome, TryAgain
 from tests.support.databases import SqliteDatabases
 from tests.support.delivery_model import Claimed, Kind, Model
 from tests.support.engine import APP, MONDAY, SECOND, ByHand, rows_of, store_on

@@ -9,11 +9,12 @@ import pytest
 from sqlalchemy import func, select
 
 from supportops.contracts import TicketSolved, all_topics
+from supportops.delivery import Courier, Delivery, DestinationSpec, Done, Outcome
 from supportops.messaging import Consumer, ConsumerPolicy, Handlers
 from supportops.observability.metrics import Metrics
 from supportops.store import Store, Transaction, migrate
 from supportops.store.tables import ENGINE
-from supportops.workers import Courier, Delivery, DestinationSpec, Done, Outcome, Relay
+from supportops.workers import Relay
 from tests.support.consuming import read_all, stage_on
 from tests.support.databases import on_the_side
 from tests.support.engine import APP, SECOND, FakeDestination, broker_on, rows_of, running, solved, store_on

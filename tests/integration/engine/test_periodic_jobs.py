@@ -8,10 +8,11 @@ import pytest
 from sqlalchemy import insert, select
 
 from supportops.clock import ManualClock
+from supportops.delivery import DestinationSpec, Done
 from supportops.observability.metrics import Metrics
 from supportops.store import Store
 from supportops.store.tables import ENGINE
-from supportops.workers import DestinationSpec, Done, Periodic, Retention, engine_retention, janitor
+from supportops.workers import Periodic, Retention, engine_retention, janitor
 from tests.support.engine import SECOND, ByHand, rows_of, running, store_on
 from tests.support.engine_app.tables import tickets
 from tests.support.eventually import eventually

@@ -11,12 +11,12 @@ import pytest
 from sqlalchemy import Engine, event, insert, select
 
 from supportops.clock import ManualClock
+from supportops.delivery import DestinationSpec, Done, GiveUp, Moot, Outcome, TryAgain
+from supportops.delivery.claims import LEASE
+from supportops.delivery.completer import HISTORY, Settled
 from supportops.observability.metrics import Metrics
 from supportops.store import Store, Transaction
 from supportops.store.tables import ENGINE
-from supportops.workers import DestinationSpec, Done, GiveUp, Moot, Outcome, TryAgain
-from supportops.workers.claims import LEASE
-from supportops.workers.settle import HISTORY, Settled
 from tests.support.engine import NOW, SECOND, ByHand, rows_of, solved
 from tests.support.engine_app import tables
 

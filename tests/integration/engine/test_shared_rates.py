@@ -6,9 +6,9 @@ from datetime import timedelta
 import pytest
 
 from supportops.clock import ManualClock
+from supportops.delivery import Budget, DestinationSpec, Done, Rate, TryAgain
+from supportops.delivery.claims import LEASE
 from supportops.store import Store
-from supportops.workers import Budget, DestinationSpec, Done, Rate, TryAgain
-from supportops.workers.claims import LEASE
 from tests.support.engine import SECOND, ByHand, store_on
 
 ONE_A_SECOND = Rate(1, SECOND)

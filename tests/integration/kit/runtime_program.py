@@ -13,9 +13,9 @@ from datetime import timedelta
 
 from starlette.types import Receive, Scope, Send
 
-from supportops.durations import parse_duration
-from supportops.runtime import run, run_until_stopped
-from supportops.server import HttpServer
+from supportops.config.durations import parse_duration
+from supportops.runtime.http_server import HttpServer
+from supportops.runtime.supervisor import run, run_until_stopped
 
 
 class Tame:

@@ -12,10 +12,10 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from supportops.config import SideSettings
 from supportops.observability.health import side_server
 from supportops.observability.metrics import Metrics
-from supportops.server import CannotListen, HttpServer
-from supportops.settings import SideSettings
+from supportops.runtime.http_server import CannotListen, HttpServer
 from tests.support.eventually import eventually
 from tests.support.processes import answers
 

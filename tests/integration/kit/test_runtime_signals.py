@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import structlog
 
-from supportops.runtime import CLEAN, FAILED, GRACE_EXCEEDED, run_until_stopped
-from supportops.server import CannotListen
+from supportops.runtime.http_server import CannotListen
+from supportops.runtime.supervisor import CLEAN, FAILED, GRACE_EXCEEDED, run_until_stopped
 from tests.support.eventually import eventually, eventually_now
 from tests.support.processes import ChildProcess
 

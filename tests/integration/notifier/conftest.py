@@ -11,8 +11,7 @@ from notifier.feeds.scheduling import FormNames, Planner
 from notifier.settings import NotifierRules, Settings, SlackSettings
 from notifier.wiring import open_desk
 from supportops.clock import SystemClock
-from supportops.observability.metrics import Metrics
-from supportops.settings import (
+from supportops.config import (
     ConfigSettings,
     DatabaseSettings,
     HttpSettings,
@@ -22,6 +21,7 @@ from supportops.settings import (
     SideSettings,
     ZendeskSettings,
 )
+from supportops.observability.metrics import Metrics
 from supportops.store import open_store
 from tests.integration.notifier.outside import Outside
 from tests.integration.notifier.parts import RULES, Service

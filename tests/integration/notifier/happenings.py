@@ -14,7 +14,7 @@ from supportops.contracts import (
     TicketSolved,
     TicketUpdated,
 )
-from supportops.versions import version_of
+from supportops.ticket_version import version_of
 from tests.integration.notifier.outside import ADA, RITA
 
 _numbers = count(1)

@@ -15,9 +15,9 @@ from notifier.feeds.post import Desk
 from notifier.settings import FeedRule, FormRule, NotifierRules
 from notifier.wiring import destinations
 from supportops.contracts import Event
+from supportops.delivery import Courier
 from supportops.observability.metrics import Metrics
 from supportops.store import Store
-from supportops.workers import Courier
 from tests.integration.notifier.outside import GITLAB_COM, SELF_MANAGED
 from tests.support.eventually import eventually
 

@@ -13,8 +13,8 @@ from sfdc_sync.settings import SalesforceSettings
 from sfdc_sync.ticket_records.destination import TicketRecords
 from sfdc_sync.wiring import ZendeskDirectory
 from supportops.clock import SystemClock
+from supportops.config import DatabaseSettings, ZendeskSettings
 from supportops.observability.metrics import Metrics
-from supportops.settings import DatabaseSettings, ZendeskSettings
 from supportops.store import Store, open_store
 from supportops.vendors.zendesk import References, open_zendesk
 from tests.integration.sfdc_sync.outside import Outside

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from supportops.contracts import TicketCreated, TicketDeleted, TicketSnapshot, TicketSolved, TicketUpdated
-from supportops.versions import version_of
+from supportops.ticket_version import version_of
 from tests.integration.sfdc_sync.outside import GROABLET, RITA
 
 BEGIN = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)

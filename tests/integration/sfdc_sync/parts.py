@@ -14,10 +14,10 @@ from sfdc_sync.settings import Pauses, SfdcRules
 from sfdc_sync.ticket_records.destination import TicketRecords
 from sfdc_sync.ticket_records.handlers import TicketHandlers
 from supportops.contracts import Event
+from supportops.delivery import Courier
 from supportops.observability.metrics import Metrics
 from supportops.store import Store
 from supportops.store.tables import ENGINE
-from supportops.workers import Courier
 from tests.support.eventually import eventually
 
 SHORT = timedelta(milliseconds=300)

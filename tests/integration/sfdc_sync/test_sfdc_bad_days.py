@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sfdc_sync.ticket_records.handlers import TICKET_RECORD, given_up, write_again
-from supportops.workers import Courier
+from supportops.delivery import Courier
 from tests.integration.sfdc_sync.facts import created, solved, updated
 from tests.integration.sfdc_sync.outside import Outside
 from tests.integration.sfdc_sync.parts import Service, events_written, settled, states

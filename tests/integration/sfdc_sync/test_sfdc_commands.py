@@ -10,7 +10,7 @@ from sqlalchemy import create_engine, inspect
 
 from sfdc_sync.settings import SfdcRules
 from sfdc_sync.tables import metadata
-from supportops.config import load
+from supportops.config.rules_file import load
 from supportops.store.migrate import downgrade, upgrade
 from tests.integration.sfdc_sync.outside import TICKETS, Outside
 from tests.support.databases import on_the_side

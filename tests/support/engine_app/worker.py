@@ -12,13 +12,13 @@ from functools import partial
 from pathlib import Path
 
 from supportops.clock import SystemClock
+from supportops.config import DatabaseSettings, KafkaSettings
 from supportops.contracts import TicketSolved
+from supportops.delivery import Courier, Delivery, DestinationSpec, Done, Outcome
 from supportops.messaging import Consumer, ConsumerPolicy, Handlers, open_broker
 from supportops.observability.metrics import Metrics
-from supportops.runtime import run, run_until_stopped
-from supportops.settings import DatabaseSettings, KafkaSettings
+from supportops.runtime.supervisor import run, run_until_stopped
 from supportops.store import Transaction, open_store
-from supportops.workers import Courier, Delivery, DestinationSpec, Done, Outcome
 from tests.support.engine_app.tables import effects, tickets
 
 

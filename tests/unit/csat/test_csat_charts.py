@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from csat.dashboard import charts, view_model
 from csat.kpi.measures import Counts, Figure, kpi
-from csat.login.look import Look
 from csat.policy.kpi import NumbersRules
+from supportops.web.layout import Look
 
 NOTHING = Figure(None, 0, 0, 0.0, 1.0, 0.95)
 HALF = Figure(0.5, 5, 10, 0.25, 0.75, 0.5)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from csat.settings import CsatRules
-from supportops.config import ConfigError, load
+from supportops.config.rules_file import ConfigError, load
 
 ROOT = Path(__file__).parents[3]
 

@@ -4,7 +4,7 @@ import re
 
 from csat.__main__ import app
 from csat.settings import Settings
-from supportops.settings import describe
+from supportops.config import describe
 from tests.support.rules_table import PAGE, written
 
 TEXT = PAGE.read_text(encoding="utf-8")

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from csat.surveys.survey_clock import SAME_SOLVE, Step, TicketState, reopened, same_solve, solved
-from supportops.versions import version_of
+from supportops.ticket_version import version_of
 
 START = datetime(2026, 3, 1, 10, 0, tzinfo=UTC)
 

@@ -10,15 +10,15 @@ from starlette.datastructures import Headers
 from typer.testing import CliRunner
 
 from csat.__main__ import app
-from csat.login.attempts import Attempts
-from csat.login.gate import login_path, own_path
-from csat.login.passwords import Password, UnfitPassword, hash_password, is_hash
-from csat.login.proxy import SECRET_HEADER, ProxyLogin
-from csat.login.sessions import Sessions
 from csat.settings import DashboardSettings
 from sandbox.demo import DASHBOARD_HASH
 from supportops.clock import ManualClock
 from supportops.observability.metrics import Metrics
+from supportops.web.auth.guard import login_path, own_path
+from supportops.web.auth.passwords import Password, UnfitPassword, hash_password, is_hash
+from supportops.web.auth.proxy import SECRET_HEADER, ProxyLogin
+from supportops.web.auth.sessions import Sessions
+from supportops.web.throttle import Attempts
 
 KEY, OLDER = "the-current-key-2026", "the-older-key-2025"
 WORDS = "correct horse battery staple"

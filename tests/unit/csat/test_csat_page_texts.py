@@ -11,7 +11,7 @@ from csat.survey_link.invitation import SurveyText
 from csat.survey_link.tokens import SurveyTokens
 from csat.survey_link.translations import SHIPPED, Texts, load_languages, shipped
 from supportops.clock import ManualClock
-from supportops.config import ConfigError
+from supportops.config.rules_file import ConfigError
 
 STYLE = SHIPPED.parents[1] / "survey_page" / "templates" / "page.css"
 

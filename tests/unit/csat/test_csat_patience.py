@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 
 from csat.surveys.budgets import TRIES, quota_pauses_all, while_it_moves
+from supportops.delivery import Done, Outcome
 from supportops.errors import DestinationPaused, Permanent, Retryable, UnknownOutcome
-from supportops.http import Conflict, NotFound
-from supportops.workers import Done, Outcome
+from supportops.vendors.http_client import Conflict, NotFound
 
 MINUTE = timedelta(minutes=1)
 

@@ -11,7 +11,7 @@ from csat import tables
 from csat.ratings.retention import own_retention
 from csat.settings import CsatRules, SurveySettings
 from csat.surveys.budgets import updates_budget
-from supportops.config import ConfigError, load
+from supportops.config.rules_file import ConfigError, load
 
 ROOT = Path(__file__).parents[3]
 GOOD: dict[str, Any] = {

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from supportops.delivery import Delivery, DestinationSpec, Done, GiveUp, Moot, Outcome, TryAgain
+from supportops.delivery.attempt import NOT_STARTED, call
+from supportops.delivery.retry import BUG_WAIT
 from supportops.errors import DestinationPaused, Permanent, Retryable
-from supportops.workers import Delivery, DestinationSpec, Done, GiveUp, Moot, Outcome, TryAgain
-from supportops.workers.calls import NOT_STARTED, call
-from supportops.workers.retry import BUG_WAIT
 from tests.support.engine import MONDAY, FakeDestination
 
 MINUTE = timedelta(minutes=1)

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from aiokafka import TopicPartition
 
+from supportops.config import KafkaSettings
 from supportops.messaging import Broker
 from supportops.messaging.ports import Record
 from supportops.messaging.subscription import Subscription, Take
-from supportops.settings import KafkaSettings
 from tests.support.eventually import eventually
 from tests.support.records import FakeRecord
 

@@ -4,10 +4,10 @@ from datetime import timedelta
 
 import pytest
 
+from supportops.delivery import Done, GiveUp, Moot, Outcome, TryAgain
+from supportops.delivery.destination import SCHEDULE
+from supportops.delivery.retry import BUG_WAIT, PAUSE, decide, plan
 from supportops.errors import DestinationPaused, Permanent, Retryable, Undecodable, UnknownOutcome
-from supportops.workers import Done, GiveUp, Moot, Outcome, TryAgain
-from supportops.workers.destination import SCHEDULE
-from supportops.workers.retry import BUG_WAIT, PAUSE, decide, plan
 
 MINUTE = timedelta(minutes=1)
 SECOND = timedelta(seconds=1)

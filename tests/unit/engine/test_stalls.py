@@ -3,9 +3,9 @@
 import time
 from datetime import timedelta
 
+from supportops.config import KafkaSettings
 from supportops.messaging import Broker
 from supportops.messaging.subscription import Subscription, Take
-from supportops.settings import KafkaSettings
 
 MINUTE = timedelta(minutes=1)
 

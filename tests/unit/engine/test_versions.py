@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from supportops.versions import is_newer, sortable_time, version_of
+from supportops.ticket_version import is_newer, sortable_time, version_of
 
 SAME_INSTANT = [
     "2025-01-08T16:45:20Z",

@@ -7,7 +7,7 @@ import pytest
 
 from ingest.settings import IngestRules, IngestSettings, account_of
 from ingest.webhooks.parse import PUBLIC_TEST_KEY
-from supportops import config
+from supportops.config import rules_file
 
 GOOD = {"account_id": "22129848", "webhook_secrets": "new-secret,old-secret"}
 
@@ -44,7 +44,7 @@ def test_mistakes(change: dict[str, str]) -> None:
 
 
 def test_the_shipped_rules_are_the_defaults() -> None:
-    assert config.load(Path("config/supportops.yaml"), "ingest", IngestRules) == IngestRules()
+    assert rules_file.load(Path("config/supportops.yaml"), "ingest", IngestRules) == IngestRules()
 
 
 def test_own_trigger_names_are_added_to_the_known_ones() -> None:

@@ -9,10 +9,10 @@ import pytest
 from pydantic import Field, model_validator
 from typer.testing import CliRunner
 
-from supportops.check_config import Section
-from supportops.cli import Service, build_app
-from supportops.config import Duration, Mistakes, Place, Rules, mistakes_in, parse_duration
-from supportops.settings import ConfigSettings, DatabaseSettings, ServiceSettings
+from supportops.config import ConfigSettings, DatabaseSettings, ServiceSettings
+from supportops.config.rules_file import Duration, Mistakes, Place, Rules, mistakes_in, parse_duration
+from supportops.runtime.check_config import Section
+from supportops.runtime.cli import Service, build_app
 
 
 class Settings(ServiceSettings):

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 import pytest
 from typer.testing import CliRunner
 
-from supportops.cli import UNUSABLE, AsJson, Service, build_app
-from supportops.config import ConfigError
+from supportops.config import DatabaseSettings, ServiceSettings
+from supportops.config.rules_file import ConfigError
 from supportops.errors import Permanent
 from supportops.observability.logging import reset
-from supportops.output import emit
-from supportops.settings import DatabaseSettings, ServiceSettings
+from supportops.runtime.cli import UNUSABLE, AsJson, Service, build_app
+from supportops.runtime.output import emit
 
 
 class Settings(ServiceSettings):

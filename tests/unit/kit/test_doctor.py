@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from supportops.doctor import Check, Finding, examine, report, skew, skew_of_date
 from supportops.errors import Retryable
+from supportops.operations.checks import Check, Finding, examine, report, skew, skew_of_date
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from supportops.durations import format_duration, parse_duration
+from supportops.config.durations import format_duration, parse_duration
 
 READ = {
     "24h": timedelta(hours=24),

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from supportops.errors import DestinationPaused, Permanent, Retryable, SupportOpsError, UnknownOutcome
-from supportops.http import (
+from supportops.vendors.http_client import (
     LONGEST_WAIT,
     Conflict,
     NotFound,

@@ -9,8 +9,8 @@ from typing import Any, Literal
 import pytest
 import structlog
 
+from supportops.config import LogSettings
 from supportops.observability.logging import bound, configure, get_logger, info_each, reset
-from supportops.settings import LogSettings
 
 
 class Lines:

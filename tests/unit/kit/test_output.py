@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from supportops.output import Row, emit
+from supportops.runtime.output import Row, emit
 
 ROWS: list[Row] = [{"id": "1", "kind": "solved"}, {"id": "2", "note": None}]
 

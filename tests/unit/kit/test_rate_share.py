@@ -8,7 +8,7 @@ import pytest
 from supportops.clock import ManualClock
 from supportops.errors import DestinationPaused
 from supportops.observability.metrics import Metrics
-from supportops.vendors.share import RateShare
+from supportops.vendors.rate_limit import RateShare
 
 
 def _share(per_minute: float, patience: timedelta, metrics: Metrics | None = None) -> RateShare:

@@ -7,7 +7,7 @@ from typing import Literal
 import pytest
 from pydantic import Field
 
-from supportops.config import ConfigError, Duration, Rules, load
+from supportops.config.rules_file import ConfigError, Duration, Rules, load
 
 
 class Feed(Rules):

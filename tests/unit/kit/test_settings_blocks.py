@@ -8,7 +8,7 @@ import pytest
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from supportops.settings import (
+from supportops.config import (
     Block,
     DatabaseSettings,
     HttpSettings,

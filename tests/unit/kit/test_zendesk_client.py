@@ -9,9 +9,9 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
+from supportops.config import ZendeskSettings
 from supportops.errors import DestinationPaused, Permanent, Retryable, UnknownOutcome
-from supportops.http import Conflict, NotFound
-from supportops.settings import ZendeskSettings
+from supportops.vendors.http_client import Conflict, NotFound
 from supportops.vendors.zendesk import NewComment, References, Refused, Zendesk, open_zendesk
 from tests.unit.kit.zendesk_desk import NOW, Desk
 

@@ -24,7 +24,7 @@ from supportops.contracts import (
     TicketUpdated,
 )
 from supportops.store import Transaction
-from supportops.versions import version_of
+from supportops.ticket_version import version_of
 
 NOW = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 RULES = NotifierRules(

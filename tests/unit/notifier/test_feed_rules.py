@@ -15,7 +15,7 @@ from notifier.settings import (
     TagRule,
     Verdict,
 )
-from supportops.config import ConfigError, load
+from supportops.config.rules_file import ConfigError, load
 
 SHIPPED = Path("config/supportops.yaml")
 YES, NO, UNKNOWN = Verdict.YES, Verdict.NO, Verdict.UNKNOWN

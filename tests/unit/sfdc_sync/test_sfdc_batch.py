@@ -9,8 +9,8 @@ from sfdc_sync.salesforce.responses import Reaction, RecordResult
 from sfdc_sync.settings import FieldRule, Pauses, TicketRecordRules
 from sfdc_sync.ticket_records.batch import MOST_CALLS, Batch, outcome_of, pause_when_all_wait
 from sfdc_sync.ticket_records.mapping import Record
+from supportops.delivery import GiveUp, Outcome, TryAgain
 from supportops.errors import DestinationPaused, Permanent, Retryable, UnknownOutcome
-from supportops.workers import GiveUp, Outcome, TryAgain
 
 RULES = TicketRecordRules(
     fields={

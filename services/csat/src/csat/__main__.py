@@ -2,12 +2,12 @@
 
 from csat import wiring
 from csat.kpi.commands import add_numbers_commands
-from csat.login.commands import add_login_commands
 from csat.operations.commands import add_commands
 from csat.ratings.commands import add_history_commands
 from csat.settings import CsatRules, Settings
-from supportops.check_config import Section
-from supportops.cli import Service, build_app
+from supportops.runtime.check_config import Section
+from supportops.runtime.cli import Service, build_app
+from supportops.web.auth.commands import add_login_commands
 
 SERVICE = Service(
     name="csat",

@@ -8,15 +8,13 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, StringConstraints, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from csat.login.passwords import is_hash
 from csat.policy.csat import disagreements
 from csat.policy.feedback import FeedbackRules
 from csat.policy.kpi import NumbersRules
 from csat.policy.native_ratings import NativeRules
 from csat.policy.quiet_hours import QuietHours
 from csat.policy.survey_page import PageRules
-from supportops.config import Duration, Mistakes, Rules
-from supportops.settings import (
+from supportops.config import (
     Block,
     ConfigSettings,
     DatabaseSettings,
@@ -30,6 +28,8 @@ from supportops.settings import (
     ZendeskSettings,
     safe_address,
 )
+from supportops.config.rules_file import Duration, Mistakes, Rules
+from supportops.web.auth.passwords import is_hash
 
 SHORTEST_SECRET = 16
 _USER_HEADER = re.compile(r"[Xx]-[A-Za-z0-9-]{1,100}")

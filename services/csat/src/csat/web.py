@@ -9,9 +9,6 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from csat.dashboard.routes import Dashboard, mount_dashboard
 from csat.kpi.api import mount_api
-from csat.login.gate import Gate, closed_gate
-from csat.login.look import Look
-from csat.login.pages import mount_login
 from csat.operations.ticket_page import TicketPage, mount_ticket_page
 from csat.settings import CsatRules
 from csat.survey_link.tokens import SurveyTokens
@@ -19,6 +16,9 @@ from csat.survey_page.errors import Refused
 from csat.survey_page.rendering import SECURITY_HEADERS
 from csat.survey_page.routes import SurveyPage, mount_survey_page
 from supportops.store import Store, is_outage
+from supportops.web.auth.guard import Gate, closed_gate
+from supportops.web.auth.login_pages import mount_login
+from supportops.web.layout import Look
 
 
 def create_app(
@@ -39,7 +39,7 @@ def create_app(
     gate = gate or closed_gate(api_token, store.clock)
     mount_api(app, store, rules.numbers, gate.api)
     mount_login(app, gate)
-    operators_look = Look("csat.login")
+    operators_look = Look("supportops.web.auth")
     mount_dashboard(app, gate, Dashboard(store, rules.numbers))
     mount_ticket_page(app, gate, TicketPage(store))
 

@@ -12,7 +12,6 @@ from csat.feedback.tagging import TagExported
 from csat.feedback.ticket_names import PresentNames
 from csat.kpi.aggregation import Tallying
 from csat.kpi.ticket_snapshot import DescribeSolves, Names
-from csat.login.gate import Gate
 from csat.operations.timeline import Story, story_of
 from csat.ratings.backfill import Backfill, Sources, Span
 from csat.ratings.native import ReadRatings
@@ -28,19 +27,21 @@ from csat.surveys.send import AskRequester
 from csat.surveys.tag import TagTicket
 from csat.web import create_app
 from supportops.clock import Clock, SystemClock
-from supportops.config import load
+from supportops.config.rules_file import load
+from supportops.delivery import Courier, Destination
 from supportops.messaging import UNHURRIED, Consumer
 from supportops.observability.logging import get_logger
 from supportops.observability.metrics import Metrics
-from supportops.output import progress
-from supportops.process import Parts, open_parts, run_process
-from supportops.runtime import Component
-from supportops.server import HttpServer
+from supportops.runtime.http_server import HttpServer
+from supportops.runtime.output import progress
+from supportops.runtime.process import Parts, open_parts, run_process
+from supportops.runtime.supervisor import Component
 from supportops.store import Store, open_store
 from supportops.store.migrate import upgrade
 from supportops.vendors.cache import Lifetime
 from supportops.vendors.zendesk import References, Zendesk, open_zendesk
-from supportops.workers import Courier, Destination, Relay, engine_retention, janitor
+from supportops.web.auth.guard import Gate
+from supportops.workers import Relay, engine_retention, janitor
 
 GROUP = "csat"
 PACKAGE = "csat"

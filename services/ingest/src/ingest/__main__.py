@@ -12,11 +12,11 @@ from ingest.settings import IngestRules, Settings
 from ingest.webhooks import repository
 from ingest.webhooks.parse import Account, Disposition
 from ingest.webhooks.repository import Wanted
-from supportops.check_config import Section
-from supportops.cli import AsJson, Service, build_app, execute
 from supportops.contracts import GROUPS
-from supportops.output import emit
-from supportops.runtime import CLEAN, FAILED
+from supportops.runtime.check_config import Section
+from supportops.runtime.cli import AsJson, Service, build_app, execute
+from supportops.runtime.output import emit
+from supportops.runtime.supervisor import CLEAN, FAILED
 from supportops.store import Store
 
 SERVICE = Service(

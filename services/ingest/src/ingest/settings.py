@@ -9,8 +9,7 @@ from pydantic_settings import SettingsConfigDict
 
 from ingest.webhooks.parse import PUBLIC_TEST_KEY, Account
 from ingest.webhooks.triggers import DEFAULT_KINDS, Kind
-from supportops.config import Duration, Rules
-from supportops.settings import (
+from supportops.config import (
     Block,
     ConfigSettings,
     DatabaseSettings,
@@ -23,6 +22,7 @@ from supportops.settings import (
     SideSettings,
     TextList,
 )
+from supportops.config.rules_file import Duration, Rules
 
 SHORTEST_TOKEN = 16
 

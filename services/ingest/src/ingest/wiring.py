@@ -10,18 +10,18 @@ from ingest.webhooks.endpoint import Hook, create_app
 from ingest.webhooks.intake import Intake
 from ingest.webhooks.parse import Account
 from ingest.webhooks.spool import Spool
-from supportops import config
 from supportops.clock import SystemClock
-from supportops.process import Parts, open_parts, run_process
-from supportops.runtime import CLEAN, Component
-from supportops.server import HttpServer
+from supportops.config import rules_file
+from supportops.runtime.http_server import HttpServer
+from supportops.runtime.process import Parts, open_parts, run_process
+from supportops.runtime.supervisor import CLEAN, Component
 from supportops.store import Store, migrate, open_store
 from supportops.workers import Relay, Retention, engine_retention, janitor
 
 
 async def serve(settings: s.Settings) -> int:
     """The hook with its intake, the relay and the janitor, until the process is told to stop."""
-    rules = config.load(settings.config.file, "ingest", s.IngestRules)
+    rules = rules_file.load(settings.config.file, "ingest", s.IngestRules)
     async with open_parts(settings) as parts:
         _collect_garbage_seldom()
         return await run_process(settings, parts, *components(settings, rules, parts))
@@ -58,6 +58,6 @@ def upgrade(settings: s.Settings) -> int:
 @asynccontextmanager
 async def raw_log(settings: s.Settings) -> AsyncIterator[tuple[Store, Account]]:
     """What the commands work on. Events of a replay are published by the relay of a running `serve`."""
-    rules = config.load(settings.config.file, "ingest", s.IngestRules)
+    rules = rules_file.load(settings.config.file, "ingest", s.IngestRules)
     async with open_store(settings.database, clock=SystemClock()) as store:
         yield store, s.account_of(settings.ingest, rules)

@@ -6,10 +6,10 @@ import typer
 
 from notifier import web, wiring
 from notifier.settings import NotifierRules, Settings
-from supportops.check_config import Section
-from supportops.cli import AsJson, Service, build_app, execute
-from supportops.output import emit
-from supportops.runtime import CLEAN, FAILED
+from supportops.runtime.check_config import Section
+from supportops.runtime.cli import AsJson, Service, build_app, execute
+from supportops.runtime.output import emit
+from supportops.runtime.supervisor import CLEAN, FAILED
 
 service = Service(
     name="notifier",

@@ -16,9 +16,7 @@ from pydantic import Field, SecretStr, StringConstraints, field_validator, model
 from pydantic_settings import SettingsConfigDict
 
 from notifier.feeds.render import FEED_COLOUR
-from supportops.config import Rules
-from supportops.durations import Duration
-from supportops.settings import (
+from supportops.config import (
     Block,
     ConfigSettings,
     DatabaseSettings,
@@ -30,6 +28,8 @@ from supportops.settings import (
     SideSettings,
     ZendeskSettings,
 )
+from supportops.config.durations import Duration
+from supportops.config.rules_file import Rules
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 NO_FORM = ""

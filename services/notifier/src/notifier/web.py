@@ -14,7 +14,8 @@ from starlette.routing import Route
 
 from notifier import tables
 from notifier.feeds.scheduling import POSTS, ROUTING, UPDATES
-from supportops.store import Store, reviving
+from supportops.delivery import dead as reviving
+from supportops.store import Store
 
 
 def create_app(store: Store) -> Starlette:

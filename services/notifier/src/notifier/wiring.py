@@ -11,17 +11,18 @@ from notifier.feeds.scheduling import FormNames, Planner
 from notifier.settings import NotifierRules, Settings
 from notifier.slack.client import open_slack
 from notifier.web import create_app
-from supportops import config
 from supportops.clock import SystemClock
+from supportops.config import rules_file
+from supportops.delivery import Courier, Destination
 from supportops.messaging import Consumer, ConsumerPolicy
 from supportops.observability.metrics import Recorder
-from supportops.process import Parts, open_parts, run_process
-from supportops.runtime import CLEAN, Component
-from supportops.server import HttpServer
+from supportops.runtime.http_server import HttpServer
+from supportops.runtime.process import Parts, open_parts, run_process
+from supportops.runtime.supervisor import CLEAN, Component
 from supportops.store import Store, migrate, open_store
 from supportops.vendors.cache import Lifetime
 from supportops.vendors.zendesk import References, open_zendesk
-from supportops.workers import Courier, Destination, Relay, Retention, engine_retention, janitor
+from supportops.workers import Relay, Retention, engine_retention, janitor
 
 GROUP = "notifier"
 # A ticket's state holds its last messages: smaller batches keep what is in memory at once small.
@@ -67,7 +68,7 @@ def http_side(settings: Settings, parts: Parts) -> Component:
 @asynccontextmanager
 async def workers(settings: Settings, parts: Parts) -> AsyncIterator[tuple[Component, ...]]:
     """What `work` runs."""
-    rules = config.load(settings.config.file, "notifier", NotifierRules)
+    rules = rules_file.load(settings.config.file, "notifier", NotifierRules)
     planner = Planner(rules, FormNames(rules.names_lifetime))
     handlers = FeedHandlers(rules, planner).table()
     async with open_desk(settings, rules, planner, parts.store, parts.metrics) as desk:

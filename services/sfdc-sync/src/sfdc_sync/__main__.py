@@ -6,11 +6,11 @@ import typer
 
 from sfdc_sync import wiring
 from sfdc_sync.settings import Settings, SfdcRules
-from supportops.check_config import Section
-from supportops.cli import AsJson, Service, build_app, execute
-from supportops.doctor import report
-from supportops.output import emit
-from supportops.runtime import CLEAN, FAILED
+from supportops.operations.checks import report
+from supportops.runtime.check_config import Section
+from supportops.runtime.cli import AsJson, Service, build_app, execute
+from supportops.runtime.output import emit
+from supportops.runtime.supervisor import CLEAN, FAILED
 
 SERVICE = Service(
     name="sfdc-sync",

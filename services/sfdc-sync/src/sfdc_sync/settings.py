@@ -20,10 +20,7 @@ from pydantic import (
 )
 from pydantic_settings import SettingsConfigDict
 
-from supportops.config import Rules
-from supportops.contracts.tickets import TicketSnapshot
-from supportops.durations import Duration
-from supportops.settings import (
+from supportops.config import (
     Block,
     ConfigSettings,
     DatabaseSettings,
@@ -34,6 +31,9 @@ from supportops.settings import (
     SideSettings,
     ZendeskSettings,
 )
+from supportops.config.durations import Duration
+from supportops.config.rules_file import Rules
+from supportops.contracts.tickets import TicketSnapshot
 
 # Names cannot be parameters of a URL or of SOQL, so they pass this list or nothing (salesforce.md 4.4).
 ApiName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*(__r|__c)?$", max_length=80)]

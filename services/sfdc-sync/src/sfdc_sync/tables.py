@@ -12,7 +12,7 @@ from sqlalchemy import Boolean, Column, Integer, MetaData, Table, Text
 
 from sfdc_sync.ticket_records.mapping import Value
 from supportops.store import UtcDateTime, engine_tables
-from supportops.versions import is_newer
+from supportops.ticket_version import is_newer
 
 metadata = MetaData()
 engine = engine_tables(metadata)

@@ -9,16 +9,17 @@ from sfdc_sync.ticket_records import handlers
 from sfdc_sync.ticket_records.destination import TicketRecords
 from sfdc_sync.ticket_records.mapping import Value
 from supportops.clock import SystemClock
-from supportops.config import load
-from supportops.doctor import Finding
+from supportops.config.rules_file import load
+from supportops.delivery import Courier
 from supportops.errors import DestinationPaused, Permanent
 from supportops.messaging import UNHURRIED, Consumer
-from supportops.process import open_parts, run_process
+from supportops.operations.checks import Finding
+from supportops.runtime.process import open_parts, run_process
 from supportops.store import open_store
 from supportops.store.migrate import upgrade
 from supportops.vendors.cache import Lifetime, ReferenceCache
 from supportops.vendors.zendesk import Organization, References, User, open_zendesk
-from supportops.workers import Courier, Relay, engine_retention, janitor
+from supportops.workers import Relay, engine_retention, janitor
 
 GROUP = "sfdc-sync"
 PACKAGE = "sfdc_sync"

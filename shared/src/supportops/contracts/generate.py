@@ -10,11 +10,11 @@ from typing import Annotated
 
 import typer
 
+from supportops.config.durations import format_duration
 from supportops.contracts import asyncapi
 from supportops.contracts.envelope import Event
 from supportops.contracts.schemas import Schema, breaks, definitions, schema_of
 from supportops.contracts.topics import EVENTS, TOPICS, Topic, all_topics
-from supportops.durations import format_duration
 
 
 def rendered() -> dict[str, str]:

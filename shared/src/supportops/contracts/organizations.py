@@ -30,7 +30,7 @@ class OrganizationEvent(Event):
 
     account_id: str
     organization_id: ZendeskId
-    version: str = Field(description="sortable, see supportops.versions")
+    version: str = Field(description="sortable, see supportops.ticket_version")
     own_action: bool = Field(default=False, description="the actor is one of our integration users")
     organization: OrganizationSnapshot = OrganizationSnapshot()
 

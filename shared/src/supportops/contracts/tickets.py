@@ -44,7 +44,7 @@ class TicketEvent(Event):
 
     account_id: str
     ticket_id: ZendeskId
-    version: str = Field(description="sortable (supportops.versions): which of two events is newer")
+    version: str = Field(description="sortable (supportops.ticket_version): which of two events is newer")
     road: Literal["native", "trigger", "export"] = "native"
     actor_id: str | None = Field(default=None, description="who caused it; not always a person or a number")
     own_action: bool = Field(default=False, description="the actor is one of our integration users")

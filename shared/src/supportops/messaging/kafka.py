@@ -16,10 +16,10 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError
 
+from supportops.config import KafkaSettings
 from supportops.contracts import Topic
 from supportops.errors import Retryable, SupportOpsError
 from supportops.messaging.ports import Outgoing
-from supportops.settings import KafkaSettings
 
 PUBLISH_TIME = timedelta(seconds=15)
 MAX_RECORD = 4 * 1024 * 1024  # bytes

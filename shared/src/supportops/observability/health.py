@@ -16,10 +16,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from supportops.config import SideSettings
 from supportops.observability.logging import get_logger
 from supportops.observability.metrics import Metrics
-from supportops.server import HttpServer
-from supportops.settings import SideSettings
+from supportops.runtime.http_server import HttpServer
 
 PROBE_TIMEOUT = timedelta(seconds=2)
 

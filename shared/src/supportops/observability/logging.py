@@ -19,8 +19,8 @@ import orjson
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from supportops.config import LogSettings
 from supportops.observability.redaction import Redactor
-from supportops.settings import LogSettings
 
 QUIET = ("aiohttp", "aiokafka", "alembic", "asyncio", "httpx", "sqlalchemy", "stamina", "urllib3", "uvicorn")
 """Libraries that are heard from WARNING on: below that some of them log addresses and parameters."""

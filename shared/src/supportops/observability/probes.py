@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 from supportops.clock import Clock
-from supportops.durations import format_duration
+from supportops.config.durations import format_duration
 from supportops.observability.health import ProbeResult
 from supportops.observability.metric_names import MetricName
 from supportops.observability.metrics import Recorder

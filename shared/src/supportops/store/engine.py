@@ -10,7 +10,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from supportops.clock import Clock
-from supportops.settings import DatabaseSettings
+from supportops.config import DatabaseSettings
 from supportops.store.outbox import OutboxRow
 from supportops.store.tables import ENGINE
 from supportops.store.transaction import Transaction

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Column, Insert, Table, Update, and_, bindparam, insert, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from supportops.store.keys import key_parameters, locked_rows
+from supportops.store.key_lookup import key_parameters, locked_rows
 
 Key = Any  # the value of a single-column primary key, or a tuple in the order of a composite one
 Row = dict[str, Any]

@@ -13,10 +13,10 @@ from csat.dashboard.freshness import freshness
 from csat.dashboard.urls import PAGE, SHEET
 from csat.kpi import queries
 from csat.kpi.filters import DIMENSIONS, STEPS, BadView, Dimension, Step, View, label, today_in
-from csat.login.gate import Gate, guarded_page
-from csat.login.look import Look
 from csat.policy.kpi import NumbersRules
 from supportops.store import Store
+from supportops.web.auth.guard import Gate, guarded_page
+from supportops.web.layout import Look
 
 COMMENTS = 20
 COMMENT_SHOWN = 600

@@ -24,12 +24,12 @@ from csat.feedback.repository import (
 from csat.policy.feedback import FeedbackRules
 from csat.ratings.repository import FEEDBACK, Rating
 from csat.surveys.budgets import quota_pauses_all
+from supportops.delivery import Budget, Delivery, DestinationSpec, Done, Moot, Outcome, Rate
+from supportops.delivery.destination import SCHEDULE
 from supportops.observability.logging import get_logger
 from supportops.observability.metrics import Recorder
 from supportops.store import Store, Transaction
 from supportops.vendors.zendesk import Audit, Ticket, tag_history
-from supportops.workers import Budget, Delivery, DestinationSpec, Done, Moot, Outcome, Rate
-from supportops.workers.destination import SCHEDULE
 
 OFF = "feedback is not exported: csat.feedback.project, GITLAB_BASE_URL and GITLAB_TOKEN are not all set"
 BY_OTHERS = "exported by somebody else: the ticket had the tag before we made an issue"

@@ -16,9 +16,17 @@ from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 from csat.feedback.issue_content import Draft
 from supportops.clock import Clock
 from supportops.errors import DestinationPaused, Permanent, Retryable, SupportOpsError, UnknownOutcome
-from supportops.http import Conflict, NotFound, check, lost, make_client, retry_after, translated
 from supportops.observability.logging import get_logger
 from supportops.observability.metrics import Recorder
+from supportops.vendors.http_client import (
+    Conflict,
+    NotFound,
+    check,
+    lost,
+    make_client,
+    retry_after,
+    translated,
+)
 
 PAGE = 100
 MOST_PAGES = 10
@@ -55,7 +63,10 @@ class Note(_Answer):
 
 
 class GitLab:
-    """One GitLab, one project, seen as its token's user. Errors: `supportops.http`, and below for 403, 409 and 429."""
+    """One GitLab, one project, seen as its token's user.
+
+    Errors: `supportops.vendors.http_client`, and below for 403, 409 and 429.
+    """
 
     def __init__(self, client: httpx.AsyncClient, project: str, *, clock: Clock, metrics: Recorder) -> None:
         self._client, self._clock, self._metrics = client, clock, metrics
@@ -190,7 +201,7 @@ async def open_gitlab(
 
 
 def refuse(response: httpx.Response, what: str, now: datetime) -> None:
-    """Raise what a refusal means: as `supportops.http.check`, but for the answers that GitLab uses in its own way.
+    """Raise what a refusal means: as `http_client.check`, but for the answers that GitLab uses in its own way.
 
     403: the token may not, for this row or any other. 409: transient only with "Resource lock". 429: everybody waits.
     """

@@ -6,9 +6,9 @@ from csat.feedback.repository import FEEDBACK_TAG, record_tagged
 from csat.settings import CsatRules
 from csat.surveys.budgets import updates_budget, while_it_moves
 from csat.surveys.ports import Helpdesk
-from supportops.http import Conflict, NotFound
+from supportops.delivery import Delivery, DestinationSpec, Done, Moot, Outcome
+from supportops.vendors.http_client import Conflict, NotFound
 from supportops.vendors.zendesk import Refused
-from supportops.workers import Delivery, DestinationSpec, Done, Moot, Outcome
 
 
 class TagExported:

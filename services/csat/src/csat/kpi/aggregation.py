@@ -22,7 +22,7 @@ from csat.kpi.filters import DIMENSIONS
 from csat.kpi.measures import Counts
 from supportops.observability.logging import get_logger
 from supportops.store import Store, Transaction
-from supportops.store.keys import POSTGRES, among, as_parameter
+from supportops.store.key_lookup import POSTGRES, among, as_parameter
 from supportops.store.upsert import Insert, insert_for
 
 BATCH = 2_000

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from pydantic import Field, model_validator
 
-from supportops.config import Rules
+from supportops.config.rules_file import Rules
 
 
 class Source(Rules):

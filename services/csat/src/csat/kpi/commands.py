@@ -15,9 +15,9 @@ from csat.kpi.csv import to_csv
 from csat.kpi.filters import DIMENSIONS, NONE, BadView, Dimension, Step, View, label, today_in
 from csat.policy.kpi import NumbersRules
 from csat.settings import Settings
-from supportops.cli import AsJson, Service, execute
-from supportops.output import emit
-from supportops.runtime import CLEAN
+from supportops.runtime.cli import AsJson, Service, execute
+from supportops.runtime.output import emit
+from supportops.runtime.supervisor import CLEAN
 from supportops.store import Store
 
 type OpenStore = Callable[[Settings], AbstractAsyncContextManager[Store]]

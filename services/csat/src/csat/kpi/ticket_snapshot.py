@@ -16,11 +16,11 @@ from csat.kpi.attributes import Material, value_of
 from csat.policy.kpi import NumbersRules
 from csat.surveys.budgets import quota_pauses_all
 from csat.surveys.repository import DESCRIPTION
+from supportops.delivery import Delivery, DestinationSpec, Done, Outcome
 from supportops.errors import Permanent
 from supportops.observability.logging import get_logger
 from supportops.store import Transaction
 from supportops.vendors.zendesk import Named, Organization, Ticket, User
-from supportops.workers import Delivery, DestinationSpec, Done, Outcome
 
 BATCH = 100
 """Zendesk's show_many takes no more."""

@@ -9,11 +9,11 @@ from csat import wiring
 from csat.operations.doctor import examine_csat
 from csat.operations.timeline_text import Line, document, lines_of, standing
 from csat.settings import Settings
-from supportops.cli import AsJson, Service, execute
-from supportops.doctor import report
-from supportops.output import emit
-from supportops.runtime import CLEAN, FAILED
-from supportops.store import reviving
+from supportops.delivery import dead as reviving
+from supportops.operations.checks import report
+from supportops.runtime.cli import AsJson, Service, execute
+from supportops.runtime.output import emit
+from supportops.runtime.supervisor import CLEAN, FAILED
 
 Words = Annotated[bool, typer.Option("--words", help="Show customers' comments too.")]
 Destination = Annotated[

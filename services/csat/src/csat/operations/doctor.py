@@ -8,10 +8,10 @@ from csat.operations.public_url_checks import public_checks
 from csat.operations.zendesk_checks import AccountChecks
 from csat.settings import CsatRules, Settings
 from supportops.clock import SystemClock
-from supportops.doctor import Check, Finding, examine
-from supportops.foundations import broker_check, database_check
-from supportops.http import make_client
 from supportops.observability.metrics import Metrics
+from supportops.operations.checks import Check, Finding, examine
+from supportops.operations.infrastructure_checks import broker_check, database_check
+from supportops.vendors.http_client import make_client
 from supportops.vendors.zendesk.client import authorization_of
 
 PACKAGE = "csat"

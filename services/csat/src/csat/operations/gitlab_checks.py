@@ -9,9 +9,9 @@ from typing import Any
 
 from csat.feedback.gitlab import GitLab
 from csat.policy.feedback import FeedbackRules
-from supportops.doctor import Check, Finding
 from supportops.errors import Permanent
-from supportops.http import NotFound
+from supportops.operations.checks import Check, Finding
+from supportops.vendors.http_client import NotFound
 
 PLANNER = 15
 """The lowest role that may set labels; below it GitLab drops them without a word (gitlab.md 1)."""

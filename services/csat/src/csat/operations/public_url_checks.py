@@ -12,9 +12,9 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
-from supportops.doctor import Check, Finding, skew_of_date
 from supportops.errors import Retryable
-from supportops.http import make_client, translated
+from supportops.operations.checks import Check, Finding, skew_of_date
+from supportops.vendors.http_client import make_client, translated
 
 MADE_UP = "doctor.made.up"
 """A token that nobody signed: our page answers 400, and nobody's survey is touched."""

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from csat.settings import CsatRules
-from supportops.doctor import Finding
+from supportops.operations.checks import Finding
 
 CHECK = "other surveys"
 _WORDS = ("satisfaction", "csat", "survey")

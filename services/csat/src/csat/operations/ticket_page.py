@@ -5,11 +5,11 @@ import re
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import RedirectResponse
 
-from csat.login.gate import Gate, guarded_page
-from csat.login.look import Look
 from csat.operations.timeline import Story, story_of
 from csat.operations.timeline_text import lines_of, standing
 from supportops.store import Store
+from supportops.web.auth.guard import Gate, guarded_page
+from supportops.web.layout import Look
 
 SEARCH = "/tickets"
 _TICKET_ID = re.compile(r"[0-9]{1,20}")

@@ -10,8 +10,8 @@ from sqlalchemy import Table, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csat import tables
+from supportops.delivery.claims import pause_name
 from supportops.store.tables import active
-from supportops.workers.claims import pause_name
 
 Row = Mapping[str, Any]
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from csat.operations.timeline import Call, Row, Story
-from supportops.durations import format_duration
+from supportops.config.durations import format_duration
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ import orjson
 from csat.operations import survey_triggers
 from csat.settings import CsatRules
 from supportops.clock import Clock
-from supportops.doctor import Check, Finding, skew_of_date
 from supportops.errors import DestinationPaused, Permanent
-from supportops.http import NotFound, check, translated
+from supportops.operations.checks import Check, Finding, skew_of_date
+from supportops.vendors.http_client import NotFound, check, translated
 
 PAGES = 20  # of a hundred rows: more business rules no account has
 _LOGIN = "Check ZENDESK_BASE_URL, ZENDESK_EMAIL and ZENDESK_TOKEN, and that token access is on."

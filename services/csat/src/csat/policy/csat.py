@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from supportops.config import Place
-from supportops.problems import suggest
+from supportops.config.rules_file import Place
+from supportops.config.validation_messages import suggest
 
 if TYPE_CHECKING:
     from csat.policy.quiet_hours import QuietHours

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, StringConstraints, field_validator, model_validator
 
-from supportops.config import Rules
+from supportops.config.rules_file import Rules
 
 Label = Annotated[
     str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^,\r\n]+$", strip_whitespace=True)

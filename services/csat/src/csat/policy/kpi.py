@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import Field, field_validator
 
 from csat.kpi.attributes import Source
-from supportops.config import Rules
+from supportops.config.rules_file import Rules
 
 
 class NumbersRules(Rules):

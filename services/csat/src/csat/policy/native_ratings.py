@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from csat.ratings.answer import Score
-from supportops.config import Rules
+from supportops.config.rules_file import Rules
 
 
 class NativeRules(Rules):

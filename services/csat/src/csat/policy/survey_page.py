@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from supportops.config import Rules
+from supportops.config.rules_file import Rules
 
 
 class PageRules(Rules):

@@ -22,7 +22,7 @@ from csat.ratings.native_mapping import Reading
 from csat.settings import CsatRules
 from supportops.errors import Permanent, Retryable
 from supportops.observability.logging import get_logger
-from supportops.output import Report
+from supportops.runtime.output import Report
 from supportops.store import Store, Transaction
 from supportops.vendors.zendesk import Exports, Satisfaction, Ticket
 from supportops.vendors.zendesk.exports import MOST

@@ -8,9 +8,9 @@ import typer
 from csat import wiring
 from csat.ratings.erase import ELSEWHERE, Erased, erase
 from csat.settings import Settings
-from supportops.cli import AsJson, Service, execute
-from supportops.output import emit
-from supportops.runtime import CLEAN
+from supportops.runtime.cli import AsJson, Service, execute
+from supportops.runtime.output import emit
+from supportops.runtime.supervisor import CLEAN
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Read and count everything, write nothing.")]
 DAYS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]

@@ -16,11 +16,11 @@ from csat.ratings.native_mapping import Native, Reading
 from csat.ratings.repository import Given, record_answer
 from csat.surveys.budgets import quota_pauses_all
 from csat.surveys.repository import NATIVE_RATING
+from supportops.delivery import Delivery, DestinationSpec, Done, Moot, Outcome, TryAgain
+from supportops.delivery.retry import decide
 from supportops.errors import DestinationPaused, SupportOpsError
 from supportops.store import Transaction
 from supportops.vendors.zendesk import SatisfactionRating, SurveyResponse, Ticket
-from supportops.workers import Delivery, DestinationSpec, Done, Moot, Outcome, TryAgain
-from supportops.workers.retry import decide
 
 LOOKS = 4
 """How often we look for a rating that an event told of and that REST does not show yet: for about half a minute."""

@@ -19,7 +19,7 @@ from babel.numbers import format_decimal
 from pydantic import Field, create_model
 
 from csat.survey_link.wording import MomentPattern, Plain, Saying
-from supportops.config import ConfigError, Rules, load
+from supportops.config.rules_file import ConfigError, Rules, load
 
 SHIPPED = Path(__file__).parent / "texts"
 SECTION = "texts"

@@ -7,10 +7,10 @@ from datetime import timedelta
 from math import ceil
 
 from csat.settings import CsatRules
+from supportops.delivery import Budget, Outcome, Rate
 from supportops.errors import DestinationPaused, Retryable, UnknownOutcome
-from supportops.http import Conflict
 from supportops.observability.logging import get_logger
-from supportops.workers import Budget, Outcome, Rate
+from supportops.vendors.http_client import Conflict
 
 log = get_logger("csat.surveys")
 

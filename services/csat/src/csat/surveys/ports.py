@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from supportops.delivery import Delivery
 from supportops.vendors.zendesk import Audit, Comment, NewComment, Organization, Ticket, User
-from supportops.workers import Delivery
 
 
 class Helpdesk(Protocol):

@@ -15,7 +15,7 @@ from csat.kpi import ticket_facts
 from csat.surveys.exclusion_rules import Decision, Requester
 from supportops.contracts import SurveySent, SurveySkipped
 from supportops.store import Transaction
-from supportops.store.keys import among, as_parameter
+from supportops.store.key_lookup import among, as_parameter
 from supportops.store.upsert import insert_into
 
 SOURCE = "/csat"

@@ -20,11 +20,11 @@ from csat.surveys.exclusion_rules import Decision, Facts
 from csat.surveys.handlers import SurveyClock, state_of
 from csat.surveys.ports import Helpdesk, Organizations, Solve
 from csat.surveys.repository import SURVEY, Survey
-from supportops.http import Conflict, NotFound
+from supportops.delivery import Delivery, DestinationSpec, Done, Moot, Outcome, TryAgain
 from supportops.store import Store, Transaction
+from supportops.ticket_version import version_of
+from supportops.vendors.http_client import Conflict, NotFound
 from supportops.vendors.zendesk import Refused, Ticket
-from supportops.versions import version_of
-from supportops.workers import Delivery, DestinationSpec, Done, Moot, Outcome, TryAgain
 
 
 @dataclass(frozen=True)

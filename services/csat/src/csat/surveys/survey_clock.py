@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from supportops.versions import is_newer
+from supportops.ticket_version import is_newer
 
 SAME_SOLVE = timedelta(seconds=5)
 """Two roads may report one solve a little differently; within this it is the same solve (design §3)."""

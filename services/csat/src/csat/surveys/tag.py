@@ -8,9 +8,9 @@ from csat.settings import CsatRules
 from csat.surveys import repository
 from csat.surveys.budgets import BATCH, quota_pauses_all, updates_budget, while_it_moves
 from csat.surveys.ports import Helpdesk
-from supportops.http import Conflict, NotFound
+from supportops.delivery import Delivery, DestinationSpec, Done, Moot, Outcome
+from supportops.vendors.http_client import Conflict, NotFound
 from supportops.vendors.zendesk import Refused, Ticket
-from supportops.workers import Delivery, DestinationSpec, Done, Moot, Outcome
 
 
 class TagTicket:

@@ -21,7 +21,7 @@ from pydantic import ValidationError
 from ingest.webhooks import fields, native, triggers
 from ingest.webhooks.native import Facts, Unreadable
 from supportops.contracts import Event
-from supportops.versions import version_of
+from supportops.ticket_version import version_of
 
 Verdict = Literal["ok", "unsigned", "bad-timestamp", "stale", "bad-signature"]
 Disposition = Literal["published", "ignored", "parked"]

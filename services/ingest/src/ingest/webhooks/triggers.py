@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 from ingest.webhooks import fields
 from ingest.webhooks.native import Unreadable
 from supportops import contracts as c
-from supportops.versions import version_of
+from supportops.ticket_version import version_of
 
 Kind = Literal["created", "solved", "reopened", "closed", "rated", "sla_changed", "updated"]
 

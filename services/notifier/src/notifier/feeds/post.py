@@ -28,10 +28,7 @@ from notifier.slack.client import (
     SlackRateLimited,
     SlackTargetGone,
 )
-from supportops.errors import DestinationPaused, Retryable
-from supportops.observability.metrics import Recorder
-from supportops.store import Store, Transaction
-from supportops.workers.destination import (
+from supportops.delivery.destination import (
     Delivery,
     DestinationSpec,
     Done,
@@ -40,6 +37,9 @@ from supportops.workers.destination import (
     Rate,
     TryAgain,
 )
+from supportops.errors import DestinationPaused, Retryable
+from supportops.observability.metrics import Recorder
+from supportops.store import Store, Transaction
 
 EVENT_TYPE = "ticket_feed"
 CLOCK_MARGIN = timedelta(minutes=1)  # Slack's clock and ours

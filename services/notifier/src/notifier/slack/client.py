@@ -18,8 +18,8 @@ from notifier.feeds.render import Json, Message
 from notifier.settings import SlackSettings
 from supportops.clock import Clock
 from supportops.errors import DestinationPaused, Permanent, Retryable, SupportOpsError, UnknownOutcome
-from supportops.http import Patience, make_client, retry_after, translated
 from supportops.observability.metrics import Recorder
+from supportops.vendors.http_client import Patience, make_client, retry_after, translated
 
 CONNECTIONS = 64
 PAGE_SIZE = 200

@@ -9,8 +9,8 @@ from typing import Any
 
 from sfdc_sync.salesforce.client import Salesforce
 from sfdc_sync.settings import FieldRule, TicketRecordRules
-from supportops.doctor import Finding
 from supportops.errors import Permanent, Retryable
+from supportops.operations.checks import Finding
 
 _HIDDEN = "does not exist, or field-level security hides it from the integration user"
 _TYPES: Mapping[str, frozenset[str]] = {

@@ -7,8 +7,8 @@ from typing import Protocol
 from sfdc_sync.salesforce.responses import Reaction, RecordResult
 from sfdc_sync.settings import Pauses, TicketRecordRules
 from sfdc_sync.ticket_records.mapping import Record, without_lookups
+from supportops.delivery import GiveUp, Outcome, TryAgain
 from supportops.errors import DestinationPaused, Permanent, Retryable
-from supportops.workers import GiveUp, Outcome, TryAgain
 
 MOST_CALLS = 20  # to find the one record that spoils a batch: twice log2(200) and a few
 

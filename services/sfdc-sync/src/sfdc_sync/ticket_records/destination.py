@@ -23,10 +23,10 @@ from sfdc_sync.ticket_records.batch import Batch, RecordWriter, outcome_of, paus
 from sfdc_sync.ticket_records.handlers import TICKET_RECORD
 from sfdc_sync.ticket_records.mapping import Record, Value, record_of
 from supportops.contracts import RecordWritten
+from supportops.delivery import Delivery, DestinationSpec, Done, Moot, Outcome
 from supportops.errors import DestinationPaused
 from supportops.observability.metrics import Recorder
 from supportops.store import Store, Transaction
-from supportops.workers import Delivery, DestinationSpec, Done, Moot, Outcome
 
 
 class Directory(Protocol):

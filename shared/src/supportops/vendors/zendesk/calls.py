@@ -12,10 +12,10 @@ from pydantic import BaseModel, ValidationError
 
 from supportops.clock import Clock
 from supportops.errors import DestinationPaused, Permanent, Retryable, SupportOpsError, UnknownOutcome
-from supportops.http import NotFound, check, lost, retry_after, translated
 from supportops.observability.logging import get_logger
 from supportops.observability.metrics import Recorder
-from supportops.vendors.share import RateShare
+from supportops.vendors.http_client import NotFound, check, lost, retry_after, translated
+from supportops.vendors.rate_limit import RateShare
 
 LONGEST_EXCERPT = 500
 UNTOLD_WAIT = timedelta(seconds=10)

@@ -1,6 +1,6 @@
 """The calls to Zendesk that the services make, each a few lines (zendesk.md §4).
 
-Not found is None (a deletion is normal); everything else that goes wrong is raised as `supportops.http` says.
+Not found is None (a deletion is normal); everything else that goes wrong is raised as `http_client` says.
 """
 
 import re
@@ -14,11 +14,11 @@ from typing import Any
 import httpx
 
 from supportops.clock import Clock
+from supportops.config import ZendeskSettings
 from supportops.errors import Permanent
-from supportops.http import NotFound, make_client
 from supportops.observability.metrics import Recorder
-from supportops.settings import ZendeskSettings
-from supportops.vendors.share import RateShare
+from supportops.vendors.http_client import NotFound, make_client
+from supportops.vendors.rate_limit import RateShare
 from supportops.vendors.zendesk.calls import Calls, Refused, as_model, read, read_all
 from supportops.vendors.zendesk.exports import Exports
 from supportops.vendors.zendesk.models import (

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import Field
 
 from supportops.errors import Permanent
-from supportops.http import NotFound
+from supportops.vendors.http_client import NotFound
 from supportops.vendors.zendesk.calls import Calls, as_model, next_cursor, read_all
 from supportops.vendors.zendesk.models import Answered, Id, Moment, SatisfactionRating, Word, only
 

@@ -1,0 +1,42 @@
+"""What differs per deployment: frozen blocks of environment variables, read once in `__main__`."""
+
+from supportops.config.blocks import (
+    ConfigSettings,
+    DatabaseSettings,
+    HttpSettings,
+    KafkaSettings,
+    LogSettings,
+    ShutdownSettings,
+    SideSettings,
+    ZendeskSettings,
+    safe_address,
+)
+from supportops.config.environment import (
+    Block,
+    SecretList,
+    SettingsError,
+    TextList,
+    env_name,
+)
+from supportops.config.service_settings import ServiceSettings, Variable, blocks_of, describe
+
+__all__ = [
+    "Block",
+    "ConfigSettings",
+    "DatabaseSettings",
+    "HttpSettings",
+    "KafkaSettings",
+    "LogSettings",
+    "SecretList",
+    "ServiceSettings",
+    "SettingsError",
+    "ShutdownSettings",
+    "SideSettings",
+    "TextList",
+    "Variable",
+    "ZendeskSettings",
+    "blocks_of",
+    "describe",
+    "env_name",
+    "safe_address",
+]

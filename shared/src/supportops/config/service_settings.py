@@ -1,0 +1,135 @@
+"""The settings of one service: its blocks, read together, with every mistake named in one message."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_settings.exceptions import SettingsError as UnreadableError
+
+from supportops.config.blocks import LogSettings, ShutdownSettings, SideSettings
+from supportops.config.durations import format_duration
+from supportops.config.environment import Block, SettingsError, env_name, is_secret
+from supportops.config.validation_messages import allowed_values, explain, limits
+
+HIDDEN = "(set, not shown)"
+
+
+class ServiceSettings(BaseModel):
+    """Base of a service's settings: one field per block; a model validator may compare blocks."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    log: LogSettings = Field(default_factory=LogSettings)
+    shutdown: ShutdownSettings = Field(default_factory=ShutdownSettings)
+    side: SideSettings = Field(default_factory=SideSettings)
+
+    @classmethod
+    def load(cls) -> Self:
+        """Read all blocks from the environment; SettingsError names every variable missing or wrong."""
+        problems: list[str] = []
+        blocks = {name: _read_block(block, problems) for name, block in blocks_of(cls)}
+        if problems:
+            raise SettingsError(problems)
+        try:
+            return cls.model_validate(blocks)
+        except ValidationError as error:
+            raise SettingsError([explain(detail) for detail in error.errors()]) from None
+
+    def summary(self) -> dict[str, str]:
+        """Every variable with its value in force; of a secret only whether it is set."""
+        shown: dict[str, str] = {}
+        for name, block in blocks_of(type(self)):
+            values = getattr(self, name)
+            for field_name, field in block.model_fields.items():
+                shown[env_name(block, field_name)] = _show(getattr(values, field_name), field)
+        return shown
+
+    def secrets(self) -> tuple[str, ...]:
+        """The secret values in force, for the log filter alone."""
+        blocks = (getattr(self, name) for name, _ in blocks_of(type(self)))
+        values = (getattr(block, field) for block in blocks for field in type(block).model_fields)
+        flat = (part for value in values for part in (value if isinstance(value, tuple) else (value,)))
+        return tuple(part.get_secret_value() for part in flat if isinstance(part, SecretStr))
+
+
+def blocks_of(settings: type[ServiceSettings]) -> Iterator[tuple[str, type[Block]]]:
+    """The blocks of a settings class by field name, in order."""
+    for name, field in settings.model_fields.items():
+        if not (isinstance(field.annotation, type) and issubclass(field.annotation, Block)):
+            raise TypeError(f"{settings.__name__}.{name} is not a Block")
+        yield name, field.annotation
+
+
+def _read_block(block: type[Block], problems: list[str]) -> Block | None:
+    try:
+        return block()
+    except ValidationError as error:
+        problems.extend(
+            _problem(block, str(next(iter(detail["loc"]), "")), explain(detail)) for detail in error.errors()
+        )
+    except SettingsError as error:
+        problems.extend(error.problems)
+    except UnreadableError as error:
+        problems.append(str(error))
+    return None
+
+
+def _problem(block: type[Block], field_name: str, wrong: str) -> str:
+    field = block.model_fields.get(field_name)
+    if field is None:
+        return f"{block.model_config.get('env_prefix', '')}*: {wrong}"
+    name = env_name(block, field_name)
+    either = f" (or {name}_FILE)" if is_secret(field.annotation) else ""
+    return f"{name}{either}: {wrong}. {field.description}"
+
+
+def _show(value: object, field: FieldInfo) -> str:
+    if is_secret(field.annotation):
+        return HIDDEN if value else "(not set)"
+    return as_text(value)
+
+
+def as_text(value: object) -> str:
+    """A value as it would be written in the environment."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, timedelta):
+        return format_duration(value)
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """One environment variable as `.env.example` and the operators' page show it."""
+
+    name: str
+    default: str | None
+    """As it is written in the environment; None: it must be set."""
+    meaning: str
+    secret: bool
+    allowed: str
+
+
+def describe(settings: type[ServiceSettings]) -> tuple[Variable, ...]:
+    """Every variable of a settings class, in the order of its blocks."""
+    return tuple(
+        _variable(block, name, field)
+        for _, block in blocks_of(settings)
+        for name, field in block.model_fields.items()
+    )
+
+
+def _variable(block: type[Block], name: str, field: FieldInfo) -> Variable:
+    secret = is_secret(field.annotation)
+    default = (
+        None
+        if field.is_required()
+        else ("" if secret else as_text(field.get_default(call_default_factory=True)))
+    )
+    allowed = ", ".join(allowed_values(field.annotation)) or limits(field.metadata)
+    return Variable(env_name(block, name), default, field.description or "", secret, allowed)

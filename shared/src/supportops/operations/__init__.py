@@ -1,0 +1,1 @@
+"""What operators ask of every service: what stands in the way, what was given up, what happened."""

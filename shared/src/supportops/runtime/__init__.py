@@ -1,0 +1,1 @@
+"""How a process of ours starts, runs, answers and stops."""

@@ -1,0 +1,147 @@
+"""The command line of a service: `serve`, `work`, `run`, `migrate`, `settings`, `check-config`, and its own commands.
+
+    app = build_app(Service(name="csat", about="…", settings=CsatSettings, serve=wiring.serve, work=wiring.work,
+                            run=wiring.run, migrate=wiring.migrate))
+
+    @app.command()
+    def kpi(as_json: AsJson = False) -> None: ...   # a service's own command
+
+Exit codes: those of `supportops.runtime.supervisor`; 1 for a command that failed; 2 for settings, rules or
+arguments that cannot be used (one message, no traceback).
+"""
+
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import typer
+
+from supportops.config import ServiceSettings, SettingsError, describe
+from supportops.config.rules_file import ConfigError
+from supportops.errors import SupportOpsError
+from supportops.observability import logging
+from supportops.runtime import supervisor
+from supportops.runtime.check_config import Section, check_config_command
+from supportops.runtime.output import emit
+
+UNUSABLE = 2
+
+log = logging.get_logger("supportops.runtime.cli")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of a table.")]
+"""The `--json` option, spelt alike in every command."""
+
+type Command[S: ServiceSettings] = Callable[[S], int | Awaitable[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Service[S: ServiceSettings]:
+    """What `build_app` needs to know: functions take the settings and return an exit code, plain or async."""
+
+    name: str
+    about: str
+    settings: type[S]
+    migrate: Command[S]
+    serve: Command[S] | None = None
+    work: Command[S] | None = None
+    run: Command[S] | None = None
+    rules: Section[Any] | None = None
+
+
+_HELP = {
+    "serve": "Run the HTTP side.",
+    "work": "Run consumers, relay, courier and periodic jobs; start as many as the load asks for.",
+    "run": "Run everything in one process (the demo, small installations).",
+    "migrate": "Bring the database up to date; safe to run again, and by several at the same time.",
+}
+
+
+def build_app[S: ServiceSettings](service: Service[S]) -> typer.Typer:
+    """The command line of one service."""
+    app = typer.Typer(
+        name=service.name,
+        help=service.about,
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich" if sys.stdout.isatty() else None,
+    )
+    app.callback()(_no_options)
+    for name, text in _HELP.items():
+        command: Command[S] | None = getattr(service, name)
+        if command is not None:
+            app.command(name, help=text)(_as_command(service, command))
+    app.command("settings", help="Show every setting with its value in force, its default and its meaning.")(
+        _settings_command(service)
+    )
+    if service.rules is not None:
+        check = check_config_command(service.name, service.settings, service.rules)
+        app.command(
+            "check-config", help="Say everything that is wrong with settings and rules; exit code 2."
+        )(check)
+    return app
+
+
+def execute[S: ServiceSettings](service: Service[S], command: Command[S], *, announce: bool = False) -> int:
+    """Load the settings, set up logging and run `command`; known mistakes become one message on stderr.
+
+    `announce`: begin with a log line of the settings in force, as the commands that keep running do.
+    """
+    try:
+        settings = service.settings.load()
+        logging.configure(settings.log, service=service.name, secrets=settings.secrets())
+        if announce:
+            log.info("service.started", settings=settings.summary())
+        return _finish(command(settings))
+    except (SettingsError, ConfigError) as error:
+        typer.echo(f"{service.name}: {error}", err=True)
+        return UNUSABLE
+    except SupportOpsError as error:
+        typer.echo(f"{service.name}: {error}", err=True)
+        return supervisor.FAILED
+
+
+def _no_options() -> None:
+    """Keeps sub-commands as they are, also when a service has only one."""
+
+
+def _as_command[S: ServiceSettings](service: Service[S], command: Command[S]) -> Callable[[], None]:
+    def call() -> None:
+        raise typer.Exit(execute(service, command, announce=True))
+
+    return call
+
+
+def _settings_command[S: ServiceSettings](service: Service[S]) -> Callable[[bool], None]:
+    def call(as_json: AsJson = False) -> None:
+        try:
+            in_force, problems = service.settings.load().summary(), ""
+        except SettingsError as error:
+            in_force, problems = {}, str(error)
+        rows = [
+            {
+                "name": each.name,
+                "value": in_force.get(each.name, "?"),
+                "default": "(must be set)" if each.default is None else each.default,
+                "allowed": each.allowed,
+                "meaning": each.meaning,
+            }
+            for each in describe(service.settings)
+        ]
+        emit(rows, as_json=as_json, title=f"Settings of {service.name}")
+        if problems:
+            typer.echo(f"{service.name}: {problems}", err=True)
+            raise typer.Exit(UNUSABLE)
+
+    return call
+
+
+def _finish(result: int | Awaitable[int]) -> int:
+    if isinstance(result, int):
+        return result
+    return supervisor.run(_awaited(result))
+
+
+async def _awaited(result: Awaitable[int]) -> int:
+    return await result

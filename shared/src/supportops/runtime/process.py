@@ -1,0 +1,118 @@
+"""One way to build a process of any service: its parts, its probes, its side port, its components.
+
+A service's `wiring.py` opens the parts, makes its handlers, destinations and apps, and hands the components to
+`run_process`, which adds what every process has.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from sqlalchemy import func, select
+
+from supportops.clock import Clock, SystemClock
+from supportops.config import DatabaseSettings, KafkaSettings, ShutdownSettings, SideSettings
+from supportops.contracts import all_topics
+from supportops.messaging import Broker, Consumer, open_broker
+from supportops.observability.health import Probe, side_server
+from supportops.observability.metrics import Metrics
+from supportops.observability.probes import AgeProbe, ReachableProbe, StallProbe
+from supportops.runtime.supervisor import Component, run_until_stopped
+from supportops.store import Store, open_store
+from supportops.store.outbox import oldest_unpublished
+from supportops.store.tables import ENGINE, waiting
+
+UNPUBLISHED_LIMIT = timedelta(seconds=30)
+OVERDUE_LIMIT = timedelta(minutes=2)
+STALL_LIMIT = timedelta(seconds=60)
+
+
+class ProcessSettings(Protocol):
+    """The blocks that every service's settings have."""
+
+    @property
+    def kafka(self) -> KafkaSettings: ...
+    @property
+    def database(self) -> DatabaseSettings: ...
+    @property
+    def side(self) -> SideSettings: ...
+    @property
+    def shutdown(self) -> ShutdownSettings: ...
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What every process of ours stands on."""
+
+    store: Store
+    broker: Broker
+    metrics: Metrics
+    clock: Clock
+
+
+@asynccontextmanager
+async def open_parts(settings: ProcessSettings) -> AsyncIterator[Parts]:
+    """Open database and broker (neither need be there yet); closed in reverse order."""
+    clock = SystemClock()
+    async with (
+        open_store(settings.database, clock=clock) as store,
+        open_broker(settings.kafka, all_topics()) as broker,
+    ):
+        yield Parts(store, broker, Metrics(), clock)
+
+
+async def run_process(settings: ProcessSettings, parts: Parts, *components: Component) -> int:
+    """Run `components` and the side port until the process is told to stop; the exit code of `runtime`."""
+    consumers = [component for component in components if isinstance(component, Consumer)]
+    probes = engine_probes(parts, consumers)
+    side = side_server(settings.side, probes, parts.metrics)
+    return await run_until_stopped(side, *components, grace=settings.shutdown.grace)
+
+
+def engine_probes(parts: Parts, consumers: Sequence[Consumer]) -> list[Probe]:
+    """Readiness as progress: nothing unpublished or overdue for long, no consumer that stands before work."""
+
+    async def ping() -> None:
+        async with parts.store.reading() as conn:
+            await conn.execute(select(1))
+
+    async def unpublished() -> datetime | None:
+        async with parts.store.reading() as conn:
+            return await oldest_unpublished(conn, ENGINE.outbox)
+
+    async def overdue() -> datetime | None:
+        return await oldest_overdue(parts.store)
+
+    age_of = parts.metrics
+    return [
+        ReachableProbe("database", ping),
+        AgeProbe(
+            "outbox",
+            unpublished,
+            UNPUBLISHED_LIMIT,
+            clock=parts.clock,
+            gauge=(age_of, "outbox_oldest_unpublished_seconds"),
+        ),
+        AgeProbe(
+            "deliveries",
+            overdue,
+            OVERDUE_LIMIT,
+            clock=parts.clock,
+            gauge=(age_of, "delivery_oldest_overdue_seconds"),
+        ),
+        *(StallProbe(consumer.name, consumer.stalled, STALL_LIMIT) for consumer in consumers),
+    ]
+
+
+async def oldest_overdue(store: Store) -> datetime | None:
+    """Since when the longest overdue delivery waits for an attempt that nobody makes; None when all are on time.
+
+    A row that waits for its next attempt is not overdue; its failures show in the metrics of attempts.
+    """
+    d = ENGINE.deliveries
+    oldest = select(func.min(d.c.next_attempt_at)).where(waiting(d), d.c.next_attempt_at < store.clock.now())
+    async with store.reading() as conn:
+        moment: datetime | None = (await conn.execute(oldest)).scalar()
+    return moment

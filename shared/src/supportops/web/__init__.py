@@ -1,0 +1,1 @@
+"""Pages for operators: layout, forms, headers, and one login for all services."""

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 from sqlalchemy import text
 
-from csat.settings import CsatRules, DashboardSettings
+from csat.policy.csat import CsatPolicy
 from csat.survey_link.tokens import SurveyTokens
 from csat.web import create_app
 from supportops.clock import SystemClock
@@ -20,7 +20,8 @@ from supportops.observability.metrics import Metrics
 from supportops.runtime.http_server import HttpServer
 from supportops.runtime.supervisor import run, run_until_stopped
 from supportops.store import Store, open_store
-from supportops.web.auth.guard import Gate
+from supportops.web.auth.guard import OperatorAuth
+from supportops.web.auth.settings import DashboardSettings
 
 TOKEN = "operators-only-0123456789"
 HEADERS = {"X-Forwarded-User": "bench", "X-Csat-Proxy-Secret": TOKEN}
@@ -32,9 +33,9 @@ def application(store: Store) -> FastAPI:
         {"proxy_header": "X-Forwarded-User", "proxy_secret": TOKEN, "session_keys": ()}
     )
     token = SecretStr(TOKEN)
-    gate = Gate(settings, token, "https://csat.example.com", clock=store.clock, metrics=Metrics())
+    gate = OperatorAuth(settings, token, "https://csat.example.com", clock=store.clock, metrics=Metrics())
     tokens = SurveyTokens([TOKEN], timedelta(days=28), store.clock)
-    app = create_app(store, tokens, CsatRules(), token, gate)
+    app = create_app(store, tokens, CsatPolicy(), token, gate)
 
     @app.get("/floor")
     async def floor() -> dict[str, int]:

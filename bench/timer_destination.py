@@ -34,7 +34,7 @@ class Surveys:
     """A destination that answers at once and notes how late it was called."""
 
     def __init__(self) -> None:
-        self.spec = DestinationSpec("bench.survey", concurrency=16)
+        self.spec = DestinationSpec("bench.survey", concurrency=16, idempotent=True)
         self.claimed: list[float] = []
         self.called: list[float] = []
 
@@ -45,10 +45,6 @@ class Surveys:
             self.claimed.append((delivery.claimed_at - delivery.due_at).total_seconds())
             self.called.append((now - delivery.due_at).total_seconds())
         return [Done() for _ in deliveries]
-
-    async def did_it_happen(self, _delivery: Delivery) -> Outcome | None:
-        """Nothing is uncertain here."""
-        return None
 
 
 async def main(url: str, count: str, seconds: str) -> int:

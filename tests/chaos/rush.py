@@ -12,7 +12,8 @@ import orjson
 import pytest
 from pydantic import SecretStr
 
-from csat.surveys.repository import SURVEY, solve_key
+from csat.destinations import SURVEY
+from csat.surveys.repository import solve_key
 from supportops.clock import SystemClock
 from supportops.config import DatabaseSettings
 from supportops.store import open_store

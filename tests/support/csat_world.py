@@ -10,8 +10,8 @@ from typing import Any
 
 from supportops.clock import Clock
 from supportops.contracts import TicketEvent, TicketMerged
+from supportops.errors import Conflict
 from supportops.ticket_version import version_of
-from supportops.vendors.http_client import Conflict
 from supportops.vendors.zendesk import Audit, Comment, NewComment, Organization, Refused, Ticket, User
 from tests.integration.csat.happenings import reopened, solved
 from tests.support.csat_model import Truth

@@ -16,7 +16,7 @@ from supportops.config import DatabaseSettings, KafkaSettings
 from supportops.contracts import TicketSnapshot, TicketSolved
 from supportops.delivery import Delivery, DestinationSpec, Done, Outcome
 from supportops.delivery.claims import Claim, claim
-from supportops.delivery.completer import Settled, Settler
+from supportops.delivery.completer import Completer, Settled
 from supportops.messaging import Broker, open_broker
 from supportops.observability.metrics import Metrics
 from supportops.store import Store, Transaction, open_store
@@ -143,7 +143,7 @@ class ByHand:
     def __init__(self, store: Store, spec: DestinationSpec, metrics: Metrics | None = None) -> None:
         self.store = store
         self.spec = spec
-        self.settler = Settler(store, metrics or Metrics())
+        self.settler = Completer(store, metrics or Metrics())
 
     async def schedule(self, key: str, *, lane: str | None = None, **options: Any) -> None:
         """Schedule one delivery, in its own transaction; its lane is its key unless told."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from csat.settings import CsatRules
+from csat.policy.csat import CsatPolicy
 from supportops.config.durations import format_duration
 from supportops.config.validation_messages import allowed_values, limits
 
@@ -26,7 +26,7 @@ def written(page: str) -> str:
 
 def table() -> str:
     """One row per rule, in the order of the model."""
-    rows = ["| `csat.…` | default | what it decides |", "|---|---|---|", *_rows(CsatRules, CsatRules(), "")]
+    rows = ["| `csat.…` | default | what it decides |", "|---|---|---|", *_rows(CsatPolicy, CsatPolicy(), "")]
     return "\n".join(rows) + "\n"
 
 

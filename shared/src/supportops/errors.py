@@ -3,8 +3,10 @@
 SupportOpsError
 ├── Retryable            try again, after `after` when the other side named a time; nothing happened outside
 │   ├── UnknownOutcome   try again, but ask "did it happen?" first: the call may have had its effect
+│   ├── Conflict         the thing changed since it was read: read and decide again
 │   └── DestinationPaused  the whole destination waits (quota, login); no attempt is used up
 ├── Permanent            give up on this piece of work; the reason is kept
+│   └── NotFound         what it is about is not there
 ├── Undecodable          the record cannot be read by anyone: dead letter at once
 └── TooManyDeadLetters   the consumer stops: a bad deploy must not empty a topic into the dead letters
 
@@ -44,3 +46,11 @@ class Undecodable(SupportOpsError):
 
 class TooManyDeadLetters(SupportOpsError):
     """The ceiling of dead letters in a row was reached; the consumer stops instead of going on."""
+
+
+class NotFound(Permanent):
+    """404: deleted, or never ours to see."""
+
+
+class Conflict(Retryable):
+    """409: the thing changed since we read it. Read again, decide again, a few times."""

@@ -13,7 +13,7 @@ from schemathesis import GenerationMode, Response
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 from schemathesis.specs.openapi.schemas import OpenApiSchema
 
-from csat.settings import CsatRules
+from csat.policy.csat import CsatPolicy
 from csat.survey_link.tokens import SurveyTokens
 from csat.web import create_app
 from supportops.clock import ManualClock
@@ -47,7 +47,7 @@ def api(new_database: Callable[[str], str], clock: ManualClock) -> Iterator[Open
     with asyncio.Runner() as runner:
         store = runner.run(opened.__aenter__())
         tokens = SurveyTokens(["the-key-of-these-tests"], timedelta(days=28), clock)
-        app = create_app(store, tokens, CsatRules(), SecretStr(TOKEN))
+        app = create_app(store, tokens, CsatPolicy(), SecretStr(TOKEN))
         yield schemathesis.openapi.from_asgi("/api/openapi.json", app)
         runner.run(opened.__aexit__(None, None, None))
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from supportops.errors import Retryable, UnknownOutcome
-from supportops.vendors.http_client import Patience, make_client, translated
+from supportops.vendors.http_client import HttpLimits, make_client, map_transport_errors
 from tests.support.eventually import eventually
 from tests.support.processes import free_port
 
@@ -66,10 +66,10 @@ async def silence(reader: Reader, _writer: Writer) -> None:
     await reader.read()
 
 
-async def error_of(base_url: str, method: str, patience: Patience | None = None) -> type[Exception]:
+async def error_of(base_url: str, method: str, patience: HttpLimits | None = None) -> type[Exception]:
     """What a call ends in."""
     async with make_client(base_url, patience=patience) as client:
-        with pytest.raises(Exception) as caught, translated(method, "x"):  # noqa: PT011  # its exact type is the answer
+        with pytest.raises(Exception) as caught, map_transport_errors(method, "x"):  # noqa: PT011  # its exact type is the answer
             await client.request(method, "/x", content=b"{}")
     return caught.type
 
@@ -92,7 +92,7 @@ async def test_a_lost_answer_to_a_read_may_be_asked_for_again(answer: Answer) ->
 @pytest.mark.parametrize(("method", "error"), [("POST", UnknownOutcome), ("GET", Retryable)])
 async def test_no_answer_in_time(method: str, error: type[Exception]) -> None:
     async with server(silence) as (url, _):
-        assert await error_of(url, method, Patience(answer=timedelta(milliseconds=100))) is error
+        assert await error_of(url, method, HttpLimits(answer=timedelta(milliseconds=100))) is error
 
 
 async def test_nobody_listens() -> None:
@@ -104,11 +104,11 @@ async def test_a_name_that_does_not_exist() -> None:
 
 
 async def test_all_connections_are_busy() -> None:
-    patience = Patience(connections=1, pool=timedelta(milliseconds=100), answer=timedelta(seconds=5))
+    patience = HttpLimits(connections=1, pool=timedelta(milliseconds=100), answer=timedelta(seconds=5))
     async with server(silence) as (url, heads), make_client(url, patience=patience) as client:
         first = asyncio.ensure_future(client.post("/x"))
         await eventually(lambda: bool(heads), within=5, about="the first call holds the connection")
-        with pytest.raises(Retryable) as caught, translated("POST", "x"):
+        with pytest.raises(Retryable) as caught, map_transport_errors("POST", "x"):
             await client.post("/x")
         assert caught.type is Retryable
         first.cancel()

@@ -9,9 +9,8 @@ from pydantic import SecretStr
 
 from supportops.clock import SystemClock
 from supportops.config import ZendeskSettings
-from supportops.errors import DestinationPaused, Retryable, UnknownOutcome
+from supportops.errors import Conflict, DestinationPaused, NotFound, Retryable, UnknownOutcome
 from supportops.observability.metrics import Metrics
-from supportops.vendors.http_client import Conflict, NotFound
 from supportops.vendors.zendesk import NewComment, References, Refused, Ticket, Zendesk, open_zendesk
 from tests.support.sandbox import INTEGRATION_LOGIN, SandboxProcess
 

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from csat import tables
-from csat.settings import CsatRules
+from csat.destinations import SURVEY, SURVEY_TAG
+from csat.policy.csat import CsatPolicy
 from csat.survey_link.invitation import SurveyText
 from csat.survey_link.tokens import SurveyTokens
-from csat.surveys.handlers import SurveyClock
-from csat.surveys.repository import SURVEY, SURVEY_TAG
+from csat.surveys.handlers import SurveyHandlers
 from csat.surveys.send import AskRequester
-from csat.surveys.tag import TagTicket
+from csat.surveys.tag import tag_surveyed
 from supportops.clock import SystemClock
 from supportops.contracts import TicketEvent
 from supportops.delivery import Courier, Delivery
@@ -27,7 +27,7 @@ from tests.integration.csat.ledger import deliveries, rows_of
 from tests.support.engine import running
 from tests.support.eventually import eventually
 
-NOW = CsatRules(survey_after=timedelta(0), ticket_updates_per_minute=None)
+NOW = CsatPolicy(survey_after=timedelta(0), ticket_updates_per_minute=None)
 BASE = "https://survey.example.com"
 
 
@@ -54,7 +54,7 @@ class Dying:
 class Csat:
     """csat without its broker: handlers, courier and destinations on one database."""
 
-    def __init__(self, store: Store, zendesk: Any, rules: CsatRules = NOW) -> None:
+    def __init__(self, store: Store, zendesk: Any, rules: CsatPolicy = NOW) -> None:
         clock, metrics = SystemClock(), Metrics()
         self.store = store
         self.tokens = SurveyTokens(["the-key-of-these-tests"], timedelta(days=28), clock)
@@ -62,8 +62,8 @@ class Csat:
         self.text = text = SurveyText(BASE, self.tokens)
         self.ask = AskRequester(store, zendesk, names.organizations, text, rules)
         self._dying = AskRequester(store, Dying(zendesk), names.organizations, text, rules)
-        self.courier = Courier(store, [TagTicket(zendesk, rules), self.ask], metrics)
-        self._clock = SurveyClock(rules.survey_after)
+        self.courier = Courier(store, [tag_surveyed(zendesk, rules), self.ask], metrics)
+        self._clock = SurveyHandlers(rules.survey_after)
 
     @asynccontextmanager
     async def at_work(self) -> AsyncIterator[None]:
@@ -122,7 +122,7 @@ class Csat:
 
 
 @asynccontextmanager
-async def working(store: Store, zendesk: Any, rules: CsatRules = NOW) -> AsyncIterator[Csat]:
+async def working(store: Store, zendesk: Any, rules: CsatPolicy = NOW) -> AsyncIterator[Csat]:
     csat = Csat(store, zendesk, rules)
     async with csat.at_work():
         yield csat

@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import Browser
 from pydantic import SecretStr
 
-from csat.settings import CsatRules
+from csat.policy.csat import CsatPolicy
 from csat.survey_link.tokens import SurveyTokens
 from csat.web import create_app
 from supportops.clock import ManualClock, SystemClock
@@ -31,9 +31,9 @@ async def store(new_database: Callable[[str], str], clock: ManualClock) -> Async
 
 
 @pytest.fixture
-def rules() -> CsatRules:
+def rules() -> CsatPolicy:
     """The handbook's rules, with comments short enough to exceed."""
-    return CsatRules(comment_limit=200)
+    return CsatPolicy(comment_limit=200)
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def tokens(clock: ManualClock) -> SurveyTokens:
 
 
 @pytest.fixture
-async def page(store: Store, tokens: SurveyTokens, rules: CsatRules) -> AsyncIterator[httpx.AsyncClient]:
+async def page(store: Store, tokens: SurveyTokens, rules: CsatPolicy) -> AsyncIterator[httpx.AsyncClient]:
     """A browser, more or less, in front of csat's HTTP side."""
     app = create_app(store, tokens, rules, SecretStr(API_TOKEN))
     transport = httpx.ASGITransport(app=app)

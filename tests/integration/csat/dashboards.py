@@ -11,14 +11,15 @@ from pydantic import SecretStr
 from sqlalchemy import insert
 
 from csat import tables
-from csat.settings import CsatRules, DashboardSettings
+from csat.policy.csat import CsatPolicy
 from csat.survey_link.tokens import SurveyTokens
 from csat.web import create_app
 from supportops.clock import ManualClock
 from supportops.observability.metrics import Metrics
 from supportops.store import Store
-from supportops.web.auth.guard import Gate
+from supportops.web.auth.guard import OperatorAuth
 from supportops.web.auth.passwords import hash_password
+from supportops.web.auth.settings import DashboardSettings
 from tests.integration.csat.conftest import API_TOKEN
 from tests.integration.csat.tallies import tallied
 
@@ -49,15 +50,17 @@ def settings(**values: Any) -> DashboardSettings:
     return DashboardSettings(**({"password_hash": HASHED, "session_keys": SESSION_KEYS} | values))
 
 
-def gate(clock: ManualClock, chosen: DashboardSettings, address: str = ADDRESS) -> Gate:
+def gate(clock: ManualClock, chosen: DashboardSettings, address: str = ADDRESS) -> OperatorAuth:
     """The gate with these settings."""
-    return Gate(chosen, SecretStr(API_TOKEN), address, clock=clock, metrics=Metrics())
+    return OperatorAuth(chosen, SecretStr(API_TOKEN), address, clock=clock, metrics=Metrics())
 
 
-def application(store: Store, clock: ManualClock, opened: Gate, rules: CsatRules | None = None) -> FastAPI:
+def application(
+    store: Store, clock: ManualClock, opened: OperatorAuth, rules: CsatPolicy | None = None
+) -> FastAPI:
     """csat's HTTP side behind this gate."""
     tokens = SurveyTokens(["the-key-of-these-tests"], timedelta(days=28), clock)
-    return create_app(store, tokens, rules or CsatRules(), SecretStr(API_TOKEN), opened)
+    return create_app(store, tokens, rules or CsatPolicy(), SecretStr(API_TOKEN), opened)
 
 
 def browser_of(app: FastAPI) -> httpx.AsyncClient:
@@ -118,7 +121,7 @@ def _ticket(chance: Random, number: int, now: datetime) -> tuple[dict[str, Any],
     words = chance.choice(PRAISE if happy else BLAME) if chance.random() < 0.5 else None
     answer = {"score": "good" if happy else "bad", "comment": words} if answered else {}
     if answered and not happy:
-        answer["reason"] = chance.choice(CsatRules().reasons)
+        answer["reason"] = chance.choice(CsatPolicy().reasons)
     return _rows(str(number), solved_at, names | answer | {"decided": decided, "asked": asked})
 
 

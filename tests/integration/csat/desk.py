@@ -9,8 +9,8 @@ import httpx
 
 from supportops.clock import SystemClock
 from supportops.observability.metrics import Metrics
-from supportops.vendors.http_client import Patience, make_client
-from supportops.vendors.rate_limit import RateShare
+from supportops.vendors.http_client import HttpLimits, make_client
+from supportops.vendors.rate_limit import RateLimiter
 from supportops.vendors.zendesk import Zendesk
 from supportops.vendors.zendesk.calls import Calls
 
@@ -82,8 +82,8 @@ class Desk:
 async def impatient_zendesk(sandbox_url: str) -> AsyncIterator[Zendesk]:
     """csat's client, which waits a second for an answer instead of twenty."""
     clock, metrics = SystemClock(), Metrics()
-    patience = Patience(answer=timedelta(seconds=1))
+    patience = HttpLimits(answer=timedelta(seconds=1))
     base_url = f"{sandbox_url}/zendesk/api/v2"
     async with make_client(base_url, authorization=CREDENTIAL, patience=patience) as client:
-        share = RateShare("zendesk", 60_000, clock=clock, metrics=metrics)
+        share = RateLimiter("zendesk", 60_000, clock=clock, metrics=metrics)
         yield Zendesk(Calls(client, share, clock=clock, metrics=metrics))

@@ -7,22 +7,22 @@ from functools import partial
 from typing import Any
 
 from csat import tables
+from csat.destinations import FEEDBACK, FEEDBACK_TAG
 from csat.feedback.export import ExportFeedback
 from csat.feedback.gitlab import GitLab
 from csat.feedback.issue_content import Writer
-from csat.feedback.repository import FEEDBACK_TAG
-from csat.feedback.tagging import TagExported
 from csat.feedback.ticket_names import PresentNames
-from csat.policy.feedback import MANAGERS, PRODUCT, FeedbackRules
+from csat.policy.csat import CsatPolicy
+from csat.policy.feedback import MANAGERS, PRODUCT, FeedbackPolicy
 from csat.ratings.answer import Answer
-from csat.ratings.repository import FEEDBACK, Given, Source, record_answer
-from csat.settings import CsatRules
+from csat.ratings.repository import NewRating, Source, record_answer
+from csat.surveys.tag import tag_exported
 from supportops.clock import SystemClock
 from supportops.delivery import Courier
 from supportops.delivery.claims import claim
 from supportops.observability.metrics import Metrics
 from supportops.store import Store
-from supportops.vendors.http_client import Patience, make_client
+from supportops.vendors.http_client import HttpLimits, make_client
 from supportops.vendors.zendesk import References, Zendesk
 from tests.integration.csat.desk import Desk
 from tests.integration.csat.ledger import deliveries, rows_of
@@ -30,9 +30,9 @@ from tests.support.engine import running
 from tests.support.eventually import eventually
 
 TEAMS = {MANAGERS: ("@tam",), PRODUCT: ("@ada",)}
-RULES = CsatRules(
+RULES = CsatPolicy(
     ticket_updates_per_minute=None,
-    feedback=FeedbackRules(project="support/feedback", teams=TEAMS, issues_per_minute=1000),
+    feedback=FeedbackPolicy(project="support/feedback", teams=TEAMS, issues_per_minute=1000),
 )
 QUIET = {"admin_issue": True, "scoped_labels": True, "search_lag": 0, "issues_per_minute": None}
 
@@ -47,7 +47,7 @@ class Feedback:
         writer = Writer(RULES.feedback, "https://acme.zendesk.com")
         self.store, self.desk, self.metrics = store, desk, metrics
         self.export = ExportFeedback(store, (zendesk, present), gitlab, writer, RULES.feedback, metrics)
-        self.courier = Courier(store, [TagExported(zendesk, RULES), self.export], metrics)
+        self.courier = Courier(store, [tag_exported(zendesk, RULES), self.export], metrics)
 
     async def rate(
         self,
@@ -60,7 +60,7 @@ class Feedback:
         """The customer answers."""
         answer = Answer(score, comment, reason)  # type: ignore[arg-type]
         async with self.store.transaction() as tx:
-            await record_answer(tx, ticket_id, Given(answer, source, "5", datetime.now(UTC)))
+            await record_answer(tx, ticket_id, NewRating(answer, source, "5", datetime.now(UTC)))
 
     async def settled(self, state: str = "done") -> dict[str, Any]:
         """Wait until nothing is waiting or in flight; the deliveries of issues, all of them in `state`."""
@@ -103,7 +103,7 @@ class Feedback:
 @asynccontextmanager
 async def impatient_gitlab(sandbox_url: str, project: str = "support/feedback") -> AsyncIterator[GitLab]:
     """csat's client, which waits a second for an answer instead of twenty."""
-    patience = Patience(answer=timedelta(seconds=1))
+    patience = HttpLimits(answer=timedelta(seconds=1))
     base_url = f"{sandbox_url}/gitlab/api/v4"
     async with make_client(base_url, authorization="Bearer glpat-sandbox", patience=patience) as client:
         yield GitLab(client, project, clock=SystemClock(), metrics=Metrics())

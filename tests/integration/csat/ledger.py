@@ -40,7 +40,7 @@ async def rows_of(store: Store, table: Any) -> list[Any]:
 async def sent_survey(store: Store, ticket_id: str, solved_at: datetime) -> Survey:
     """A survey that was asked a moment ago."""
     async with store.transaction() as tx:
-        survey = await repository.intend(tx, ticket_id, solved_at, "5")
+        survey = await repository.reserve_survey(tx, ticket_id, solved_at, "5")
         await repository.record_sent(tx, survey, tx.now)
     return survey
 

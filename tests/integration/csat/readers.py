@@ -7,12 +7,12 @@ from functools import partial
 from typing import Any
 
 from csat import tables
+from csat.destinations import NATIVE_RATING
 from csat.kpi.ticket_snapshot import DescribeSolves, Names
+from csat.policy.csat import CsatPolicy
 from csat.ratings.native import ReadRatings
-from csat.ratings.native_mapping import Reading
-from csat.settings import CsatRules
-from csat.surveys.handlers import SurveyClock
-from csat.surveys.repository import NATIVE_RATING
+from csat.ratings.native_mapping import NativeRatingMapper
+from csat.surveys.handlers import SurveyHandlers
 from supportops.clock import SystemClock
 from supportops.contracts import TicketEvent, TicketRated
 from supportops.delivery import Courier
@@ -29,17 +29,17 @@ from tests.support.eventually import eventually
 class Readers:
     """Handlers, courier and both destinations."""
 
-    def __init__(self, store: Store, zendesk: Zendesk, rules: CsatRules) -> None:
+    def __init__(self, store: Store, zendesk: Zendesk, rules: CsatPolicy) -> None:
         clock, metrics = SystemClock(), Metrics()
         brief = Lifetime(found=timedelta(0), absent=timedelta(0))
         names = References(zendesk, clock=clock, metrics=metrics, lifetime=brief)
         describe = DescribeSolves(
             zendesk.tickets, Names(names.organizations, names.forms, names.groups, names.users), rules.numbers
         )
-        reading = Reading(rules.native_ratings, rules.reasons, rules.comment_limit)
+        reading = NativeRatingMapper(rules.native_ratings, rules.reasons, rules.comment_limit)
         self.store = store
         self.courier = Courier(store, [ReadRatings(zendesk, reading), describe], metrics)
-        self._handlers = SurveyClock(rules.survey_after).handlers()
+        self._handlers = SurveyHandlers(rules.survey_after).handlers()
 
     async def hear(self, *events: TicketEvent) -> None:
         """Events arrive, as one batch."""
@@ -66,8 +66,8 @@ class Readers:
 
 
 @asynccontextmanager
-async def reading(store: Store, zendesk: Zendesk, rules: CsatRules | None = None) -> AsyncIterator[Readers]:
-    readers = Readers(store, zendesk, rules or CsatRules())
+async def reading(store: Store, zendesk: Zendesk, rules: CsatPolicy | None = None) -> AsyncIterator[Readers]:
+    readers = Readers(store, zendesk, rules or CsatPolicy())
     async with running(readers.courier):
         yield readers
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from csat import tables
-from csat.surveys.repository import SURVEY
+from csat.destinations import SURVEY
 from supportops.clock import SystemClock
 from supportops.contracts import SurveySent, SurveySkipped
 from supportops.store import Store

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from csat import tables
-from csat.settings import CsatRules
-from csat.surveys.repository import SURVEY, SURVEY_TAG
+from csat.destinations import SURVEY, SURVEY_TAG
+from csat.policy.csat import CsatPolicy
 from supportops.store import Store
 from supportops.vendors.zendesk import Zendesk
 from tests.integration.csat.asking import NOW, Csat
@@ -82,7 +82,7 @@ async def test_lost_answers_of_some_repeat_none(
 async def test_once_per_requester_also_among_those_that_are_asked_together(
     live_store: Store, zendesk: Zendesk, desk: Desk
 ) -> None:
-    rules = CsatRules.model_validate(NOW.model_dump() | {"once_per": "30d"})
+    rules = CsatPolicy.model_validate(NOW.model_dump() | {"once_per": "30d"})
     csat = Csat(live_store, zendesk, rules)
     tickets = await heard(csat, desk, count=5)  # all by the same requester
     async with csat.at_work():

@@ -13,7 +13,7 @@ from csat.kpi.aggregation import Tallying, recount, tally_batch
 from csat.kpi.filters import View
 from csat.kpi.measures import Counts
 from csat.ratings.answer import Answer
-from csat.ratings.repository import Given, record_answer
+from csat.ratings.repository import NewRating, record_answer
 from csat.surveys import repository
 from csat.surveys.exclusion_rules import Decision
 from supportops.store import Store, Transaction
@@ -70,7 +70,7 @@ async def test_asked_it_stays_where_it_was_whatever_comes_later(store: Store) ->
 
 async def test_a_rating_of_zendesk_counts_without_a_survey_of_ours(store: Store) -> None:
     await solve(store, "1", JANUARY)
-    answer = Given(Answer("good"), "native", None, FEBRUARY)
+    answer = NewRating(Answer("good"), "native", None, FEBRUARY)
     async with store.transaction() as tx:
         await record_answer(tx, "1", answer)
         await record_answer(tx, "2", answer)  # we never saw a solve of this one
@@ -82,7 +82,7 @@ async def test_a_changed_vote_moves_from_bad_to_good(store: Store) -> None:
     for score, later in (("bad", 1), ("good", 2)):
         rated_at = JANUARY + timedelta(days=later)
         async with store.transaction() as tx:
-            await record_answer(tx, "1", Given(Answer(score), "hosted", None, rated_at))  # type: ignore[arg-type]
+            await record_answer(tx, "1", NewRating(Answer(score), "hosted", None, rated_at))  # type: ignore[arg-type]
         found = await months(store)
     assert found == {1: (1, 1, 1, 1, 0)}
 

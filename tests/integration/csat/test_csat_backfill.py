@@ -9,12 +9,12 @@ import pytest
 
 from csat import tables
 from csat.kpi.ticket_snapshot import DescribeSolves, Names
-from csat.policy.native_ratings import NativeRules
+from csat.policy.csat import CsatPolicy
+from csat.policy.native_ratings import NativeRatingsPolicy
 from csat.ratings.answer import Answer
 from csat.ratings.backfill import Backfill, Sources, Span
-from csat.ratings.repository import Given, record_answer
-from csat.settings import CsatRules
-from csat.surveys.handlers import SurveyClock
+from csat.ratings.repository import NewRating, record_answer
+from csat.surveys.handlers import SurveyHandlers
 from supportops.clock import SystemClock
 from supportops.errors import Permanent, Retryable
 from supportops.observability.metrics import Metrics
@@ -26,7 +26,7 @@ from tests.integration.csat.ledger import on, rows_of
 
 LONG_AGO = datetime(2025, 1, 1, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
-AT_ONCE = CsatRules(survey_after=timedelta(0))
+AT_ONCE = CsatPolicy(survey_after=timedelta(0))
 
 
 class Killed(BaseException):
@@ -36,7 +36,7 @@ class Killed(BaseException):
 class History:
     """A backfill on one database, its waits written down instead of waited."""
 
-    def __init__(self, store: Store, zendesk: Zendesk, rules: CsatRules = AT_ONCE) -> None:
+    def __init__(self, store: Store, zendesk: Zendesk, rules: CsatPolicy = AT_ONCE) -> None:
         clock, metrics = SystemClock(), Metrics()
         names = References(zendesk, clock=clock, metrics=metrics)
         looked_up = Names(names.organizations, names.forms, names.groups, names.users)
@@ -170,10 +170,10 @@ async def test_what_csat_knows_better_stays(history: History, desk: Desk) -> Non
     await desk.act(voted, "rating", score="bad")
     async with history.store.transaction() as tx:
         events = [solved(waiting, at), solved(again, first), reopened(again, first + SECOND)]
-        await SurveyClock(timedelta(hours=24)).handlers().run(list(events), tx)
+        await SurveyHandlers(timedelta(hours=24)).handlers().run(list(events), tx)
     async with history.store.transaction() as tx:
         later = datetime.now(UTC) + timedelta(hours=1)
-        await record_answer(tx, voted, Given(Answer("good"), "hosted", "5", later), tell=False)
+        await record_answer(tx, voted, NewRating(Answer("good"), "hosted", "5", later), tell=False)
     surveys = await rows_of(history.store, tables.engine.deliveries)
     await history.run()
     facts = await history.facts()
@@ -187,7 +187,7 @@ async def test_a_fresh_rating_of_a_followed_ticket_is_left_to_its_event(history:
     ticket_id, at = await desk.solved_ticket()
     await desk.act(ticket_id, "rating", score="bad")
     async with history.store.transaction() as tx:
-        await SurveyClock(timedelta(hours=24)).handlers().run([solved(ticket_id, at)], tx)
+        await SurveyHandlers(timedelta(hours=24)).handlers().run([solved(ticket_id, at)], tx)
     await history.run()
     assert await rows_of(history.store, tables.ratings) == []
 
@@ -218,7 +218,7 @@ async def test_one_who_may_not_read_hears_so(history: History, desk: Desk) -> No
 
 async def test_answers_to_surveys_are_history_too(live_store: Store, sandbox_url: str, desk: Desk) -> None:
     await desk.post("/limits", zendesk={"export_lag": 0})
-    rules = AT_ONCE.model_copy(update={"native_ratings": NativeRules(kind="surveys")})
+    rules = AT_ONCE.model_copy(update={"native_ratings": NativeRatingsPolicy(kind="surveys")})
     ticket_id, _ = await desk.solved_ticket()
     await desk.act(ticket_id, "survey", rating=2, comment="Slow")
     async with impatient_zendesk(sandbox_url) as zendesk:

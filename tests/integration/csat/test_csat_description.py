@@ -6,10 +6,9 @@ from typing import Any
 
 import pytest
 
-from csat.kpi.attributes import Source
-from csat.policy.kpi import NumbersRules
-from csat.settings import CsatRules
-from csat.surveys.repository import DESCRIPTION
+from csat.destinations import DESCRIPTION
+from csat.policy.csat import CsatPolicy
+from csat.policy.kpi import KpiPolicy, Source
 from supportops.contracts import TicketSnapshot
 from supportops.store import Store
 from supportops.vendors.zendesk import Zendesk
@@ -100,13 +99,13 @@ async def test_what_is_missing_holds_nothing_up(csat: Readers, desk: Desk) -> No
 async def test_plan_by_tag_and_region_by_field_of_the_ticket(
     live_store: Store, zendesk: Zendesk, desk: Desk
 ) -> None:
-    sources = NumbersRules(
+    sources = KpiPolicy(
         plan=Source(tags={"gold": "Gold", "silver": "Silver"}),
         region=Source(ticket_field="360000000001", labels={"emea_2021": "EMEA"}),
     )
     field = {"id": 360000000001, "value": "emea_2021"}
     ticket_id, at = await desk.solved_ticket(tags=["silver", "vip"], custom_fields=[field])
-    async with reading(live_store, zendesk, CsatRules(numbers=sources)) as csat:
+    async with reading(live_store, zendesk, CsatPolicy(numbers=sources)) as csat:
         await csat.hear(solved(ticket_id, at))
         await csat.settled(DESCRIPTION)
         row = await csat.facts(ticket_id)

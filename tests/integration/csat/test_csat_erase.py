@@ -11,16 +11,16 @@ import httpx
 from pydantic import SecretStr
 
 from csat import tables
+from csat.destinations import FEEDBACK, SURVEY
 from csat.kpi.aggregation import tally_batch
 from csat.ratings.answer import Answer
 from csat.ratings.erase import Erased, erase
 from csat.ratings.native import take as take_native
-from csat.ratings.repository import FEEDBACK, Given, record_answer
+from csat.ratings.repository import NewRating, record_answer
 from csat.survey_link.tokens import SurveyTokens
 from csat.survey_page.opt_out import opt_out
 from csat.survey_page.vote import vote
 from csat.surveys import repository
-from csat.surveys.repository import SURVEY
 from supportops.clock import ManualClock
 from supportops.config import DatabaseSettings
 from supportops.contracts import SurveySkipped, TicketSnapshot
@@ -41,7 +41,7 @@ async def voted(store: Store, ticket_id: str, requester: str, answer: Answer, cl
     told = TicketSnapshot(requester_id=requester)
     await take(store, [solved(ticket_id, clock.now()).model_copy(update={"ticket": told})])
     async with store.transaction() as tx:
-        survey = await repository.intend(tx, ticket_id, clock.now(), requester)
+        survey = await repository.reserve_survey(tx, ticket_id, clock.now(), requester)
         await repository.record_sent(tx, survey, tx.now)
         await vote(tx, survey, answer)
         tx.deliveries.cancel(SURVEY, repository.solve_key(ticket_id, clock.now()))
@@ -52,7 +52,7 @@ async def two_people(store: Store, clock: ManualClock) -> str:
     """Rita, who wrote something on two tickets, and Jo; the id of Rita's survey."""
     survey_id = await voted(store, "17", RITA, Answer("bad", WORDS, "Some other reason"), clock)
     await voted(store, "18", JO, Answer("good", "Jo was content"), clock)
-    native = Given(Answer("good", WORDS), "native", RITA, clock.now())
+    native = NewRating(Answer("good", WORDS), "native", RITA, clock.now())
     former = {"survey_id": "former", "ticket_id": "17", "superseded_at": clock.now()}
     issue = {"ticket_id": "17", "iid": "7", "web_url": URL, "revision": 1, "noted_comment": "hash-of-words"}
     issue |= {"created_at": clock.now(), "updated_at": clock.now()}
@@ -147,8 +147,8 @@ async def test_an_opt_out_is_kept_and_nothing_beside_it(store: Store, clock: Man
 async def test_reading_the_same_rating_again_brings_no_comment_back(store: Store, clock: ManualClock) -> None:
     await two_people(store, clock)
     await erase(store, RITA)
-    same = Given(Answer("good", WORDS), "native", RITA, clock.now())
-    later = Given(Answer("bad", "New words"), "native", RITA, clock.now() + timedelta(hours=1))
+    same = NewRating(Answer("good", WORDS), "native", RITA, clock.now())
+    later = NewRating(Answer("bad", "New words"), "native", RITA, clock.now() + timedelta(hours=1))
     async with store.transaction() as tx:
         assert not await take_native(tx, "19", same)
     assert WORDS not in await everything(store)

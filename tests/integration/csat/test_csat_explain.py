@@ -8,7 +8,7 @@ from datetime import timedelta
 from pydantic import SecretStr
 from sqlalchemy import insert
 
-from csat import tables
+from csat import destinations, tables
 from csat.operations.timeline import story_of
 from csat.operations.timeline_text import lines_of, standing
 from csat.ratings.answer import Answer
@@ -17,7 +17,7 @@ from csat.surveys import repository
 from csat.surveys.exclusion_rules import Decision
 from supportops.clock import ManualClock
 from supportops.config import DatabaseSettings
-from supportops.delivery import Courier, Delivery, DestinationSpec, GiveUp, Outcome, TryAgain
+from supportops.delivery import Courier, Delivery, DestinationSpec, Discard, Outcome, Snooze
 from supportops.errors import DestinationPaused
 from supportops.observability.metrics import Metrics
 from supportops.store import Store, open_store
@@ -47,7 +47,7 @@ async def live_through(store: Store, clock: ManualClock) -> None:
     await take(store, [solved("17", again), solved("18", again)])
     clock.advance(timedelta(hours=26))
     async with store.transaction() as tx:
-        survey = await repository.intend(tx, "17", again, "5")
+        survey = await repository.reserve_survey(tx, "17", again, "5")
         await repository.record_decision(tx, "17", again, Decision(True, "send", "no rule objects"))
         await repository.record_sent(tx, survey, tx.now)
     clock.advance(timedelta(hours=1))
@@ -116,7 +116,7 @@ async def test_a_timer_says_when_it_is_due_and_who_goes_first(store: Store, cloc
 async def test_a_timer_says_why_it_was_put_off(store: Store, clock: ManualClock) -> None:
     await take(store, [solved("17", clock.now())])
     clock.advance(timedelta(hours=24))
-    off = TryAgain(timedelta(hours=8), "postponed: quiet hours of the requester", free=True)
+    off = Snooze(timedelta(hours=8), "postponed: quiet hours of the requester")
     await attempt(store, off)
     wait = (await stands(store, "17"))[CALL]
     assert (
@@ -138,7 +138,7 @@ async def test_a_paused_destination_says_so(store: Store, clock: ManualClock) ->
 async def test_a_dead_call_names_its_reason_and_its_remedy(store: Store, clock: ManualClock) -> None:
     await take(store, [solved("17", clock.now())])
     clock.advance(timedelta(hours=24))
-    await attempt(store, GiveUp("zendesk ticket: 403"))
+    await attempt(store, Discard("zendesk ticket: 403"))
     wait = (await stands(store, "17"))[CALL]
     assert wait == "given up: zendesk ticket: 403 (csat try-again 17:2026-11-02T09:00:00.000000Z)"
 
@@ -193,7 +193,7 @@ def explain(url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 class _Answering:
     """A destination that answers the same to everything."""
 
-    spec = DestinationSpec(repository.SURVEY)
+    spec = DestinationSpec(destinations.SURVEY, idempotent=True)
 
     def __init__(self, answer: Outcome | Exception) -> None:
         self._answer = answer
@@ -203,15 +203,12 @@ class _Answering:
             raise self._answer
         return [self._answer for _ in deliveries]
 
-    async def did_it_happen(self, _delivery: Delivery) -> Outcome | None:
-        return None
-
 
 async def attempt(store: Store, answer: Outcome | Exception) -> None:
     """Have the courier try once what is due for the survey's destination."""
 
     async def tried() -> bool:
-        return all(row.history for row in (await deliveries(store, repository.SURVEY)).values())
+        return all(row.history for row in (await deliveries(store, destinations.SURVEY)).values())
 
     async with running(Courier(store, [_Answering(answer)], Metrics())):
         assert await eventually(tried)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from csat.feedback.repository import FEEDBACK_TAG
+from csat.destinations import FEEDBACK_TAG
 from supportops.store import Store
 from supportops.vendors.zendesk import Zendesk
 from tests.integration.csat.desk import Desk

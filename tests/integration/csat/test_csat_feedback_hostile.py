@@ -7,14 +7,14 @@ import pytest
 
 from csat.feedback.gitlab import GitLab
 from csat.feedback.issue_content import Subject, Writer
-from csat.policy.feedback import FeedbackRules
+from csat.policy.feedback import FeedbackPolicy
 from csat.ratings.answer import Answer
 from tests.integration.csat.desk import Desk
 from tests.integration.csat.feedback_parts import QUIET, impatient_gitlab
 from tests.support.hostile import COMMENTS, TITLES, Hostile
 
 EFFECTS = ("quick_action", "mention", "reference", "image", "html", "tasks")
-WRITER = Writer(FeedbackRules(project="4"), "https://acme.zendesk.com")
+WRITER = Writer(FeedbackPolicy(project="4"), "https://acme.zendesk.com")
 SHORT = [each for each in COMMENTS if each.sets_off and len(each.text) < 50_000]
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from csat.destinations import FEEDBACK
 from csat.feedback.export import BY_OTHERS, OFF
-from csat.ratings.repository import FEEDBACK
 from supportops.store import Store
 from supportops.vendors.zendesk import Zendesk
 from tests.integration.csat.desk import Desk

@@ -29,16 +29,16 @@ from csat.kpi.aggregation import tally_batch
 from csat.kpi.filters import View
 from csat.kpi.measures import Counts
 from csat.kpi.queries import totals
+from csat.policy.csat import CsatPolicy
 from csat.ratings.answer import Answer
-from csat.settings import CsatRules
 from csat.survey_link.invitation import SurveyText
 from csat.survey_link.tokens import SurveyTokens
 from csat.survey_page.opt_out import opt_in, opt_out
 from csat.survey_page.vote import vote
-from csat.surveys.handlers import SurveyClock
+from csat.surveys.handlers import SurveyHandlers
 from csat.surveys.repository import solve_key, survey_with_id
 from csat.surveys.send import AskRequester
-from csat.surveys.tag import TagTicket
+from csat.surveys.tag import tag_surveyed
 from supportops.clock import ManualClock
 from supportops.contracts import TicketEvent, TicketReopened, TicketSolved
 from supportops.delivery import Delivery, Outcome
@@ -61,7 +61,7 @@ BORN = st.builds(
 )
 DAY = timedelta(days=1)
 JUMPS = st.sampled_from([timedelta(hours=1), timedelta(hours=12), timedelta(seconds=-5)])
-RULES = CsatRules(ticket_updates_per_minute=None)
+RULES = CsatPolicy(ticket_updates_per_minute=None)
 LINK = re.compile(r"/s/([A-Za-z0-9_.-]+)")
 
 
@@ -71,9 +71,9 @@ class Parts:
     def __init__(self, world: "World", zendesk: ZendeskInMemory) -> None:
         self._store = world.store
         text = SurveyText("https://survey.example.com", world.tokens)
-        self.clock = SurveyClock(SURVEY_AFTER)
+        self.clock = SurveyHandlers(SURVEY_AFTER)
         self.ask = AskRequester(world.store, zendesk, zendesk, text, RULES)
-        self.tag = TagTicket(zendesk, RULES)
+        self.tag = tag_surveyed(zendesk, RULES)
         self.asking, self.tagging = ByHand(world.store, self.ask.spec), ByHand(world.store, self.tag.spec)
 
     async def ask_all(self, deliveries: list[Delivery]) -> list[tuple[Delivery, Outcome]]:

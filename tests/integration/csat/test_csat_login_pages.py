@@ -8,11 +8,11 @@ import pytest
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 
-from csat.settings import DashboardSettings
 from supportops.clock import ManualClock
 from supportops.store import Store
 from supportops.web.auth.passwords import hash_password
 from supportops.web.auth.proxy import SECRET_HEADER
+from supportops.web.auth.settings import DashboardSettings
 from tests.integration.csat import dashboards
 from tests.integration.csat.conftest import API_TOKEN
 from tests.integration.csat.dashboards import ADDRESS, PASSWORD, browser_of, form_token, log_in

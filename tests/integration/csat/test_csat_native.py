@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from csat import tables
-from csat.policy.native_ratings import NativeRules
+from csat.destinations import FEEDBACK, NATIVE_RATING
+from csat.policy.csat import CsatPolicy
+from csat.policy.native_ratings import NativeRatingsPolicy
 from csat.ratings.answer import Answer
-from csat.ratings.repository import FEEDBACK, Given, record_answer
-from csat.settings import CsatRules
-from csat.surveys.repository import NATIVE_RATING
+from csat.ratings.repository import NewRating, record_answer
 from supportops.contracts import FeedbackReceived
 from supportops.store import Store
 from supportops.vendors.zendesk import Zendesk
@@ -21,7 +21,7 @@ from tests.integration.csat.readers import Readers, rated, reading
 from tests.support.eventually import eventually
 
 HOUR = timedelta(hours=1)
-SURVEYS = CsatRules(native_ratings=NativeRules(kind="surveys"))
+SURVEYS = CsatPolicy(native_ratings=NativeRatingsPolicy(kind="surveys"))
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ async def rate(desk: Desk, ticket_id: str, **values: object) -> None:
 
 async def hosted(store: Store, ticket_id: str, score: Answer, at: datetime) -> None:
     async with store.transaction() as tx:
-        await record_answer(tx, ticket_id, Given(score, "hosted", "5", at))
+        await record_answer(tx, ticket_id, NewRating(score, "hosted", "5", at))
 
 
 async def test_a_rating_is_taken_and_told_once(csat: Readers, desk: Desk) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from csat import tables
-from csat.surveys.repository import SURVEY, SURVEY_TAG
+from csat.destinations import SURVEY, SURVEY_TAG
 from supportops.contracts import SurveySent
 from supportops.store import Store
 from supportops.vendors.zendesk import Zendesk

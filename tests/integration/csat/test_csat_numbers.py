@@ -7,7 +7,8 @@ import httpx
 import pytest
 
 from csat.kpi import ticket_facts
-from csat.ratings.answer import Answer, Score
+from csat.policy.native_ratings import Score
+from csat.ratings.answer import Answer
 from csat.survey_page.vote import vote
 from csat.surveys import repository
 from csat.surveys.exclusion_rules import Decision
@@ -82,7 +83,7 @@ async def test_against_a_hand_calculated_set(
     async with store.transaction() as tx:  # not asked, by a rule; about to be asked; not due yet
         await ticket_facts.note(tx, "7", solved_at=solved_at)
         await repository.record_decision(tx, "7", solved_at, Decision(False, "spam", "spam"))
-        await repository.intend(tx, "8", solved_at, None)
+        await repository.reserve_survey(tx, "8", solved_at, None)
         await ticket_facts.note(tx, "8", solved_at=solved_at)
         await ticket_facts.note(tx, "9", solved_at=solved_at, form="GitLab.com")
     await tallied(store, UTC)

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from csat import tables
-from csat.settings import CsatRules
+from csat.policy.csat import CsatPolicy
 from csat.survey_link.tokens import SurveyTokens
 from csat.surveys import repository
 from csat.surveys.repository import Survey
@@ -123,7 +123,7 @@ async def test_a_vote_proves_that_the_survey_was_sent(
     page: httpx.AsyncClient, store: Store, tokens: SurveyTokens, clock: ManualClock
 ) -> None:
     async with store.transaction() as tx:  # posted by a worker that died before it could say so
-        survey = await repository.intend(tx, "18", clock.now(), "5")
+        survey = await repository.reserve_survey(tx, "18", clock.now(), "5")
     await vote(page, f"/s/{tokens.issue(survey.survey_id)}", score="good")
     async with store.transaction() as tx:  # its successor finds the comment
         await repository.record_sent(tx, survey, tx.now + timedelta(minutes=1))
@@ -171,7 +171,7 @@ async def test_a_form_that_is_no_answer_comes_back_with_what_was_typed(
 
 
 @on("sqlite")
-async def test_bodies_have_limits(page: httpx.AsyncClient, link: str, rules: CsatRules) -> None:
+async def test_bodies_have_limits(page: httpx.AsyncClient, link: str, rules: CsatPolicy) -> None:
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     huge = b"score=good&comment=" + b"x" * (12 * rules.comment_limit + 4096)
     assert (await page.post(link, content=huge, headers=form)).status_code == 413
@@ -233,7 +233,7 @@ async def test_the_style_is_the_one_that_the_policy_allows(page: httpx.AsyncClie
 
 
 async def test_a_vote_that_cannot_be_stored_is_not_thanked_for(
-    tokens: SurveyTokens, rules: CsatRules, clock: ManualClock, tmp_path: Path
+    tokens: SurveyTokens, rules: CsatPolicy, clock: ManualClock, tmp_path: Path
 ) -> None:
     nowhere = DatabaseSettings(url=SecretStr(f"sqlite:///{tmp_path}/no/such/folder.db"))
     async with open_store(nowhere, clock=clock) as store:

@@ -12,9 +12,9 @@ from sqlalchemy import delete, update
 from structlog.testing import capture_logs
 
 from csat import tables
-from csat.policy.survey_page import PageRules
+from csat.policy.csat import CsatPolicy
+from csat.policy.survey_page import SurveyPagePolicy
 from csat.ratings.answer import Answer
-from csat.settings import CsatRules
 from csat.survey_link.tokens import SurveyTokens
 from csat.survey_page import vote
 from csat.survey_page.errors import Refused
@@ -44,7 +44,7 @@ def link(survey: Survey, tokens: SurveyTokens) -> str:
 
 @asynccontextmanager
 async def visitor(
-    store: Store, tokens: SurveyTokens, rules: CsatRules, metrics: Metrics | None = None
+    store: Store, tokens: SurveyTokens, rules: CsatPolicy, metrics: Metrics | None = None
 ) -> AsyncIterator[httpx.AsyncClient]:
     """A browser in front of a page with rules and metrics of the test's own."""
     page = SurveyPage(store, tokens, rules, metrics=metrics)
@@ -95,7 +95,7 @@ async def test_a_native_survey_never_opens_here(
     page: httpx.AsyncClient, store: Store, tokens: SurveyTokens, clock: ManualClock
 ) -> None:
     async with store.transaction() as tx:
-        survey = await repository.intend(tx, "18", clock.now(), "5", mode="native")
+        survey = await repository.reserve_survey(tx, "18", clock.now(), "5", mode="native")
     link = f"/s/{tokens.issue(survey.survey_id)}"
     assert (await page.get(link)).status_code == 404
     assert (await page.post(link, data=GOOD)).status_code == 404
@@ -121,7 +121,7 @@ async def test_links_survive_a_change_of_keys(store: Store, clock: ManualClock, 
     both = SurveyTokens(["the-new-key-of-these-tests", "the-key-of-these-tests"], timedelta(days=28), clock)
     new = SurveyTokens(["the-new-key-of-these-tests"], timedelta(days=28), clock)
     for tokens, status in ((both, 303), (new, 400)):
-        async with visitor(store, tokens, CsatRules()) as page:
+        async with visitor(store, tokens, CsatPolicy()) as page:
             assert (await page.post(link, data=GOOD)).status_code == status
 
 
@@ -129,7 +129,7 @@ async def test_links_survive_a_change_of_keys(store: Store, clock: ManualClock, 
 async def test_a_link_that_is_used_too_often_has_to_wait_and_loses_nothing(
     store: Store, tokens: SurveyTokens, link: str, clock: ManualClock
 ) -> None:
-    rules = CsatRules(page=PageRules(posts_per_minute_and_link=3))
+    rules = CsatPolicy(page=SurveyPagePolicy(posts_per_minute_and_link=3))
     metrics = Metrics()
     other = await sent_survey(store, "18", clock.now())
     async with visitor(store, tokens, rules, metrics) as page:
@@ -150,7 +150,7 @@ async def test_a_link_that_is_used_too_often_has_to_wait_and_loses_nothing(
 async def test_all_links_together_have_a_limit_too(
     store: Store, tokens: SurveyTokens, clock: ManualClock
 ) -> None:
-    rules = CsatRules(page=PageRules(posts_per_minute=2))
+    rules = CsatPolicy(page=SurveyPagePolicy(posts_per_minute=2))
     surveys = [await sent_survey(store, str(ticket), clock.now()) for ticket in range(3)]
     async with visitor(store, tokens, rules) as page:
         for survey, status in zip(surveys, (303, 303, 429), strict=True):
@@ -163,7 +163,7 @@ async def test_a_requester_opts_out_and_back_in(
     store: Store, tokens: SurveyTokens, link: str, clock: ManualClock
 ) -> None:
     metrics = Metrics()
-    async with visitor(store, tokens, CsatRules(), metrics) as page:
+    async with visitor(store, tokens, CsatPolicy(), metrics) as page:
         assert "Please don&#39;t ask me again" in (await page.get(link)).text
         for _ in range(2):
             gone = await page.post(link, data={"asking": "stop"})
@@ -217,7 +217,7 @@ async def test_whom_we_do_not_know_is_not_offered_to_opt_out(
     page: httpx.AsyncClient, store: Store, tokens: SurveyTokens, clock: ManualClock
 ) -> None:
     async with store.transaction() as tx:
-        survey = await repository.intend(tx, "18", clock.now(), None)
+        survey = await repository.reserve_survey(tx, "18", clock.now(), None)
     link = f"/s/{tokens.issue(survey.survey_id)}"
     assert "ask me again" not in (await page.get(link)).text
     assert (await page.post(link, data={"asking": "stop"})).status_code == 400

@@ -13,7 +13,7 @@ from playwright.async_api import Browser, Page, ViewportSize
 from pydantic import SecretStr
 
 from csat import tables
-from csat.settings import CsatRules
+from csat.policy.csat import CsatPolicy
 from csat.survey_link.tokens import SurveyTokens
 from csat.web import create_app
 from supportops.clock import ManualClock
@@ -46,7 +46,7 @@ class Site:
 @pytest.fixture
 async def site(store: Store, tokens: SurveyTokens, clock: ManualClock) -> AsyncIterator[Site]:
     survey = await sent_survey(store, "17", clock.now() - timedelta(days=1))
-    app = create_app(store, tokens, CsatRules(), SecretStr(API_TOKEN))
+    app = create_app(store, tokens, CsatPolicy(), SecretStr(API_TOKEN))
     server, stopping = HttpServer(app, "127.0.0.1", 0), asyncio.Event()
     running = asyncio.create_task(server.run(stopping))
     await server.started.wait()
@@ -192,7 +192,7 @@ async def test_the_reasons_are_there_for_bad_only(browser: Browser, site: Site) 
         assert await reasons.is_visible()
         options = await reasons.get_by_role("option").all()
         shown = [await option.inner_text() for option in options]
-        assert shown == ["Please choose a reason", *CsatRules().reasons]
+        assert shown == ["Please choose a reason", *CsatPolicy().reasons]
         await page.get_by_text("Good, I'm satisfied").click()
         assert not await reasons.is_visible()
 

@@ -7,7 +7,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from csat.settings import CsatRules
+from csat.policy.csat import CsatPolicy
 from csat.survey_link.tokens import SurveyTokens
 from csat.survey_link.translations import load_languages
 from csat.survey_page.routes import SurveyPage
@@ -22,7 +22,7 @@ pytestmark = on("sqlite")
 
 async def link_of(store: Store, tokens: SurveyTokens, locale: str | None) -> str:
     async with store.transaction() as tx:
-        survey = await repository.intend(tx, "17", tx.now - timedelta(days=1), "5", locale=locale)
+        survey = await repository.reserve_survey(tx, "17", tx.now - timedelta(days=1), "5", locale=locale)
     return f"/s/{tokens.issue(survey.survey_id)}"
 
 
@@ -84,7 +84,7 @@ async def test_a_third_language_is_one_file(store: Store, tokens: SurveyTokens, 
     (tmp_path / "he.yaml").write_text(text, encoding="utf-8")
     (tmp_path / "en.yaml").write_text("texts:\n  title: How did <we> do?\n", encoding="utf-8")
     languages = load_languages("en", tmp_path)
-    rules = CsatRules()
+    rules = CsatPolicy()
     survey_page = SurveyPage(store, tokens, rules, languages)
     app = create_app(store, tokens, rules, SecretStr(API_TOKEN), survey_page=survey_page)
     link = await link_of(store, tokens, "he")

@@ -6,11 +6,11 @@ from typing import Any
 import orjson
 
 from csat import tables
+from csat.destinations import SURVEY
+from csat.policy.csat import CsatPolicy
 from csat.policy.quiet_hours import QuietHours
-from csat.settings import CsatRules
-from csat.surveys.eligibility import Reader
+from csat.surveys.eligibility import EligibilityReader
 from csat.surveys.ports import Solve
-from csat.surveys.repository import SURVEY
 from supportops.clock import ManualClock, SystemClock
 from supportops.store import Store
 from supportops.vendors.zendesk import Organization, Ticket, User, Zendesk
@@ -89,9 +89,9 @@ def utc(text: str) -> datetime:
 async def read_at(store: Store, clock: ManualClock, now: str, due: str) -> Any:
     clock.advance(utc(now) - clock.now())
     berlin = Berlin()
-    rules = CsatRules(quiet_hours=NIGHT)
+    rules = CsatPolicy(quiet_hours=NIGHT)
     solve = Solve("17", utc(due) - rules.survey_after, utc(due), None)
-    return await Reader(store, berlin, berlin, rules).read(solve)
+    return await EligibilityReader(store, berlin, berlin, rules).read(solve)
 
 
 async def test_the_night_in_which_the_clocks_change(store: Store, clock: ManualClock) -> None:

@@ -5,9 +5,9 @@ from zoneinfo import ZoneInfo
 
 from csat import tables
 from csat.kpi.aggregation import tally_batch
+from csat.policy.csat import CsatPolicy
 from csat.ratings.answer import Answer
 from csat.ratings.retention import forget_comments, own_retention
-from csat.settings import CsatRules
 from csat.survey_page.opt_out import opt_out
 from csat.survey_page.vote import vote
 from csat.surveys import repository
@@ -45,7 +45,7 @@ async def ticket_with_a_story(store: Store, ticket_id: str, clock: ManualClock) 
 
 
 async def test_old_history_goes_and_the_rest_stays(store: Store, clock: ManualClock) -> None:
-    rules = CsatRules()
+    rules = CsatPolicy()
     await ticket_with_a_story(store, "1", clock)
     clock.advance(rules.keep_history)
     await ticket_with_a_story(store, "2", clock)
@@ -61,7 +61,7 @@ async def test_old_history_goes_and_the_rest_stays(store: Store, clock: ManualCl
 
 
 async def test_who_opted_out_is_remembered(store: Store, clock: ManualClock) -> None:
-    rules = CsatRules()
+    rules = CsatPolicy()
     async with store.transaction() as tx:
         await opt_out(tx, "7")
         rows = await tx.load(tables.requesters, ["8"])
@@ -76,7 +76,7 @@ async def test_who_opted_out_is_remembered(store: Store, clock: ManualClock) -> 
 
 
 async def test_days_leave_the_numbers_with_their_tickets(store: Store, clock: ManualClock) -> None:
-    rules = CsatRules()
+    rules = CsatPolicy()
     await ticket_with_a_story(store, "1", clock)
     clock.advance(rules.keep_history + timedelta(days=9))
 
@@ -89,7 +89,7 @@ async def test_days_leave_the_numbers_with_their_tickets(store: Store, clock: Ma
 
 
 async def test_old_words_go_and_the_rating_stays(store: Store, clock: ManualClock) -> None:
-    rules = CsatRules()
+    rules = CsatPolicy()
     await ticket_with_a_story(store, "1", clock)
     clock.advance(rules.keep_comments)
     await ticket_with_a_story(store, "2", clock)

@@ -7,8 +7,8 @@ from itertools import permutations
 import pytest
 
 from csat import tables
-from csat.surveys.handlers import SurveyClock
-from csat.surveys.repository import SURVEY
+from csat.destinations import SURVEY
+from csat.surveys.handlers import SurveyHandlers
 from supportops.contracts import TicketEvent
 from supportops.store import Store
 from tests.integration.csat.happenings import reopened, solved
@@ -25,7 +25,7 @@ EXPORTED = solved("17", TEN + timedelta(hours=2, seconds=4), seen=TEN + timedelt
 async def take(store: Store, events: Iterable[TicketEvent]) -> None:
     """What the consumer does with a batch."""
     async with store.transaction() as tx:
-        await SurveyClock(DAY).handlers().run(list(events), tx)
+        await SurveyHandlers(DAY).handlers().run(list(events), tx)
 
 
 async def waiting(store: Store) -> list[datetime]:

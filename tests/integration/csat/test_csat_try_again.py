@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from csat.__main__ import app
 from supportops.clock import ManualClock
-from supportops.delivery import Courier, Delivery, DestinationSpec, Done, GiveUp, Outcome
+from supportops.delivery import Courier, Delivery, DestinationSpec, Discard, Done, Outcome
 from supportops.delivery.dead import given_up, revive
 from supportops.observability.metrics import Metrics
 from supportops.store import Store
@@ -28,7 +28,7 @@ class Refusing:
         self.asked: list[str] = []
 
     async def deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
-        return [Done() if self.mended else GiveUp("403 no permission") for _ in deliveries]
+        return [Done() if self.mended else Discard("403 no permission") for _ in deliveries]
 
     async def did_it_happen(self, delivery: Delivery) -> Outcome | None:
         self.asked.append(delivery.key)

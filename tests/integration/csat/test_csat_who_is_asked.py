@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from csat import tables
+from csat.destinations import SURVEY
 from csat.surveys.exclusion_rules import lot_of
-from csat.surveys.repository import SURVEY, solve_key
+from csat.surveys.repository import solve_key
 from supportops.contracts import SurveySkipped
 from supportops.store import Store
 from supportops.vendors.zendesk import Ticket, User, Zendesk

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from supportops.clock import ManualClock
-from supportops.delivery import Delivery, DestinationSpec, Done, TryAgain
+from supportops.delivery import Delivery, DestinationSpec, Done, Snooze, TryAgain
 from supportops.delivery.claims import LEASE
 from supportops.delivery.lane_heads import WINDOW
 from supportops.store import Store
@@ -329,7 +329,7 @@ async def test_a_deep_lane_hides_no_other(hand: ByHand, clock: ManualClock) -> N
 async def test_a_deep_lane_whose_head_waits_hides_no_other(hand: ByHand, clock: ManualClock) -> None:
     await _deep_lane(hand, clock)
     head, young = await hand.claim()
-    await hand.settle((head, TryAgain(MINUTE, "later")), (young, TryAgain(timedelta(0), "now", free=True)))
+    await hand.settle((head, TryAgain(MINUTE, "later")), (young, Snooze(timedelta(0), "now")))
     assert keys(await hand.claim()) == ["young"]
 
 

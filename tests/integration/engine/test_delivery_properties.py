@@ -28,7 +28,17 @@ from hypothesis.stateful import (
 from sqlalchemy import delete, select
 
 from supportops.clock import ManualClock
-from supportops.delivery import Courier, Delivery, DestinationSpec, Done, GiveUp, Moot, Outcome, TryAgain
+from supportops.delivery import (
+    Cancel,
+    Courier,
+    Delivery,
+    DestinationSpec,
+    Discard,
+    Done,
+    Outcome,
+    Snooze,
+    TryAgain,
+)
 from supportops.observability.metrics import Metrics
 from supportops.store import Store, Transaction
 from tests.support.databases import SqliteDatabases
@@ -123,8 +133,8 @@ class Deliveries(RuleBasedStateMachine):
                     continue
                 book = tx.deliveries.rearm if kind == "rearm" else tx.deliveries.schedule
                 book(SPEC.name, key, lane=LANES[key], payload={}, due_at=due, priority=priority)
-                intend = self.model.rearm if kind == "rearm" else self.model.schedule
-                intend(key, LANES[key], due, priority)
+                reserve_survey = self.model.rearm if kind == "rearm" else self.model.schedule
+                reserve_survey(key, LANES[key], due, priority)
 
     @rule(limit=st.sampled_from([100, 100, 2, 1]))
     def claim(self, limit: int) -> None:
@@ -186,8 +196,10 @@ class Deliveries(RuleBasedStateMachine):
         if kind == "done":
             return Done(then=lambda tx: record(tx, key))
         if kind in ("moot", "give_up"):
-            return Moot("r") if kind == "moot" else GiveUp("r")
-        return TryAgain(after, "r", uncertain=kind == "doubt", free=kind == "free")
+            return Cancel("r") if kind == "moot" else Discard("r")
+        if kind == "free":
+            return Snooze(after, "r")
+        return TryAgain(after, "r", uncertain=kind == "doubt")
 
     @precondition(lambda self: self.flights)
     @rule(data=st.data())

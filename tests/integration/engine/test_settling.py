@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Engine, event, insert, select
 
 from supportops.clock import ManualClock
-from supportops.delivery import DestinationSpec, Done, GiveUp, Moot, Outcome, TryAgain
+from supportops.delivery import Cancel, DestinationSpec, Discard, Done, Outcome, Snooze, TryAgain
 from supportops.delivery.claims import LEASE
 from supportops.delivery.completer import HISTORY, Settled
 from supportops.observability.metrics import Metrics
@@ -54,8 +54,8 @@ async def recorded(store: Store) -> dict[str, int]:
     ("outcome", "state", "kept"),
     [
         (Done({"ts": "1.2"}), "done", {"kind": "done", "result": {"ts": "1.2"}}),
-        (Moot("closed"), "done", {"kind": "moot", "reason": "closed"}),
-        (GiveUp("no such channel"), "dead", {"kind": "give_up", "reason": "no such channel"}),
+        (Cancel("closed"), "done", {"kind": "moot", "reason": "closed"}),
+        (Discard("no such channel"), "dead", {"kind": "give_up", "reason": "no such channel"}),
     ],
 )
 async def test_an_end_is_kept_with_its_reason(
@@ -72,7 +72,7 @@ async def test_an_end_is_kept_with_its_reason(
     assert await hand.claim() == []
 
 
-@pytest.mark.parametrize("outcome", [Done, Moot, GiveUp])
+@pytest.mark.parametrize("outcome", [Done, Cancel, Discard])
 async def test_what_follows_is_written_with_the_row(hand: ByHand, outcome: Any) -> None:
     await hand.schedule("k")
     arguments = {} if outcome is Done else {"reason": "r"}
@@ -110,7 +110,7 @@ async def test_the_schedule_is_walked_to_its_end_and_then_the_row_is_dead(
 async def test_history_is_bounded(hand: ByHand, clock: ManualClock) -> None:
     await hand.schedule("k")
     for _ in range(HISTORY + 3):
-        await hand.settle((await hand.take(), TryAgain(SECOND, "x" * 900, free=True)))
+        await hand.settle((await hand.take(), Snooze(SECOND, "x" * 900)))
         clock.advance(SECOND)
     row = (await rows_of(hand.store))["k"]
     assert len(orjson.loads(row["history"])) == HISTORY
@@ -144,7 +144,7 @@ class TestNewerIntent:
         clock.advance(LEASE)
         await hand.settle((await hand.take(), Done()))
         before = await rows_of(hand.store)
-        await hand.settle((slow, GiveUp("late", then=remember("k"))))
+        await hand.settle((slow, Discard("late", then=remember("k"))))
         assert await rows_of(hand.store) == before
         assert await recorded(hand.store) == {}
 
@@ -166,12 +166,12 @@ class TestNewerIntent:
         slow = await hand.take()
         clock.advance(LEASE)
         again = await hand.take()
-        group: list[tuple[Any, Outcome]] = [(slow, GiveUp("late")), (again, Done(then=remember("k")))]
+        group: list[tuple[Any, Outcome]] = [(slow, Discard("late")), (again, Done(then=remember("k")))]
         await hand.settle(*(group if late_first else reversed(group)))
         assert (await rows_of(hand.store))["k"]["state"] == "done"
         assert await recorded(hand.store) == {"k": 1}
 
-    @pytest.mark.parametrize("outcome", [Done(then=remember("k")), GiveUp("400", then=remember("k"))])
+    @pytest.mark.parametrize("outcome", [Done(then=remember("k")), Discard("400", then=remember("k"))])
     async def test_cancelled_in_flight_stays_cancelled_and_what_happened_is_recorded(
         self, hand: ByHand, outcome: Outcome
     ) -> None:
@@ -192,7 +192,7 @@ class TestNewerIntent:
         assert await hand.claim() == []
         assert (await rows_of(hand.store))["k"]["state"] == "cancelled"
 
-    @pytest.mark.parametrize("outcome", [Done(then=remember("k")), Moot("m", then=remember("k"))])
+    @pytest.mark.parametrize("outcome", [Done(then=remember("k")), Cancel("m", then=remember("k"))])
     async def test_rearmed_in_flight_runs_again_at_the_new_time_and_what_happened_is_recorded(
         self, hand: ByHand, clock: ManualClock, outcome: Outcome
     ) -> None:
@@ -218,7 +218,7 @@ class TestNewerIntent:
         assert (await hand.take()).attempts == 1
 
     @pytest.mark.parametrize(
-        "outcome", [TryAgain(None, "no answer", uncertain=True), TryAgain(MINUTE, "quota", free=True)]
+        "outcome", [TryAgain(None, "no answer", uncertain=True), Snooze(MINUTE, "quota")]
     )
     async def test_doubt_outlives_a_rearm_in_flight(
         self, hand: ByHand, clock: ManualClock, outcome: TryAgain

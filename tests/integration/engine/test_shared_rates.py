@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from supportops.clock import ManualClock
-from supportops.delivery import Budget, DestinationSpec, Done, Rate, TryAgain
+from supportops.delivery import Budget, DestinationSpec, Done, Rate, Snooze
 from supportops.delivery.claims import LEASE
 from supportops.store import Store
 from tests.support.engine import SECOND, ByHand, store_on
@@ -129,7 +129,7 @@ async def test_a_paused_destination_waits_as_a_whole_and_pays_no_attempt(
     for _ in range(5):  # more often than the schedule has attempts
         (delivery,) = await one.claim(limit=1)
         assert delivery.attempts == 1
-        quota = TryAgain(timedelta(minutes=1), "quota", free=True)
+        quota = Snooze(timedelta(minutes=1), "quota")
         await one.settle((delivery, quota), paused=timedelta(minutes=1))
         looked = await other.look()
         assert (looked.deliveries, looked.look_again_at) == ([], clock.now() + timedelta(minutes=1))
@@ -143,8 +143,8 @@ async def test_a_shorter_pause_does_not_end_a_longer_one(store: Store, clock: Ma
         await hand.schedule(key)
     long, short, last = await hand.claim()
     hour, minute = timedelta(hours=1), timedelta(minutes=1)
-    await hand.settle((long, TryAgain(hour, "quota", free=True)), paused=hour)
-    await hand.settle((short, TryAgain(minute, "login", free=True)), paused=minute)
+    await hand.settle((long, Snooze(hour, "quota")), paused=hour)
+    await hand.settle((short, Snooze(minute, "login")), paused=minute)
     await hand.settle((last, Done()))
     await hand.schedule("d")
     clock.advance(hour - SECOND)

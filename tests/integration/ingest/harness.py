@@ -12,8 +12,9 @@ import httpx
 from pydantic import SecretStr
 from sqlalchemy import exc, select
 
+from ingest.operations.counts_page import create_app
 from ingest.tables import webhooks
-from ingest.webhooks.endpoint import PATH, Hook, create_app
+from ingest.webhooks.endpoint import PATH, WebhookEndpoint
 from ingest.webhooks.intake import Intake
 from ingest.webhooks.parse import Account
 from ingest.webhooks.spool import Spool
@@ -97,7 +98,7 @@ async def running(url: str, spool: Path) -> AsyncIterator[Ingest]:
         account, metrics, stopping = Account(z.ACCOUNT), Metrics(), asyncio.Event()
         moody = Moody(store)
         intake = Intake(moody, Spool(spool), account, metrics)
-        hook = Hook(intake, (SecretStr(z.SECRET),), timedelta(minutes=5), SystemClock(), metrics)
+        hook = WebhookEndpoint(intake, (SecretStr(z.SECRET),), timedelta(minutes=5), SystemClock(), metrics)
         app = create_app(store, intake, hook, SecretStr(OPERATOR))
         transport = httpx.ASGITransport(app=app, raise_app_exceptions=True)
         client = await stack.enter_async_context(

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ingest.webhooks import repository
-from ingest.webhooks.repository import Wanted
+from ingest.webhooks.repository import WebhookFilter
 from supportops.contracts import TicketEvent
 from supportops.store import migrate
 from tests.integration.ingest.harness import Ingest, running
@@ -134,7 +134,7 @@ async def test_poison_is_parked_and_its_neighbours_pass(ingest: Ingest) -> None:
     (parked,) = [row for row in await ingest.rows() if row["disposition"] == "parked"]
     assert (parked["body"], parked["reason"]) == (z.as_bytes(evil), "could not be stored: DataError")
     ingest.moody.poison = ""
-    replayed = await repository.replay(ingest.store, ingest.account, Wanted(disposition="parked"))
+    replayed = await repository.replay(ingest.store, ingest.account, WebhookFilter(disposition="parked"))
     assert (replayed.webhooks, replayed.events) == (1, 1)
     assert sorted(tickets(await ingest.promised())) == [1, 2, 666]
 

@@ -13,7 +13,7 @@ import pytest
 
 from ingest.webhooks import repository
 from ingest.webhooks.parse import Account
-from ingest.webhooks.repository import Replayed, Wanted
+from ingest.webhooks.repository import Replayed, WebhookFilter
 from supportops.contracts import TicketUpdated
 from supportops.store import migrate
 from tests.integration.ingest.harness import Ingest, running
@@ -30,20 +30,20 @@ async def test_parked_and_ignored_bodies_are_published_once_they_can_be_read(ing
     await ingest.post(b"garbage")
     await ingest.post(z.sample("user.created"))
     fixed = replace(ingest.account, id="777")
-    done = await repository.replay(ingest.store, fixed, Wanted(disposition="parked"))
+    done = await repository.replay(ingest.store, fixed, WebhookFilter(disposition="parked"))
     assert done == Replayed(webhooks=2, events=1, still_parked=1)
     (event,) = await ingest.promised()
     assert event.id == foreign["id"], "its own id: nobody has seen it"
     kinds = {row["kind"]: row["disposition"] for row in await ingest.rows()}
     assert kinds == {"ticket.undeleted": "published", "unknown": "parked", "user.created": "ignored"}
-    again = await repository.replay(ingest.store, fixed, Wanted(disposition="parked"))
+    again = await repository.replay(ingest.store, fixed, WebhookFilter(disposition="parked"))
     assert again == Replayed(webhooks=1, still_parked=1)
 
 
 async def test_published_bodies_stay_unless_a_group_asks(ingest: Ingest) -> None:
     body = z.native("ticket.status_changed", SOLVED)
     await ingest.send(body)
-    everything = Wanted(ticket_id="5158")
+    everything = WebhookFilter(ticket_id="5158")
     assert await repository.replay(ingest.store, ingest.account, everything) == Replayed()
     assert await repository.replay(ingest.store, ingest.account, everything, "csat") == Replayed(1, 1)
     assert await repository.replay(ingest.store, ingest.account, everything, "csat") == Replayed(1, 1)
@@ -63,7 +63,9 @@ async def test_a_replay_is_narrowed_and_paged(ingest: Ingest, monkeypatch: pytes
         await ingest.send(z.native("ticket.undeleted", detail={"id": str(number)}))
     rows = await ingest.rows()
     since, until = rows[2]["received_at"], rows[8]["received_at"]
-    done = await repository.replay(ingest.store, ingest.account, Wanted(since=since, until=until), "notifier")
+    done = await repository.replay(
+        ingest.store, ingest.account, WebhookFilter(since=since, until=until), "notifier"
+    )
     assert done == Replayed(webhooks=6, events=6)
     replayed = [event.subject for event in await ingest.promised() if event.reprocess]
     assert replayed == [row["ticket_id"] for row in rows[2:8]]
@@ -74,7 +76,7 @@ async def test_today_s_rules_read_yesterday_s_trigger(ingest: Ingest) -> None:
     (event,) = await ingest.promised()
     assert isinstance(event, TicketUpdated)
     renamed = Account(ingest.account.id, trigger_kinds={"escalated": "sla_changed"})
-    await repository.replay(ingest.store, renamed, Wanted(ticket_id="35436"), "notifier")
+    await repository.replay(ingest.store, renamed, WebhookFilter(ticket_id="35436"), "notifier")
     assert [event.type for event in await ingest.promised()] == [
         "support.ticket.updated.v1",
         "support.ticket.sla_changed.v1",

@@ -13,9 +13,9 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from supportops.config import SideSettings
-from supportops.observability.health import side_server
 from supportops.observability.metrics import Metrics
 from supportops.runtime.http_server import CannotListen, HttpServer
+from supportops.runtime.side_server import side_server
 from tests.support.eventually import eventually
 from tests.support.processes import answers
 

@@ -7,8 +7,10 @@ from datetime import timedelta
 import pytest
 from pydantic import SecretStr
 
-from notifier.feeds.scheduling import FormNames, Planner
-from notifier.settings import NotifierRules, Settings, SlackSettings
+from notifier.feeds.routing import FormNames
+from notifier.feeds.scheduling import MessageScheduler
+from notifier.policy import NotifierPolicy
+from notifier.settings import Settings, SlackSettings
 from notifier.wiring import open_desk
 from supportops.clock import SystemClock
 from supportops.config import (
@@ -27,7 +29,7 @@ from tests.integration.notifier.outside import Outside
 from tests.integration.notifier.parts import RULES, Service
 from tests.support.processes import ChildProcess, free_port, python_module
 
-OpenService = Callable[[NotifierRules], Awaitable[Service]]
+OpenService = Callable[[NotifierPolicy], Awaitable[Service]]
 
 
 @pytest.fixture(scope="session")
@@ -84,9 +86,9 @@ async def open_service(settings: Settings) -> AsyncIterator[OpenService]:
     """`await open_service(rules)`: a replica of the service, wired as in `wiring.work`, without broker and process."""
     async with AsyncExitStack() as stack:
 
-        async def open_one(rules: NotifierRules) -> Service:
+        async def open_one(rules: NotifierPolicy) -> Service:
             store = await stack.enter_async_context(open_store(settings.database, clock=SystemClock()))
-            planner = Planner(rules, FormNames(rules.names_lifetime))
+            planner = MessageScheduler(rules, FormNames(rules.names_lifetime))
             desk = await stack.enter_async_context(open_desk(settings, rules, planner, store, Metrics()))
             return Service(desk)
 

@@ -10,9 +10,9 @@ import orjson
 from sqlalchemy import select
 
 from notifier import tables
+from notifier.feeds.context import MessageContext
 from notifier.feeds.handlers import FeedHandlers
-from notifier.feeds.post import Desk
-from notifier.settings import FeedRule, FormRule, NotifierRules
+from notifier.policy import FeedRule, FormRule, NotifierPolicy
 from notifier.wiring import destinations
 from supportops.contracts import Event
 from supportops.delivery import Courier
@@ -22,7 +22,7 @@ from tests.integration.notifier.outside import GITLAB_COM, SELF_MANAGED
 from tests.support.eventually import eventually
 
 GITLAB_FORMS = ("GitLab.com", "GitLab.com (SAAS) Account Related Form")
-RULES = NotifierRules(
+RULES = NotifierPolicy(
     feeds=(
         FeedRule(name="self-managed", channel=SELF_MANAGED, forms=FormRule(exclude=GITLAB_FORMS)),
         FeedRule(name="gitlab-com", channel=GITLAB_COM, forms=FormRule(include=GITLAB_FORMS)),
@@ -34,7 +34,7 @@ RULES = NotifierRules(
 class Service:
     """The service's handlers and courier around one store."""
 
-    desk: Desk
+    desk: MessageContext
 
     @property
     def store(self) -> Store:
@@ -42,7 +42,7 @@ class Service:
 
     async def hears(self, *events: Event) -> None:
         """As the consumer does with a batch of new events."""
-        handlers = FeedHandlers(self.desk.rules, self.desk.planner).table()
+        handlers = FeedHandlers(self.desk.policy, self.desk.planner).table()
         async with self.store.transaction() as tx:
             await handlers.run(list(events), tx)
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from notifier.feeds.post import POSTED
-from notifier.feeds.scheduling import POSTS, UPDATES
-from notifier.settings import FeedRule, NotifierRules, TagRule
+from notifier.destinations import POSTS, UPDATES
+from notifier.feeds.repository import POSTED
+from notifier.policy import FeedRule, NotifierPolicy, TagRule
 from supportops.contracts import TicketCreated
 from tests.integration.notifier.conftest import OpenService
 from tests.integration.notifier.happenings import commented, created, said, solved
@@ -17,7 +17,9 @@ from tests.integration.notifier.outside import SELF_MANAGED, Outside
 from tests.integration.notifier.parts import RULES, Service, outcomes
 from tests.support.eventually import eventually
 
-CARRIED = NotifierRules(feeds=(FeedRule(name="all", channel=SELF_MANAGED, lookups=False, updates="channel"),))
+CARRIED = NotifierPolicy(
+    feeds=(FeedRule(name="all", channel=SELF_MANAGED, lookups=False, updates="channel"),)
+)
 
 # About Slack alone, whichever database remembers it.
 SQLITE = pytest.mark.parametrize("dialect", ["sqlite"])

@@ -4,10 +4,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from notifier.destinations import POSTS, UPDATES
 from notifier.feeds.lookups import NotToBeShown
 from notifier.feeds.merge import Content
-from notifier.feeds.scheduling import POSTS, UPDATES, Planned
-from notifier.settings import FeedRule
+from notifier.feeds.scheduling import MessagePayload
+from notifier.policy import FeedRule
 from tests.integration.notifier.conftest import OpenService
 from tests.integration.notifier.happenings import commented, created, made_private, moved, said, solved
 from tests.integration.notifier.outside import GITLAB_COM, SELF_MANAGED, Outside, shown
@@ -164,7 +165,7 @@ async def test_a_ticket_that_moves_to_a_secret_form_is_not_told(
     secret = outside.create(form="Security Issue")["ticket_form_id"]
     service.desk.planner.forms.learn(str(ticket["ticket_form_id"]), "Self-Managed", now)
     await service.hears(commented(ticket, said(number), now), moved(ticket, str(secret), now))
-    planned = await service.desk.newest(Planned(str(ticket["id"]), number, 1, Content(now, {})))
+    planned = await service.desk.newest(MessagePayload(str(ticket["id"]), number, 1, Content(now, {})))
     with pytest.raises(NotToBeShown, match="does not belong"):
         await service.desk.rendered(planned, RULES.feeds[0])
     async with service.delivering():

@@ -8,9 +8,8 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
-from notifier import wiring
-from notifier.__main__ import app
-from notifier.feeds.scheduling import POSTS
+from notifier.__main__ import SERVICE, app
+from notifier.destinations import POSTS
 from notifier.settings import Settings
 from notifier.web import create_app, given_up, post_again
 from supportops.store import migrate
@@ -81,8 +80,8 @@ def environment(settings: Settings) -> dict[str, str]:
 
 
 def test_migrating_twice_and_back(settings: Settings, new_database: Callable[[str], str]) -> None:
-    assert on_the_side(lambda: wiring.upgrade(settings)) == 0
-    assert on_the_side(lambda: wiring.upgrade(settings)) == 0
+    assert on_the_side(lambda: SERVICE.migrate(settings)) == 0
+    assert on_the_side(lambda: SERVICE.migrate(settings)) == 0
     url = new_database("notifier")
     on_the_side(lambda: migrate.downgrade(url, "notifier", "base"))
     on_the_side(lambda: migrate.upgrade(url, "notifier"))

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from sfdc_sync.salesforce.client import Salesforce, open_salesforce
 from sfdc_sync.settings import SalesforceSettings
 from sfdc_sync.ticket_records.destination import TicketRecords
-from sfdc_sync.wiring import ZendeskDirectory
+from sfdc_sync.ticket_records.directory import ZendeskDirectory
 from supportops.clock import SystemClock
 from supportops.config import DatabaseSettings, ZendeskSettings
 from supportops.observability.metrics import Metrics
@@ -92,7 +92,7 @@ async def service(store: Store, salesforce: Salesforce, outside: Outside) -> Asy
         )
         names = References(zendesk, clock=clock, metrics=metrics)
         directory = ZendeskDirectory(
-            names.users, names.organizations, rules=RULES, base_url=zendesk_settings.base_url
+            names.users, names.organizations, policy=RULES, base_url=zendesk_settings.base_url
         )
         records = TicketRecords(
             store, salesforce, directory, RULES, call_timeout=timedelta(seconds=2), metrics=metrics

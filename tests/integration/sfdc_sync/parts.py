@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 from sqlalchemy import select
 
-from sfdc_sync.settings import Pauses, SfdcRules
+from sfdc_sync.policy import Pauses, SfdcPolicy
 from sfdc_sync.ticket_records.destination import TicketRecords
 from sfdc_sync.ticket_records.handlers import TicketHandlers
 from supportops.contracts import Event
@@ -21,7 +21,7 @@ from supportops.store.tables import ENGINE
 from tests.support.eventually import eventually
 
 SHORT = timedelta(milliseconds=300)
-RULES = SfdcRules(
+RULES = SfdcPolicy(
     linger=timedelta(milliseconds=30),
     retry=(timedelta(milliseconds=50),) * 10,
     pauses=Pauses(quota=SHORT, login=SHORT, login_away=SHORT, config=SHORT, storage=SHORT),

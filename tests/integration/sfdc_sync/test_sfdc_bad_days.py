@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from sfdc_sync.ticket_records.handlers import TICKET_RECORD, given_up, write_again
+from sfdc_sync.destinations import TICKET_RECORD
+from sfdc_sync.operations.requeue import given_up, write_again
 from supportops.delivery import Courier
 from tests.integration.sfdc_sync.facts import created, solved, updated
 from tests.integration.sfdc_sync.outside import Outside

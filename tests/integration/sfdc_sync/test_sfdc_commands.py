@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, inspect
 
-from sfdc_sync.settings import SfdcRules
+from sfdc_sync.policy import SfdcPolicy
 from sfdc_sync.tables import metadata
 from supportops.config.rules_file import load
 from supportops.store.migrate import downgrade, upgrade
@@ -123,7 +123,7 @@ def _postgres_tables(url: str) -> list[str]:
 
 
 def test_the_shipped_file_says_what_the_defaults_are() -> None:
-    shipped = load(ROOT / "config" / "supportops.yaml", "sfdc_sync", SfdcRules)
-    assert shipped == SfdcRules()
+    shipped = load(ROOT / "config" / "supportops.yaml", "sfdc_sync", SfdcPolicy)
+    assert shipped == SfdcPolicy()
     assert shipped.ticket_record.object == TICKETS
-    assert load(ROOT / "config" / "demo.yaml", "sfdc_sync", SfdcRules).batch == 200
+    assert load(ROOT / "config" / "demo.yaml", "sfdc_sync", SfdcPolicy).batch == 200

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 from csat.dashboard import charts, view_model
 from csat.kpi.measures import Counts, Figure, kpi
-from csat.policy.kpi import NumbersRules
-from supportops.web.layout import Look
+from csat.policy.kpi import KpiPolicy
+from supportops.web.layout import PageLayout
 
 NOTHING = Figure(None, 0, 0, 0.0, 1.0, 0.95)
 HALF = Figure(0.5, 5, 10, 0.25, 0.75, 0.5)
-RULES = NumbersRules()
+RULES = KpiPolicy()
 
 
 def figure(share: float, low: float, high: float) -> Figure:
@@ -98,7 +98,7 @@ def test_a_line_is_told_in_words_too() -> None:
     "hostile", ["<script>alert(1)</script>", "</title><image href=x>", '" onload="x', "a&b"]
 )
 def test_labels_of_a_chart_are_text(hostile: str) -> None:
-    look = Look("csat.dashboard")
+    look = PageLayout("csat.dashboard")
     panel, *_ = view_model.panels([(date(2026, 9, 7), Counts(10, 10, 10, 9, 1))], "week", RULES)
     period = view_model.Period(hostile, hostile, panel.periods[0].figure)
     look.templates.filters.update(percent=str, interval=str, number=str)

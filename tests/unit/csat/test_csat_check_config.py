@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from csat.settings import CsatRules
+from csat.policy.csat import CsatPolicy
 from supportops.config.rules_file import ConfigError, load
 
 ROOT = Path(__file__).parents[3]
@@ -55,7 +55,7 @@ def test_each_mistake_has_its_line(tmp_path: Path, text: str, problem: str) -> N
     path = tmp_path / "rules.yaml"
     path.write_text(f"csat:\n{text}")
     with pytest.raises(ConfigError) as caught:
-        load(path, "csat", CsatRules)
+        load(path, "csat", CsatPolicy)
     assert any(each.startswith(f"{path}:{problem}") for each in caught.value.problems), caught.value
 
 
@@ -63,9 +63,9 @@ def test_two_disagreements_are_told_together(tmp_path: Path) -> None:
     path = tmp_path / "rules.yaml"
     path.write_text("csat:\n  keep_history: 1d\n  excluded_tags: [csat_survey_sent]\n")
     with pytest.raises(ConfigError) as caught:
-        load(path, "csat", CsatRules)
+        load(path, "csat", CsatPolicy)
     assert len(caught.value.problems) == 2
 
 
 def test_the_shipped_file_says_what_the_defaults_are() -> None:
-    assert load(ROOT / "config" / "supportops.yaml", "csat", CsatRules) == CsatRules()
+    assert load(ROOT / "config" / "supportops.yaml", "csat", CsatPolicy) == CsatPolicy()

@@ -7,8 +7,8 @@ import pytest
 from csat.operations.gitlab_checks import feedback_check, labels
 from csat.operations.survey_triggers import asks, judge
 from csat.operations.zendesk_checks import rights
-from csat.policy.feedback import FeedbackRules
-from csat.settings import CsatRules
+from csat.policy.csat import CsatPolicy
+from csat.policy.feedback import FeedbackPolicy
 
 AUTOMATION = {
     "title": "Request customer satisfaction rating (system automation)",
@@ -54,7 +54,7 @@ def test_which_rules_ask(rule: dict[str, Any], verdict: bool) -> None:
 def test_nobody_is_asked_twice_or_never(
     ask_by: Any, rules: list[dict[str, Any]], verdict: str, words: str
 ) -> None:
-    found = judge(rules, CsatRules(ask_by=ask_by))
+    found = judge(rules, CsatPolicy(ask_by=ask_by))
     assert (found.verdict, words in found.detail) == (verdict, True), found
     assert bool(found.remedy) == (verdict != "ok")
 
@@ -101,6 +101,6 @@ def test_labels_need_a_role(project: int | None, group: int | None, verdict: str
 
 
 async def test_a_project_without_a_gitlab_is_a_mistake_and_neither_is_a_choice() -> None:
-    [half] = await feedback_check(None, FeedbackRules(project="1")).look()
-    [neither] = await feedback_check(None, FeedbackRules()).look()
+    [half] = await feedback_check(None, FeedbackPolicy(project="1")).look()
+    [neither] = await feedback_check(None, FeedbackPolicy()).look()
     assert (half.verdict, neither.verdict) == ("failed", "skipped")

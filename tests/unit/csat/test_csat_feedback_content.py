@@ -4,11 +4,11 @@ import pytest
 from pydantic import ValidationError
 
 from csat.feedback.issue_content import Subject, Writer, answer_shown, comment_hash, marker_of
-from csat.policy.feedback import MANAGERS, PRODUCT, FeedbackRules
+from csat.policy.feedback import MANAGERS, PRODUCT, FeedbackPolicy
 from csat.ratings.answer import Answer
 
 ZENDESK = "https://acme.zendesk.com"
-RULES = FeedbackRules(teams={MANAGERS: ("@support/managers",), PRODUCT: ("@product-team", "@pat")})
+RULES = FeedbackPolicy(teams={MANAGERS: ("@support/managers",), PRODUCT: ("@product-team", "@pat")})
 WRITER = Writer(RULES, ZENDESK)
 TIMELY = "The answer wasn't delivered in a timely manner"
 
@@ -87,7 +87,7 @@ def test_a_good_rating_has_no_reason() -> None:
 def test_mentions(reason: str | None, _labels: object, mentions: tuple[str, ...]) -> None:
     assert WRITER.mentions(Answer("bad", None, reason)) == mentions
     assert WRITER.mentions(Answer("good", "thanks", reason)) == ()
-    assert Writer(FeedbackRules(), ZENDESK).mentions(Answer("bad", None, reason)) == ()
+    assert Writer(FeedbackPolicy(), ZENDESK).mentions(Answer("bad", None, reason)) == ()
 
 
 def test_a_description() -> None:
@@ -186,17 +186,17 @@ def test_hashes_of_comments() -> None:
 )
 def test_rules_that_are_refused(values: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
-        FeedbackRules.model_validate(values)
+        FeedbackPolicy.model_validate(values)
 
 
 def test_a_project_by_number_or_path() -> None:
-    assert FeedbackRules.model_validate({"project": 4}).project == "4"
-    assert FeedbackRules.model_validate({"project": "group/sub/project"}).project == "group/sub/project"
-    assert FeedbackRules().project is None
+    assert FeedbackPolicy.model_validate({"project": 4}).project == "4"
+    assert FeedbackPolicy.model_validate({"project": "group/sub/project"}).project == "group/sub/project"
+    assert FeedbackPolicy().project is None
 
 
 def test_rules_of_another_organization() -> None:
-    rules = FeedbackRules.model_validate(
+    rules = FeedbackPolicy.model_validate(
         {
             "forms": [{"contains": "Billing", "label": "area::money"}],
             "other_form": "area::rest",

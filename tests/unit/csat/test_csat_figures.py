@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from csat.kpi.csv import COLUMNS, cells_of, to_csv
 from csat.kpi.measures import Counts, figures_of, kpi, offered_rate, response_rate, wilson
-from csat.policy.kpi import NumbersRules
+from csat.policy.kpi import KpiPolicy
 
 SOME = st.lists(st.integers(0, 10**6), min_size=5, max_size=5).map(
     lambda parts: Counts(sum(parts), sum(parts[1:]), sum(parts[2:]), parts[3], parts[4])
@@ -44,12 +44,12 @@ def test_a_hand_calculated_set() -> None:
     assert response_rate(counts).value == pytest.approx(20 / 72)
     assert offered_rate(counts).value == 0.9
     assert counts.waiting == 20
-    figures = figures_of(counts, NumbersRules())
+    figures = figures_of(counts, KpiPolicy())
     assert [figures.kpi.reached, figures.response_rate.reached, figures.offered_rate.reached] == [True] * 3
 
 
 def test_nothing_is_not_zero() -> None:
-    figures = figures_of(Counts(5, 0, 0, 0, 0), NumbersRules())
+    figures = figures_of(Counts(5, 0, 0, 0, 0), KpiPolicy())
     for figure in (figures.kpi, figures.response_rate, figures.offered_rate):
         assert (figure.value, figure.reached, figure.low, figure.high) == (None, None, 0, 1)
 
@@ -63,7 +63,7 @@ def test_surveys_without_an_answer_do_not_move_the_kpi(counts: Counts) -> None:
 @given(SOME)
 def test_tickets_that_are_not_due_move_nothing(counts: Counts) -> None:
     later = counts + Counts(solved=7)
-    rules = NumbersRules()
+    rules = KpiPolicy()
     assert figures_of(counts, rules) == figures_of(later, rules)
 
 
@@ -94,6 +94,6 @@ def test_no_text_begins_as_a_formula(text: str) -> None:
 
 
 def test_a_line_of_figures() -> None:
-    cells = dict(zip(COLUMNS, cells_of(Counts(4, 4, 4, 3, 1), NumbersRules()), strict=True))
+    cells = dict(zip(COLUMNS, cells_of(Counts(4, 4, 4, 3, 1), KpiPolicy()), strict=True))
     assert (cells["solved"], cells["kpi"], cells["kpi_low"]) == (4, 0.75, 0.300642)
-    assert cells_of(Counts(), NumbersRules())[5:] == [""] * 9
+    assert cells_of(Counts(), KpiPolicy())[5:] == [""] * 9

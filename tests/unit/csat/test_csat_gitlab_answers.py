@@ -10,9 +10,16 @@ from pydantic import SecretStr
 from csat.feedback.gitlab import GitLab, open_gitlab, wait_of
 from csat.feedback.issue_content import Draft
 from supportops.clock import ManualClock
-from supportops.errors import DestinationPaused, Permanent, Retryable, SupportOpsError, UnknownOutcome
+from supportops.errors import (
+    Conflict,
+    DestinationPaused,
+    NotFound,
+    Permanent,
+    Retryable,
+    SupportOpsError,
+    UnknownOutcome,
+)
 from supportops.observability.metrics import Metrics
-from supportops.vendors.http_client import Conflict, NotFound
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 DRAFT = Draft("t", "d", ("a::b", "c d"), True)

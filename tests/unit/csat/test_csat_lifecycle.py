@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from csat.surveys.survey_clock import SAME_SOLVE, Step, TicketState, reopened, same_solve, solved
+from csat.surveys.survey_clock import SAME_SOLVE, TicketState, Transition, reopened, same_solve, solved
 from supportops.ticket_version import version_of
 
 START = datetime(2026, 3, 1, 10, 0, tzinfo=UTC)
@@ -30,7 +30,7 @@ class Timers:
         self.armed: set[datetime] = set()
 
     def take(self, fact: Fact) -> None:
-        step: Step | None
+        step: Transition | None
         if fact.solved_at is None:
             step = reopened(self.state, fact.version)
         else:
@@ -102,7 +102,7 @@ def test_solved_again_is_a_new_clock() -> None:
     off = reopened(first, version_of(START + timedelta(hours=1)))
     assert off is not None
     assert off.cancel == START
-    assert solved(off.state, version_of(again), again) == Step(
+    assert solved(off.state, version_of(again), again) == Transition(
         TicketState("solved", version_of(again), again), arm=again
     )
 
@@ -110,13 +110,13 @@ def test_solved_again_is_a_new_clock() -> None:
 def test_solved_again_without_a_seen_reopening_moves_the_clock() -> None:
     again = START + timedelta(hours=2)
     step = solved(TicketState("solved", version_of(START), START), version_of(again), again)
-    assert step == Step(TicketState("solved", version_of(again), again), arm=again, cancel=START)
+    assert step == Transition(TicketState("solved", version_of(again), again), arm=again, cancel=START)
 
 
 def test_another_road_tells_the_same_solve_and_the_clock_runs_on() -> None:
     later = version_of(START + timedelta(minutes=5))
     told = solved(TicketState("solved", version_of(START), START), later, START + timedelta(seconds=5))
-    assert told == Step(TicketState("solved", later, START))
+    assert told == Transition(TicketState("solved", later, START))
 
 
 @pytest.mark.parametrize(("seconds", "same"), [(0, True), (5, True), (-5, True), (6, False), (-6, False)])

@@ -10,7 +10,6 @@ from starlette.datastructures import Headers
 from typer.testing import CliRunner
 
 from csat.__main__ import app
-from csat.settings import DashboardSettings
 from sandbox.demo import DASHBOARD_HASH
 from supportops.clock import ManualClock
 from supportops.observability.metrics import Metrics
@@ -18,7 +17,8 @@ from supportops.web.auth.guard import login_path, own_path
 from supportops.web.auth.passwords import Password, UnfitPassword, hash_password, is_hash
 from supportops.web.auth.proxy import SECRET_HEADER, ProxyLogin
 from supportops.web.auth.sessions import Sessions
-from supportops.web.throttle import Attempts
+from supportops.web.auth.settings import DashboardSettings
+from supportops.web.throttle import Throttle
 
 KEY, OLDER = "the-current-key-2026", "the-older-key-2025"
 WORDS = "correct horse battery staple"
@@ -168,7 +168,7 @@ def test_a_login_leads_nowhere_else(wanted: str) -> None:
 
 
 async def test_attempts_are_limited_for_one_and_for_all() -> None:
-    attempts = Attempts(3)
+    attempts = Throttle(3)
     assert [await attempts.wait_before("192.0.2.1") for _ in range(3)] == [0, 0, 0]
     assert 0 < await attempts.wait_before("192.0.2.1") <= 60
     others = [await attempts.wait_before(f"192.0.2.{n}") for n in range(2, 20)]

@@ -6,15 +6,15 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from csat.policy.native_ratings import NativeRules
-from csat.ratings.answer import Answer, Score
+from csat.policy.csat import CsatPolicy
+from csat.policy.native_ratings import NativeRatingsPolicy, Score
+from csat.ratings.answer import Answer
 from csat.ratings.native import Hint
-from csat.ratings.native_mapping import Native, Reading
-from csat.settings import CsatRules
+from csat.ratings.native_mapping import NativeRating, NativeRatingMapper
 from supportops.vendors.zendesk import SatisfactionRating, SurveyResponse, Ticket
 
-REASONS = CsatRules().reasons
-READING = Reading(NativeRules(), REASONS, 20)
+REASONS = CsatPolicy().reasons
+READING = NativeRatingMapper(NativeRatingsPolicy(), REASONS, 20)
 EARLY, LATE = "2026-03-01T10:00:00Z", "2026-03-02T10:00:00Z"
 
 
@@ -74,13 +74,13 @@ def test_the_scale_of_five(number: int, score: str) -> None:
 
 
 def test_another_scale_by_configuration_else_by_zendesks_own_category() -> None:
-    three = Reading(NativeRules(scale={1: "bad", 2: "good", 3: "good"}), REASONS, 20)
+    three = NativeRatingMapper(NativeRatingsPolicy(scale={1: "bad", 2: "good", 3: "good"}), REASONS, 20)
     seven = {"type": "rating_scale", "rating": 7, "rating_category": "good"}
     assert three.of_response(response({"rating": 2})).answer.score == "good"  # type: ignore[union-attr]
     assert three.of_response(response(seven)).answer.score == "good"  # type: ignore[union-attr]
     assert three.of_response(response({"rating": 7})) is None
     with pytest.raises(ValidationError):
-        NativeRules.model_validate({"scale": {1: "ok"}})
+        NativeRatingsPolicy.model_validate({"scale": {1: "ok"}})
 
 
 def test_comments_and_reasons_of_a_response_and_its_latest_moment() -> None:
@@ -123,5 +123,5 @@ def test_whether_an_event_knows_more_than_zendesk_shows(
     said: str | None, shown: Score | None, rated_at: datetime | None, ahead: bool
 ) -> None:
     hint = Hint("17", "cause", MOMENT + timedelta(milliseconds=400), said, 1)
-    found = Native(Answer(shown), rated_at, None, None) if shown else None
+    found = NativeRating(Answer(shown), rated_at, None, None) if shown else None
     assert hint.is_ahead_of(found) == ahead

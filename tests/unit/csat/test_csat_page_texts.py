@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from csat.settings import CsatRules
+from csat.policy.csat import CsatPolicy
 from csat.survey_link.invitation import SurveyText
 from csat.survey_link.tokens import SurveyTokens
 from csat.survey_link.translations import SHIPPED, Texts, load_languages, shipped
@@ -19,7 +19,7 @@ STYLE = SHIPPED.parents[1] / "survey_page" / "templates" / "page.css"
 def test_what_is_shipped() -> None:
     assert shipped().codes == ("de", "en")
     assert {path.stem for path in SHIPPED.iterdir()} == {"de", "en"}
-    assert set(shipped().choose("de").texts.reasons) == set(CsatRules().reasons)
+    assert set(shipped().choose("de").texts.reasons) == set(CsatPolicy().reasons)
 
 
 def test_german_says_everything_in_german() -> None:

@@ -4,10 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from csat.surveys.budgets import TRIES, quota_pauses_all, while_it_moves
 from supportops.delivery import Done, Outcome
-from supportops.errors import DestinationPaused, Permanent, Retryable, UnknownOutcome
-from supportops.vendors.http_client import Conflict, NotFound
+from supportops.delivery.pausing import TRIES, quota_pauses_all, while_it_moves
+from supportops.errors import Conflict, DestinationPaused, NotFound, Permanent, Retryable, UnknownOutcome
 
 MINUTE = timedelta(minutes=1)
 

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from csat.kpi.attributes import Material, Source, value_of
-from csat.policy.kpi import NumbersRules
+from csat.kpi.attributes import Material, value_of
+from csat.policy.kpi import KpiPolicy, Source
 
 FIELD = Source(organization_field="support_level")
 
@@ -46,4 +46,4 @@ def test_a_source_is_one_and_can_be_read(values: dict[str, Any]) -> None:
 
 
 def test_the_plan_is_the_handbooks_support_level() -> None:
-    assert NumbersRules().plan == FIELD
+    assert KpiPolicy().plan == FIELD

@@ -5,8 +5,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from csat.settings import CsatRules
-from csat.surveys.exclusion_rules import RULES, Facts, FreshTicket, Moment, Requester, decide, lot_of
+from csat.policy.csat import CsatPolicy
+from csat.surveys.exclusion_rules import (
+    RULES,
+    DecisionInput,
+    DecisionTime,
+    FreshTicket,
+    Requester,
+    decide,
+    lot_of,
+)
 
 SOLVED = datetime(2026, 3, 1, 10, 0, tzinfo=UTC)
 DUE = SOLVED + timedelta(days=1)
@@ -21,8 +29,8 @@ ASKABLE = FreshTicket(
 FOLLOW_UP = replace(ASKABLE, is_follow_up=True, tags=frozenset({"close_by_merge", "csat_survey_sent"}))
 
 
-def about(ticket: FreshTicket | None, **values: object) -> Facts:
-    return replace(Facts(SOLVED, None, ticket), **values)  # type: ignore[arg-type]
+def about(ticket: FreshTicket | None, **values: object) -> DecisionInput:
+    return replace(DecisionInput(SOLVED, None, ticket), **values)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -70,13 +78,13 @@ def about(ticket: FreshTicket | None, **values: object) -> Facts:
     ],
 )
 def test_each_rule_of_the_handbook(ticket: FreshTicket | None, rule: str) -> None:
-    decision = decide(about(ticket), CsatRules())
+    decision = decide(about(ticket), CsatPolicy())
     assert (decision.rule, decision.send) == (rule, rule == "send")
     assert decision.reason
 
 
 MONTH = timedelta(days=30)
-WEEK_LATE = Moment(DUE + timedelta(days=7), DUE, DUE + timedelta(days=7))
+WEEK_LATE = DecisionTime(DUE + timedelta(days=7), DUE, DUE + timedelta(days=7))
 
 
 @pytest.mark.parametrize(
@@ -87,22 +95,22 @@ WEEK_LATE = Moment(DUE + timedelta(days=7), DUE, DUE + timedelta(days=7))
         ({"requester": Requester(asked_at=DUE)}, {"once_per": MONTH}, "asked_recently"),
         ({"requester": Requester(asked_at=WEEK_LATE.now - MONTH)}, {"once_per": MONTH}, "send"),
         ({}, {"once_per": MONTH}, "send"),
-        ({"lot": 0.25}, {"sampling_share": 0.25}, "sampled_out"),
-        ({"lot": 0.2499}, {"sampling_share": 0.25}, "send"),
-        ({"lot": 0.9999}, {}, "send"),
-        ({"lot": 0.0}, {"sampling_share": 0}, "sampled_out"),
+        ({"sampling_value": 0.25}, {"sampling_share": 0.25}, "sampled_out"),
+        ({"sampling_value": 0.2499}, {"sampling_share": 0.25}, "send"),
+        ({"sampling_value": 0.9999}, {}, "send"),
+        ({"sampling_value": 0.0}, {"sampling_share": 0}, "sampled_out"),
         ({"moment": replace(WEEK_LATE, now=WEEK_LATE.deadline + timedelta(seconds=1))}, {}, "too_late"),
         ({"moment": WEEK_LATE}, {}, "send"),
     ],
 )
 def test_rules_beyond_the_handbook(values: dict[str, object], policy: dict[str, object], rule: str) -> None:
-    decision = decide(about(ASKABLE, **{"moment": WEEK_LATE} | values), CsatRules.model_validate(policy))
+    decision = decide(about(ASKABLE, **{"moment": WEEK_LATE} | values), CsatPolicy.model_validate(policy))
     assert (decision.rule, decision.send) == (rule, rule == "send")
     assert decision.reason
 
 
 def test_a_ticket_is_surveyed_once_ever() -> None:
-    decision = decide(about(ASKABLE, asked_at=SOLVED - timedelta(days=9)), CsatRules())
+    decision = decide(about(ASKABLE, asked_at=SOLVED - timedelta(days=9)), CsatPolicy())
     assert (decision.send, decision.rule) == (False, "already_surveyed")
     assert "2026-02-20" in decision.reason
 
@@ -129,9 +137,9 @@ WRONG_IN_ALL_WAYS = FreshTicket(
 
 def test_the_first_objection_is_the_one_kept() -> None:
     """One wrong after the other is put right: the rules object in exactly their order."""
-    policy = CsatRules(once_per=MONTH, sampling_share=0.5)
+    policy = CsatPolicy(once_per=MONTH, sampling_share=0.5)
     late = replace(WEEK_LATE, now=WEEK_LATE.deadline + timedelta(days=1))
-    ticket, facts = WRONG_IN_ALL_WAYS, about(None, moment=late, lot=0.9)
+    ticket, facts = WRONG_IN_ALL_WAYS, about(None, moment=late, sampling_value=0.9)
     facts = replace(facts, requester=Requester(opted_out_at=DUE, asked_at=DUE))
     found = ["deleted"]
     for rule, cure in CURES.items():
@@ -144,14 +152,14 @@ def test_the_first_objection_is_the_one_kept() -> None:
     found.append(decide(facts, policy).rule)
     facts = replace(facts, requester=Requester())
     found.append(decide(facts, policy).rule)
-    facts = replace(facts, lot=0.0)
+    facts = replace(facts, sampling_value=0.0)
     found.append(decide(facts, policy).rule)
     assert found == [name for name, _ in RULES]
     assert decide(replace(facts, moment=WEEK_LATE), policy).send
 
 
 def test_organizations_tags_and_recipients_are_the_policys() -> None:
-    policy = CsatRules(
+    policy = CsatPolicy(
         excluded_organizations=("Acme",), excluded_tags=("vip",), merge_tag="folded", excluded_recipients=()
     )
     assert decide(about(ASKABLE), policy).rule == "excluded_organization"
@@ -164,5 +172,5 @@ def test_organizations_tags_and_recipients_are_the_policys() -> None:
 def test_the_draw_is_even_and_always_the_same() -> None:
     lots = [lot_of(f"{number}:2026-03-01T10:00:00.000000Z") for number in range(4000)]
     assert lots == [lot_of(f"{number}:2026-03-01T10:00:00.000000Z") for number in range(4000)]
-    assert all(0 <= lot < 1 for lot in lots)
-    assert abs(sum(lot < 0.25 for lot in lots) / 4000 - 0.25) < 0.03
+    assert all(0 <= sampling_value < 1 for sampling_value in lots)
+    assert abs(sum(sampling_value < 0.25 for sampling_value in lots) / 4000 - 0.25) < 0.03

@@ -8,8 +8,9 @@ import pytest
 from pydantic import ValidationError
 
 from csat import tables
+from csat.policy.csat import CsatPolicy
 from csat.ratings.retention import own_retention
-from csat.settings import CsatRules, SurveySettings
+from csat.settings import SurveySettings
 from csat.surveys.budgets import updates_budget
 from supportops.config.rules_file import ConfigError, load
 
@@ -22,12 +23,12 @@ GOOD: dict[str, Any] = {
 
 
 def test_the_shipped_rules_are_the_handbooks() -> None:
-    assert load(ROOT / "config/supportops.yaml", "csat", CsatRules) == CsatRules()
-    assert CsatRules().survey_after == timedelta(hours=24)
+    assert load(ROOT / "config/supportops.yaml", "csat", CsatPolicy) == CsatPolicy()
+    assert CsatPolicy().survey_after == timedelta(hours=24)
 
 
 def test_the_demo_is_a_matter_of_seconds() -> None:
-    assert load(ROOT / "config/demo.yaml", "csat", CsatRules).survey_after < timedelta(minutes=1)
+    assert load(ROOT / "config/demo.yaml", "csat", CsatPolicy).survey_after < timedelta(minutes=1)
 
 
 def test_survey_settings() -> None:
@@ -71,16 +72,16 @@ def test_mistakes_in_the_rules_are_named(tmp_path: Path, line: str, words: str) 
     rules = tmp_path / "rules.yaml"
     rules.write_text(f"csat:\n  {line}\n")
     with pytest.raises(ConfigError, match=words):
-        load(rules, "csat", CsatRules)
+        load(rules, "csat", CsatPolicy)
 
 
 def test_the_limit_of_ticket_updates_can_be_lifted() -> None:
-    budget = updates_budget(CsatRules())
+    budget = updates_budget(CsatPolicy())
     assert budget is not None
     assert (budget.rate.count, budget.rate.per) == (100, timedelta(minutes=1))
-    assert updates_budget(CsatRules(ticket_updates_per_minute=None)) is None
+    assert updates_budget(CsatPolicy(ticket_updates_per_minute=None)) is None
 
 
 def test_every_table_of_ours_has_a_retention() -> None:
     own = set(tables.metadata.tables.values()) - set(vars(tables.engine).values())
-    assert {retention.table for retention in own_retention(CsatRules())} == own
+    assert {retention.table for retention in own_retention(CsatPolicy())} == own

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from supportops.delivery import Delivery, DestinationSpec, Done, GiveUp, Moot, Outcome, TryAgain
+from supportops.delivery import Cancel, Delivery, DestinationSpec, Discard, Done, Outcome, Snooze, TryAgain
 from supportops.delivery.attempt import NOT_STARTED, call
 from supportops.delivery.retry import BUG_WAIT
 from supportops.errors import DestinationPaused, Permanent, Retryable
@@ -56,7 +56,7 @@ async def test_what_did_not_happen_is_sent() -> None:
     [
         (Retryable("503"), TryAgain(None, "503", uncertain=True)),
         (KeyError("bug"), TryAgain(BUG_WAIT, "KeyError: 'bug'", uncertain=True)),
-        (Permanent("no access"), GiveUp("no access")),
+        (Permanent("no access"), Discard("no access")),
     ],
 )
 async def test_who_cannot_be_asked_about_stays_in_doubt_and_is_not_sent(
@@ -72,7 +72,7 @@ async def test_a_pause_heard_while_asking_keeps_everyone_and_every_doubt() -> No
     slack = FakeDestination(SPEC, ask=raising(DestinationPaused("quota", MINUTE)))
     answers = await call(slack, [SURE, DOUBT])
     assert answers.paused == MINUTE
-    assert answers.outcomes == [NOT_STARTED, TryAgain(MINUTE, "quota", uncertain=True, free=True)]
+    assert answers.outcomes == [NOT_STARTED, Snooze(MINUTE, "quota", uncertain=True)]
     assert slack.keys == []
 
 
@@ -80,13 +80,13 @@ async def test_a_pause_heard_while_sending_pauses_the_destination() -> None:
     slack = FakeDestination(SPEC, answer=raising(DestinationPaused("login")))
     answers = await call(slack, [SURE])
     assert answers.paused == MINUTE
-    assert answers.outcomes == [TryAgain(MINUTE, "login", free=True)]
+    assert answers.outcomes == [Snooze(MINUTE, "login")]
 
 
 async def test_an_error_while_sending_stands_for_all_that_were_sent() -> None:
-    slack = FakeDestination(SPEC, answer=raising(Retryable("503")), ask=lambda _: Moot("found"))
+    slack = FakeDestination(SPEC, answer=raising(Retryable("503")), ask=lambda _: Cancel("found"))
     answers = await call(slack, [SURE, DOUBT, replace(SURE, id="id-c")])
-    assert answers.outcomes == [TryAgain(None, "503"), Moot("found"), TryAgain(None, "503")]
+    assert answers.outcomes == [TryAgain(None, "503"), Cancel("found"), TryAgain(None, "503")]
 
 
 async def test_an_error_in_the_place_of_an_outcome_stands_for_that_row_alone() -> None:
@@ -96,7 +96,7 @@ async def test_an_error_in_the_place_of_an_outcome_stands_for_that_row_alone() -
     assert answers.outcomes == [
         Done({"sent": 1}),
         TryAgain(None, "503"),
-        TryAgain(MINUTE, "quota", free=True),
+        Snooze(MINUTE, "quota"),
     ]
     assert answers.paused == MINUTE
 

@@ -20,9 +20,9 @@ def wrapped(original: Exception) -> exc.DBAPIError:
 
 
 def postgres(error: type[asyncpg.PostgresError]) -> exc.DBAPIError:
-    translated = ADAPTED.Error(f"{error}: of the server", error("of the server"))
-    assert translated.sqlstate == error.sqlstate
-    return wrapped(translated)
+    map_transport_errors = ADAPTED.Error(f"{error}: of the server", error("of the server"))
+    assert map_transport_errors.sqlstate == error.sqlstate
+    return wrapped(map_transport_errors)
 
 
 def client_side(message: str) -> exc.DBAPIError:

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from supportops.delivery import Done, GiveUp, Moot, Outcome, TryAgain
+from supportops.delivery import Cancel, Discard, Done, Outcome, Snooze, TryAgain
 from supportops.delivery.destination import SCHEDULE
 from supportops.delivery.retry import BUG_WAIT, PAUSE, decide, plan
 from supportops.errors import DestinationPaused, Permanent, Retryable, Undecodable, UnknownOutcome
@@ -20,10 +20,10 @@ SECOND = timedelta(seconds=1)
         (Retryable("429", after=MINUTE), TryAgain(MINUTE, "429")),
         (UnknownOutcome("dropped"), TryAgain(None, "dropped", uncertain=True)),
         (UnknownOutcome("502", after=MINUTE), TryAgain(MINUTE, "502", uncertain=True)),
-        (DestinationPaused("login"), TryAgain(PAUSE, "login", free=True)),
-        (DestinationPaused("quota", after=MINUTE), TryAgain(MINUTE, "quota", free=True)),
-        (Permanent("no such field"), GiveUp("no such field")),
-        (Undecodable("not JSON"), GiveUp("not JSON")),
+        (DestinationPaused("login"), Snooze(PAUSE, "login")),
+        (DestinationPaused("quota", after=MINUTE), Snooze(MINUTE, "quota")),
+        (Permanent("no such field"), Discard("no such field")),
+        (Undecodable("not JSON"), Discard("not JSON")),
         (TimeoutError(), TryAgain(None, "no answer in time", uncertain=True)),
         (KeyError("a bug of ours"), TryAgain(BUG_WAIT, "KeyError: 'a bug of ours'", uncertain=True)),
     ],
@@ -37,16 +37,16 @@ def test_an_error_is_an_outcome(error: Exception, outcome: Outcome) -> None:
     [
         (TryAgain(None, "503"), 1, TryAgain(SECOND, "503")),
         (TryAgain(None, "503"), 2, TryAgain(MINUTE, "503")),
-        (TryAgain(None, "503"), 3, GiveUp("gave up after 3 attempts: 503")),
+        (TryAgain(None, "503"), 3, Discard("gave up after 3 attempts: 503")),
         (TryAgain(5 * MINUTE, "429"), 1, TryAgain(5 * MINUTE, "429")),
         (TryAgain(timedelta(0), "429"), 1, TryAgain(timedelta(0), "429")),
-        (TryAgain(5 * MINUTE, "429"), 3, GiveUp("gave up after 3 attempts: 429")),
+        (TryAgain(5 * MINUTE, "429"), 3, Discard("gave up after 3 attempts: 429")),
         (TryAgain(None, "?", uncertain=True), 1, TryAgain(SECOND, "?", uncertain=True)),
-        (TryAgain(MINUTE, "quota", free=True), 99, TryAgain(MINUTE, "quota", free=True)),
-        (TryAgain(None, "lost race", free=True), 99, TryAgain(SECOND, "lost race", free=True)),
+        (Snooze(MINUTE, "quota"), 99, Snooze(MINUTE, "quota")),
+        (Snooze(None, "lost race"), 99, Snooze(SECOND, "lost race")),
         (Done({"id": 1}), 99, Done({"id": 1})),
-        (Moot("closed"), 99, Moot("closed")),
-        (GiveUp("400"), 1, GiveUp("400")),
+        (Cancel("closed"), 99, Cancel("closed")),
+        (Discard("400"), 1, Discard("400")),
     ],
 )
 def test_the_schedule_fills_in_the_wait_or_ends_it(outcome: Outcome, attempts: int, planned: Outcome) -> None:
@@ -58,12 +58,12 @@ def test_jitter_adds_up_to_a_quarter_and_never_to_a_wait_that_was_asked_for() ->
     assert plan(TryAgain(MINUTE, "429"), 2, (SECOND, MINUTE), jitter=1.0) == TryAgain(MINUTE, "429")
 
 
-def test_a_free_attempt_waits_even_without_a_schedule() -> None:
-    planned = plan(TryAgain(None, "lost race", free=True), 1, (), jitter=0.0)
-    assert isinstance(planned, TryAgain)
+def test_a_snooze_waits_even_without_a_schedule() -> None:
+    planned = plan(Snooze(None, "lost race"), 1, (), jitter=0.0)
+    assert isinstance(planned, Snooze)
     assert planned.after == SECOND
 
 
 def test_the_usual_schedule_gives_up_after_eight_attempts() -> None:
     outcomes = [plan(TryAgain(None, "503"), attempt, SCHEDULE, 0.0) for attempt in range(1, 9)]
-    assert [type(outcome) for outcome in outcomes] == [TryAgain] * 7 + [GiveUp]
+    assert [type(outcome) for outcome in outcomes] == [TryAgain] * 7 + [Discard]

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.webhooks.native import ORGANIZATION_TYPES, TICKET_TYPES
-from ingest.webhooks.parse import Account, Reading, read
+from ingest.webhooks.parse import Account, ParsedWebhook, read
 from supportops import contracts as c
 from supportops.contracts import decode, encode
 from tests.support import zendesk_bodies as z
@@ -18,7 +18,7 @@ NOW = datetime(2025, 1, 8, 17, 0, tzinfo=UTC)
 ACCOUNT = Account(z.ACCOUNT)
 
 
-def reading(body: Any) -> Reading:
+def reading(body: Any) -> ParsedWebhook:
     return read(body if isinstance(body, bytes) else z.as_bytes(body), ACCOUNT, NOW)
 
 

@@ -9,9 +9,9 @@ import pytest
 from pydantic import SecretStr
 
 from ingest.webhooks import endpoint
-from ingest.webhooks.endpoint import PATH, Hook
+from ingest.webhooks.endpoint import PATH, WebhookEndpoint
 from ingest.webhooks.intake import Intake, NotKept
-from ingest.webhooks.repository import Received
+from ingest.webhooks.repository import SignedRequest
 from supportops.clock import ManualClock
 from supportops.observability.metrics import Metrics
 from tests.support import zendesk_bodies as z
@@ -25,17 +25,19 @@ class FakeIntake:
 
     def __init__(self, error: BaseException | None = None) -> None:
         self.error = error
-        self.received: list[Received] = []
+        self.received: list[SignedRequest] = []
 
-    async def accept(self, received: Received) -> str:
+    async def accept(self, received: SignedRequest) -> str:
         if self.error is not None:
             raise self.error
         self.received.append(received)
         return "stored"
 
 
-def hook_on(intake: FakeIntake, freshness: timedelta = timedelta(minutes=5)) -> Hook:
-    return Hook(cast("Intake", intake), (SecretStr(z.SECRET),), freshness, ManualClock(NOW), Metrics())
+def hook_on(intake: FakeIntake, freshness: timedelta = timedelta(minutes=5)) -> WebhookEndpoint:
+    return WebhookEndpoint(
+        cast("Intake", intake), (SecretStr(z.SECRET),), freshness, ManualClock(NOW), Metrics()
+    )
 
 
 def scope(headers: dict[str, str] | None = None) -> dict[str, Any]:
@@ -58,7 +60,7 @@ def whole(body: bytes) -> dict[str, Any]:
 
 
 async def answered(
-    hook: Hook, given: dict[str, Any], receive: Callable[[], Awaitable[MutableMapping[str, Any]]]
+    hook: WebhookEndpoint, given: dict[str, Any], receive: Callable[[], Awaitable[MutableMapping[str, Any]]]
 ) -> list[MutableMapping[str, Any]]:
     sent: list[MutableMapping[str, Any]] = []
 

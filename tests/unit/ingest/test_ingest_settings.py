@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from ingest.settings import IngestRules, IngestSettings, account_of
-from ingest.webhooks.parse import PUBLIC_TEST_KEY
+from ingest.policy import IngestPolicy
+from ingest.settings import PUBLIC_TEST_KEY, IngestSettings
+from ingest.wiring import account_of
 from supportops.config import rules_file
 
 GOOD = {"account_id": "22129848", "webhook_secrets": "new-secret,old-secret"}
@@ -44,11 +45,11 @@ def test_mistakes(change: dict[str, str]) -> None:
 
 
 def test_the_shipped_rules_are_the_defaults() -> None:
-    assert rules_file.load(Path("config/supportops.yaml"), "ingest", IngestRules) == IngestRules()
+    assert rules_file.load(Path("config/supportops.yaml"), "ingest", IngestPolicy) == IngestPolicy()
 
 
 def test_own_trigger_names_are_added_to_the_known_ones() -> None:
-    rules = IngestRules(triggers={"survey-answered": "rated", "solved": "updated"})
+    rules = IngestPolicy(triggers={"survey-answered": "rated", "solved": "updated"})
     settings = IngestSettings.model_validate(GOOD | {"integration_user_ids": "7, 8"})
     account = account_of(settings, rules)
     assert account.integration_users == {"7", "8"}

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ingest.webhooks.native import ORGANIZATION_TYPES, TICKET_TYPES
-from ingest.webhooks.parse import Account, Reading, read
+from ingest.webhooks.parse import Account, ParsedWebhook, read
 from supportops import contracts as c
 from tests.support import zendesk_bodies as z
 
@@ -20,7 +20,7 @@ COMMENT = {
 }
 
 
-def reading(body: Any) -> Reading:
+def reading(body: Any) -> ParsedWebhook:
     return read(body if isinstance(body, bytes) else z.as_bytes(body), ACCOUNT, NOW)
 
 

@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ingest.webhooks.parse import PUBLIC_TEST_KEY, Verdict, verify
+from ingest.settings import PUBLIC_TEST_KEY
+from ingest.webhooks.signature import Verdict, verify
 from tests.support import zendesk_bodies as z
 
 TIMESTAMP = "2021-03-25T05:09:27Z"

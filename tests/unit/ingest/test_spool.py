@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from ingest.webhooks.repository import Received
+from ingest.webhooks.repository import SignedRequest
 from ingest.webhooks.spool import MAGIC, Segment, Spool, SpoolFailed
 
 MOMENT = datetime(2026, 11, 2, 9, 0, 0, 123456, UTC)
 
 
-def received(number: int) -> Received:
-    return Received(MOMENT, {"user-agent": "Zendesk Webhook"}, b"body %d \x00\xff" % number + MAGIC)
+def received(number: int) -> SignedRequest:
+    return SignedRequest(MOMENT, {"user-agent": "Zendesk Webhook"}, b"body %d \x00\xff" % number + MAGIC)
 
 
 def taken(spool: Spool) -> Segment:
@@ -76,7 +76,7 @@ def test_segments_come_in_the_order_of_writing(tmp_path: Path) -> None:
         process.append([received(number)])
         process.close()
     spool = Spool(tmp_path)
-    found: list[Received] = []
+    found: list[SignedRequest] = []
     while segment := spool.take():
         found += segment.received
         spool.done(segment)
@@ -147,18 +147,18 @@ FULL_DISK = """
     import resource, signal, sys
     from datetime import UTC, datetime
     from pathlib import Path
-    from ingest.webhooks.repository import Received
+    from ingest.webhooks.repository import SignedRequest
     from ingest.webhooks.spool import Spool, SpoolFailed
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     spool = Spool(Path(sys.argv[1]))
-    spool.append([Received(datetime.now(UTC), {}, b"kept")])
+    spool.append([SignedRequest(datetime.now(UTC), {}, b"kept")])
     resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, resource.RLIM_INFINITY))
     try:
-        spool.append([Received(datetime.now(UTC), {}, b"x" * 20_000)])
+        spool.append([SignedRequest(datetime.now(UTC), {}, b"x" * 20_000)])
     except SpoolFailed:
         print("failed")
     resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-    spool.append([Received(datetime.now(UTC), {}, b"kept too")])
+    spool.append([SignedRequest(datetime.now(UTC), {}, b"kept too")])
 """
 
 
@@ -181,11 +181,11 @@ WRITE_FOR_EVER = """
     import sys
     from datetime import UTC, datetime
     from pathlib import Path
-    from ingest.webhooks.repository import Received
+    from ingest.webhooks.repository import SignedRequest
     from ingest.webhooks.spool import Spool
     spool, number = Spool(Path(sys.argv[1])), 0
     while True:
-        spool.append([Received(datetime.now(UTC), {}, b"%d" % (number + n)) for n in range(7)])
+        spool.append([SignedRequest(datetime.now(UTC), {}, b"%d" % (number + n)) for n in range(7)])
         number += 7
         sys.stdout.write(f"{number}\\n")
         sys.stdout.flush()

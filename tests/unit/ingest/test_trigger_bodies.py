@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ingest.webhooks.parse import Account, Reading, read
+from ingest.webhooks.parse import Account, ParsedWebhook, read
 from supportops import contracts as c
 from tests.support import zendesk_bodies as z
 
@@ -14,7 +14,7 @@ NOW = datetime(2026, 3, 2, 10, 16, tzinfo=UTC)
 ACCOUNT = Account(z.ACCOUNT, frozenset({"777"}))
 
 
-def reading(**changes: Any) -> Reading:
+def reading(**changes: Any) -> ParsedWebhook:
     return read(z.as_bytes(z.TRIGGER | changes), ACCOUNT, NOW)
 
 

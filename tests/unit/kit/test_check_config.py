@@ -9,18 +9,20 @@ import pytest
 from pydantic import Field, model_validator
 from typer.testing import CliRunner
 
-from supportops.config import ConfigSettings, DatabaseSettings, ServiceSettings
-from supportops.config.rules_file import Duration, Mistakes, Place, Rules, mistakes_in, parse_duration
-from supportops.runtime.check_config import Section
+from supportops.config import ServiceSettings
+from supportops.config.rules_file import (
+    Duration,
+    Mistakes,
+    Place,
+    Rules,
+    Section,
+    mistakes_in,
+    parse_duration,
+)
 from supportops.runtime.cli import Service, build_app
 
 
-class Settings(ServiceSettings):
-    database: DatabaseSettings
-    config: ConfigSettings
-
-
-class PageRules(Rules):
+class SurveyPagePolicy(Rules):
     locale: str = "en"
 
 
@@ -30,7 +32,7 @@ class ShopRules(Rules):
     opens: int = Field(9, ge=0, le=24)
     closes: int = Field(17, ge=0, le=24)
     pause: Duration = parse_duration("30m")
-    page: PageRules = PageRules()
+    page: SurveyPagePolicy = SurveyPagePolicy()
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
@@ -53,14 +55,15 @@ def no_such_language(rules: ShopRules, path: Path) -> None:
 def check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, str, str]]:
     """`shop check-config ARGUMENTS` with this file: exit code, stdout, stderr."""
     monkeypatch.setenv("DATABASE_URL", "sqlite:///shop.db")
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9092")
     path = tmp_path / "rules.yaml"
     monkeypatch.setenv("CONFIG_FILE", str(path))
     service = Service(
         name="shop",
         about="Sells.",
-        settings=Settings,
-        migrate=lambda _: 0,
-        rules=Section("shop", ShopRules, also=no_such_language),
+        package="shop",
+        settings=ServiceSettings,
+        policy=Section("shop", ShopRules, also=no_such_language),
     )
 
     def run(text: str, *arguments: str) -> tuple[int, str, str]:

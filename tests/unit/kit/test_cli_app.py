@@ -6,23 +6,22 @@ from collections.abc import Callable, Iterator
 import pytest
 from typer.testing import CliRunner
 
-from supportops.config import DatabaseSettings, ServiceSettings
-from supportops.config.rules_file import ConfigError
+from supportops.config import ServiceSettings
+from supportops.config.rules_file import ConfigError, Rules, Section
 from supportops.errors import Permanent
 from supportops.observability.logging import reset
 from supportops.runtime.cli import UNUSABLE, AsJson, Service, build_app
 from supportops.runtime.output import emit
 
 
-class Settings(ServiceSettings):
-    """A service's settings."""
-
-    database: DatabaseSettings
+class Policy(Rules):
+    """A service's rules."""
 
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     monkeypatch.setenv("DATABASE_URL", "sqlite:///hunter2.db")
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9092")
     monkeypatch.delenv("DATABASE_URL_FILE", raising=False)
     return monkeypatch
 
@@ -33,15 +32,25 @@ def _logging_is_put_back() -> Iterator[None]:
     reset()
 
 
-def _service(migrate: Callable[[Settings], int]) -> Service[Settings]:
-    async def serve(settings: Settings) -> int:
+def _service(run: Callable[[ServiceSettings], int]) -> Service[ServiceSettings, Policy]:
+    async def serve(settings: ServiceSettings) -> int:
         return 7 if settings.database.pool == 10 else 8
 
-    return Service(name="csat", about="Asks for ratings.", settings=Settings, migrate=migrate, serve=serve)
+    return Service(
+        name="csat",
+        package="csat",
+        about="Asks for ratings.",
+        settings=ServiceSettings,
+        policy=Section("csat", Policy),
+        serve=serve,
+        run=run,
+    )
 
 
-def _call(*arguments: str, migrate: Callable[[Settings], int] = lambda _settings: 0) -> tuple[int, str, str]:
-    app = build_app(_service(migrate))
+def _call(
+    *arguments: str, run: Callable[[ServiceSettings], int] = lambda _settings: 0
+) -> tuple[int, str, str]:
+    app = build_app(_service(run))
 
     @app.command()
     def kpi(as_json: AsJson = False) -> None:
@@ -67,7 +76,7 @@ def test_every_command_has_help() -> None:
 
 def test_async_and_plain_commands_give_the_exit_code() -> None:
     assert _call("serve")[0] == 7
-    assert _call("migrate", migrate=lambda settings: settings.database.pool)[0] == 10
+    assert _call("run", run=lambda settings: settings.database.pool)[0] == 10
 
 
 def test_settings_that_cannot_be_used_are_one_message(environment: pytest.MonkeyPatch) -> None:
@@ -82,10 +91,10 @@ def test_settings_that_cannot_be_used_are_one_message(environment: pytest.Monkey
     ("error", "code"), [(ConfigError(["x.yaml:3: a: is wrong"]), UNUSABLE), (Permanent("no"), 1)]
 )
 def test_known_mistakes_are_one_message(error: Exception, code: int) -> None:
-    def migrate(_settings: Settings) -> int:
+    def run(_settings: ServiceSettings) -> int:
         raise error
 
-    exit_code, _, err = _call("migrate", migrate=migrate)
+    exit_code, _, err = _call("run", run=run)
     assert exit_code == code
     assert str(error) in err
     assert "Traceback" not in err

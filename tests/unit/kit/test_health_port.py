@@ -8,9 +8,10 @@ import httpx
 
 from supportops.clock import ManualClock
 from supportops.errors import SupportOpsError
-from supportops.observability.health import Probe, ProbeResult, Readiness, side_app
+from supportops.observability.health import Probe, ProbeResult, Readiness
 from supportops.observability.metrics import Metrics
 from supportops.observability.probes import AgeProbe, ReachableProbe, StallProbe
+from supportops.runtime.side_server import side_app
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

@@ -6,16 +6,22 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from supportops.errors import DestinationPaused, Permanent, Retryable, SupportOpsError, UnknownOutcome
+from supportops.errors import (
+    Conflict,
+    DestinationPaused,
+    NotFound,
+    Permanent,
+    Retryable,
+    SupportOpsError,
+    UnknownOutcome,
+)
 from supportops.vendors.http_client import (
     LONGEST_WAIT,
-    Conflict,
-    NotFound,
-    Patience,
+    HttpLimits,
     check,
     make_client,
+    map_transport_errors,
     retry_after,
-    translated,
 )
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -113,7 +119,7 @@ TRANSPORT: dict[type[httpx.HTTPError], tuple[type[SupportOpsError], type[Support
 @pytest.mark.parametrize("kind", TRANSPORT)
 def test_transport_errors(kind: type[httpx.HTTPError]) -> None:
     for method, expected in zip(("GET", "POST"), TRANSPORT[kind], strict=True):
-        with pytest.raises(SupportOpsError) as caught, translated(method, "zendesk ticket"):
+        with pytest.raises(SupportOpsError) as caught, map_transport_errors(method, "zendesk ticket"):
             raise kind("Dear Bob, the token is abc")
         assert type(caught.value) is expected
         assert "Bob" not in str(caught.value)
@@ -128,7 +134,7 @@ def test_every_error_of_httpx_is_in_the_table() -> None:
 
 
 def test_an_error_of_ours_passes_through() -> None:
-    with pytest.raises(KeyError), translated("GET", "x"):
+    with pytest.raises(KeyError), map_transport_errors("GET", "x"):
         raise KeyError("bug")
 
 
@@ -179,7 +185,7 @@ async def test_a_redirect_is_not_followed() -> None:
 
 
 async def test_limits_are_explicit() -> None:
-    async with make_client("https://x", patience=Patience(connect=timedelta(seconds=1))) as client:
+    async with make_client("https://x", patience=HttpLimits(connect=timedelta(seconds=1))) as client:
         assert client.timeout.connect == 1
         assert client.timeout.read == 20
         assert not client.follow_redirects

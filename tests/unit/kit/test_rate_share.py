@@ -8,12 +8,12 @@ import pytest
 from supportops.clock import ManualClock
 from supportops.errors import DestinationPaused
 from supportops.observability.metrics import Metrics
-from supportops.vendors.rate_limit import RateShare
+from supportops.vendors.rate_limit import RateLimiter
 
 
-def _share(per_minute: float, patience: timedelta, metrics: Metrics | None = None) -> RateShare:
+def _share(per_minute: float, patience: timedelta, metrics: Metrics | None = None) -> RateLimiter:
     clock = ManualClock(datetime(2026, 3, 1, tzinfo=UTC))
-    return RateShare("zendesk", per_minute, clock=clock, metrics=metrics or Metrics(), patience=patience)
+    return RateLimiter("zendesk", per_minute, clock=clock, metrics=metrics or Metrics(), patience=patience)
 
 
 async def test_a_burst_passes_at_once_and_the_rest_is_sent_away_with_a_time() -> None:

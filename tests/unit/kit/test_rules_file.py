@@ -24,7 +24,7 @@ class Breach(Rules):
     lead: Duration = timedelta(hours=2)
 
 
-class NotifierRules(Rules):
+class NotifierPolicy(Rules):
     """A section."""
 
     fold_window: Duration = timedelta(seconds=5)
@@ -48,10 +48,10 @@ notifier:
 """
 
 
-def _load(tmp_path: Path, text: str) -> NotifierRules:
+def _load(tmp_path: Path, text: str) -> NotifierPolicy:
     file = tmp_path / "rules.yaml"
     file.write_text(text)
-    return load(file, "notifier", NotifierRules)
+    return load(file, "notifier", NotifierPolicy)
 
 
 def test_reads_a_section(tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_reads_a_section(tmp_path: Path) -> None:
     "text", ["notifier: {}", "notifier:", "a: &x {batch: 3}\nnotifier: {<<: *x, batch: 10}"]
 )
 def test_an_empty_section_means_the_defaults(tmp_path: Path, text: str) -> None:
-    assert _load(tmp_path, text) == NotifierRules()
+    assert _load(tmp_path, text) == NotifierPolicy()
 
 
 WRONG = {
@@ -133,10 +133,10 @@ def test_names_every_mistake_at_once(tmp_path: Path) -> None:
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"no\.yaml: cannot be read: .*CONFIG_FILE"):
-        load(tmp_path / "no.yaml", "notifier", NotifierRules)
+        load(tmp_path / "no.yaml", "notifier", NotifierPolicy)
 
 
 def test_a_file_that_is_no_text(tmp_path: Path) -> None:
     (tmp_path / "x.yaml").write_bytes(b"\xff\xfe\xff")
     with pytest.raises(ConfigError, match="UTF-8"):
-        load(tmp_path / "x.yaml", "notifier", NotifierRules)
+        load(tmp_path / "x.yaml", "notifier", NotifierPolicy)

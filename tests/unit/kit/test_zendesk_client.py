@@ -10,8 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from supportops.config import ZendeskSettings
-from supportops.errors import DestinationPaused, Permanent, Retryable, UnknownOutcome
-from supportops.vendors.http_client import Conflict, NotFound
+from supportops.errors import Conflict, DestinationPaused, NotFound, Permanent, Retryable, UnknownOutcome
 from supportops.vendors.zendesk import NewComment, References, Refused, Zendesk, open_zendesk
 from tests.unit.kit.zendesk_desk import NOW, Desk
 

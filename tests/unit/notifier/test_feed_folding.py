@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from notifier.feeds.merge import FIRST, KEPT, Action, Content, Fact, Item, Telling, TicketFeed
+from notifier.feeds.merge import FIRST, KEPT, Action, CommentReport, Content, Fact, Item, TicketFeed
 
 WINDOW = timedelta(seconds=5)
 T0 = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
-Event = tuple[Action, Telling | None]
+Event = tuple[Action, CommentReport | None]
 
 
 def at(seconds: float) -> datetime:
@@ -31,11 +31,13 @@ def happened(
 
 def comment(action: Action, number: str, **told: Any) -> Event:
     told = {"public": True, "person_id": action.actor} | told
-    return action, Telling(action.key, action.at, comment_id=number, **told)
+    return action, CommentReport(action.key, action.at, comment_id=number, **told)
 
 
 def created(action: Action, **told: Any) -> Event:
-    return action, Telling(action.key, action.at, **({"public": True, "person_id": action.actor} | told))
+    return action, CommentReport(
+        action.key, action.at, **({"public": True, "person_id": action.actor} | told)
+    )
 
 
 def fold(events: Iterable[Event]) -> tuple[TicketFeed, list[Item]]:
@@ -167,7 +169,7 @@ def test_private_wins_over_public_whatever_comes_first() -> None:
 
 def test_a_redaction_is_a_change_for_the_readers() -> None:
     action = happened(9, sequence="2")
-    redaction = (action, Telling(action.key, action.at, comment_id="77", redacted=True))
+    redaction = (action, CommentReport(action.key, action.at, comment_id="77", redacted=True))
     feed, changed = fold([comment(happened(0, sequence="1"), "77", text="secret"), redaction])
     assert contents(feed)["77"].redacted is True
     assert changed[-1].revision == 2

@@ -9,9 +9,11 @@ import pytest
 from sqlalchemy import Table
 
 from notifier import tables
+from notifier.destinations import POSTS, ROUTING, UPDATES
 from notifier.feeds.handlers import FeedHandlers
-from notifier.feeds.scheduling import POSTS, ROUTING, UPDATES, FormNames, Planner
-from notifier.settings import FeedRule, FormRule, NotifierRules
+from notifier.feeds.routing import FormNames
+from notifier.feeds.scheduling import MessageScheduler
+from notifier.policy import FeedRule, FormRule, NotifierPolicy
 from supportops.contracts import (
     Change,
     Comment,
@@ -27,7 +29,7 @@ from supportops.store import Transaction
 from supportops.ticket_version import version_of
 
 NOW = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
-RULES = NotifierRules(
+RULES = NotifierPolicy(
     feeds=(
         FeedRule(name="one", channel="C1", forms=FormRule(include=("Self-Managed",)), lookups=False),
         FeedRule(name="two", channel="C2", forms=FormRule(exclude=("GitLab.com",))),
@@ -69,12 +71,12 @@ class FakeTransaction:
 class Feed:
     """The handlers with a memory."""
 
-    def __init__(self, rules: NotifierRules = RULES) -> None:
+    def __init__(self, rules: NotifierPolicy = RULES) -> None:
         forms = FormNames(rules.names_lifetime)
         forms.learn("7", "Self-Managed", NOW)
         forms.learn("8", "GitLab.com", NOW - timedelta(days=1))
         forms.learn("9", "Security Issue", NOW)
-        self.handlers = FeedHandlers(rules, Planner(rules, forms)).table()
+        self.handlers = FeedHandlers(rules, MessageScheduler(rules, forms)).table()
         self.tx = FakeTransaction()
 
     def hears(self, *events: TicketEvent) -> list[tuple[str, str]]:
@@ -153,7 +155,7 @@ def test_hints_have_no_handler() -> None:
 
 @pytest.mark.parametrize(("lookups", "kept"), [(False, True), (True, False)])
 def test_comments_are_kept_only_where_a_feed_shows_what_events_carry(lookups: bool, kept: bool) -> None:
-    feed = Feed(NotifierRules(feeds=(FeedRule(name="a", channel="C1", lookups=lookups),)))
+    feed = Feed(NotifierPolicy(feeds=(FeedRule(name="a", channel="C1", lookups=lookups),)))
     feed.hears(commented())
     assert ("Hi" in orjson.dumps(feed.tx.tickets.rows["5"]["state"]).decode()) is kept
 

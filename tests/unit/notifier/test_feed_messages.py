@@ -12,7 +12,6 @@ from slack_sdk.models.blocks import Block
 from notifier.feeds.render import (
     FeedLine,
     Look,
-    Message,
     clean,
     cut,
     escape,
@@ -22,6 +21,7 @@ from notifier.feeds.render import (
     render,
     ticket_url,
 )
+from notifier.slack.message import Message
 
 AT = datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)
 LOOK = Look("https://example.zendesk.com")

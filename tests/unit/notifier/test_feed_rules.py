@@ -5,16 +5,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from notifier.settings import (
-    NO_FORM,
-    FeedRule,
-    FormRule,
-    NotifierRules,
-    Routable,
-    SlackSettings,
-    TagRule,
-    Verdict,
-)
+from notifier.policy import NO_FORM, FeedRule, FormRule, NotifierPolicy, Routable, TagRule, Verdict
+from notifier.settings import SlackSettings
 from supportops.config.rules_file import ConfigError, load
 
 SHIPPED = Path("config/supportops.yaml")
@@ -22,7 +14,7 @@ YES, NO, UNKNOWN = Verdict.YES, Verdict.NO, Verdict.UNKNOWN
 
 
 def verdict(rule: FeedRule, form: str | None, tags: set[str] | None, public: bool | None) -> Verdict:
-    rules = NotifierRules(feeds=(rule,))
+    rules = NotifierPolicy(feeds=(rule,))
     return rules.verdict(rule, Routable(form, None if tags is None else frozenset(tags), public))
 
 
@@ -46,13 +38,13 @@ def feed(**values: object) -> FeedRule:
     ],
 )
 def test_the_shipped_feeds_are_the_handbooks(form: str, feeds: list[str]) -> None:
-    rules = load(SHIPPED, "notifier", NotifierRules)
+    rules = load(SHIPPED, "notifier", NotifierPolicy)
     ticket = Routable(form, frozenset(), public=True)
     assert [feed.name for feed in rules.feeds if rules.verdict(feed, ticket) is YES] == feeds
 
 
 def test_the_demos_feeds_can_be_used() -> None:
-    assert load(Path("config/demo.yaml"), "notifier", NotifierRules).feeds
+    assert load(Path("config/demo.yaml"), "notifier", NotifierPolicy).feeds
 
 
 INCLUDE, EXCLUDE = feed(forms=FormRule(include=("A",))), feed(forms=FormRule(exclude=("A",)))
@@ -93,7 +85,7 @@ def test_routing(
 
 
 def test_without_secret_forms_the_form_need_not_be_known() -> None:
-    rules = NotifierRules(feeds=(feed(),), never_forms=())
+    rules = NotifierPolicy(feeds=(feed(),), never_forms=())
     assert rules.verdict(rules.feeds[0], Routable(None, None, public=True)) is YES
 
 
@@ -114,7 +106,7 @@ def test_a_mistake_is_named_with_its_place(tmp_path: Path, section: str, complai
     path = tmp_path / "rules.yaml"
     path.write_text(f"notifier:\n  {section}\n")
     with pytest.raises(ConfigError, match=r"rules\.yaml:[12]: notifier") as caught:
-        load(path, "notifier", NotifierRules)
+        load(path, "notifier", NotifierPolicy)
     assert complaint in str(caught.value)
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sfdc_sync.salesforce.responses import Problem, Reaction, problems, reaction, read_results, refusal
+from sfdc_sync.salesforce.responses import ErrorAction, Problem, problems, reaction, read_results, refusal
 
 ID = "001xx0000004GxDAAU"
 JSON = st.recursive(
@@ -29,55 +29,55 @@ JSON = st.recursive(
 @pytest.mark.parametrize(
     ("code", "status", "expected"),
     [
-        ("INVALID_SESSION_ID", 401, Reaction.LOGIN),
-        ("", 401, Reaction.LOGIN),
-        ("invalid_grant", 400, Reaction.LOGIN),
-        ("invalid_client", 400, Reaction.LOGIN),
-        ("UNABLE_TO_LOCK_ROW", 400, Reaction.TRANSIENT),
-        ("UNABLE_TO_LOCK_ROW", 500, Reaction.TRANSIENT),
-        ("UNABLE_TO_LOCK_ROW", None, Reaction.TRANSIENT),
-        ("REQUEST_LIMIT_EXCEEDED", 403, Reaction.QUOTA),
-        ("SERVER_UNAVAILABLE", 503, Reaction.TRANSIENT),
-        ("UNKNOWN_EXCEPTION", 500, Reaction.TRANSIENT),
-        ("", 500, Reaction.TRANSIENT),
-        ("", 502, Reaction.TRANSIENT),
-        ("", 503, Reaction.TRANSIENT),
-        ("QUERY_TIMEOUT", 400, Reaction.TRANSIENT),
-        ("INVALID_QUERY_LOCATOR", 400, Reaction.TRANSIENT),
-        ("DUPLICATE_VALUE", None, Reaction.RACE),
-        ("DUPLICATES_DETECTED", 400, Reaction.REJECTED),
-        ("DUPLICATES_DETECTED", None, Reaction.REJECTED),
-        ("", 300, Reaction.REJECTED),
-        ("INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY", None, Reaction.UNLINK),
-        ("INVALID_CROSS_REFERENCE_KEY", None, Reaction.UNLINK),
-        ("ENTITY_IS_DELETED", None, Reaction.UNLINK),
-        ("INVALID_FIELD", 400, Reaction.CONFIG),
-        ("INVALID_TYPE", 400, Reaction.CONFIG),
-        ("MALFORMED_QUERY", 400, Reaction.CONFIG),
-        ("NOT_FOUND", 404, Reaction.CONFIG),
-        ("INVALID_FIELD_FOR_INSERT_UPDATE", None, Reaction.CONFIG),
-        ("REQUIRED_FIELD_MISSING", None, Reaction.REJECTED),
-        ("FIELD_CUSTOM_VALIDATION_EXCEPTION", None, Reaction.REJECTED),
-        ("STRING_TOO_LONG", 400, Reaction.REJECTED),
-        ("STORAGE_LIMIT_EXCEEDED", None, Reaction.STORAGE),
-        ("MALFORMED_ID", None, Reaction.REJECTED),
-        ("ALL_OR_NONE_OPERATION_ROLLED_BACK", None, Reaction.TRANSIENT),
-        ("", 405, Reaction.CONFIG),
-        ("", 409, Reaction.CONFIG),
-        ("", 410, Reaction.CONFIG),
-        ("", 414, Reaction.CONFIG),
-        ("", 415, Reaction.CONFIG),
-        ("", 420, Reaction.CONFIG),
-        ("", 431, Reaction.CONFIG),
-        ("", 403, Reaction.CONFIG),
-        ("", 429, Reaction.QUOTA),
-        ("", 400, Reaction.REJECTED),
-        ("SOMETHING_NEW", 503, Reaction.TRANSIENT),
-        ("SOMETHING_NEW", None, Reaction.REJECTED),
-        ("", None, Reaction.TRANSIENT),
+        ("INVALID_SESSION_ID", 401, ErrorAction.LOGIN),
+        ("", 401, ErrorAction.LOGIN),
+        ("invalid_grant", 400, ErrorAction.LOGIN),
+        ("invalid_client", 400, ErrorAction.LOGIN),
+        ("UNABLE_TO_LOCK_ROW", 400, ErrorAction.TRANSIENT),
+        ("UNABLE_TO_LOCK_ROW", 500, ErrorAction.TRANSIENT),
+        ("UNABLE_TO_LOCK_ROW", None, ErrorAction.TRANSIENT),
+        ("REQUEST_LIMIT_EXCEEDED", 403, ErrorAction.QUOTA),
+        ("SERVER_UNAVAILABLE", 503, ErrorAction.TRANSIENT),
+        ("UNKNOWN_EXCEPTION", 500, ErrorAction.TRANSIENT),
+        ("", 500, ErrorAction.TRANSIENT),
+        ("", 502, ErrorAction.TRANSIENT),
+        ("", 503, ErrorAction.TRANSIENT),
+        ("QUERY_TIMEOUT", 400, ErrorAction.TRANSIENT),
+        ("INVALID_QUERY_LOCATOR", 400, ErrorAction.TRANSIENT),
+        ("DUPLICATE_VALUE", None, ErrorAction.RACE),
+        ("DUPLICATES_DETECTED", 400, ErrorAction.REJECTED),
+        ("DUPLICATES_DETECTED", None, ErrorAction.REJECTED),
+        ("", 300, ErrorAction.REJECTED),
+        ("INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY", None, ErrorAction.UNLINK),
+        ("INVALID_CROSS_REFERENCE_KEY", None, ErrorAction.UNLINK),
+        ("ENTITY_IS_DELETED", None, ErrorAction.UNLINK),
+        ("INVALID_FIELD", 400, ErrorAction.CONFIG),
+        ("INVALID_TYPE", 400, ErrorAction.CONFIG),
+        ("MALFORMED_QUERY", 400, ErrorAction.CONFIG),
+        ("NOT_FOUND", 404, ErrorAction.CONFIG),
+        ("INVALID_FIELD_FOR_INSERT_UPDATE", None, ErrorAction.CONFIG),
+        ("REQUIRED_FIELD_MISSING", None, ErrorAction.REJECTED),
+        ("FIELD_CUSTOM_VALIDATION_EXCEPTION", None, ErrorAction.REJECTED),
+        ("STRING_TOO_LONG", 400, ErrorAction.REJECTED),
+        ("STORAGE_LIMIT_EXCEEDED", None, ErrorAction.STORAGE),
+        ("MALFORMED_ID", None, ErrorAction.REJECTED),
+        ("ALL_OR_NONE_OPERATION_ROLLED_BACK", None, ErrorAction.TRANSIENT),
+        ("", 405, ErrorAction.CONFIG),
+        ("", 409, ErrorAction.CONFIG),
+        ("", 410, ErrorAction.CONFIG),
+        ("", 414, ErrorAction.CONFIG),
+        ("", 415, ErrorAction.CONFIG),
+        ("", 420, ErrorAction.CONFIG),
+        ("", 431, ErrorAction.CONFIG),
+        ("", 403, ErrorAction.CONFIG),
+        ("", 429, ErrorAction.QUOTA),
+        ("", 400, ErrorAction.REJECTED),
+        ("SOMETHING_NEW", 503, ErrorAction.TRANSIENT),
+        ("SOMETHING_NEW", None, ErrorAction.REJECTED),
+        ("", None, ErrorAction.TRANSIENT),
     ],
 )
-def test_the_table(code: str, status: int | None, expected: Reaction) -> None:
+def test_the_table(code: str, status: int | None, expected: ErrorAction) -> None:
     assert reaction(Problem(code), status) is expected
 
 
@@ -85,9 +85,11 @@ def test_the_table(code: str, status: int | None, expected: Reaction) -> None:
     "code", ["CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "CANNOT_EXECUTE_FLOW_TRIGGER", "APEX_ERROR"]
 )
 def test_a_persons_own_code_fails_for_good_unless_a_lock_was_behind_it(code: str) -> None:
-    assert reaction(Problem(code, "TicketTrigger: null pointer"), None) is Reaction.REJECTED
-    assert reaction(Problem(code, "... UNABLE_TO_LOCK_ROW, unable ..."), None) is Reaction.TRANSIENT
-    assert reaction(Problem(code, "System.LimitException: Too many SOQL queries"), 400) is Reaction.TRANSIENT
+    assert reaction(Problem(code, "TicketTrigger: null pointer"), None) is ErrorAction.REJECTED
+    assert reaction(Problem(code, "... UNABLE_TO_LOCK_ROW, unable ..."), None) is ErrorAction.TRANSIENT
+    assert (
+        reaction(Problem(code, "System.LimitException: Too many SOQL queries"), 400) is ErrorAction.TRANSIENT
+    )
 
 
 def test_both_shapes_of_an_error_are_read() -> None:
@@ -107,25 +109,25 @@ def test_results_keep_their_order() -> None:
         {"id": ID, "success": True, "errors": [], "created": False},
     ]
     first, second, third = read_results(body, 3)
-    assert (first.reaction, first.record_id, first.created) == (Reaction.WRITTEN, ID, True)
-    assert (second.reaction, second.reason) == (Reaction.TRANSIENT, "UNABLE_TO_LOCK_ROW on A__c")
+    assert (first.reaction, first.record_id, first.created) == (ErrorAction.WRITTEN, ID, True)
+    assert (second.reaction, second.reason) == (ErrorAction.TRANSIENT, "UNABLE_TO_LOCK_ROW on A__c")
     assert third.created is False
 
 
 @pytest.mark.parametrize("body", [None, [], {}, "<html>", [{"success": True, "id": ID}] * 3, {"records": []}])
 def test_an_answer_that_does_not_fit_the_question_says_nothing(body: object) -> None:
-    assert {result.reaction for result in read_results(body, 2)} == {Reaction.TRANSIENT}
+    assert {result.reaction for result in read_results(body, 2)} == {ErrorAction.TRANSIENT}
     assert len(read_results(body, 2)) == 2
 
 
 def test_written_needs_a_record_id() -> None:
-    assert read_results([{"success": True, "id": "../../x"}], 1)[0].reaction is Reaction.TRANSIENT
+    assert read_results([{"success": True, "id": "../../x"}], 1)[0].reaction is ErrorAction.TRANSIENT
 
 
 @given(JSON, st.integers(100, 599))
 def test_any_body_of_any_status_has_a_reaction(body: object, status: int) -> None:
     found, why = refusal(body, status)
-    assert found is not Reaction.WRITTEN
+    assert found is not ErrorAction.WRITTEN
     assert why.startswith(f"HTTP {status}: ")
 
 
@@ -133,7 +135,7 @@ def test_any_body_of_any_status_has_a_reaction(body: object, status: int) -> Non
 def test_any_body_gives_as_many_results_as_records(body: object, count: int) -> None:
     results = read_results(body, count)
     assert len(results) == count
-    assert all(bool(result.record_id) == (result.reaction is Reaction.WRITTEN) for result in results)
+    assert all(bool(result.record_id) == (result.reaction is ErrorAction.WRITTEN) for result in results)
 
 
 @given(JSON)

@@ -5,14 +5,13 @@ from datetime import timedelta
 
 import pytest
 
-from sfdc_sync.salesforce.responses import Reaction, RecordResult
-from sfdc_sync.settings import FieldRule, Pauses, TicketRecordRules
+from sfdc_sync.policy import FieldRule, Pauses, TicketRecordPolicy
+from sfdc_sync.salesforce.responses import ErrorAction, Record, RecordResult
 from sfdc_sync.ticket_records.batch import MOST_CALLS, Batch, outcome_of, pause_when_all_wait
-from sfdc_sync.ticket_records.mapping import Record
-from supportops.delivery import GiveUp, Outcome, TryAgain
+from supportops.delivery import Discard, Outcome, Snooze, TryAgain
 from supportops.errors import DestinationPaused, Permanent, Retryable, UnknownOutcome
 
-RULES = TicketRecordRules(
+RULES = TicketRecordPolicy(
     fields={
         "S__c": FieldRule(source="subject"),
         "Account__c": FieldRule(source="organization_salesforce_id", type="reference"),
@@ -20,7 +19,7 @@ RULES = TicketRecordRules(
 )
 PAUSES = Pauses()
 ID = "001xx0000004GxDAAU"
-WRITTEN = RecordResult(Reaction.WRITTEN, ID)
+WRITTEN = RecordResult(ErrorAction.WRITTEN, ID)
 
 
 class Writer:
@@ -56,21 +55,21 @@ async def test_two_hundred_records_are_one_call() -> None:
 
 
 async def test_a_lost_race_is_run_again_alone() -> None:
-    race = RecordResult(Reaction.RACE, reason="DUPLICATE_VALUE")
+    race = RecordResult(ErrorAction.RACE, reason="DUPLICATE_VALUE")
     writer = Writer(lambda r, call: race if r["Zendesk_Ticket_ID__c"] == "1" and call == 1 else WRITTEN)
-    assert [result.reaction for result in await send(writer, 3)] == [Reaction.WRITTEN] * 3
+    assert [result.reaction for result in await send(writer, 3)] == [ErrorAction.WRITTEN] * 3
     assert [len(call) for call in writer.calls] == [3, 1]
 
 
 async def test_a_race_that_is_lost_twice_is_no_race() -> None:
-    race = RecordResult(Reaction.RACE, reason="DUPLICATE_VALUE")
+    race = RecordResult(ErrorAction.RACE, reason="DUPLICATE_VALUE")
     results = await send(writer := Writer(lambda _record, _call: race), 2)
-    assert isinstance(outcome_of(results[0], PAUSES), GiveUp)
+    assert isinstance(outcome_of(results[0], PAUSES), Discard)
     assert len(writer.calls) == 2
 
 
 async def test_a_missing_parent_is_left_out() -> None:
-    unlink = RecordResult(Reaction.UNLINK, reason="INVALID_CROSS_REFERENCE_KEY")
+    unlink = RecordResult(ErrorAction.UNLINK, reason="INVALID_CROSS_REFERENCE_KEY")
     writer = Writer(lambda record, _call: unlink if "Account__c" in record else WRITTEN)
     assert await send(writer, 2) == [WRITTEN, WRITTEN]
     assert all("Account__c" not in record for record in writer.calls[1])
@@ -84,8 +83,8 @@ async def test_one_record_that_spoils_the_request_is_found_by_halving() -> None:
 
     writer = Writer(refuse)
     results = await send(writer, 128)
-    refused = [n for n, result in enumerate(results) if result.reaction is Reaction.REJECTED]
-    left = [n for n, result in enumerate(results) if result.reaction is Reaction.TRANSIENT]
+    refused = [n for n, result in enumerate(results) if result.reaction is ErrorAction.REJECTED]
+    left = [n for n, result in enumerate(results) if result.reaction is ErrorAction.TRANSIENT]
     assert len(writer.calls) <= MOST_CALLS
     assert (refused, left) == ([77], [])
 
@@ -97,13 +96,13 @@ async def test_a_batch_of_nothing_but_poison_costs_few_calls() -> None:
     writer = Writer(refuse)
     results = await send(writer, 200)
     assert len(writer.calls) <= MOST_CALLS
-    assert {result.reaction for result in results} <= {Reaction.REJECTED, Reaction.TRANSIENT}
+    assert {result.reaction for result in results} <= {ErrorAction.REJECTED, ErrorAction.TRANSIENT}
 
 
 async def test_no_second_call_begins_past_the_deadline() -> None:
-    race = RecordResult(Reaction.RACE)
+    race = RecordResult(ErrorAction.RACE)
     writer = Writer(lambda _record, _call: race)
-    assert {r.reaction for r in await send(writer, 2, deadline=0)} == {Reaction.TRANSIENT}
+    assert {r.reaction for r in await send(writer, 2, deadline=0)} == {ErrorAction.TRANSIENT}
     assert len(writer.calls) == 1
 
 
@@ -120,33 +119,33 @@ async def test_an_error_of_a_later_call_does_not_undo_what_was_written() -> None
     def answer(record: Record, call: int) -> RecordResult:
         if call > 1:
             raise DestinationPaused("quota")
-        return RecordResult(Reaction.RACE) if record["Zendesk_Ticket_ID__c"] == "0" else WRITTEN
+        return RecordResult(ErrorAction.RACE) if record["Zendesk_Ticket_ID__c"] == "0" else WRITTEN
 
-    assert [r.reaction for r in await send(Writer(answer), 2)] == [Reaction.TRANSIENT, Reaction.WRITTEN]
+    assert [r.reaction for r in await send(Writer(answer), 2)] == [ErrorAction.TRANSIENT, ErrorAction.WRITTEN]
 
 
 @pytest.mark.parametrize(
     ("reaction", "outcome"),
     [
-        (Reaction.TRANSIENT, TryAgain(None, "why")),
-        (Reaction.QUOTA, TryAgain(PAUSES.quota, "why", free=True)),
-        (Reaction.STORAGE, TryAgain(timedelta(hours=1), "why", free=True)),
-        (Reaction.LOGIN, TryAgain(PAUSES.login, "why", free=True)),
-        (Reaction.CONFIG, TryAgain(PAUSES.config, "run `sfdc-sync doctor`: why", free=True)),
-        (Reaction.REJECTED, GiveUp("why")),
-        (Reaction.RACE, GiveUp("why")),
-        (Reaction.UNLINK, GiveUp("why")),
+        (ErrorAction.TRANSIENT, TryAgain(None, "why")),
+        (ErrorAction.QUOTA, Snooze(PAUSES.quota, "why")),
+        (ErrorAction.STORAGE, Snooze(timedelta(hours=1), "why")),
+        (ErrorAction.LOGIN, Snooze(PAUSES.login, "why")),
+        (ErrorAction.CONFIG, Snooze(PAUSES.config, "run `sfdc-sync doctor`: why")),
+        (ErrorAction.REJECTED, Discard("why")),
+        (ErrorAction.RACE, Discard("why")),
+        (ErrorAction.UNLINK, Discard("why")),
     ],
 )
-def test_each_reaction_is_an_outcome(reaction: Reaction, outcome: Outcome) -> None:
+def test_each_reaction_is_an_outcome(reaction: ErrorAction, outcome: Outcome) -> None:
     assert outcome_of(RecordResult(reaction, reason="why"), PAUSES) == outcome
 
 
 def test_the_destination_pauses_only_when_every_record_met_the_same_wall() -> None:
-    quota = RecordResult(Reaction.QUOTA, reason="REQUEST_LIMIT_EXCEEDED")
+    quota = RecordResult(ErrorAction.QUOTA, reason="REQUEST_LIMIT_EXCEEDED")
     with pytest.raises(DestinationPaused) as caught:
         pause_when_all_wait([quota, quota], PAUSES)
     assert caught.value.after == PAUSES.quota
     pause_when_all_wait([quota, WRITTEN], PAUSES)
-    pause_when_all_wait([RecordResult(Reaction.TRANSIENT)], PAUSES)
+    pause_when_all_wait([RecordResult(ErrorAction.TRANSIENT)], PAUSES)
     pause_when_all_wait([], PAUSES)

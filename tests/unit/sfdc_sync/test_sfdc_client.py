@@ -11,10 +11,11 @@ import pytest
 import requests
 from pydantic import SecretStr
 
+from sfdc_sync.policy import Pauses
 from sfdc_sync.salesforce.auth import TokenProvider
 from sfdc_sync.salesforce.client import NotFound, Salesforce, open_salesforce
-from sfdc_sync.salesforce.responses import Reaction
-from sfdc_sync.settings import Pauses, SalesforceSettings
+from sfdc_sync.salesforce.responses import ErrorAction
+from sfdc_sync.settings import SalesforceSettings
 from supportops.errors import DestinationPaused, Permanent, Retryable, UnknownOutcome
 from tests.support.eventually import eventually
 from tests.unit.sfdc_sync.salesforce_transport import ORIGIN, TOKEN, Answer, FakeSalesforce, bearer
@@ -43,7 +44,7 @@ async def test_an_upsert_names_object_and_external_id_in_the_path(serve: Serve) 
     fake = FakeSalesforce(lambda _request: (200, WRITTEN))
     [result] = await write(serve(fake))
     [request] = fake.calls
-    assert result.reaction is Reaction.WRITTEN
+    assert result.reaction is ErrorAction.WRITTEN
     assert (request.method, request.url) == (
         "PATCH",
         f"{ORIGIN}/services/data/v62.0/composite/sobjects/T__c/Ext__c",
@@ -167,7 +168,7 @@ async def test_an_answer_of_another_shape_is_no_success(serve: Serve, body: Any)
         results = await write(serve(FakeSalesforce(lambda _request: (200, body))))
     except UnknownOutcome:
         return
-    assert [result.reaction for result in results] == [Reaction.TRANSIENT]
+    assert [result.reaction for result in results] == [ErrorAction.TRANSIENT]
 
 
 async def test_the_share_of_the_daily_requests_is_known_from_the_answers(serve: Serve) -> None:

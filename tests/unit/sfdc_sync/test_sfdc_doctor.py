@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from sfdc_sync.operations.doctor import check_record
-from sfdc_sync.settings import FieldRule, TicketRecordRules
+from sfdc_sync.policy import FieldRule, TicketRecordPolicy
 
-RULES = TicketRecordRules(
+RULES = TicketRecordPolicy(
     fields={
         "S__c": FieldRule(source="subject", max_length=255),
         "P__c": FieldRule(source="priority", max_length=40, values={"high": "High"}),

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sfdc_sync.ticket_records.mapping import is_valid18, normalise, to18
+from sfdc_sync.salesforce.record_id import is_valid18, normalise, to18
 
 VECTORS = {
     "0015500001QdZPK": "AA3",

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from sfdc_sync.settings import FieldRule, TicketRecordRules
+from sfdc_sync.policy import FieldRule, TicketRecordPolicy
 from sfdc_sync.ticket_records.mapping import Value, record_of, without_lookups
 
 VALUES: st.SearchStrategy[Value] = st.one_of(
@@ -17,7 +17,7 @@ VALUES: st.SearchStrategy[Value] = st.one_of(
 
 def send(value: Value, **rule: object) -> object:
     """The field as it is sent for `value`; "-" when it is not sent at all."""
-    rules = TicketRecordRules(fields={"F__c": FieldRule.model_validate({"source": "subject", **rule})})
+    rules = TicketRecordPolicy(fields={"F__c": FieldRule.model_validate({"source": "subject", **rule})})
     return record_of(rules, "7", {"subject": value}).get("F__c", "-")
 
 
@@ -67,7 +67,7 @@ def test_a_value_is_made_to_fit_its_field(value: Value, rule: dict[str, object],
 
 
 def test_what_is_unknown_is_never_sent() -> None:
-    rules = TicketRecordRules(fields={"F__c": FieldRule(source="subject", empty="null")})
+    rules = TicketRecordPolicy(fields={"F__c": FieldRule(source="subject", empty="null")})
     assert record_of(rules, "7", {}) == {
         "attributes": {"type": "Zendesk_Ticket__c"},
         "Zendesk_Ticket_ID__c": "7",
@@ -75,13 +75,13 @@ def test_what_is_unknown_is_never_sent() -> None:
 
 
 def test_the_external_id_carries_the_prefix() -> None:
-    rules = TicketRecordRules(external_id_prefix="acme:")
+    rules = TicketRecordPolicy(external_id_prefix="acme:")
     assert record_of(rules, "7", {})["Zendesk_Ticket_ID__c"] == "acme:7"
 
 
 def test_references_can_be_left_out() -> None:
     account = FieldRule(source="organization_salesforce_id", type="reference")
-    rules = TicketRecordRules(fields={"Account__c": account, "S__c": FieldRule(source="subject")})
+    rules = TicketRecordPolicy(fields={"Account__c": account, "S__c": FieldRule(source="subject")})
     record = record_of(rules, "7", {"organization_salesforce_id": "0015500001QdZPK", "subject": "s"})
     assert "Account__c" in record
     assert without_lookups(rules, record) == {k: v for k, v in record.items() if k != "Account__c"}
@@ -97,13 +97,13 @@ def test_any_value_gives_a_record_that_json_can_carry(value: Value, kind: str) -
 @pytest.mark.parametrize("name", ["", "1a", "a b", "Account/../User", "x'--", "ä__c", "A" * 90])
 def test_names_that_could_leave_their_place_are_refused(name: str) -> None:
     with pytest.raises(ValidationError):
-        TicketRecordRules(object=name)
+        TicketRecordPolicy(object=name)
     with pytest.raises(ValidationError):
-        TicketRecordRules(fields={name: FieldRule(source="subject")})
+        TicketRecordPolicy(fields={name: FieldRule(source="subject")})
 
 
 def test_a_package_name_is_allowed() -> None:
-    assert TicketRecordRules(object="Zendesk__Zendesk_Ticket__c").object == "Zendesk__Zendesk_Ticket__c"
+    assert TicketRecordPolicy(object="Zendesk__Zendesk_Ticket__c").object == "Zendesk__Zendesk_Ticket__c"
 
 
 def test_an_unknown_source_is_named_with_what_is_allowed() -> None:
@@ -113,4 +113,4 @@ def test_an_unknown_source_is_named_with_what_is_allowed() -> None:
 
 def test_the_external_id_is_not_listed_among_the_fields() -> None:
     with pytest.raises(ValidationError, match="always sent"):
-        TicketRecordRules(fields={"Zendesk_Ticket_ID__c": FieldRule(source="ticket_id")})
+        TicketRecordPolicy(fields={"Zendesk_Ticket_ID__c": FieldRule(source="ticket_id")})

@@ -3,7 +3,8 @@
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from sfdc_sync.settings import SalesforceSettings, SfdcRules, near_url, salesforce_origin
+from sfdc_sync.policy import SfdcPolicy
+from sfdc_sync.settings import SalesforceSettings, near_url, salesforce_origin
 
 
 @pytest.mark.parametrize(
@@ -80,12 +81,12 @@ def test_an_address_is_needed() -> None:
 
 
 def test_the_shipped_rules_are_salesforces_limits() -> None:
-    rules = SfdcRules()
+    rules = SfdcPolicy()
     assert rules.batch == 200
     assert rules.ticket_record.object == "Zendesk_Ticket__c"
     assert rules.ticket_record.external_id == "Zendesk_Ticket_ID__c"
     with pytest.raises(ValidationError):
-        SfdcRules(batch=201)
+        SfdcPolicy(batch=201)
 
 
 def test_a_real_org_is_never_replaced_by_the_stand_in() -> None:

@@ -5,8 +5,8 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sfdc_sync.tables import TicketState
 from sfdc_sync.ticket_records.mapping import Value
+from sfdc_sync.ticket_records.state import TicketState
 
 FACTS = st.lists(
     st.tuples(

@@ -1,31 +1,28 @@
-"""The command line of csat: `serve`, `work`, `run`, `migrate`, `settings`, `explain`."""
+"""The command line of csat."""
 
 from csat import wiring
 from csat.kpi.commands import add_numbers_commands
 from csat.operations.commands import add_commands
 from csat.ratings.commands import add_history_commands
-from csat.settings import CsatRules, Settings
-from supportops.runtime.check_config import Section
+from csat.settings import Settings
 from supportops.runtime.cli import Service, build_app
 from supportops.web.auth.commands import add_login_commands
 
 SERVICE = Service(
     name="csat",
     about="Asks for a rating a day after a ticket is solved, takes the votes and computes the CSAT KPI.",
+    package="csat",
     settings=Settings,
-    migrate=wiring.migrate,
+    policy=wiring.POLICY,
     serve=wiring.serve,
     work=wiring.work,
     run=wiring.run,
-    rules=Section("csat", CsatRules, also=wiring.check_texts),
 )
 app = build_app(SERVICE)
-
-
 add_commands(app, SERVICE)
-add_history_commands(app, SERVICE)
+add_history_commands(app, SERVICE, wiring.backfill)
 add_login_commands(app)
-add_numbers_commands(app, SERVICE, wiring.own_database, lambda settings: wiring.load_rules(settings).numbers)
+add_numbers_commands(app, SERVICE)
 
 
 if __name__ == "__main__":

@@ -10,23 +10,23 @@ from sqlalchemy.exc import SQLAlchemyError
 from csat.dashboard.routes import Dashboard, mount_dashboard
 from csat.kpi.api import mount_api
 from csat.operations.ticket_page import TicketPage, mount_ticket_page
-from csat.settings import CsatRules
+from csat.policy.csat import CsatPolicy
 from csat.survey_link.tokens import SurveyTokens
 from csat.survey_page.errors import Refused
 from csat.survey_page.rendering import SECURITY_HEADERS
 from csat.survey_page.routes import SurveyPage, mount_survey_page
 from supportops.store import Store, is_outage
-from supportops.web.auth.guard import Gate, closed_gate
+from supportops.web.auth.guard import OperatorAuth, deny_all
 from supportops.web.auth.login_pages import mount_login
-from supportops.web.layout import Look
+from supportops.web.layout import PageLayout
 
 
 def create_app(
     store: Store,
     tokens: SurveyTokens,
-    rules: CsatRules,
+    policy: CsatPolicy,
     api_token: SecretStr,
-    gate: Gate | None = None,
+    gate: OperatorAuth | None = None,
     survey_page: SurveyPage | None = None,
 ) -> FastAPI:
     """The application; without a gate its pages for operators are closed for everybody.
@@ -34,13 +34,13 @@ def create_app(
     There are no interactive API pages: they would load scripts from elsewhere.
     """
     app = FastAPI(title="csat", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
-    page = survey_page or SurveyPage(store, tokens, rules)
+    page = survey_page or SurveyPage(store, tokens, policy)
     mount_survey_page(app, page)
-    gate = gate or closed_gate(api_token, store.clock)
-    mount_api(app, store, rules.numbers, gate.api)
+    gate = gate or deny_all(api_token, store.clock)
+    mount_api(app, store, policy.numbers, gate.api)
     mount_login(app, gate)
-    operators_look = Look("supportops.web.auth")
-    mount_dashboard(app, gate, Dashboard(store, rules.numbers))
+    operators_look = PageLayout("supportops.web.auth")
+    mount_dashboard(app, gate, Dashboard(store, policy.numbers))
     mount_ticket_page(app, gate, TicketPage(store))
 
     @app.exception_handler(SQLAlchemyError)

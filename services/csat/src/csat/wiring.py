@@ -8,26 +8,25 @@ from pathlib import Path
 from csat.feedback.export import OFF, ExportFeedback
 from csat.feedback.gitlab import GitLab, open_gitlab
 from csat.feedback.issue_content import Writer
-from csat.feedback.tagging import TagExported
 from csat.feedback.ticket_names import PresentNames
 from csat.kpi.aggregation import Tallying
 from csat.kpi.ticket_snapshot import DescribeSolves, Names
-from csat.operations.timeline import Story, story_of
+from csat.policy.csat import CsatPolicy
 from csat.ratings.backfill import Backfill, Sources, Span
 from csat.ratings.native import ReadRatings
-from csat.ratings.native_mapping import Reading
+from csat.ratings.native_mapping import NativeRatingMapper
 from csat.ratings.retention import keep_comments, own_retention
-from csat.settings import CsatRules, Settings
+from csat.settings import Settings
 from csat.survey_link.invitation import SurveyText
 from csat.survey_link.tokens import SurveyTokens
 from csat.survey_link.translations import Languages, load_languages
 from csat.survey_page.routes import SurveyPage
-from csat.surveys.handlers import SurveyClock
+from csat.surveys.handlers import SurveyHandlers
 from csat.surveys.send import AskRequester
-from csat.surveys.tag import TagTicket
+from csat.surveys.tag import tag_exported, tag_surveyed
 from csat.web import create_app
 from supportops.clock import Clock, SystemClock
-from supportops.config.rules_file import load
+from supportops.config.rules_file import Section
 from supportops.delivery import Courier, Destination
 from supportops.messaging import UNHURRIED, Consumer
 from supportops.observability.logging import get_logger
@@ -36,157 +35,131 @@ from supportops.runtime.http_server import HttpServer
 from supportops.runtime.output import progress
 from supportops.runtime.process import Parts, open_parts, run_process
 from supportops.runtime.supervisor import Component
-from supportops.store import Store, open_store
-from supportops.store.migrate import upgrade
+from supportops.store import open_store
 from supportops.vendors.cache import Lifetime
 from supportops.vendors.zendesk import References, Zendesk, open_zendesk
-from supportops.web.auth.guard import Gate
+from supportops.web.auth.guard import OperatorAuth
 from supportops.workers import Relay, engine_retention, janitor
 
 GROUP = "csat"
-PACKAGE = "csat"
 
 log = get_logger("csat.wiring")
 
 
 async def serve(settings: Settings) -> int:
     """The survey page and the API; its votes are published by a relay of its own."""
-    rules = load_rules(settings)
+    policy = POLICY.load(settings.config.file)
     async with open_parts(settings) as parts:
         relay = Relay(parts.broker, parts.store, parts.metrics)
-        return await run_process(settings, parts, web(settings, rules, parts), relay)
+        return await run_process(settings, parts, web(settings, policy, parts), relay)
 
 
 async def work(settings: Settings) -> int:
     """Consumer, relay, courier and janitor."""
-    rules = load_rules(settings)
+    policy = POLICY.load(settings.config.file)
     async with (
         open_parts(settings) as parts,
         open_zendesk(settings.zendesk, clock=parts.clock, metrics=parts.metrics) as zendesk,
-        feedback_project(settings, rules, parts) as gitlab,
+        feedback_project(settings, policy, parts) as gitlab,
     ):
-        return await run_process(settings, parts, *workers(settings, rules, parts, zendesk, gitlab))
+        return await run_process(settings, parts, *workers(settings, policy, parts, zendesk, gitlab))
 
 
 async def run(settings: Settings) -> int:
     """Both in one process."""
-    rules = load_rules(settings)
+    policy = POLICY.load(settings.config.file)
     async with (
         open_parts(settings) as parts,
         open_zendesk(settings.zendesk, clock=parts.clock, metrics=parts.metrics) as zendesk,
-        feedback_project(settings, rules, parts) as gitlab,
+        feedback_project(settings, policy, parts) as gitlab,
     ):
-        components = [web(settings, rules, parts), *workers(settings, rules, parts, zendesk, gitlab)]
+        components = [web(settings, policy, parts), *workers(settings, policy, parts, zendesk, gitlab)]
         return await run_process(settings, parts, *components)
-
-
-@asynccontextmanager
-async def own_database(settings: Settings) -> AsyncIterator[Store]:
-    """What the operators' commands work on; a running worker does the rest."""
-    async with open_store(settings.database, clock=SystemClock()) as store:
-        yield store
-
-
-async def story(settings: Settings, ticket_id: str) -> Story:
-    """What csat knows of one ticket; needs the database only."""
-    async with own_database(settings) as store, store.reading() as conn:
-        return await story_of(conn, ticket_id, store.clock.now())
 
 
 async def backfill(
     settings: Settings, since: datetime, until: datetime | None, *, dry_run: bool
 ) -> dict[str, int]:
     """Bring history in from Zendesk, with half of our share of its calls: a running worker has the other one."""
-    rules, clock, metrics = load_rules(settings), SystemClock(), Metrics()
+    policy, clock, metrics = POLICY.load(settings.config.file), SystemClock(), Metrics()
     half = settings.zendesk.model_copy(update={"rate_share": settings.zendesk.rate_share / 2})
     async with (
-        own_database(settings) as store,
+        open_store(settings.database, clock=clock) as store,
         open_zendesk(half, clock=clock, metrics=metrics) as zendesk,
     ):
         names = References(zendesk, clock=clock, metrics=metrics)
         looked_up = Names(names.organizations, names.forms, names.groups, names.users)
-        describe = DescribeSolves(zendesk.tickets, looked_up, rules.numbers)
+        describe = DescribeSolves(zendesk.tickets, looked_up, policy.numbers)
         sources = Sources(zendesk.satisfaction, zendesk.exports, zendesk.tickets, describe)
         with progress("backfill") as report:
-            work = Backfill(store, sources, rules, report, dry_run=dry_run)
+            work = Backfill(store, sources, policy, report, dry_run=dry_run)
             return await work.run(Span(since, until or clock.now()))
 
 
-def migrate(settings: Settings) -> int:
-    """Bring the database to the newest revision."""
-    upgrade(settings.database.url.get_secret_value(), PACKAGE)
-    return 0
-
-
-def load_rules(settings: Settings) -> CsatRules:
-    """The section `csat` of the organization's rules."""
-    return load(settings.config.file, PACKAGE, CsatRules)
-
-
-def web(settings: Settings, rules: CsatRules, parts: Parts) -> HttpServer:
+def web(settings: Settings, policy: CsatPolicy, parts: Parts) -> HttpServer:
     """The HTTP side."""
-    tokens = survey_tokens(settings, rules, parts.clock)
-    gate = Gate(
+    tokens = survey_tokens(settings, policy, parts.clock)
+    gate = OperatorAuth(
         settings.dashboard,
         settings.survey.api_token,
         settings.survey.base_url,
         clock=parts.clock,
         metrics=parts.metrics,
     )
-    texts = languages(settings, rules)
-    page = SurveyPage(parts.store, tokens, rules, texts, parts.metrics)
-    app = create_app(parts.store, tokens, rules, settings.survey.api_token, gate, page)
+    texts = languages(policy, settings.config.file)
+    page = SurveyPage(parts.store, tokens, policy, texts, parts.metrics)
+    app = create_app(parts.store, tokens, policy, settings.survey.api_token, gate, page)
     return HttpServer(app, settings.http.host, settings.http.port, name="csat-web")
 
 
 def workers(
-    settings: Settings, rules: CsatRules, parts: Parts, zendesk: Zendesk, gitlab: GitLab | None
+    settings: Settings, policy: CsatPolicy, parts: Parts, zendesk: Zendesk, gitlab: GitLab | None
 ) -> list[Component]:
     """What consumes and delivers. Tags go first: a survey is not finished without, and both share a budget."""
-    tokens = survey_tokens(settings, rules, parts.clock)
-    text = SurveyText(settings.survey.base_url, tokens, languages(settings, rules))
+    tokens = survey_tokens(settings, policy, parts.clock)
+    text = SurveyText(settings.survey.base_url, tokens, languages(policy, settings.config.file))
     names = References(zendesk, clock=parts.clock, metrics=parts.metrics)
-    ask = AskRequester(parts.store, zendesk, names.organizations, text, rules)
-    handlers = SurveyClock(rules.survey_after).handlers()
-    reading = Reading(rules.native_ratings, rules.reasons, rules.comment_limit)
-    describe = DescribeSolves(zendesk.tickets, names_of_solves(zendesk, names, parts), rules.numbers)
+    ask = AskRequester(parts.store, zendesk, names.organizations, text, policy)
+    handlers = SurveyHandlers(policy.survey_after).handlers()
+    reading = NativeRatingMapper(policy.native_ratings, policy.reasons, policy.comment_limit)
+    describe = DescribeSolves(zendesk.tickets, names_of_solves(zendesk, names, parts), policy.numbers)
     return [
         Consumer(parts.broker, parts.store, handlers, group=GROUP, metrics=parts.metrics, policy=UNHURRIED),
         Relay(parts.broker, parts.store, parts.metrics),
         Courier(
             parts.store,
             [
-                TagTicket(zendesk, rules),
+                tag_surveyed(zendesk, policy),
                 ask,
                 ReadRatings(zendesk, reading),
                 describe,
-                *feedback(settings, rules, parts, (zendesk, names, gitlab)),
+                *feedback(settings, policy, parts, (zendesk, names, gitlab)),
             ],
             parts.metrics,
         ),
-        Tallying(parts.store, rules.numbers.zone),
-        keep_comments(parts.store, rules, parts.metrics),
-        janitor(parts.store, [*engine_retention(), *own_retention(rules)], parts.metrics),
+        Tallying(parts.store, policy.numbers.zone),
+        keep_comments(parts.store, policy, parts.metrics),
+        janitor(parts.store, [*engine_retention(), *own_retention(policy)], parts.metrics),
     ]
 
 
 def feedback(
-    settings: Settings, rules: CsatRules, parts: Parts, servers: tuple[Zendesk, References, GitLab | None]
+    settings: Settings, policy: CsatPolicy, parts: Parts, servers: tuple[Zendesk, References, GitLab | None]
 ) -> tuple[Destination, Destination]:
     """What turns ratings into issues, and tags their tickets afterwards."""
     zendesk, names, gitlab = servers
-    writer = Writer(rules.feedback, settings.zendesk.base_url)
-    present = PresentNames(names.forms, names.organizations, rules.numbers.plan)
-    export = ExportFeedback(parts.store, (zendesk, present), gitlab, writer, rules.feedback, parts.metrics)
-    return TagExported(zendesk, rules), export
+    writer = Writer(policy.feedback, settings.zendesk.base_url)
+    present = PresentNames(names.forms, names.organizations, policy.numbers.plan)
+    export = ExportFeedback(parts.store, (zendesk, present), gitlab, writer, policy.feedback, parts.metrics)
+    return tag_exported(zendesk, policy), export
 
 
 @asynccontextmanager
 async def feedback_project(
-    settings: Settings, rules: CsatRules, parts: Parts
+    settings: Settings, policy: CsatPolicy, parts: Parts
 ) -> AsyncIterator[GitLab | None]:
     """The project that takes feedback; None where none is set, or no GitLab."""
-    project, address, token = rules.feedback.project, settings.gitlab.base_url, settings.gitlab.token
+    project, address, token = policy.feedback.project, settings.gitlab.base_url, settings.gitlab.token
     if project is None or address is None or token is None:
         if project is not None or address is not None:
             log.warning("feedback.off", reason=OFF)
@@ -203,19 +176,20 @@ def names_of_solves(zendesk: Zendesk, names: References, parts: Parts) -> Names:
     return Names(fresh.organizations, names.forms, names.groups, names.users)
 
 
-def survey_tokens(settings: Settings, rules: CsatRules, clock: Clock) -> SurveyTokens:
+def survey_tokens(settings: Settings, policy: CsatPolicy, clock: Clock) -> SurveyTokens:
     """Signs links with the current key, reads those of all keys."""
     keys = [key.get_secret_value() for key in settings.survey.link_keys]
-    return SurveyTokens(keys, rules.link_valid_for, clock)
+    return SurveyTokens(keys, policy.link_valid_for, clock)
 
 
-def languages(settings: Settings, rules: CsatRules) -> Languages:
-    """What the page and the message say, with the organization's own texts. Raises ConfigError."""
-    folder = rules.page.texts_folder
-    return load_languages(rules.page.locale, folder and settings.config.file.parent / folder)
+def languages(policy: CsatPolicy, file: Path) -> Languages:
+    """What the page and the message say; the organization's own texts stand beside its rules. Raises ConfigError."""
+    folder = policy.page.texts_folder
+    return load_languages(policy.page.locale, folder and file.parent / folder)
 
 
-def check_texts(rules: CsatRules, file: Path) -> None:
-    """What the rules in `file` name and only a look at the disk can tell. Raises ConfigError."""
-    folder = rules.page.texts_folder
-    load_languages(rules.page.locale, folder and file.parent / folder)
+def _check_texts(policy: CsatPolicy, file: Path) -> None:
+    languages(policy, file)
+
+
+POLICY = Section("csat", CsatPolicy, also=_check_texts)

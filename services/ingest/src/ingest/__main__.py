@@ -1,4 +1,4 @@
-"""The command line of ingest: `serve`, `migrate`, `counts`, `parked`, `replay`, `settings`."""
+"""The command line of ingest."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
@@ -8,12 +8,11 @@ from typing import Annotated, Any
 import typer
 
 from ingest import wiring
-from ingest.settings import IngestRules, Settings
+from ingest.settings import Settings
 from ingest.webhooks import repository
 from ingest.webhooks.parse import Account, Disposition
-from ingest.webhooks.repository import Wanted
+from ingest.webhooks.repository import WebhookFilter
 from supportops.contracts import GROUPS
-from supportops.runtime.check_config import Section
 from supportops.runtime.cli import AsJson, Service, build_app, execute
 from supportops.runtime.output import emit
 from supportops.runtime.supervisor import CLEAN, FAILED
@@ -22,17 +21,17 @@ from supportops.store import Store
 SERVICE = Service(
     name="ingest",
     about="Takes Zendesk's webhooks, keeps every byte, and publishes events to Kafka.",
+    package="ingest",
     settings=Settings,
-    migrate=wiring.upgrade,
+    policy=wiring.POLICY,
     serve=wiring.serve,
     run=wiring.serve,
-    rules=Section("ingest", IngestRules),
 )
 app = build_app(SERVICE)
 parked = typer.Typer(no_args_is_help=True, help="Bodies of ours that could not be read: look, mend, replay.")
 app.add_typer(parked, name="parked")
 
-Moment = Annotated[
+MomentOption = Annotated[
     datetime | None,
     typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M"], help="A moment in UTC."),
 ]
@@ -43,7 +42,8 @@ Job = Callable[[Store, Account], Awaitable[int]]
 
 def _run(job: Job) -> None:
     async def with_log(settings: Settings) -> int:
-        async with wiring.raw_log(settings) as (store, account):
+        account = wiring.account_of(settings.ingest, SERVICE.load_policy(settings))
+        async with SERVICE.open_database(settings) as store:
             return await job(store, account)
 
     raise typer.Exit(execute(SERVICE, with_log))
@@ -70,7 +70,7 @@ def parked_list(
 
     async def job(store: Store, _account: Account) -> int:
         async with store.reading() as conn:
-            rows = await repository.listed(conn, Wanted(disposition="parked"), limit)
+            rows = await repository.listed(conn, WebhookFilter(disposition="parked"), limit)
         emit(rows, as_json=as_json, title="Parked webhooks")
         return CLEAN
 
@@ -99,13 +99,13 @@ def parked_replay(
     as_json: AsJson = False,
 ) -> None:
     """Read parked bodies again, after a fix; what can be read now is published."""
-    _replay(Wanted(disposition="parked", key=key), None, as_json)
+    _replay(WebhookFilter(disposition="parked", key=key), None, as_json)
 
 
 @app.command()
 def replay(
-    since: Moment = None,
-    until: Moment = None,
+    since: MomentOption = None,
+    until: MomentOption = None,
     ticket: Ticket = None,
     disposition: Annotated[
         str | None,
@@ -120,8 +120,8 @@ def replay(
     """Read stored bodies again and publish what can be read: those ignored or parked so far, or, with
     --reprocess,
     all of them for one consumer group."""
-    wanted = Wanted(_utc(since), _utc(until), ticket, _disposition(disposition))
-    if wanted == Wanted():
+    wanted = WebhookFilter(_utc(since), _utc(until), ticket, _disposition(disposition))
+    if wanted == WebhookFilter():
         raise typer.BadParameter("say which webhooks: --since, --until, --ticket or --disposition")
     if reprocess is not None and reprocess not in GROUPS:
         raise typer.BadParameter(f"unknown group {reprocess!r}; there are {', '.join(GROUPS)}")
@@ -130,7 +130,7 @@ def replay(
     _replay(wanted, reprocess, as_json)
 
 
-def _replay(wanted: Wanted, group: str | None, as_json: bool) -> None:
+def _replay(wanted: WebhookFilter, group: str | None, as_json: bool) -> None:
     async def job(store: Store, account: Account) -> int:
         done = await repository.replay(store, account, wanted, group)
         report: dict[str, Any] = asdict(done)

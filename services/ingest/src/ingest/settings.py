@@ -2,27 +2,19 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Literal, Self
+from typing import Final, Literal, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from ingest.webhooks.parse import PUBLIC_TEST_KEY, Account
-from ingest.webhooks.triggers import DEFAULT_KINDS, Kind
 from supportops.config import (
     Block,
-    ConfigSettings,
-    DatabaseSettings,
     HttpSettings,
-    KafkaSettings,
-    LogSettings,
     SecretList,
     ServiceSettings,
-    ShutdownSettings,
-    SideSettings,
     TextList,
 )
-from supportops.config.rules_file import Duration, Rules
+from supportops.config.rules_file import Duration
 
 SHORTEST_TOKEN = 16
 
@@ -74,32 +66,8 @@ class IngestSettings(Block):
 class Settings(ServiceSettings):
     """Everything ingest reads from the environment."""
 
-    kafka: KafkaSettings
-    database: DatabaseSettings
     ingest: IngestSettings
     http: HttpSettings
-    side: SideSettings
-    shutdown: ShutdownSettings
-    log: LogSettings
-    config: ConfigSettings
 
 
-class IngestRules(Rules):
-    """The section `ingest` of the YAML file."""
-
-    triggers: dict[str, Kind] = Field(
-        default_factory=dict,
-        description="What the `trigger` of a trigger body means, in lower case with hyphens; others: updated.",
-    )
-    keep_webhooks: Duration = Field(
-        timedelta(days=30), description="How long bodies stay in the raw log, for audit and replay."
-    )
-
-
-def account_of(settings: IngestSettings, rules: IngestRules) -> Account:
-    """What the parser must know about our account."""
-    return Account(
-        settings.account_id,
-        frozenset(settings.integration_user_ids),
-        {**DEFAULT_KINDS, **rules.triggers},
-    )
+PUBLIC_TEST_KEY: Final = "dGhpc19zZWNyZXRfaXNfZm9yX3Rlc3Rpbmdfb25seQ=="

@@ -5,23 +5,22 @@ from typing import Annotated
 import typer
 
 from notifier import web, wiring
-from notifier.settings import NotifierRules, Settings
-from supportops.runtime.check_config import Section
+from notifier.settings import Settings
 from supportops.runtime.cli import AsJson, Service, build_app, execute
 from supportops.runtime.output import emit
 from supportops.runtime.supervisor import CLEAN, FAILED
 
-service = Service(
+SERVICE = Service(
     name="notifier",
     about="Tells the right Slack channel at the right second.",
     settings=Settings,
     serve=wiring.serve,
     work=wiring.work,
     run=wiring.run,
-    migrate=wiring.upgrade,
-    rules=Section("notifier", NotifierRules),
+    package="notifier",
+    policy=wiring.POLICY,
 )
-app = build_app(service)
+app = build_app(SERVICE)
 
 
 @app.command("given-up")
@@ -29,11 +28,11 @@ def given_up(as_json: AsJson = False) -> None:
     """Show the posts that were given up on, and why."""
 
     async def show(settings: Settings) -> int:
-        async with wiring.own_database(settings) as store:
+        async with SERVICE.open_database(settings) as store:
             emit(await web.given_up(store), as_json=as_json, title="Posts given up on")
         return CLEAN
 
-    raise typer.Exit(execute(service, show))
+    raise typer.Exit(execute(SERVICE, show))
 
 
 @app.command("post-again")
@@ -48,13 +47,13 @@ def post_again(
     """
 
     async def again(settings: Settings) -> int:
-        async with wiring.own_database(settings) as store:
+        async with SERVICE.open_database(settings) as store:
             wanted = [row["key"] for row in await web.given_up(store)] if everything else keys or []
             queued = await web.post_again(store, wanted)
         emit([{"key": key, "queued": True} for key in queued], as_json=as_json)
         return CLEAN if queued or everything else FAILED
 
-    raise typer.Exit(execute(service, again))
+    raise typer.Exit(execute(SERVICE, again))
 
 
 if __name__ == "__main__":

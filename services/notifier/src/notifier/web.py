@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from notifier import tables
-from notifier.feeds.scheduling import POSTS, ROUTING, UPDATES
+from notifier.destinations import POSTS, ROUTING, UPDATES
 from supportops.delivery import dead as reviving
 from supportops.store import Store
 

@@ -5,9 +5,8 @@ from typing import Annotated
 import typer
 
 from sfdc_sync import wiring
-from sfdc_sync.settings import Settings, SfdcRules
+from sfdc_sync.settings import Settings
 from supportops.operations.checks import report
-from supportops.runtime.check_config import Section
 from supportops.runtime.cli import AsJson, Service, build_app, execute
 from supportops.runtime.output import emit
 from supportops.runtime.supervisor import CLEAN, FAILED
@@ -16,10 +15,10 @@ SERVICE = Service(
     name="sfdc-sync",
     about="Keeps Salesforce's ticket records in step with Zendesk.",
     settings=Settings,
-    migrate=wiring.migrate,
+    package="sfdc_sync",
+    policy=wiring.POLICY,
     work=wiring.work,
     run=wiring.work,
-    rules=Section("sfdc_sync", SfdcRules),
 )
 app = build_app(SERVICE)
 

@@ -1,11 +1,12 @@
 """The organization's rules: one YAML file, one section per service, checked against a frozen model.
 
-    rules = load(settings.config.file, "csat", CsatRules)
+    policy = Section("csat", CsatPolicy).load(settings.config.file)
 
 Every mistake is named with its place: `config/supportops.yaml:12: csat.survey_after: what is wrong; allowed: …`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
@@ -17,7 +18,17 @@ from supportops.config.durations import Duration, parse_duration
 from supportops.config.validation_messages import explain, suggest
 from supportops.errors import SupportOpsError
 
-__all__ = ["ConfigError", "Duration", "Mistakes", "Place", "Rules", "load", "mistakes_in", "parse_duration"]
+__all__ = [
+    "ConfigError",
+    "Duration",
+    "Mistakes",
+    "Place",
+    "Rules",
+    "Section",
+    "load",
+    "mistakes_in",
+    "parse_duration",
+]
 
 type Place = tuple[str | int, ...]
 """Where a value stands in the document: keys and list positions from the top."""
@@ -46,6 +57,25 @@ class Rules(BaseModel):
     """Base of every model of rules: frozen, and unknown keys are mistakes."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+@dataclass(frozen=True)
+class Section[R: Rules]:
+    """A service's section of the rules' file; `also` checks what a model cannot, such as files that rules name.
+
+    `also` takes the rules and the path of their file, and raises ConfigError.
+    """
+
+    name: str
+    model: type[R]
+    also: Callable[[R, Path], None] | None = None
+
+    def load(self, file: Path) -> R:
+        """The section in `file`, checked. Raises ConfigError."""
+        rules = load(file, self.name, self.model)
+        if self.also is not None:
+            self.also(rules, file)
+        return rules
 
 
 def load[R: Rules](path: Path, section: str, model: type[R]) -> R:

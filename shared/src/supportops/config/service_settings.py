@@ -9,7 +9,14 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings.exceptions import SettingsError as UnreadableError
 
-from supportops.config.blocks import LogSettings, ShutdownSettings, SideSettings
+from supportops.config.blocks import (
+    ConfigSettings,
+    DatabaseSettings,
+    KafkaSettings,
+    LogSettings,
+    ShutdownSettings,
+    SideSettings,
+)
 from supportops.config.durations import format_duration
 from supportops.config.environment import Block, SettingsError, env_name, is_secret
 from supportops.config.validation_messages import allowed_values, explain, limits
@@ -18,10 +25,16 @@ HIDDEN = "(set, not shown)"
 
 
 class ServiceSettings(BaseModel):
-    """Base of a service's settings: one field per block; a model validator may compare blocks."""
+    """Base of a service's settings: the blocks that every service has; each adds its own, one field per block.
+
+    A model validator may compare blocks.
+    """
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
+    kafka: KafkaSettings
+    database: DatabaseSettings
+    config: ConfigSettings
     log: LogSettings = Field(default_factory=LogSettings)
     shutdown: ShutdownSettings = Field(default_factory=ShutdownSettings)
     side: SideSettings = Field(default_factory=SideSettings)

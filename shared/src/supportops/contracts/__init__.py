@@ -2,7 +2,7 @@
 
 from supportops.contracts.codec import UnknownEventType, decode, encode, event_type, reprocess_group
 from supportops.contracts.csat import FeedbackReceived, SurveyEvent, SurveySent, SurveySkipped
-from supportops.contracts.envelope import Event, Moment, Part, ZendeskId
+from supportops.contracts.envelope import Event, Part, UtcDatetime, ZendeskId
 from supportops.contracts.organizations import (
     OrganizationCreated,
     OrganizationDeleted,
@@ -46,7 +46,6 @@ __all__ = [
     "Comment",
     "Event",
     "FeedbackReceived",
-    "Moment",
     "OrganizationCreated",
     "OrganizationDeleted",
     "OrganizationEvent",
@@ -72,6 +71,7 @@ __all__ = [
     "TicketUpdated",
     "Topic",
     "UnknownEventType",
+    "UtcDatetime",
     "ZendeskId",
     "all_topics",
     "dead_letter_topic",

@@ -4,7 +4,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from supportops.contracts.envelope import Event, Moment, ZendeskId
+from supportops.contracts.envelope import Event, UtcDatetime, ZendeskId
 
 
 class SurveyEvent(Event):
@@ -13,7 +13,7 @@ class SurveyEvent(Event):
     topic: ClassVar[str] = "csat.surveys"
 
     ticket_id: ZendeskId
-    solved_at: Moment
+    solved_at: UtcDatetime
 
 
 class SurveySent(SurveyEvent):
@@ -21,7 +21,7 @@ class SurveySent(SurveyEvent):
 
     type: ClassVar[str] = "csat.survey.sent.v1"
     survey_id: str
-    sent_at: Moment
+    sent_at: UtcDatetime
 
 
 class SurveySkipped(SurveyEvent):
@@ -44,7 +44,7 @@ class FeedbackReceived(Event):
     comment: str | None = None
     reason: str | None = Field(default=None, description="one of the five reasons of handbook C10")
     requester_id: str | None = None
-    rated_at: Moment
+    rated_at: UtcDatetime
     source_kind: Literal["hosted", "native"] = Field(description="our page, or Zendesk's own rating")
 
 

@@ -21,7 +21,7 @@ def _to_utc(moment: datetime) -> datetime:
 # NUL (which PostgreSQL's text refuses) can come in through a header.
 Attribute = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,255}$")]
 ZendeskId = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,32}$")]
-Moment = Annotated[AwareDatetime, AfterValidator(_to_utc)]
+UtcDatetime = Annotated[AwareDatetime, AfterValidator(_to_utc)]
 
 
 class Part(BaseModel):
@@ -45,7 +45,7 @@ class Event(Part):
 
     id: Attribute = Field(exclude=True, description="ce_id: dedupes within one road")
     source: Attribute = Field(exclude=True, description="ce_source: who says so, e.g. /zendesk/22129848")
-    time: Moment = Field(exclude=True, description="ce_time: when the source noticed the fact")
+    time: UtcDatetime = Field(exclude=True, description="ce_time: when the source noticed the fact")
     subject: Attribute = Field(exclude=True, description="ce_subject: id of what it is about; the Kafka key")
     correlation_id: Attribute | None = Field(
         default=None, exclude=True, description="ce_correlationid: the id of the event that caused this one"

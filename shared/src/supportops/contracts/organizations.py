@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from supportops.contracts.envelope import Event, Moment, Part, ZendeskId
+from supportops.contracts.envelope import Event, Part, UtcDatetime, ZendeskId
 from supportops.contracts.tickets import Change
 
 
@@ -19,8 +19,8 @@ class OrganizationSnapshot(Part):
     group_id: str | None = None
     shared_tickets: bool | None = None
     shared_comments: bool | None = None
-    created_at: Moment | None = None
-    updated_at: Moment | None = None
+    created_at: UtcDatetime | None = None
+    updated_at: UtcDatetime | None = None
 
 
 class OrganizationEvent(Event):

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from supportops.contracts.envelope import Event, Moment, Part, ZendeskId
+from supportops.contracts.envelope import Event, Part, UtcDatetime, ZendeskId
 
 ChangeValue = str | bool | list[str] | None
 
@@ -33,8 +33,8 @@ class TicketSnapshot(Part):
     external_id: str | None = None
     custom_status_id: str | None = None
     via_channel: str | None = None
-    created_at: Moment | None = None
-    updated_at: Moment | None = None
+    created_at: UtcDatetime | None = None
+    updated_at: UtcDatetime | None = None
 
 
 class TicketEvent(Event):
@@ -69,7 +69,7 @@ class TicketSolved(TicketEvent):
     """A ticket was solved. Semantic key: (ticket_id, solved_at); within 5 s across roads it is the same."""
 
     type: ClassVar[str] = "support.ticket.solved.v1"
-    solved_at: Moment
+    solved_at: UtcDatetime
     previous_status: str | None = None
 
 

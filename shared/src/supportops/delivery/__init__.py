@@ -3,27 +3,29 @@
 from supportops.delivery.courier import Courier
 from supportops.delivery.destination import (
     Budget,
+    Cancel,
     Delivery,
     Destination,
     DestinationSpec,
+    Discard,
     Done,
-    GiveUp,
-    Moot,
     Outcome,
     Rate,
+    Snooze,
     TryAgain,
 )
 
 __all__ = [
     "Budget",
+    "Cancel",
     "Courier",
     "Delivery",
     "Destination",
     "DestinationSpec",
+    "Discard",
     "Done",
-    "GiveUp",
-    "Moot",
     "Outcome",
     "Rate",
+    "Snooze",
     "TryAgain",
 ]

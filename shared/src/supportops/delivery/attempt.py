@@ -5,11 +5,19 @@ from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from supportops.delivery.destination import Delivery, Destination, DestinationSpec, Outcome, TryAgain
+from supportops.delivery.destination import (
+    AskableDestination,
+    Delivery,
+    Destination,
+    DestinationSpec,
+    Outcome,
+    Snooze,
+    TryAgain,
+)
 from supportops.delivery.retry import PAUSE, decide
 from supportops.errors import DestinationPaused
 
-NOT_STARTED = TryAgain(timedelta(0), "not started", free=True)
+NOT_STARTED = Snooze(timedelta(0), "not started")
 
 
 @dataclass(frozen=True)
@@ -33,7 +41,7 @@ async def call(destination: Destination, batch: Sequence[Delivery]) -> Answers:
     """
     known: dict[str, Outcome] = {}
     for delivery in batch:
-        if not delivery.uncertain:
+        if not delivery.uncertain or not isinstance(destination, AskableDestination):
             continue
         answer = await _guarded(destination.did_it_happen(delivery), destination.spec)
         if isinstance(answer, _Failed):
@@ -73,4 +81,4 @@ def _failed(error: BaseException) -> _Failed:
 
 
 def _in_doubt(outcome: Outcome) -> Outcome:
-    return replace(outcome, uncertain=True) if isinstance(outcome, TryAgain) else outcome
+    return replace(outcome, uncertain=True) if isinstance(outcome, TryAgain | Snooze) else outcome

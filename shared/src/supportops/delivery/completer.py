@@ -17,7 +17,16 @@ import structlog
 from sqlalchemy import Row, Table, bindparam, update
 
 from supportops.delivery.claims import lane_name, pause_name
-from supportops.delivery.destination import Delivery, DestinationSpec, Done, GiveUp, Moot, Outcome, TryAgain
+from supportops.delivery.destination import (
+    Cancel,
+    Delivery,
+    DestinationSpec,
+    Discard,
+    Done,
+    Outcome,
+    Snooze,
+    TryAgain,
+)
 from supportops.delivery.rate_limits import Rates
 from supportops.delivery.retry import BUG_WAIT, plan
 from supportops.observability.logging import info_each
@@ -61,7 +70,7 @@ class Settled:
     paused: timedelta | None = None
 
 
-class Settler:
+class Completer:
     """Collects settled deliveries of all calls in flight and writes them in groups."""
 
     def __init__(
@@ -117,8 +126,8 @@ class Settler:
                 else:
                     _log.error("settle.failed", key=rows[0].delivery.key, exc_info=error)
                     if isinstance(
-                        rows[0].outcome, TryAgain
-                    ):  # nothing follows from it: not the row's own fault
+                        rows[0].outcome, TryAgain | Snooze
+                    ):  # nothing follows: not the row's own fault
                         await asyncio.sleep(1)
                     rows = [replace(rows[0], outcome=_not_recorded(error))]
 
@@ -183,7 +192,7 @@ async def _apply(tx: Transaction, outcomes: Sequence[Outcome]) -> None:
     for table in sorted(wanted, key=lambda table: table.name):
         await tx.load(table, wanted[table])
     for outcome in outcomes:
-        if not isinstance(outcome, TryAgain):
+        if not isinstance(outcome, TryAgain | Snooze):
             await tx.apply(outcome.then)
 
 
@@ -235,11 +244,12 @@ def _final(current: Row[Any], row: Settled, now: datetime) -> dict[str, Any]:
         "history": _remember(current.history, attempts, outcome, now),
         "finished_at": now,
     }
-    if isinstance(outcome, TryAgain):
+    if isinstance(outcome, TryAgain | Snooze):
+        snoozed = isinstance(outcome, Snooze)
         values |= {
             "next_attempt_at": now + (outcome.after or timedelta(0)),
-            "attempts": attempts - (1 if outcome.free else 0),
-            "uncertain": outcome.uncertain or (outcome.free and row.delivery.uncertain),
+            "attempts": attempts - (1 if snoozed else 0),
+            "uncertain": outcome.uncertain or (snoozed and row.delivery.uncertain),
             "finished_at": None,
         }
     if current.generation != row.delivery.generation:
@@ -254,8 +264,8 @@ def _newer_intent(current: Row[Any]) -> dict[str, Any]:
     return {"state": "waiting", "next_attempt_at": current.due_at, "attempts": 0, "finished_at": None}
 
 
-_STATES = {Done: "done", Moot: "done", GiveUp: "dead", TryAgain: "waiting"}
-_KINDS = {Done: "done", Moot: "moot", GiveUp: "give_up", TryAgain: "try_again"}
+_STATES = {Done: "done", Cancel: "done", Discard: "dead", TryAgain: "waiting", Snooze: "waiting"}
+_KINDS = {Done: "done", Cancel: "moot", Discard: "give_up", TryAgain: "try_again", Snooze: "try_again"}
 
 
 def _kind(outcome: Outcome) -> str:

@@ -16,8 +16,8 @@ from sqlalchemy import Select, bindparam, case, func, literal, select, update
 
 from supportops.delivery.attempt import NOT_STARTED, call
 from supportops.delivery.claims import LEASE, claim
-from supportops.delivery.completer import Settled, Settler
-from supportops.delivery.destination import Delivery, Destination
+from supportops.delivery.completer import Completer, Settled
+from supportops.delivery.destination import Delivery, Destination, demand_an_answer_to_doubt
 from supportops.delivery.notifications import listen
 from supportops.observability.metrics import Recorder
 from supportops.store import Store, is_outage
@@ -42,11 +42,13 @@ class Courier:
         *,
         renew_every: timedelta = LEASE / 3,
     ) -> None:
+        for destination in destinations:
+            demand_an_answer_to_doubt(destination)
         self._store = store
         self._destinations = {destination.spec.name: destination for destination in destinations}
         self._metrics = metrics
         self._wake = asyncio.Event()
-        self._settler = Settler(store, metrics, on_waiting=self._wake.set)
+        self._settler = Completer(store, metrics, on_waiting=self._wake.set)
         self._in_hand: dict[str, int] = dict.fromkeys(self._destinations, 0)
         self._calls = {name: asyncio.Semaphore(d.spec.concurrency) for name, d in self._destinations.items()}
         self._ended = dict.fromkeys(self._destinations, 0)  # calls

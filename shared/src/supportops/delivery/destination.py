@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from sqlalchemy import Table
 
@@ -48,7 +48,8 @@ class DestinationSpec:
 
     `batch` rows at most per call, one per lane, waiting up to `linger` for the batch to fill; `concurrency` calls at
     once per process; `timeout` per call; `schedule[n]` is the wait after failed attempt n+1, past its end the row is
-    dead; `lane_pace` spaces the rows of one lane; `budget` is shared with others.
+    dead; `lane_pace` spaces the rows of one lane; `budget` is shared with others. `idempotent`: twice is as good as
+    once, so after an unknown outcome the call is simply made again; a destination that is not is asked.
     """
 
     name: str
@@ -59,6 +60,7 @@ class DestinationSpec:
     schedule: tuple[timedelta, ...] = SCHEDULE
     lane_pace: Rate | None = None
     budget: Budget | None = None
+    idempotent: bool = False
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ class Done:
 
 
 @dataclass(frozen=True)
-class Moot:
+class Cancel:
     """It need not happen any more; the reason is kept."""
 
     reason: str
@@ -101,7 +103,7 @@ class Moot:
 
 
 @dataclass(frozen=True)
-class GiveUp:
+class Discard:
     """It will never happen; the row is dead and shown to operators."""
 
     reason: str
@@ -110,18 +112,29 @@ class GiveUp:
 
 @dataclass(frozen=True)
 class TryAgain:
-    """Not now. `after`: the other side's wish, else the schedule decides.
+    """It went wrong; later. `after`: the other side's wish, else the schedule decides.
 
-    `uncertain`: it may have happened, ask first. `free`: this attempt does not count (quota, login, lost race).
+    `uncertain`: it may have happened, ask first.
     """
 
     after: timedelta | None
     reason: str
     uncertain: bool = False
-    free: bool = False
 
 
-Outcome = Done | Moot | GiveUp | TryAgain
+@dataclass(frozen=True)
+class Snooze:
+    """Not now, and nobody's failure (quota, login, quiet hours, lost race): uses up no attempt of the schedule.
+
+    `after`: how long; None: a moment. `uncertain`: it may have happened, ask first; a row in doubt stays so.
+    """
+
+    after: timedelta | None
+    reason: str
+    uncertain: bool = False
+
+
+Outcome = Done | Cancel | Discard | TryAgain | Snooze
 
 
 class Destination(Protocol):
@@ -139,6 +152,17 @@ class Destination(Protocol):
         """
         ...
 
+
+@runtime_checkable
+class AskableDestination(Destination, Protocol):
+    """A destination whose calls must not be made twice: after an unknown outcome it is asked first."""
+
     async def did_it_happen(self, delivery: Delivery) -> Outcome | None:
-        """After an unknown outcome: what happened, or None when it did not and is to be sent."""
+        """What happened, or None when it did not and is to be sent."""
         ...
+
+
+def demand_an_answer_to_doubt(destination: Destination) -> None:
+    """Raise ValueError for a destination that is neither idempotent nor askable: a lost answer would have no rule."""
+    if not destination.spec.idempotent and not isinstance(destination, AskableDestination):
+        raise ValueError(f"{destination.spec.name}: say `idempotent=True`, or answer `did_it_happen`")

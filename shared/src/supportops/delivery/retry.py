@@ -3,25 +3,25 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from supportops.delivery.destination import GiveUp, Outcome, TryAgain
+from supportops.delivery.destination import Discard, Outcome, Snooze, TryAgain
 from supportops.errors import DestinationPaused, Permanent, Retryable, Undecodable, UnknownOutcome
 
 BUG_WAIT = timedelta(seconds=5)
 PAUSE = timedelta(minutes=1)
-FREE_WAIT = timedelta(seconds=1)
+MOMENT = timedelta(seconds=1)
 
 
 def decide(error: BaseException) -> Outcome:
     """The outcome that `error` stands for, before the schedule is looked at."""
     match error:
         case DestinationPaused():
-            return TryAgain(error.after or PAUSE, str(error), free=True)
+            return Snooze(error.after or PAUSE, str(error))
         case UnknownOutcome():
             return TryAgain(error.after, str(error), uncertain=True)
         case Retryable():
             return TryAgain(error.after, str(error))
         case Permanent() | Undecodable():
-            return GiveUp(str(error))
+            return Discard(str(error))
         case TimeoutError():
             return TryAgain(None, "no answer in time", uncertain=True)
         case _:
@@ -29,18 +29,18 @@ def decide(error: BaseException) -> Outcome:
 
 
 def plan(outcome: Outcome, attempts: int, schedule: tuple[timedelta, ...], jitter: float) -> Outcome:
-    """Fill in the wait of a TryAgain, or turn it into a GiveUp when the schedule is used up.
+    """Fill in the wait of a TryAgain, or turn it into a Discard when the schedule is used up.
 
     `attempts` counts the one that just ended; `jitter` is a random number in [0, 1), added last: up to a quarter of
-    the scheduled wait. A wait that the other side named is kept, never shortened by ours. A free attempt does not use
-    the schedule up.
+    the scheduled wait. A wait that the other side named is kept, never shortened by ours. A snooze does not use the
+    schedule up.
     """
+    if isinstance(outcome, Snooze) and outcome.after is None:
+        return replace(outcome, after=MOMENT)
     if not isinstance(outcome, TryAgain):
         return outcome
-    if outcome.free:
-        return outcome if outcome.after is not None else replace(outcome, after=FREE_WAIT)
     if attempts > len(schedule):
-        return GiveUp(f"gave up after {attempts} attempts: {outcome.reason}")
+        return Discard(f"gave up after {attempts} attempts: {outcome.reason}")
     scheduled = schedule[attempts - 1]
     after = outcome.after if outcome.after is not None else scheduled * (1 + jitter / 4)
     return TryAgain(after, outcome.reason, outcome.uncertain)

@@ -10,16 +10,8 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Protocol
 
-from prometheus_client import CONTENT_TYPE_LATEST
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Route
-
-from supportops.config import SideSettings
 from supportops.observability.logging import get_logger
 from supportops.observability.metrics import Metrics
-from supportops.runtime.http_server import HttpServer
 
 PROBE_TIMEOUT = timedelta(seconds=2)
 
@@ -86,32 +78,3 @@ def _why(error: BaseException) -> str:
     if isinstance(error, TimeoutError):
         return "no answer in time"
     return type(error).__name__  # not its text: a driver's message may hold an address with a password
-
-
-def side_app(probes: Sequence[Probe], metrics: Metrics) -> Starlette:
-    """The three routes. /metrics asks the probes too, so that the ages are those of the moment."""
-    readiness = Readiness(probes, metrics)
-
-    async def healthz(_request: Request) -> Response:
-        return PlainTextResponse("ok\n")
-
-    async def readyz(_request: Request) -> Response:
-        results = await readiness.look()
-        ready = all(result.ok for result in results)
-        body = {"ready": ready, "probes": [asdict(result) for result in results]}
-        return JSONResponse(body, status_code=200 if ready else 503)
-
-    async def show_metrics(_request: Request) -> Response:
-        await readiness.look()
-        return Response(metrics.exposition(), media_type=CONTENT_TYPE_LATEST)
-
-    return Starlette(
-        routes=[Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", show_metrics)]
-    )
-
-
-def side_server(settings: SideSettings, probes: Sequence[Probe], metrics: Metrics) -> HttpServer:
-    """The side port as a component; every command that keeps running has one."""
-    return HttpServer(
-        side_app(probes, metrics), settings.host, settings.port, "side", drain=timedelta(seconds=1)
-    )

@@ -6,29 +6,16 @@ csat check-config --show             the rules in force, defaults included
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from supportops.config import ConfigSettings, ServiceSettings, SettingsError
-from supportops.config.rules_file import ConfigError, Rules, load
+from supportops.config.rules_file import ConfigError, Rules, Section
 from supportops.runtime.output import Row, emit
 
 VALID, UNUSABLE = 0, 2
-
-
-@dataclass(frozen=True)
-class Section[R: Rules]:
-    """A service's section of the rules' file; `also` checks what a model cannot, such as files that rules name.
-
-    `also` takes the rules and the path of their file, and raises ConfigError.
-    """
-
-    name: str
-    model: type[R]
-    also: Callable[[R, Path], None] | None = None
 
 
 def check_config_command[R: Rules](
@@ -73,9 +60,7 @@ def _configured() -> Path | None:
 
 def _rules_of[R: Rules](path: Path, section: Section[R]) -> tuple[R | None, list[str]]:
     try:
-        rules = load(path, section.name, section.model)
-        if section.also is not None:
-            section.also(rules, path)
+        rules = section.load(path)
     except ConfigError as error:
         return None, list(error.problems)
     return rules, []

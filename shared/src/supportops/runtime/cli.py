@@ -1,7 +1,8 @@
 """The command line of a service: `serve`, `work`, `run`, `migrate`, `settings`, `check-config`, and its own commands.
 
-    app = build_app(Service(name="csat", about="…", settings=CsatSettings, serve=wiring.serve, work=wiring.work,
-                            run=wiring.run, migrate=wiring.migrate))
+    SERVICE = Service(name="csat", package="csat", about="…", settings=Settings, policy=wiring.POLICY,
+                      serve=wiring.serve, work=wiring.work, run=wiring.run)
+    app = build_app(SERVICE)
 
     @app.command()
     def kpi(as_json: AsJson = False) -> None: ...   # a service's own command
@@ -12,18 +13,22 @@ arguments that cannot be used (one message, no traceback).
 
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from supportops.clock import SystemClock
 from supportops.config import ServiceSettings, SettingsError, describe
-from supportops.config.rules_file import ConfigError
+from supportops.config.rules_file import ConfigError, Rules, Section
 from supportops.errors import SupportOpsError
 from supportops.observability import logging
 from supportops.runtime import supervisor
-from supportops.runtime.check_config import Section, check_config_command
+from supportops.runtime.check_config import check_config_command
 from supportops.runtime.output import emit
+from supportops.store import Store, open_store
+from supportops.store.migrate import upgrade
 
 UNUSABLE = 2
 
@@ -36,17 +41,33 @@ type Command[S: ServiceSettings] = Callable[[S], int | Awaitable[int]]
 
 
 @dataclass(frozen=True, slots=True)
-class Service[S: ServiceSettings]:
-    """What `build_app` needs to know: functions take the settings and return an exit code, plain or async."""
+class Service[S: ServiceSettings, P: Rules]:
+    """A service as its command line knows it; `package` holds its migrations, `policy` is its section of the rules.
+
+    Its functions take the settings and return an exit code, plain or async.
+    """
 
     name: str
+    package: str
     about: str
     settings: type[S]
-    migrate: Command[S]
+    policy: Section[P]
     serve: Command[S] | None = None
     work: Command[S] | None = None
     run: Command[S] | None = None
-    rules: Section[Any] | None = None
+
+    def load_policy(self, settings: S) -> P:
+        """The organization's rules in force. Raises ConfigError."""
+        return self.policy.load(settings.config.file)
+
+    def open_database(self, settings: S) -> AbstractAsyncContextManager[Store]:
+        """What the operators' commands work on; a running worker does the rest."""
+        return open_store(settings.database, clock=SystemClock())
+
+    def migrate(self, settings: S) -> int:
+        """Bring the database to the newest revision; safe to run again."""
+        upgrade(settings.database.url.get_secret_value(), self.package)
+        return supervisor.CLEAN
 
 
 _HELP = {
@@ -57,7 +78,7 @@ _HELP = {
 }
 
 
-def build_app[S: ServiceSettings](service: Service[S]) -> typer.Typer:
+def build_app[S: ServiceSettings, P: Rules](service: Service[S, P]) -> typer.Typer:
     """The command line of one service."""
     app = typer.Typer(
         name=service.name,
@@ -75,15 +96,15 @@ def build_app[S: ServiceSettings](service: Service[S]) -> typer.Typer:
     app.command("settings", help="Show every setting with its value in force, its default and its meaning.")(
         _settings_command(service)
     )
-    if service.rules is not None:
-        check = check_config_command(service.name, service.settings, service.rules)
-        app.command(
-            "check-config", help="Say everything that is wrong with settings and rules; exit code 2."
-        )(check)
+    app.command("check-config", help="Say everything that is wrong with settings and rules; exit code 2.")(
+        check_config_command(service.name, service.settings, service.policy)
+    )
     return app
 
 
-def execute[S: ServiceSettings](service: Service[S], command: Command[S], *, announce: bool = False) -> int:
+def execute[S: ServiceSettings, P: Rules](
+    service: Service[S, P], command: Command[S], *, announce: bool = False
+) -> int:
     """Load the settings, set up logging and run `command`; known mistakes become one message on stderr.
 
     `announce`: begin with a log line of the settings in force, as the commands that keep running do.
@@ -106,14 +127,16 @@ def _no_options() -> None:
     """Keeps sub-commands as they are, also when a service has only one."""
 
 
-def _as_command[S: ServiceSettings](service: Service[S], command: Command[S]) -> Callable[[], None]:
+def _as_command[S: ServiceSettings, P: Rules](
+    service: Service[S, P], command: Command[S]
+) -> Callable[[], None]:
     def call() -> None:
         raise typer.Exit(execute(service, command, announce=True))
 
     return call
 
 
-def _settings_command[S: ServiceSettings](service: Service[S]) -> Callable[[bool], None]:
+def _settings_command[S: ServiceSettings, P: Rules](service: Service[S, P]) -> Callable[[bool], None]:
     def call(as_json: AsJson = False) -> None:
         try:
             in_force, problems = service.settings.load().summary(), ""

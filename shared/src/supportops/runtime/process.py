@@ -16,9 +16,10 @@ from supportops.clock import Clock, SystemClock
 from supportops.config import DatabaseSettings, KafkaSettings, ShutdownSettings, SideSettings
 from supportops.contracts import all_topics
 from supportops.messaging import Broker, Consumer, open_broker
-from supportops.observability.health import Probe, side_server
+from supportops.observability.health import Probe
 from supportops.observability.metrics import Metrics
 from supportops.observability.probes import AgeProbe, ReachableProbe, StallProbe
+from supportops.runtime.side_server import side_server
 from supportops.runtime.supervisor import Component, run_until_stopped
 from supportops.store import Store, open_store
 from supportops.store.outbox import oldest_unpublished

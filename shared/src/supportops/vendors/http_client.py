@@ -18,7 +18,7 @@ from email.utils import parsedate_to_datetime
 
 import httpx
 
-from supportops.errors import DestinationPaused, Permanent, Retryable, UnknownOutcome
+from supportops.errors import Conflict, DestinationPaused, NotFound, Permanent, Retryable, UnknownOutcome
 from supportops.vendors.aiohttp_transport import AiohttpTransport
 
 LONGEST_WAIT = timedelta(hours=1)
@@ -32,16 +32,8 @@ _NOTHING_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, ht
 _OUR_MISTAKE = (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.TooManyRedirects)
 
 
-class NotFound(Permanent):
-    """404: deleted, or never ours to see."""
-
-
-class Conflict(Retryable):
-    """409: the thing changed since we read it. Read again, decide again, a few times."""
-
-
 @dataclass(frozen=True, slots=True)
-class Patience:
+class HttpLimits:
     """How long one call may take, and how many there may be at once."""
 
     connect: timedelta = timedelta(seconds=3)
@@ -68,14 +60,14 @@ def make_client(
     base_url: str,
     *,
     authorization: str = "",
-    patience: Patience | None = None,
+    patience: HttpLimits | None = None,
     transport: httpx.AsyncBaseTransport | None = None,
 ) -> httpx.AsyncClient:
     """A client for one host: explicit time-outs and limits, no redirects, no proxies of the environment.
 
     `authorization` is the value of the header; it is never sent to any other host. Use as `async with`.
     """
-    limits = patience or Patience()
+    limits = patience or HttpLimits()
     answer = limits.answer.total_seconds()
     return httpx.AsyncClient(
         base_url=base_url,
@@ -91,7 +83,7 @@ def make_client(
 
 
 @contextmanager
-def translated(method: str, what: str) -> Iterator[None]:
+def map_transport_errors(method: str, what: str) -> Iterator[None]:
     """Turns httpx's transport errors into ours; `what` names the call without ids of people or tokens."""
     try:
         yield
@@ -100,7 +92,7 @@ def translated(method: str, what: str) -> Iterator[None]:
     except _OUR_MISTAKE as error:
         raise Permanent(f"{what}: {type(error).__name__}") from error
     except httpx.RequestError as error:
-        raise lost(method, f"{what}: no readable answer ({type(error).__name__})") from error
+        raise no_answer(method, f"{what}: no readable answer ({type(error).__name__})") from error
 
 
 def check(response: httpx.Response, what: str, *, now: datetime, detail: str = "") -> None:
@@ -119,7 +111,7 @@ def check(response: httpx.Response, what: str, *, now: datetime, detail: str = "
     if status in (408, 425, 429):
         raise Retryable(message, after)
     if status >= 500:
-        raise lost(response.request.method, message, after)
+        raise no_answer(response.request.method, message, after)
     raise Permanent(message)
 
 
@@ -144,7 +136,7 @@ def _until(text: str, now: datetime) -> timedelta:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - now
 
 
-def lost(method: str, message: str, after: timedelta | None = None) -> Retryable:
+def no_answer(method: str, message: str, after: timedelta | None = None) -> Retryable:
     """The error for a missing or broken answer: reading again does no harm, writing again may do it twice."""
     return Retryable(message, after) if method.upper() in READS else UnknownOutcome(message, after)
 

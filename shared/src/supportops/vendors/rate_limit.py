@@ -11,7 +11,7 @@ from supportops.errors import DestinationPaused
 from supportops.observability.metrics import Recorder
 
 
-class RateShare:
+class RateLimiter:
     """At most `per_minute` calls a minute leave this process, spread by a leaky bucket of `burst` calls.
 
     Whoever would wait longer than `patience` gets DestinationPaused instead: a row waits better than a call in

@@ -11,7 +11,7 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 STYLE = "operators.css"
 
 
-class Look:
+class PageLayout:
     """Renders the templates of one package inside the shell of this one.
 
     A template begins with `{% extends "layout.html" %}` and fills the blocks `title` and `content`.

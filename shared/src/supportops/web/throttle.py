@@ -10,7 +10,7 @@ from limits.aio.strategies import MovingWindowRateLimiter
 ALL_TOGETHER = 6  # times what one address may: against guessing from many addresses
 
 
-class Attempts:
+class Throttle:
     """Counts attempts. Behind a proxy all come from one address, the proxy's."""
 
     def __init__(self, per_minute: int) -> None:

@@ -9,7 +9,7 @@ from csat.kpi import queries
 from csat.kpi.csv import COLUMNS, cells_of, to_csv
 from csat.kpi.filters import DIMENSIONS, BadView, Dimension, Step, View, label
 from csat.kpi.measures import Counts
-from csat.policy.kpi import NumbersRules
+from csat.policy.kpi import KpiPolicy
 
 TABLES = ("totals", "trend", *DIMENSIONS, "comments")
 COMMENTS = 5_000
@@ -33,13 +33,13 @@ def known(table: str) -> str:
     return table
 
 
-async def sheet(conn: AsyncConnection, view: View, step: Step, table: str, rules: NumbersRules) -> Sheet:
+async def sheet(conn: AsyncConnection, view: View, step: Step, table: str, policy: KpiPolicy) -> Sheet:
     """One table of the view; `table` is one of TABLES."""
     name = f"csat-{table}-{view.since}-{view.until}.csv"
     if table == "comments":
         return Sheet(name, await _comments(conn, view))
     first, lines = await _counted(conn, view, step, table)
-    rows = [[key, *cells_of(counts, rules)] for key, counts in lines]
+    rows = [[key, *cells_of(counts, policy)] for key, counts in lines]
     return Sheet(name, to_csv([first, *COLUMNS], rows, bom=True))
 
 

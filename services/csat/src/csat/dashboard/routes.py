@@ -13,17 +13,17 @@ from csat.dashboard.freshness import freshness
 from csat.dashboard.urls import PAGE, SHEET
 from csat.kpi import queries
 from csat.kpi.filters import DIMENSIONS, STEPS, BadView, Dimension, Step, View, label, today_in
-from csat.policy.kpi import NumbersRules
+from csat.policy.kpi import KpiPolicy
 from supportops.store import Store
-from supportops.web.auth.guard import Gate, guarded_page
-from supportops.web.layout import Look
+from supportops.web.auth.guard import OperatorAuth, guarded_page
+from supportops.web.layout import PageLayout
 
 COMMENTS = 20
 COMMENT_SHOWN = 600
 
 
 @dataclass(frozen=True)
-class Asked:
+class DashboardQuery:
     """What the parameters of an address ask for."""
 
     view: View
@@ -33,10 +33,10 @@ class Asked:
 class Dashboard:
     """The numbers on one page."""
 
-    def __init__(self, store: Store, rules: NumbersRules) -> None:
+    def __init__(self, store: Store, policy: KpiPolicy) -> None:
         self._store = store
-        self._rules = rules
-        self._look = Look("csat.dashboard")
+        self._policy = policy
+        self._look = PageLayout("csat.dashboard")
         filters = (
             formatting.percent,
             formatting.number,
@@ -65,29 +65,29 @@ class Dashboard:
         except BadView as error:
             return self._look.page(request, "bad_view.html", 422, problem=str(error))
         async with self._store.reading() as conn:
-            made = await csv_export.sheet(conn, asked.view, asked.step, table, self._rules)
+            made = await csv_export.sheet(conn, asked.view, asked.step, table, self._policy)
         headers = self._look.headers | {"Content-Disposition": f'attachment; filename="{made.name}"'}
         return Response(made.text, media_type="text/csv; charset=utf-8", headers=headers)
 
-    def asked(self, params: Mapping[str, str], *beside: str) -> Asked:
+    def asked(self, params: Mapping[str, str], *beside: str) -> DashboardQuery:
         """View and step of these parameters. BadView."""
         step = params.get("step") or STEPS[0]
         if step not in STEPS:
             raise BadView("step", f"must be one of {', '.join(STEPS)}")
-        today = today_in(self._rules.zone, self._store.clock.now())
+        today = today_in(self._policy.zone, self._store.clock.now())
         view = View.parse(params, today=today, beside=("step", *beside))
-        return Asked(view, step)
+        return DashboardQuery(view, step)
 
-    async def _values(self, conn: AsyncConnection, asked: Asked) -> dict[str, Any]:
-        view, step, rules = asked.view, asked.step, self._rules
+    async def _values(self, conn: AsyncConnection, asked: DashboardQuery) -> dict[str, Any]:
+        view, step, policy = asked.view, asked.step, self._policy
         found = await queries.everything(conn, view, step)
         return {
             "fresh": await freshness(conn, self._store.clock.now()),
             "comments": await queries.comments(conn, view, COMMENTS),
             "totals": found.totals,
-            "cards": view_model.cards(found.totals, rules),
-            "panels": view_model.panels(found.trend, step, rules),
-            "tables": view_model.breakdowns(found.breakdowns, view, step, rules),
+            "cards": view_model.cards(found.totals, policy),
+            "panels": view_model.panels(found.trend, step, policy),
+            "tables": view_model.breakdowns(found.breakdowns, view, step, policy),
             "chips": view_model.chips(view, step),
             "choices": _choices(found.choices, view),
             **self._frame(view, step),
@@ -95,7 +95,7 @@ class Dashboard:
 
     def _frame(self, view: View, step: Step) -> dict[str, Any]:
         """What surrounds the numbers: the range, the filters, the ways elsewhere."""
-        today = today_in(self._rules.zone, self._store.clock.now())
+        today = today_in(self._policy.zone, self._store.clock.now())
         return {
             "view": view,
             "step": step,
@@ -103,7 +103,7 @@ class Dashboard:
             "ranges": urls.ranges(view, today, step),
             "days": formatting.days(view.since, view.until),
             "unfinished": view.until > today,
-            "zone": self._rules.time_zone,
+            "zone": self._policy.time_zone,
             "sheet": lambda table: urls.sheet(view, step, table),
             "ticket": urls.ticket,
             "cut": lambda text: formatting.cut(text, COMMENT_SHOWN),
@@ -111,7 +111,7 @@ class Dashboard:
         }
 
 
-def mount_dashboard(app: FastAPI, gate: Gate, dashboard: Dashboard) -> None:
+def mount_dashboard(app: FastAPI, gate: OperatorAuth, dashboard: Dashboard) -> None:
     """The routes, for those whom the gate lets in."""
 
     @guarded_page(app, gate, PAGE)

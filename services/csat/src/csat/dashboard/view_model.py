@@ -8,7 +8,7 @@ from csat.dashboard import charts, formatting, urls
 from csat.kpi.filters import DIMENSIONS, Dimension, Step, View, label
 from csat.kpi.measures import Counts, Figure, Figures, figures_of
 from csat.kpi.queries import Breakdown, Trend
-from csat.policy.kpi import NumbersRules
+from csat.policy.kpi import KpiPolicy
 
 Measure = Literal["kpi", "response_rate", "offered_rate"]
 
@@ -118,16 +118,16 @@ class Chip:
     href: str
 
 
-def cards(totals: Counts, rules: NumbersRules) -> list[Card]:
+def cards(totals: Counts, policy: KpiPolicy) -> list[Card]:
     """The three figures."""
-    figures = figures_of(totals, rules)
+    figures = figures_of(totals, policy)
     found = ((kind, kind.take(figures)) for kind in KINDS)
     return [Card(kind, figure, charts.bar(figure)) for kind, figure in found]
 
 
-def panels(trend: Trend, step: Step, rules: NumbersRules) -> list[Panel]:
+def panels(trend: Trend, step: Step, policy: KpiPolicy) -> list[Panel]:
     """The three figures by week or month."""
-    figures = [(first, figures_of(counts, rules)) for first, counts in trend]
+    figures = [(first, figures_of(counts, policy)) for first, counts in trend]
     return [
         _panel(
             kind,
@@ -142,10 +142,10 @@ def panels(trend: Trend, step: Step, rules: NumbersRules) -> list[Panel]:
 
 
 def breakdowns(
-    found: Mapping[Dimension, Breakdown], view: View, step: Step, rules: NumbersRules
+    found: Mapping[Dimension, Breakdown], view: View, step: Step, policy: KpiPolicy
 ) -> list[Table]:
     """A table for each dimension: most answers first; reasons by how many were unhappy for them."""
-    return [_table(dimension, found[dimension], view, step, rules) for dimension in DIMENSIONS]
+    return [_table(dimension, found[dimension], view, step, policy) for dimension in DIMENSIONS]
 
 
 def chips(view: View, step: Step) -> list[Chip]:
@@ -177,8 +177,8 @@ def _summary(periods: Sequence[Period], step: Step) -> str:
     )
 
 
-def _table(dimension: Dimension, found: Breakdown, view: View, step: Step, rules: NumbersRules) -> Table:
-    rows = (_row(dimension, value, counts, view, step, rules) for value, counts in found.items())
+def _table(dimension: Dimension, found: Breakdown, view: View, step: Step, policy: KpiPolicy) -> Table:
+    rows = (_row(dimension, value, counts, view, step, policy) for value, counts in found.items())
     if dimension == "reason":
         unhappy = [row for row in rows if row.counts.bad]
         return Table(
@@ -188,9 +188,7 @@ def _table(dimension: Dimension, found: Breakdown, view: View, step: Step, rules
     return Table(dimension, TITLES[dimension], tuple(ordered))
 
 
-def _row(
-    dimension: Dimension, value: str, counts: Counts, view: View, step: Step, rules: NumbersRules
-) -> Row:
-    figures = figures_of(counts, rules)
+def _row(dimension: Dimension, value: str, counts: Counts, view: View, step: Step, policy: KpiPolicy) -> Row:
+    figures = figures_of(counts, policy)
     href = urls.page(urls.narrowed(view, dimension, value), step)
     return Row(label(value), href, counts, figures, charts.bar(figures.kpi, charts.SMALL_BAR))

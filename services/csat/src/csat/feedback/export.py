@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
+from csat.destinations import FEEDBACK
 from csat.feedback.gitlab import GitLab, Issue
 from csat.feedback.issue_content import Subject, Writer, comment_hash
 from csat.feedback.issue_search import find_issue, is_noted
@@ -21,11 +22,11 @@ from csat.feedback.repository import (
     record_issue,
     record_skipped,
 )
-from csat.policy.feedback import FeedbackRules
-from csat.ratings.repository import FEEDBACK, Rating
-from csat.surveys.budgets import quota_pauses_all
-from supportops.delivery import Budget, Delivery, DestinationSpec, Done, Moot, Outcome, Rate
+from csat.policy.feedback import FeedbackPolicy
+from csat.ratings.repository import Rating
+from supportops.delivery import Budget, Cancel, Delivery, DestinationSpec, Done, Outcome, Rate
 from supportops.delivery.destination import SCHEDULE
+from supportops.delivery.pausing import quota_pauses_all
 from supportops.observability.logging import get_logger
 from supportops.observability.metrics import Recorder
 from supportops.store import Store, Transaction
@@ -70,14 +71,14 @@ class ExportFeedback:
         sources: tuple[Tickets, TicketNames],
         gitlab: GitLab | None,
         writer: Writer,
-        rules: FeedbackRules,
+        policy: FeedbackPolicy,
         metrics: Recorder,
     ) -> None:
-        budget = Budget("gitlab.issues", Rate(rules.issues_per_minute, timedelta(minutes=1)))
+        budget = Budget("gitlab.issues", Rate(policy.issues_per_minute, timedelta(minutes=1)))
         self.spec = DestinationSpec(FEEDBACK, schedule=PATIENT, timeout=timedelta(minutes=2), budget=budget)
         self._store, self._gitlab, self._metrics = store, gitlab, metrics
         self._tickets, self._names = sources
-        self._writer, self._rules = writer, rules
+        self._writer, self._policy = writer, policy
 
     async def deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
         """One outcome per answer: its issue is made or changed, or need not be."""
@@ -87,9 +88,9 @@ class ExportFeedback:
     async def did_it_happen(self, delivery: Delivery) -> Outcome | None:
         """Whether the issue, or the note on it, was made although nobody told us."""
         if self._gitlab is None:
-            return Moot(OFF)
+            return Cancel(OFF)
         work = await self._work(delivery)
-        if isinstance(work, Moot):
+        if isinstance(work, Cancel):
             return work
         with quota_pauses_all():
             issue, export = await self._issue_of(self._gitlab, work)
@@ -103,28 +104,28 @@ class ExportFeedback:
 
     async def _export(self, delivery: Delivery) -> Outcome:
         if self._gitlab is None:
-            return Moot(OFF)
+            return Cancel(OFF)
         work = await self._work(delivery)
-        if isinstance(work, Moot):
+        if isinstance(work, Cancel):
             return work
         _, export = await self._issue_of(self._gitlab, work, thorough=work.rating.revision > 1)
         if export is not None and export.iid is not None:
             return await self._change(self._gitlab, work, export.iid, export)
         return await self._create(self._gitlab, work)
 
-    async def _work(self, delivery: Delivery) -> _Work | Moot:
+    async def _work(self, delivery: Delivery) -> _Work | Cancel:
         """What is to be done about the answer that counts now; Moot: nothing."""
         async with self._store.reading() as conn:
             known = await known_of(conn, delivery.payload["ticket_id"])
         rating, export = known.rating, known.export
         if rating is None:
-            return Moot("there is no answer any more")
+            return Cancel("there is no answer any more")
         if rating.revision > int(delivery.payload["revision"]):
-            return Moot(f"answer {rating.revision} counts by now")
+            return Cancel(f"answer {rating.revision} counts by now")
         if export is not None and export.skipped:
-            return Moot(export.skipped)
+            return Cancel(export.skipped)
         if export is not None and export.revision >= rating.revision:
-            return Moot("its issue shows this answer")
+            return Cancel("its issue shows this answer")
         return _Work(rating, known, self._writer.marker(rating.ticket_id, rating.rating_id))
 
     async def _issue_of(
@@ -144,11 +145,11 @@ class ExportFeedback:
     async def _create(self, gitlab: GitLab, work: _Work) -> Outcome:
         rating = work.rating
         if rating.answer.score == "good" and not rating.answer.comment:
-            return Moot("a good rating without a comment, and no issue yet")
+            return Cancel("a good rating without a comment, and no issue yet")
         ticket = await self._tickets.ticket(rating.ticket_id)
         if ticket is not None and await self._exported_by_others(ticket):
             self._metrics.count("feedback_issues", outcome="skipped")
-            return Moot(BY_OTHERS, lambda tx: record_skipped(tx, rating, BY_OTHERS))
+            return Cancel(BY_OTHERS, lambda tx: record_skipped(tx, rating, BY_OTHERS))
         draft = self._writer.draft(await self._subject(work, ticket))
         issue = await gitlab.create(draft)
         self._check(work, issue, draft.labels, confidential=draft.confidential)
@@ -174,7 +175,7 @@ class ExportFeedback:
 
     async def _exported_by_others(self, ticket: Ticket) -> bool:
         """Whether the tag was put on this very ticket; a follow-up is born with its parent's tags (C5)."""
-        tag = self._rules.tag
+        tag = self._policy.tag
         if tag not in ticket.tags:
             return False
         if not ticket.is_follow_up:

@@ -15,18 +15,18 @@ from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
 from csat.feedback.issue_content import Draft
 from supportops.clock import Clock
-from supportops.errors import DestinationPaused, Permanent, Retryable, SupportOpsError, UnknownOutcome
+from supportops.errors import (
+    Conflict,
+    DestinationPaused,
+    NotFound,
+    Permanent,
+    Retryable,
+    SupportOpsError,
+    UnknownOutcome,
+)
 from supportops.observability.logging import get_logger
 from supportops.observability.metrics import Recorder
-from supportops.vendors.http_client import (
-    Conflict,
-    NotFound,
-    check,
-    lost,
-    make_client,
-    retry_after,
-    translated,
-)
+from supportops.vendors.http_client import check, make_client, map_transport_errors, no_answer, retry_after
 
 PAGE = 100
 MOST_PAGES = 10
@@ -164,7 +164,7 @@ class GitLab:
         headers = {} if body is None else {"Content-Type": "application/json"}
         request = self._client.build_request(method, path, params=query, content=content, headers=headers)
         what = f"gitlab {call}"
-        with self._counted(call), translated(method, what):
+        with self._counted(call), map_transport_errors(method, what):
             response = await self._client.send(request)
             if not response.is_success:
                 refuse(response, what, self._clock.now())
@@ -265,7 +265,7 @@ def _json(response: httpx.Response, what: str) -> Any:
     try:
         return orjson.loads(response.content)
     except orjson.JSONDecodeError as error:
-        raise lost(response.request.method, f"{what}: the answer is not JSON") from error
+        raise no_answer(response.request.method, f"{what}: the answer is not JSON") from error
 
 
 def _object(answer: Any) -> Mapping[str, Any]:
@@ -278,7 +278,7 @@ def _read[M: BaseModel](model: type[M], value: object, method: str, what: str) -
         return model.model_validate(value)
     except ValidationError as error:
         fields = sorted({".".join(map(str, each["loc"])) or "(all)" for each in error.errors()})
-        raise lost(method, f"{what}: a {model.__name__} we cannot read: {', '.join(fields)}") from None
+        raise no_answer(method, f"{what}: a {model.__name__} we cannot read: {', '.join(fields)}") from None
 
 
 def _word(error: SupportOpsError) -> str:

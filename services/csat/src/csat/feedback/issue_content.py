@@ -6,7 +6,7 @@ from hashlib import sha256
 from urllib.parse import urlsplit
 
 from csat.feedback.quoting import must_be_inert, quote_untrusted, safe_title
-from csat.policy.feedback import FeedbackRules, Route, Wording
+from csat.policy.feedback import FeedbackPolicy, Route, Wording
 from csat.ratings.answer import Answer
 
 _SCORES = {"good": "Good", "bad": "Bad"}
@@ -39,8 +39,8 @@ class Draft:
 class Writer:
     """Writes issues and notes by the organization's rules, for one account of Zendesk."""
 
-    def __init__(self, rules: FeedbackRules, zendesk_url: str) -> None:
-        self._rules = rules
+    def __init__(self, policy: FeedbackPolicy, zendesk_url: str) -> None:
+        self._policy = policy
         self._zendesk = zendesk_url.rstrip("/")
 
     def draft(self, subject: Subject) -> Draft:
@@ -55,7 +55,7 @@ class Writer:
             safe_title(subject.title, subject.ticket_id),
             must_be_inert("\n\n".join(parts)),
             self.labels(subject),
-            self._rules.confidential,
+            self._policy.confidential,
         )
 
     def note(self, subject: Subject, *, with_comment: bool) -> str:
@@ -69,34 +69,34 @@ class Writer:
 
     def labels(self, subject: Subject) -> tuple[str, ...]:
         """Satisfaction, form, subscription, and the reason's; never anything that a customer wrote."""
-        rules = self._rules
+        policy = self._policy
         satisfaction, *reason = self.answer_labels(subject.answer)
-        form = _label(subject.form, rules.forms, rules.other_form)
-        return satisfaction, form, _label(subject.plan, rules.plans, rules.other_plan), *reason
+        form = _label(subject.form, policy.forms, policy.other_form)
+        return satisfaction, form, _label(subject.plan, policy.plans, policy.other_plan), *reason
 
     def answer_labels(self, answer: Answer) -> tuple[str, ...]:
         """The labels that change with the answer: satisfaction, and the reason's of a bad one."""
         route = self._route(answer)
-        return self._rules.satisfaction[answer.score], *(route.labels if route is not None else ())
+        return self._policy.satisfaction[answer.score], *(route.labels if route is not None else ())
 
     def withdrawn_labels(self, answer: Answer) -> tuple[str, ...]:
         """Labels of other answers, which this one takes off the issue."""
-        return tuple(sorted(self._rules.answer_labels.difference(self.answer_labels(answer))))
+        return tuple(sorted(self._policy.answer_labels.difference(self.answer_labels(answer))))
 
     def mentions(self, answer: Answer) -> tuple[str, ...]:
         """Managers on every bad rating, and the reason's team in addition; nobody on a good one (design §6)."""
         if answer.score != "bad":
             return ()
         route = self._route(answer)
-        teams = [self._rules.managers, *([route.team] if route is not None and route.team else [])]
-        return tuple(dict.fromkeys(name for team in teams for name in self._rules.teams[team]))
+        teams = [self._policy.managers, *([route.team] if route is not None and route.team else [])]
+        return tuple(dict.fromkeys(name for team in teams for name in self._policy.teams[team]))
 
     def marker(self, ticket_id: str, rating_id: str) -> str:
         """A word that is on this rating's issue and nowhere else (gitlab.md 4)."""
         return marker_of(urlsplit(self._zendesk).hostname or "", ticket_id, rating_id)
 
     def _route(self, answer: Answer) -> Route | None:
-        return self._rules.routes.get(answer.reason or "") if answer.score == "bad" else None
+        return self._policy.routes.get(answer.reason or "") if answer.score == "bad" else None
 
     def _attention(self, answer: Answer) -> list[str]:
         names = self.mentions(answer)

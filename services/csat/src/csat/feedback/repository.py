@@ -9,13 +9,11 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csat import tables
+from csat.destinations import FEEDBACK_TAG
 from csat.feedback.gitlab import Issue
 from csat.feedback.issue_content import comment_hash
 from csat.ratings.repository import Rating, rating_of_ticket
 from supportops.store import Transaction
-
-FEEDBACK_TAG = "zendesk.feedback_tag"
-"""The destination that tags a ticket whose issue is on record: its own step, so that it never comes first."""
 
 
 @dataclass(frozen=True)
@@ -102,10 +100,3 @@ async def record_skipped(tx: Transaction, rating: Rating, why: str) -> None:
     if rows.get(rating.ticket_id) is None:
         rows.put(rating.ticket_id, created_at=tx.now, tagged_at=None)
     rows.put(rating.ticket_id, revision=rating.revision, skipped=why, updated_at=tx.now)
-
-
-async def record_tagged(tx: Transaction, ticket_id: str) -> None:
-    """The ticket carries the tag."""
-    rows = await tx.load(tables.issues, [ticket_id])
-    if rows.get(ticket_id) is not None:
-        rows.put(ticket_id, tagged_at=tx.now)

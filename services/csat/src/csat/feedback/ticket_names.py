@@ -3,7 +3,8 @@
 from typing import Protocol
 
 from csat.feedback.repository import Names
-from csat.kpi.attributes import Material, Source, value_of
+from csat.kpi.attributes import Material, value_of
+from csat.policy.kpi import Source
 from supportops.vendors.zendesk import Named, Organization, Ticket
 
 

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from csat.kpi import queries
 from csat.kpi.filters import DIMENSIONS, LONGEST_VALUE, NONE, BadView, Dimension, Step, View, today_in
 from csat.kpi.measures import Counts, Figure, figures_of
-from csat.policy.kpi import NumbersRules
+from csat.policy.kpi import KpiPolicy
 from supportops.store import Store
 
 LONGEST_BREAKDOWN = 500
@@ -197,9 +197,9 @@ class Problem(BaseModel):
     detail: str
 
 
-def numbers_of(counts: Counts, rules: NumbersRules) -> Numbers:
+def numbers_of(counts: Counts, policy: KpiPolicy) -> Numbers:
     """Counts with their figures, each beside its target."""
-    figures = figures_of(counts, rules)
+    figures = figures_of(counts, policy)
     return Numbers(
         solved=counts.solved,
         decided=counts.decided,
@@ -215,15 +215,15 @@ def numbers_of(counts: Counts, rules: NumbersRules) -> Numbers:
 class NumbersApi:
     """Answers the routes below."""
 
-    def __init__(self, store: Store, rules: NumbersRules) -> None:
+    def __init__(self, store: Store, policy: KpiPolicy) -> None:
         self._store = store
-        self._rules = rules
+        self._policy = policy
 
     async def kpi(self, asked: Annotated[KpiQuery, Query()]) -> KpiReply:
         """The KPI, the response rate and the offered rate of the tickets solved in these days (handbook C2, C9)."""
         view = asked.view(self._today())
         async with self._store.reading() as conn:
-            return await kpi_reply(conn, view, self._rules, asked.by, asked.trend)
+            return await kpi_reply(conn, view, self._policy, asked.by, asked.trend)
 
     async def ratings(self, asked: Annotated[RatingsQuery, Query()]) -> RatingsReply:
         """Answers, those given last first; a ticket has one, its latest."""
@@ -238,7 +238,7 @@ class NumbersApi:
 
     async def surveys(self, asked: Annotated[SurveysQuery, Query()]) -> SurveysReply:
         """Who was asked, who was not and by which rule: one decision for each solve, the latest solves first."""
-        wanted = queries.Range.of(asked.view(self._today()), self._rules.zone, asked.rule)
+        wanted = queries.Range.of(asked.view(self._today()), self._policy.zone, asked.rule)
         position = _position(asked.cursor)
         async with self._store.reading() as conn:
             found = await queries.surveys(conn, wanted, asked.limit + 1, position)
@@ -249,11 +249,11 @@ class NumbersApi:
         )
 
     def _today(self) -> date:
-        return today_in(self._rules.zone, self._store.clock.now())
+        return today_in(self._policy.zone, self._store.clock.now())
 
 
 async def kpi_reply(
-    conn: AsyncConnection, view: View, rules: NumbersRules, by: Dimension | None, step: Step | None
+    conn: AsyncConnection, view: View, policy: KpiPolicy, by: Dimension | None, step: Step | None
 ) -> KpiReply:
     """The numbers of a view; `by` and `step`: also broken down, also over time."""
     parts = await queries.breakdown(conn, view, by) if by is not None else {}
@@ -264,20 +264,22 @@ async def kpi_reply(
     return KpiReply(
         since=view.since,
         until=view.until,
-        time_zone=rules.time_zone,
+        time_zone=policy.time_zone,
         filters=dict(view.filters),
-        totals=numbers_of(totals, rules),
+        totals=numbers_of(totals, policy),
         by=by,
-        breakdown=[NumbersOfValue(value=value, **dict(numbers_of(counts, rules))) for value, counts in first],
+        breakdown=[
+            NumbersOfValue(value=value, **dict(numbers_of(counts, policy))) for value, counts in first
+        ],
         left_out=len(parts) - len(first),
         step=step,
-        trend=[NumbersOfPeriod(first_day=day, **dict(numbers_of(counts, rules))) for day, counts in trend],
+        trend=[NumbersOfPeriod(first_day=day, **dict(numbers_of(counts, policy))) for day, counts in trend],
     )
 
 
-def mount_api(app: FastAPI, store: Store, rules: NumbersRules, allowed: Callable[..., Any]) -> None:
+def mount_api(app: FastAPI, store: Store, policy: KpiPolicy, allowed: Callable[..., Any]) -> None:
     """The routes below /api, for those whom the dependency `allowed` lets in."""
-    api = NumbersApi(store, rules)
+    api = NumbersApi(store, policy)
     router = APIRouter(
         prefix="/api",
         dependencies=[Depends(allowed), Depends(each_once)],

@@ -2,35 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any
 
-from pydantic import Field, model_validator
-
-from supportops.config.rules_file import Rules
-
-
-class Source(Rules):
-    """Where a value comes from: one of the three, or none of them (then it is always empty)."""
-
-    organization_field: str | None = Field(
-        None, min_length=1, max_length=255, description="Key of a field of the organization, by Zendesk."
-    )
-    ticket_field: str | None = Field(
-        None, pattern=r"^[0-9]{1,20}$", description="Id of a field of the ticket (in quotes)."
-    )
-    tags: dict[str, str] = Field(
-        {}, description="Value by tag of the ticket; the first tag named here counts."
-    )
-    labels: dict[str, str] = Field(
-        {}, description="What a value is shown as, e.g. plan_premium_2021: Premium; others as they are."
-    )
-
-    @model_validator(mode="after")
-    def _one_source(self) -> Self:
-        given = [name for name in ("organization_field", "ticket_field", "tags") if getattr(self, name)]
-        if len(given) > 1:
-            raise ValueError(f"must name one source, not {' and '.join(given)}")
-        return self
+from csat.policy.kpi import Source
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,9 @@
 """`csat kpi` shows the numbers, `csat recount` counts them anew."""
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
 from rich.console import Console
@@ -13,15 +13,14 @@ from csat.kpi.aggregation import recount
 from csat.kpi.api import KpiReply, Numbers, Share, kpi_reply
 from csat.kpi.csv import to_csv
 from csat.kpi.filters import DIMENSIONS, NONE, BadView, Dimension, Step, View, label, today_in
-from csat.policy.kpi import NumbersRules
+from csat.policy.csat import CsatPolicy
+from csat.policy.kpi import KpiPolicy
 from csat.settings import Settings
 from supportops.runtime.cli import AsJson, Service, execute
 from supportops.runtime.output import emit
 from supportops.runtime.supervisor import CLEAN
 from supportops.store import Store
 
-type OpenStore = Callable[[Settings], AbstractAsyncContextManager[Store]]
-type RulesOf = Callable[[Settings], NumbersRules]
 type Line = dict[str, Any]
 
 Filters = Annotated[
@@ -33,7 +32,7 @@ Filters = Annotated[
 
 
 @dataclass(frozen=True)
-class Wanted:
+class KpiRequest:
     """What of the numbers is asked for, and how it is printed."""
 
     params: dict[str, str]
@@ -43,9 +42,7 @@ class Wanted:
     as_csv: bool
 
 
-def add_numbers_commands(
-    app: typer.Typer, service: Service[Settings], open_store: OpenStore, rules_of: RulesOf
-) -> None:
+def add_numbers_commands(app: typer.Typer, service: Service[Settings, CsatPolicy]) -> None:
     """Add the commands of this file to csat's command line."""
 
     @app.command()
@@ -62,12 +59,12 @@ def add_numbers_commands(
         if as_csv and (as_json or (by is not None and trend is not None)):
             raise typer.BadParameter("--csv prints one table: with --by or with --trend, without --json")
         params = {"since": since, "until": until} | _filters(filters or [])
-        wanted = Wanted(params, by, trend, as_json, as_csv)
+        wanted = KpiRequest(params, by, trend, as_json, as_csv)
 
         async def show(settings: Settings) -> int:
-            rules = rules_of(settings)
-            async with open_store(settings) as store:
-                return await _show(store, rules, wanted)
+            policy = service.load_policy(settings).numbers
+            async with service.open_database(settings) as store:
+                return await _show(store, policy, wanted)
 
         raise typer.Exit(execute(service, show))
 
@@ -79,8 +76,9 @@ def add_numbers_commands(
         """
 
         async def anew(settings: Settings) -> int:
-            async with open_store(settings) as store:
-                typer.echo(f"counted {await _recount(store, rules_of(settings)):,} tickets")
+            zone = service.load_policy(settings).numbers.zone
+            async with service.open_database(settings) as store:
+                typer.echo(f"counted {await _recount(store, zone):,} tickets")
             return CLEAN
 
         raise typer.Exit(execute(service, anew))
@@ -98,13 +96,13 @@ def _filters(given: Sequence[str]) -> dict[str, str]:
     return found
 
 
-async def _show(store: Store, rules: NumbersRules, wanted: Wanted) -> int:
+async def _show(store: Store, policy: KpiPolicy, wanted: KpiRequest) -> int:
     try:
-        view = View.parse(wanted.params, today=today_in(rules.zone, store.clock.now()))
+        view = View.parse(wanted.params, today=today_in(policy.zone, store.clock.now()))
     except BadView as error:
         raise typer.BadParameter(str(error)) from error
     async with store.reading() as conn:
-        reply = await kpi_reply(conn, view, rules, wanted.by, wanted.step)
+        reply = await kpi_reply(conn, view, policy, wanted.by, wanted.step)
     if wanted.as_json:
         emit(reply.model_dump(mode="json"), as_json=True)
         return CLEAN
@@ -147,10 +145,8 @@ def _readable(line: Line) -> Line:
     return shown
 
 
-async def _recount(store: Store, rules: NumbersRules) -> int:
+async def _recount(store: Store, zone: ZoneInfo) -> int:
     columns = (*Progress.get_default_columns(), MofNCompleteColumn())
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task("counting tickets", total=None)
-        return await recount(
-            store, rules.zone, lambda done, total: bar.update(task, completed=done, total=total)
-        )
+        return await recount(store, zone, lambda done, total: bar.update(task, completed=done, total=total))

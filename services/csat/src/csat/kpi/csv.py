@@ -5,7 +5,7 @@ import io
 from collections.abc import Iterable, Sequence
 
 from csat.kpi.measures import Counts, figures_of
-from csat.policy.kpi import NumbersRules
+from csat.policy.kpi import KpiPolicy
 
 COLUMNS = (
     *("solved", "decided", "asked", "good", "bad"),
@@ -32,9 +32,9 @@ def to_csv(header: Sequence[str], rows: Iterable[Sequence[object]], *, bom: bool
     return (_BOM if bom else "") + out.getvalue()
 
 
-def cells_of(counts: Counts, rules: NumbersRules) -> list[object]:
+def cells_of(counts: Counts, policy: KpiPolicy) -> list[object]:
     """The counts and figures of one line, in the order of COLUMNS."""
-    figures = figures_of(counts, rules)
+    figures = figures_of(counts, policy)
     cells: list[object] = [counts.solved, counts.decided, counts.asked, counts.good, counts.bad]
     for figure in (figures.kpi, figures.response_rate, figures.offered_rate):
         if figure.value is None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import Self
 
-from csat.policy.kpi import NumbersRules
+from csat.policy.kpi import KpiPolicy
 
 Z_95 = 1.959963984540054
 """Within so many standard deviations lie 95 % of a normal distribution."""
@@ -75,12 +75,12 @@ class Figures:
     offered_rate: Figure
 
 
-def figures_of(counts: Counts, rules: NumbersRules) -> Figures:
+def figures_of(counts: Counts, policy: KpiPolicy) -> Figures:
     """All three, with the targets of the organization."""
     return Figures(
-        kpi(counts, rules.target_kpi),
-        response_rate(counts, rules.target_response),
-        offered_rate(counts, rules.target_offered),
+        kpi(counts, policy.target_kpi),
+        response_rate(counts, policy.target_response),
+        offered_rate(counts, policy.target_offered),
     )
 
 

@@ -260,7 +260,7 @@ _DECISION: list[ColumnElement[Any]] = [
 
 
 @dataclass(frozen=True)
-class Rated:
+class RatingRow:
     """A ticket's answer that counts, and what the ticket was when it was solved; "" where there is none."""
 
     ticket_id: str
@@ -283,7 +283,7 @@ class Rated:
 
 
 @dataclass(frozen=True)
-class Asked:
+class DecisionRow:
     """What was decided about one solve; `mode` and `sent_at` are those of the survey that was sent for it."""
 
     ticket_id: str
@@ -304,7 +304,7 @@ class Asked:
 
 async def comments(
     conn: AsyncConnection, view: View, limit: int, before: Position | None = None
-) -> list[Rated]:
+) -> list[RatingRow]:
     """The answers of the view that have a comment, those rated last first."""
     query = _rated(view, limit, before).where(_counted.c.has_comment, _ratings.c.comment.is_not(None))
     return await _read_rated(conn, query)
@@ -312,7 +312,7 @@ async def comments(
 
 async def ratings(
     conn: AsyncConnection, view: View, limit: int, before: Position | None = None, score: str | None = None
-) -> list[Rated]:
+) -> list[RatingRow]:
     """The answers of the view, those rated last first; `score` narrows them down to good or bad ones."""
     query = _rated(view, limit, before)
     return await _read_rated(conn, query if score is None else query.where(_counted.c[score] == 1))
@@ -334,7 +334,7 @@ class Range:
 
 async def surveys(
     conn: AsyncConnection, wanted: Range, limit: int, before: Position | None = None
-) -> list[Asked]:
+) -> list[DecisionRow]:
     """Decisions, those about the latest solve first."""
     sent = and_(
         _surveys.c.ticket_id == _decisions.c.ticket_id,
@@ -352,7 +352,7 @@ async def surveys(
     if wanted.rule is not None:
         query = query.where(_decisions.c.rule == wanted.rule)
     rows = (await conn.execute(query)).mappings()
-    return [Asked(**row) for row in rows]
+    return [DecisionRow(**row) for row in rows]
 
 
 def _rated(view: View, limit: int, before: Position | None) -> Select[Any]:
@@ -377,6 +377,6 @@ def _past(moment: Column[Any], key: Column[str], before: Position | None) -> Seq
     return moment <= at, or_(moment < at, key < last)
 
 
-async def _read_rated(conn: AsyncConnection, query: Select[Any]) -> list[Rated]:
+async def _read_rated(conn: AsyncConnection, query: Select[Any]) -> list[RatingRow]:
     rows = (await conn.execute(query)).mappings()
-    return [Rated(**dict(row) | {"comment": row["comment"] or ""}) for row in rows]
+    return [RatingRow(**dict(row) | {"comment": row["comment"] or ""}) for row in rows]

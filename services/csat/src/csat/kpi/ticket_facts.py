@@ -71,7 +71,7 @@ async def note_asked(tx: Transaction, ticket_id: str, asked_at: datetime, solved
 
 
 @dataclass(frozen=True)
-class Past:
+class HistoricTicket:
     """A solved ticket of the past, as Zendesk shows it now; `names` as in `note_described`."""
 
     ticket_id: str
@@ -81,7 +81,7 @@ class Past:
     decided: bool
 
 
-def note_past(tx: Transaction, past: Past, *, tracked: bool) -> bool:
+def note_past(tx: Transaction, past: HistoricTicket, *, tracked: bool) -> bool:
     """Lay a ticket of the past under what is known of it; True when that added something.
 
     The ticket's facts are loaded. `tracked`: csat follows the ticket by its events and knows better when it was solved

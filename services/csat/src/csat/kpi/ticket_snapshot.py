@@ -11,12 +11,12 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from csat import tables
+from csat.destinations import DESCRIPTION
 from csat.kpi import ticket_facts
 from csat.kpi.attributes import Material, value_of
-from csat.policy.kpi import NumbersRules
-from csat.surveys.budgets import quota_pauses_all
-from csat.surveys.repository import DESCRIPTION
+from csat.policy.kpi import KpiPolicy
 from supportops.delivery import Delivery, DestinationSpec, Done, Outcome
+from supportops.delivery.pausing import quota_pauses_all
 from supportops.errors import Permanent
 from supportops.observability.logging import get_logger
 from supportops.store import Transaction
@@ -74,15 +74,16 @@ class DescribeSolves:
         linger=timedelta(seconds=1),
         concurrency=1,
         timeout=timedelta(minutes=1),
+        idempotent=True,
     )
 
     def __init__(
         self,
         tickets: Callable[[Iterable[str]], Awaitable[Mapping[str, Ticket]]],
         names: Names,
-        rules: NumbersRules,
+        policy: KpiPolicy,
     ) -> None:
-        self._tickets, self._names, self._rules = tickets, names, rules
+        self._tickets, self._names, self._policy = tickets, names, policy
         self._told: set[str] = set()
 
     async def deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
@@ -92,10 +93,6 @@ class DescribeSolves:
             unclear = [solve.ticket_id for solve in solves if not self._wanted() <= solve.known.keys()]
             described = await self.names_of(solves, await self._found("tickets", self._tickets, unclear))
         return [_outcome(solve, names) for solve, names in zip(solves, described, strict=True)]
-
-    async def did_it_happen(self, _delivery: Delivery) -> Outcome | None:
-        """Reading twice does no harm: just do it."""
-        return None
 
     async def names_of(self, solves: Sequence[Solved], tickets: Mapping[str, Ticket]) -> list[dict[str, str]]:
         """Form, plan, region, group_name and assignee of each solve; `tickets`: what was read of them, by id."""
@@ -117,8 +114,8 @@ class DescribeSolves:
             material = self._material(solve, ticket, organization)
             return {
                 "form": _name(forms, solve.value("form_id", ticket)),
-                "plan": value_of(self._rules.plan, material),
-                "region": value_of(self._rules.region, material),
+                "plan": value_of(self._policy.plan, material),
+                "region": value_of(self._policy.region, material),
                 "group_name": _name(groups, solve.value("group_id", ticket)),
                 "assignee": _name(users, solve.value("assignee_id", ticket)),
             }
@@ -128,7 +125,7 @@ class DescribeSolves:
     def _wanted(self) -> set[str]:
         """What must be known of a ticket; the event's own words may do."""
         wanted = {"form_id", "group_id", "assignee_id", "organization_id"}
-        sources = (self._rules.plan, self._rules.region)
+        sources = (self._policy.plan, self._policy.region)
         if any(source.tags for source in sources):
             wanted.add("tags")
         if any(source.ticket_field for source in sources):
@@ -149,7 +146,7 @@ class DescribeSolves:
         """Say once that organizations have no field of the configured name."""
         if organization is None or not organization.organization_fields:
             return
-        for what, source in (("plan", self._rules.plan), ("region", self._rules.region)):
+        for what, source in (("plan", self._policy.plan), ("region", self._policy.region)):
             key = source.organization_field
             if key is not None and key not in organization.organization_fields:
                 self._say_once("description.no_such_field", f"{what}: {key}")

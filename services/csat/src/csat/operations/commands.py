@@ -5,9 +5,10 @@ from typing import Annotated
 
 import typer
 
-from csat import wiring
 from csat.operations.doctor import examine_csat
+from csat.operations.timeline import story_of
 from csat.operations.timeline_text import Line, document, lines_of, standing
+from csat.policy.csat import CsatPolicy
 from csat.settings import Settings
 from supportops.delivery import dead as reviving
 from supportops.operations.checks import report
@@ -24,7 +25,7 @@ Destination = Annotated[
 _UNKNOWN = "no event of it arrived, or its history was removed by age or by `csat erase`"
 
 
-def add_commands(app: typer.Typer, service: Service[Settings]) -> None:
+def add_commands(app: typer.Typer, service: Service[Settings, CsatPolicy]) -> None:
     """Add the commands of this file to csat's command line."""
 
     @app.command()
@@ -37,7 +38,9 @@ def add_commands(app: typer.Typer, service: Service[Settings]) -> None:
 
         Exit code 1 when nothing is known of the ticket.
         """
-        raise typer.Exit(execute(service, lambda settings: _explain(settings, ticket, words, as_json)))
+        raise typer.Exit(
+            execute(service, lambda settings: _explain(service, settings, ticket, words, as_json))
+        )
 
     @app.command()
     def doctor(as_json: AsJson = False) -> None:
@@ -47,7 +50,7 @@ def add_commands(app: typer.Typer, service: Service[Settings]) -> None:
         """
 
         async def look(settings: Settings) -> int:
-            found = await examine_csat(settings, wiring.load_rules(settings))
+            found = await examine_csat(settings, service.load_policy(settings))
             return report(found, as_json=as_json, title="What csat needs")
 
         raise typer.Exit(execute(service, look))
@@ -55,7 +58,9 @@ def add_commands(app: typer.Typer, service: Service[Settings]) -> None:
     @app.command("given-up")
     def given_up(destination: Destination = None, as_json: AsJson = False) -> None:
         """Show the calls that were given up on, and why."""
-        raise typer.Exit(execute(service, lambda settings: _given_up(settings, destination or [], as_json)))
+        raise typer.Exit(
+            execute(service, lambda settings: _given_up(service, settings, destination or [], as_json))
+        )
 
     @app.command("try-again")
     def try_again(
@@ -74,7 +79,7 @@ def add_commands(app: typer.Typer, service: Service[Settings]) -> None:
         wanted = None if everything else keys
 
         async def again(settings: Settings) -> int:
-            return await _try_again(settings, destination or [], wanted, as_json)
+            return await _try_again(service, settings, destination or [], wanted, as_json)
 
         raise typer.Exit(execute(service, again))
 
@@ -83,8 +88,11 @@ def _row(line: Line) -> dict[str, object]:
     return {"at (UTC)": f"{line.at:%Y-%m-%d %H:%M:%S}", "what": line.what, "detail": line.detail}
 
 
-async def _explain(settings: Settings, ticket: str, words: bool, as_json: bool) -> int:
-    story = await wiring.story(settings, ticket)
+async def _explain(
+    service: Service[Settings, CsatPolicy], settings: Settings, ticket: str, words: bool, as_json: bool
+) -> int:
+    async with service.open_database(settings) as store, store.reading() as conn:
+        story = await story_of(conn, ticket, store.clock.now())
     if as_json:
         emit(document(story, words=words), as_json=True)
     elif story.known:
@@ -96,8 +104,10 @@ async def _explain(settings: Settings, ticket: str, words: bool, as_json: bool) 
     return CLEAN if story.known else FAILED
 
 
-async def _given_up(settings: Settings, destinations: list[str], as_json: bool) -> int:
-    async with wiring.own_database(settings) as store:
+async def _given_up(
+    service: Service[Settings, CsatPolicy], settings: Settings, destinations: list[str], as_json: bool
+) -> int:
+    async with service.open_database(settings) as store:
         dead = await reviving.given_up(store, destinations)
     rows = [asdict(each) | {"at": each.at.isoformat(timespec="seconds")} for each in dead]
     emit(rows, as_json=as_json, title="Calls given up on")
@@ -105,9 +115,13 @@ async def _given_up(settings: Settings, destinations: list[str], as_json: bool) 
 
 
 async def _try_again(
-    settings: Settings, destinations: list[str], keys: list[str] | None, as_json: bool
+    service: Service[Settings, CsatPolicy],
+    settings: Settings,
+    destinations: list[str],
+    keys: list[str] | None,
+    as_json: bool,
 ) -> int:
-    async with wiring.own_database(settings) as store:
+    async with service.open_database(settings) as store:
         queued = await reviving.revive(store, destinations, keys)
     rows = [{"destination": destination, "key": key, "queued": True} for destination, key in queued]
     emit(rows, as_json=as_json)

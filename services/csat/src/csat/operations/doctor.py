@@ -6,7 +6,8 @@ from csat.feedback.gitlab import open_gitlab
 from csat.operations.gitlab_checks import feedback_check
 from csat.operations.public_url_checks import public_checks
 from csat.operations.zendesk_checks import AccountChecks
-from csat.settings import CsatRules, Settings
+from csat.policy.csat import CsatPolicy
+from csat.settings import Settings
 from supportops.clock import SystemClock
 from supportops.observability.metrics import Metrics
 from supportops.operations.checks import Check, Finding, examine
@@ -17,7 +18,7 @@ from supportops.vendors.zendesk.client import authorization_of
 PACKAGE = "csat"
 
 
-async def examine_csat(settings: Settings, rules: CsatRules) -> list[Finding]:
+async def examine_csat(settings: Settings, policy: CsatPolicy) -> list[Finding]:
     """All findings; no secret is in them."""
     clock = SystemClock()
     async with AsyncExitStack() as stack:
@@ -29,14 +30,14 @@ async def examine_csat(settings: Settings, rules: CsatRules) -> list[Finding]:
         checks: list[Check] = [
             database_check(settings.database, PACKAGE),
             broker_check(settings.kafka),
-            *AccountChecks(zendesk, rules, clock).all(),
+            *AccountChecks(zendesk, policy, clock).all(),
         ]
-        gitlab, project = settings.gitlab, rules.feedback.project
+        gitlab, project = settings.gitlab, policy.feedback.project
         client = None
         if gitlab.base_url is not None and gitlab.token is not None and project is not None:
             client = await stack.enter_async_context(
                 open_gitlab(gitlab.base_url, gitlab.token, project, clock=clock, metrics=Metrics())
             )
-        checks.append(feedback_check(client, rules.feedback))
+        checks.append(feedback_check(client, policy.feedback))
         checks += public_checks(settings.survey.base_url)
         return await examine(checks, settings.secrets())

@@ -8,22 +8,21 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from csat.feedback.gitlab import GitLab
-from csat.policy.feedback import FeedbackRules
-from supportops.errors import Permanent
+from csat.policy.feedback import FeedbackPolicy
+from supportops.errors import NotFound, Permanent
 from supportops.operations.checks import Check, Finding
-from supportops.vendors.http_client import NotFound
 
 PLANNER = 15
 """The lowest role that may set labels; below it GitLab drops them without a word (gitlab.md 1)."""
 _TOKEN = "Check GITLAB_BASE_URL, GITLAB_TOKEN (scope api) and csat.feedback.project."  # noqa: S105  # advice, no secret
 
 
-def feedback_check(gitlab: GitLab | None, rules: FeedbackRules) -> Check:
+def feedback_check(gitlab: GitLab | None, policy: FeedbackPolicy) -> Check:
     """`gitlab` None: nothing is exported."""
 
     async def look() -> Iterable[Finding]:
         if gitlab is None:
-            missing = "the project is set, GITLAB_BASE_URL or GITLAB_TOKEN is not" if rules.project else ""
+            missing = "the project is set, GITLAB_BASE_URL or GITLAB_TOKEN is not" if policy.project else ""
             verdict = Finding("gitlab", "skipped", "no feedback is exported")
             return [Finding("gitlab", "failed", missing, _TOKEN) if missing else verdict]
         user, project = await gitlab.user(), await gitlab.project()
@@ -31,7 +30,7 @@ def feedback_check(gitlab: GitLab | None, rules: FeedbackRules) -> Check:
             Finding("gitlab", "ok", f"as {user.get('username')}"),
             await _scope(gitlab),
             labels(project),
-            *_privacy(project, rules),
+            *_privacy(project, policy),
         ]
 
     return Check("gitlab", look, _TOKEN)
@@ -70,11 +69,11 @@ def _level(project: Mapping[str, Any]) -> int | None:
     return max(levels, default=None)
 
 
-def _privacy(project: Mapping[str, Any], rules: FeedbackRules) -> list[Finding]:
+def _privacy(project: Mapping[str, Any], policy: FeedbackPolicy) -> list[Finding]:
     """Customers' words belong into a private project, or into confidential issues."""
     if project.get("archived"):
         return [Finding("gitlab project", "failed", "the project is archived", "Name another project.")]
-    if rules.confidential or project.get("visibility") in (None, "private"):
+    if policy.confidential or project.get("visibility") in (None, "private"):
         return []
     words = f"the project is {project['visibility']} and issues are not confidential"
     return [Finding("gitlab project", "failed", words, "Set csat.feedback.confidential to true.")]

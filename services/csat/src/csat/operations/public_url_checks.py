@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from supportops.errors import Retryable
 from supportops.operations.checks import Check, Finding, skew_of_date
-from supportops.vendors.http_client import make_client, translated
+from supportops.vendors.http_client import make_client, map_transport_errors
 
 MADE_UP = "doctor.made.up"
 """A token that nobody signed: our page answers 400, and nobody's survey is touched."""
@@ -81,7 +81,7 @@ async def _page(base_url: str) -> Iterable[Finding]:
     name, began = "survey page", datetime.now(UTC)
     async with make_client(base_url) as client:
         try:
-            with translated("GET", "a made-up survey link"):
+            with map_transport_errors("GET", "a made-up survey link"):
                 response = await client.get(f"{base_url}/s/{MADE_UP}", headers={"Accept": "text/html"})
         except Retryable as error:
             return [Finding(name, "failed", str(error), _REACH)]

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from csat.settings import CsatRules
+from csat.policy.csat import CsatPolicy
 from supportops.operations.checks import Finding
 
 CHECK = "other surveys"
@@ -18,16 +18,16 @@ _TELLING = ("notification_webhook", "notification_target")
 _TAGS = ("current_tags", "set_tags", "remove_tags")  # a tag with such a word in its name asks nobody
 
 
-def judge(business_rules: Sequence[Mapping[str, Any]], rules: CsatRules) -> Finding:
+def judge(business_rules: Sequence[Mapping[str, Any]], policy: CsatPolicy) -> Finding:
     """One finding about all active rules."""
     asking = [rule for rule in business_rules if asks(rule)]
     names = ", ".join(f'"{str(rule.get("title", "?"))[:80]}"' for rule in asking)
-    if rules.ask_by == "hosted":
+    if policy.ask_by == "hosted":
         if not asking:
             return Finding(CHECK, "ok", f"none of {len(business_rules)} active automations and triggers asks")
         remedy = "Deactivate them (docs/csat.md, Switching over), or customers are asked twice."
         return Finding(CHECK, "failed", f"still active: {names}", remedy)
-    return _native(asking, names, rules.native_tag or rules.sent_tag)
+    return _native(asking, names, policy.native_tag or policy.sent_tag)
 
 
 def _native(asking: Sequence[Mapping[str, Any]], names: str, tag: str) -> Finding:

@@ -8,8 +8,8 @@ from fastapi.responses import RedirectResponse
 from csat.operations.timeline import Story, story_of
 from csat.operations.timeline_text import lines_of, standing
 from supportops.store import Store
-from supportops.web.auth.guard import Gate, guarded_page
-from supportops.web.layout import Look
+from supportops.web.auth.guard import OperatorAuth, guarded_page
+from supportops.web.layout import PageLayout
 
 SEARCH = "/tickets"
 _TICKET_ID = re.compile(r"[0-9]{1,20}")
@@ -20,7 +20,7 @@ class TicketPage:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._look = Look("csat.operations")
+        self._look = PageLayout("csat.operations")
 
     async def find(self, request: Request, wanted: str) -> Response:
         """The search field; with an id in it, on to that ticket."""
@@ -65,7 +65,7 @@ def _issue_url(story: Story) -> str | None:
     return url if isinstance(url, str) and url.startswith(("https://", "http://")) else None
 
 
-def mount_ticket_page(app: FastAPI, gate: Gate, page: TicketPage) -> None:
+def mount_ticket_page(app: FastAPI, gate: OperatorAuth, page: TicketPage) -> None:
     """The routes, for those whom the gate lets in."""
 
     @guarded_page(app, gate, SEARCH)

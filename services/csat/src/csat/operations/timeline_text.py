@@ -8,8 +8,9 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from csat.operations.timeline import Call, Row, Story
+from csat.operations.timeline import Story
 from supportops.config.durations import format_duration
+from supportops.operations.delivery_history import Call, Row
 
 
 @dataclass(frozen=True)

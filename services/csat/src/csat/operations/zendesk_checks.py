@@ -10,11 +10,11 @@ import httpx
 import orjson
 
 from csat.operations import survey_triggers
-from csat.settings import CsatRules
+from csat.policy.csat import CsatPolicy
 from supportops.clock import Clock
-from supportops.errors import DestinationPaused, Permanent
+from supportops.errors import DestinationPaused, NotFound, Permanent
 from supportops.operations.checks import Check, Finding, skew_of_date
-from supportops.vendors.http_client import NotFound, check, translated
+from supportops.vendors.http_client import check, map_transport_errors
 
 PAGES = 20  # of a hundred rows: more business rules no account has
 _LOGIN = "Check ZENDESK_BASE_URL, ZENDESK_EMAIL and ZENDESK_TOKEN, and that token access is on."
@@ -23,8 +23,8 @@ _LOGIN = "Check ZENDESK_BASE_URL, ZENDESK_EMAIL and ZENDESK_TOKEN, and that toke
 class AccountChecks:
     """Checks of one account; `client` carries the credential and begins at `/api/v2`."""
 
-    def __init__(self, client: httpx.AsyncClient, rules: CsatRules, clock: Clock) -> None:
-        self._client, self._rules, self._clock = client, rules, clock
+    def __init__(self, client: httpx.AsyncClient, policy: CsatPolicy, clock: Clock) -> None:
+        self._client, self._policy, self._clock = client, policy, clock
 
     def all(self) -> list[Check]:
         """In the order in which they are told."""
@@ -45,16 +45,16 @@ class AccountChecks:
             return [Finding("zendesk login", "failed", str(error), _LOGIN)]
         clock = skew_of_date("clock: zendesk", response.headers.get("date", ""), began, self._clock.now())
         user = _object(response).get("user") or {}
-        return [*rights(user, native=self._rules.ask_by == "native"), clock]
+        return [*rights(user, native=self._policy.ask_by == "native"), clock]
 
     async def forms(self) -> Iterable[Finding]:
         """Every name that gives issues a label is part of some form's name."""
-        if self._rules.feedback.project is None:
+        if self._policy.feedback.project is None:
             return [Finding("forms", "skipped", "no feedback is exported")]
         names = [str(form.get("name", "")) for form in await self._rows("ticket_forms")]
         unused = [
             wording.contains
-            for wording in self._rules.feedback.forms
+            for wording in self._policy.feedback.forms
             if not any(wording.contains.casefold() in name.casefold() for name in names)
         ]
         if unused:
@@ -66,7 +66,7 @@ class AccountChecks:
         """Where the numbers find plan and region."""
         return [
             await self._source(f"{name} of the numbers", source)
-            for name, source in (("plan", self._rules.numbers.plan), ("region", self._rules.numbers.region))
+            for name, source in (("plan", self._policy.numbers.plan), ("region", self._policy.numbers.region))
         ]
 
     async def _source(self, name: str, source: Any) -> Finding:
@@ -92,7 +92,7 @@ class AccountChecks:
         """A name that is not exactly an organization's excludes nobody (C7)."""
         remedy = "Correct csat.excluded_organizations: the match is exact, capitals included."
         found = []
-        for name in self._rules.excluded_organizations:
+        for name in self._policy.excluded_organizations:
             answer = _object(await self._response("/organizations/search", {"name": name}))
             exact = any(row.get("name") == name for row in answer.get("organizations") or ())
             words = "" if exact else "no organization has exactly this name: nobody is excluded by it"
@@ -107,7 +107,7 @@ class AccountChecks:
         except Permanent as error:
             words = f"{error}: look in the Admin Center whether an automation or a trigger still asks"
             return [Finding("other surveys", "skipped", words)]
-        return [survey_triggers.judge(business_rules, self._rules)]
+        return [survey_triggers.judge(business_rules, self._policy)]
 
     async def _rows(self, kind: str) -> list[Mapping[str, Any]]:
         """All rows of a list, page after page; of business rules the active ones. None on plans without them."""
@@ -125,7 +125,7 @@ class AccountChecks:
 
     async def _response(self, path: str, query: Mapping[str, str]) -> httpx.Response:
         what = f"zendesk {path.strip('/')}"
-        with translated("GET", what):
+        with map_transport_errors("GET", what):
             response = await self._client.get(path, params=dict(query))
         check(response, what, now=self._clock.now())
         return response

@@ -72,7 +72,7 @@ def _as_text(value: object) -> object:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-class FeedbackRules(Rules):
+class FeedbackPolicy(Rules):
     """Where feedback goes and who hears of it (handbook C10, C11)."""
 
     project: Annotated[str, BeforeValidator(_as_text), StringConstraints(min_length=1)] | None = Field(

@@ -4,11 +4,12 @@ from typing import Literal
 
 from pydantic import Field
 
-from csat.ratings.answer import Score
 from supportops.config.rules_file import Rules
 
+Score = Literal["good", "bad"]
 
-class NativeRules(Rules):
+
+class NativeRatingsPolicy(Rules):
     """How Zendesk's own answers are read as ours; legacy ratings and surveys exclude each other per account."""
 
     kind: Literal["ratings", "surveys"] = Field(

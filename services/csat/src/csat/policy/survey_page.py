@@ -7,7 +7,7 @@ from pydantic import Field
 from supportops.config.rules_file import Rules
 
 
-class PageRules(Rules):
+class SurveyPagePolicy(Rules):
     """Languages and limits of the survey page."""
 
     locale: str = Field(

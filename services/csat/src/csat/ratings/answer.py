@@ -5,7 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
-Score = Literal["good", "bad"]
+from csat.policy.native_ratings import Score
 
 
 class BadAnswer(ValueError):

@@ -17,9 +17,16 @@ from sqlalchemy import delete, select
 
 from csat import tables
 from csat.kpi.ticket_snapshot import Solved
-from csat.ratings.backfill_pages import Rated, answered_in, rated_in, solved_in, take_rated, take_solved
-from csat.ratings.native_mapping import Reading
-from csat.settings import CsatRules
+from csat.policy.csat import CsatPolicy
+from csat.ratings.backfill_pages import (
+    HistoricRating,
+    answered_in,
+    rated_in,
+    solved_in,
+    take_rated,
+    take_solved,
+)
+from csat.ratings.native_mapping import NativeRatingMapper
 from supportops.errors import Permanent, Retryable
 from supportops.observability.logging import get_logger
 from supportops.runtime.output import Report
@@ -102,15 +109,15 @@ class Backfill:
         self,
         store: Store,
         sources: Sources,
-        rules: CsatRules,
+        policy: CsatPolicy,
         report: Report,
         *,
         dry_run: bool = False,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self._store, self._sources, self._rules = store, sources, rules
+        self._store, self._sources, self._policy = store, sources, policy
         self._report, self._dry_run, self._sleep = report, dry_run, sleep
-        self._reading = Reading(rules.native_ratings, rules.reasons, rules.comment_limit)
+        self._reading = NativeRatingMapper(policy.native_ratings, policy.reasons, policy.comment_limit)
         self._resuming = False
         self._listed: set[str] = (
             set()
@@ -147,7 +154,7 @@ class Backfill:
     async def _ratings(self, span: Span, state: State) -> Paged:
         listing = self._sources.satisfaction.ratings
         page = await self._patiently(lambda: listing(span.since, span.until, state.cursor))
-        following: Phase = "surveys" if self._reading.rules.kind == "surveys" else "tickets"
+        following: Phase = "surveys" if self._reading.policy.kind == "surveys" else "tickets"
         _advance(state, page.cursor, following)
         state.counts["ratings_read"] += len(page.rows)
         return self._rated(rated_in(page.rows, self._reading)), None
@@ -160,7 +167,7 @@ class Backfill:
         state.counts["ratings_read"] += len(rows)
         return self._rated(answered_in(rows, self._reading)), None
 
-    def _rated(self, page: Sequence[Rated]) -> Write:
+    def _rated(self, page: Sequence[HistoricRating]) -> Write:
         self._listed.update(each.ticket_id for each in page)
 
         async def write(tx: Transaction, state: State) -> None:
@@ -181,7 +188,7 @@ class Backfill:
 
         async def write(tx: Transaction, state: State) -> None:
             state.counts["ratings_added"] += await take_rated(tx, rated)
-            state.counts["tickets_added"] += await take_solved(tx, solved, names, self._rules)
+            state.counts["tickets_added"] += await take_solved(tx, solved, names, self._policy)
 
         return write, 1.0 if page.last else self._share(span, page.reached)
 
@@ -207,7 +214,7 @@ class Backfill:
         solves = [Solved(ticket.id, ticket.solved_at or self._store.clock.now(), {}) for ticket in tickets]
         return await self._patiently(lambda: self._sources.describe.names_of(solves, by_id))
 
-    async def _unlisted(self, tickets: Sequence[Ticket]) -> list[Rated]:
+    async def _unlisted(self, tickets: Sequence[Ticket]) -> list[HistoricRating]:
         """Ratings that tickets show and no list told us of: they are older than the span, or are not listed at all."""
         rated = {ticket.id: ticket for ticket in tickets if ticket.score in ("good", "bad")}
         column = tables.ratings.c.ticket_id
@@ -216,7 +223,7 @@ class Backfill:
             known = self._listed.union(found.scalars())
         return [await self._rating_of(ticket) for key, ticket in rated.items() if key not in known]
 
-    async def _rating_of(self, ticket: Ticket) -> Rated:
+    async def _rating_of(self, ticket: Ticket) -> HistoricRating:
         shown = ticket.satisfaction_rating
         number = shown.id if shown is not None else None
         if number is not None:
@@ -226,7 +233,7 @@ class Backfill:
             missing = {name: value for name, value in known.items() if getattr(shown, name) is None}
             shown = shown.model_copy(update=missing)
         found = rated_in([shown] if shown is not None else [], self._reading)
-        return found[0] if found else Rated(ticket.id, None, ticket.updated_at)
+        return found[0] if found else HistoricRating(ticket.id, None, ticket.updated_at)
 
     async def _patiently[T](self, call: Callable[[], Awaitable[T]]) -> T:
         """Call until Zendesk answers; each wait is reported."""

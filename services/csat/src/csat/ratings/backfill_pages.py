@@ -10,11 +10,11 @@ from datetime import datetime, timedelta
 
 from csat import tables
 from csat.kpi import ticket_facts
-from csat.kpi.ticket_facts import Past
+from csat.kpi.ticket_facts import HistoricTicket
+from csat.policy.csat import CsatPolicy
 from csat.ratings.native import take
-from csat.ratings.native_mapping import Native, Reading
-from csat.ratings.repository import Given
-from csat.settings import CsatRules
+from csat.ratings.native_mapping import NativeRating, NativeRatingMapper
+from csat.ratings.repository import NewRating
 from supportops.store import Transaction
 from supportops.vendors.zendesk import SatisfactionRating, SurveyResponse, Ticket
 
@@ -23,36 +23,36 @@ FRESH = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
-class Rated:
+class HistoricRating:
     """A ticket that was rated, or only asked about (`native` None), in Zendesk."""
 
     ticket_id: str
-    native: Native | None
+    native: NativeRating | None
     asked_at: datetime
 
 
-def rated_in(rows: Iterable[SatisfactionRating], reading: Reading) -> list[Rated]:
+def rated_in(rows: Iterable[SatisfactionRating], reading: NativeRatingMapper) -> list[HistoricRating]:
     """The ratings of a page that tell something; one without a ticket or a moment does not."""
     found = []
     for row in rows:
         moment = row.created_at or row.updated_at
         native = reading.of_rating(row)
         if row.ticket_id is not None and moment is not None and (native or row.score == "offered"):
-            found.append(Rated(row.ticket_id, native, moment))
+            found.append(HistoricRating(row.ticket_id, native, moment))
     return found
 
 
-def answered_in(rows: Iterable[SurveyResponse], reading: Reading) -> list[Rated]:
+def answered_in(rows: Iterable[SurveyResponse], reading: NativeRatingMapper) -> list[HistoricRating]:
     """The same for survey responses."""
     found = []
     for row in rows:
         native = reading.of_response(row)
         if row.ticket_id is not None and native is not None and native.rated_at is not None:
-            found.append(Rated(row.ticket_id, native, native.asked_at or native.rated_at))
+            found.append(HistoricRating(row.ticket_id, native, native.asked_at or native.rated_at))
     return found
 
 
-async def take_rated(tx: Transaction, page: Sequence[Rated]) -> int:
+async def take_rated(tx: Transaction, page: Sequence[HistoricRating]) -> int:
     """Take the ratings of a page; how many of them were news."""
     ids = [rated.ticket_id for rated in page]
     tracked = await tx.load(tables.tickets, ids)
@@ -61,7 +61,7 @@ async def take_rated(tx: Transaction, page: Sequence[Rated]) -> int:
     return sum([await _take(tx, rated, tracked.get(rated.ticket_id) is not None) for rated in page])
 
 
-async def _take(tx: Transaction, rated: Rated, tracked: bool) -> bool:
+async def _take(tx: Transaction, rated: HistoricRating, tracked: bool) -> bool:
     native = rated.native
     if native is None or native.rated_at is None:
         if not tracked:
@@ -69,7 +69,7 @@ async def _take(tx: Transaction, rated: Rated, tracked: bool) -> bool:
         return False
     if tracked and native.rated_at > tx.now - FRESH:
         return False
-    given = Given(native.answer, "native", native.requester_id, native.rated_at)
+    given = NewRating(native.answer, "native", native.requester_id, native.rated_at)
     news = await take(tx, rated.ticket_id, given, tell=False)
     await ticket_facts.note_asked(tx, rated.ticket_id, rated.asked_at, None)
     return news
@@ -86,7 +86,7 @@ def solved_in(tickets: Iterable[Ticket], since: datetime, until: datetime) -> li
 
 
 async def take_solved(
-    tx: Transaction, tickets: Sequence[Ticket], names: Sequence[Mapping[str, str]], rules: CsatRules
+    tx: Transaction, tickets: Sequence[Ticket], names: Sequence[Mapping[str, str]], policy: CsatPolicy
 ) -> int:
     """Note the solved tickets of a page in the numbers; for how many that added something."""
     ids = [ticket.id for ticket in tickets]
@@ -94,14 +94,16 @@ async def take_solved(
     await tx.load(tables.facts, ids)
     added = 0
     for ticket, described in zip(tickets, names, strict=True):
-        past = past_of(ticket, described, rules, tx.now)
+        past = past_of(ticket, described, policy, tx.now)
         added += past is not None and ticket_facts.note_past(
             tx, past, tracked=tracked.get(ticket.id) is not None
         )
     return added
 
 
-def past_of(ticket: Ticket, names: Mapping[str, str], rules: CsatRules, now: datetime) -> Past | None:
+def past_of(
+    ticket: Ticket, names: Mapping[str, str], policy: CsatPolicy, now: datetime
+) -> HistoricTicket | None:
     """What the numbers take of a ticket; None when it is not solved.
 
     Whoever Zendesk offered a rating to, or an earlier survey tagged (a follow-up has its parent's tags: they say
@@ -110,7 +112,9 @@ def past_of(ticket: Ticket, names: Mapping[str, str], rules: CsatRules, now: dat
     """
     if ticket.solved_at is None:
         return None
-    tagged = rules.sent_tag in ticket.tags and not ticket.is_follow_up
+    tagged = policy.sent_tag in ticket.tags and not ticket.is_follow_up
     asked = tagged or ticket.score != "unoffered"
-    waited = ticket.solved_at + rules.survey_after <= now
-    return Past(ticket.id, ticket.solved_at, names, ticket.solved_at if asked else None, asked or waited)
+    waited = ticket.solved_at + policy.survey_after <= now
+    return HistoricTicket(
+        ticket.id, ticket.solved_at, names, ticket.solved_at if asked else None, asked or waited
+    )

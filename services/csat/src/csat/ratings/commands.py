@@ -1,11 +1,11 @@
 """What operators do about the past on the command line: `backfill` brings it in, `erase` takes a person out of it."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Protocol
 
 import typer
 
-from csat import wiring
+from csat.policy.csat import CsatPolicy
 from csat.ratings.erase import ELSEWHERE, Erased, erase
 from csat.settings import Settings
 from supportops.runtime.cli import AsJson, Service, execute
@@ -16,7 +16,17 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Read and count everythi
 DAYS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]
 
 
-def add_history_commands(app: typer.Typer, service: Service[Settings]) -> None:
+class BringIn(Protocol):
+    """Reads history from Zendesk into the database; what it counted, by name."""
+
+    async def __call__(
+        self, settings: Settings, since: datetime, until: datetime | None, *, dry_run: bool
+    ) -> dict[str, int]: ...
+
+
+def add_history_commands(
+    app: typer.Typer, service: Service[Settings, CsatPolicy], bring_in_history: BringIn
+) -> None:
     """Add the commands of this file to csat's command line."""
 
     @app.command()
@@ -43,7 +53,7 @@ def add_history_commands(app: typer.Typer, service: Service[Settings]) -> None:
             raise typer.BadParameter("must be later than --since", param_hint="--until")
 
         async def bring_in(settings: Settings) -> int:
-            counts = await wiring.backfill(settings, begin, end, dry_run=dry_run)
+            counts = await bring_in_history(settings, begin, end, dry_run=dry_run)
             emit(_counted(counts, dry_run), as_json=as_json, title="Backfill")
             return CLEAN
 
@@ -68,7 +78,7 @@ def add_history_commands(app: typer.Typer, service: Service[Settings]) -> None:
             )
 
         async def take_out(settings: Settings) -> int:
-            async with wiring.own_database(settings) as store:
+            async with service.open_database(settings) as store:
                 erased = await erase(store, requester, dry_run=dry_run)
             _show(erased, dry_run=dry_run, as_json=as_json)
             return CLEAN

@@ -15,11 +15,10 @@ from sqlalchemy import ColumnElement, Select, Table, Update, delete, select, uni
 from uuid_utils import uuid7
 
 from csat import tables
-from csat.ratings.repository import FEEDBACK
+from csat.destinations import FEEDBACK, NATIVE_RATING, SURVEY
 from csat.ratings.retention import without_comment
 from csat.surveys import repository
 from csat.surveys.exclusion_rules import Decision
-from csat.surveys.repository import NATIVE_RATING, SURVEY
 from supportops.contracts import FeedbackReceived
 from supportops.store import Store, Transaction
 from supportops.store.tables import active

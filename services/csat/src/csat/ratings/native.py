@@ -11,12 +11,12 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from csat import tables
+from csat.destinations import NATIVE_RATING
 from csat.kpi import ticket_facts
-from csat.ratings.native_mapping import Native, Reading
-from csat.ratings.repository import Given, record_answer
-from csat.surveys.budgets import quota_pauses_all
-from csat.surveys.repository import NATIVE_RATING
-from supportops.delivery import Delivery, DestinationSpec, Done, Moot, Outcome, TryAgain
+from csat.ratings.native_mapping import NativeRating, NativeRatingMapper
+from csat.ratings.repository import NewRating, record_answer
+from supportops.delivery import Cancel, Delivery, DestinationSpec, Done, Outcome, TryAgain
+from supportops.delivery.pausing import quota_pauses_all
 from supportops.delivery.retry import decide
 from supportops.errors import DestinationPaused, SupportOpsError
 from supportops.store import Transaction
@@ -58,7 +58,7 @@ class Hint:
         score = str(payload.get("score") or "").lower() or None
         return cls(payload["ticket_id"], payload["cause"], moment, score, delivery.attempts)
 
-    def is_ahead_of(self, found: Native | None) -> bool:
+    def is_ahead_of(self, found: NativeRating | None) -> bool:
         """Whether the event knows of an answer that our reading does not show (yet)."""
         if self.score not in ("good", "bad"):
             return False
@@ -77,9 +77,10 @@ class ReadRatings:
         linger=timedelta(seconds=1),
         concurrency=2,
         timeout=timedelta(minutes=1),
+        idempotent=True,
     )
 
-    def __init__(self, zendesk: Tickets, reading: Reading) -> None:
+    def __init__(self, zendesk: Tickets, reading: NativeRatingMapper) -> None:
         self._zendesk, self._reading = zendesk, reading
 
     async def deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
@@ -89,15 +90,11 @@ class ReadRatings:
             tickets = await self._zendesk.tickets([hint.ticket_id for hint in hints])
         return await asyncio.gather(*(self._follow(hint, tickets) for hint in hints))
 
-    async def did_it_happen(self, _delivery: Delivery) -> Outcome | None:
-        """Reading twice does no harm: just do it."""
-        return None
-
     async def _follow(self, hint: Hint, tickets: Mapping[str, Ticket]) -> Outcome:
         """What came of one hint; its trouble is not the others', except that a quota pauses all."""
         ticket = tickets.get(hint.ticket_id)
         if ticket is None:
-            return Moot("the ticket is gone")
+            return Cancel("the ticket is gone")
         try:
             with quota_pauses_all():
                 found, asked = await self._latest(ticket)
@@ -111,19 +108,19 @@ class ReadRatings:
             return _taken(hint, ticket, found)
         if asked:
             return _offered(ticket, hint.hinted_at)
-        return Moot(f"nobody was asked and nobody answered: {ticket.score}")
+        return Cancel(f"nobody was asked and nobody answered: {ticket.score}")
 
-    async def _latest(self, ticket: Ticket) -> tuple[Native | None, bool]:
+    async def _latest(self, ticket: Ticket) -> tuple[NativeRating | None, bool]:
         """The latest answer in Zendesk (a survey's, where the account has surveys), and whether anybody was asked."""
-        if self._reading.rules.kind == "surveys":
-            responses = await self._zendesk.satisfaction.responses_of(ticket.id, self._reading.rules.locale)
+        if self._reading.policy.kind == "surveys":
+            responses = await self._zendesk.satisfaction.responses_of(ticket.id, self._reading.policy.locale)
             answered = [found for each in responses if (found := self._reading.of_response(each))]
             if responses:
                 latest = max(answered, key=lambda found: found.rated_at or ticket.updated_at, default=None)
                 return latest, True
         return await self._legacy(ticket), ticket.score != "unoffered"
 
-    async def _legacy(self, ticket: Ticket) -> Native | None:
+    async def _legacy(self, ticket: Ticket) -> NativeRating | None:
         shown = ticket.satisfaction_rating
         if shown is None or (native := self._reading.of_rating(shown)) is None:
             return None
@@ -131,11 +128,11 @@ class ReadRatings:
         return (self._reading.of_rating(full) if full is not None else None) or native
 
 
-def _taken(hint: Hint, ticket: Ticket, found: Native) -> Outcome:
+def _taken(hint: Hint, ticket: Ticket, found: NativeRating) -> Outcome:
     rated_at = found.rated_at or ticket.updated_at
 
     async def then(tx: Transaction) -> None:
-        given = Given(found.answer, "native", found.requester_id or ticket.requester_id, rated_at)
+        given = NewRating(found.answer, "native", found.requester_id or ticket.requester_id, rated_at)
         await take(tx, ticket.id, given, cause=hint.cause)
         await ticket_facts.note_asked(tx, ticket.id, found.asked_at or rated_at, ticket.solved_at)
 
@@ -151,7 +148,7 @@ def _offered(ticket: Ticket, at: datetime) -> Outcome:
 
 
 async def take(
-    tx: Transaction, ticket_id: str, given: Given, *, cause: str | None = None, tell: bool = True
+    tx: Transaction, ticket_id: str, given: NewRating, *, cause: str | None = None, tell: bool = True
 ) -> bool:
     """Take an answer that Zendesk holds; True when it was news.
 
@@ -166,7 +163,7 @@ async def take(
     return (await record_answer(tx, ticket_id, given, cause=cause, tell=tell)).revision > before
 
 
-def _is_known(row: Mapping[str, object], given: Given) -> bool:
+def _is_known(row: Mapping[str, object], given: NewRating) -> bool:
     """Whether the row is this very answer, or what is left of it."""
     same = (row["source"], row["rated_at"], row["score"]) == ("native", given.rated_at, given.answer.score)
     return same and row["comment"] is None and row["reason"] in (given.answer.reason, None)

@@ -4,13 +4,13 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from csat.policy.native_ratings import NativeRules
-from csat.ratings.answer import Answer, Score, clean
+from csat.policy.native_ratings import NativeRatingsPolicy, Score
+from csat.ratings.answer import Answer, clean
 from supportops.vendors.zendesk import SatisfactionRating, SurveyAnswer, SurveyResponse
 
 
 @dataclass(frozen=True)
-class Native:
+class NativeRating:
     """An answer given in Zendesk: when, by whom, and since when they were asked; None where Zendesk did not tell."""
 
     answer: Answer
@@ -20,22 +20,22 @@ class Native:
 
 
 @dataclass(frozen=True)
-class Reading:
+class NativeRatingMapper:
     """How Zendesk's words become ours: the rules, the reasons a bad rater may give, and how long a comment may be."""
 
-    rules: NativeRules
+    policy: NativeRatingsPolicy
     reasons: Collection[str]
     comment_limit: int
 
-    def of_rating(self, rating: SatisfactionRating) -> Native | None:
+    def of_rating(self, rating: SatisfactionRating) -> NativeRating | None:
         """A legacy rating; None where it is none: offered, unoffered, or a word that we do not know."""
         score = _score(rating.score)
         if score is None:
             return None
         answer = self._answer(score, rating.comment, rating.reason)
-        return Native(answer, rating.updated_at, rating.created_at, rating.requester_id)
+        return NativeRating(answer, rating.updated_at, rating.created_at, rating.requester_id)
 
-    def of_response(self, response: SurveyResponse) -> Native | None:
+    def of_response(self, response: SurveyResponse) -> NativeRating | None:
         """A survey response; None while it is not answered, or with a number that the scale does not have."""
         rated = next((each for each in response.answers if each.rating is not None), None)
         score = self._rated(rated) if rated is not None else None
@@ -45,7 +45,7 @@ class Reading:
         reason = next((label for each in response.answers if (label := _label(each))), None)
         moments = [each.updated_at for each in response.answers if each.updated_at is not None]
         asked = [each.created_at for each in response.answers if each.created_at is not None]
-        return Native(
+        return NativeRating(
             self._answer(score, comment, reason),
             max(moments, default=None),
             min(asked, default=None),
@@ -57,12 +57,12 @@ class Reading:
         said = clean(text or "").casefold()
         if not said:
             return None
-        mapped = {their.casefold(): ours for their, ours in self.rules.reasons.items()}
+        mapped = {their.casefold(): ours for their, ours in self.policy.reasons.items()}
         ours = {reason.casefold(): reason for reason in self.reasons}
-        return mapped.get(said) or ours.get(said) or self.rules.other_reason
+        return mapped.get(said) or ours.get(said) or self.policy.other_reason
 
     def _rated(self, answer: SurveyAnswer) -> Score | None:
-        mapped = self.rules.scale.get(answer.rating or 0)
+        mapped = self.policy.scale.get(answer.rating or 0)
         return mapped or _score(answer.rating_category or "")
 
     def _answer(self, score: Score, comment: str | None, reason: str | None) -> Answer:

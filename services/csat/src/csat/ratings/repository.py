@@ -10,14 +10,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from uuid_utils import uuid7
 
 from csat import tables
+from csat.destinations import FEEDBACK
 from csat.kpi import ticket_facts
 from csat.ratings.answer import Answer
 from supportops.contracts import FeedbackReceived
 from supportops.store import Transaction
 
 SOURCE = "/csat"
-FEEDBACK = "gitlab.issue"
-"""The destination that turns an answer into an issue, or brings its issue up to date."""
 
 Source = Literal["hosted", "native"]
 
@@ -43,7 +42,7 @@ async def rating_of_ticket(conn: AsyncConnection, ticket_id: str) -> Rating | No
 
 
 @dataclass(frozen=True)
-class Given:
+class NewRating:
     """An answer with its circumstances; `rated_at` decides which of two is the latest."""
 
     answer: Answer
@@ -53,7 +52,7 @@ class Given:
 
 
 async def record_answer(
-    tx: Transaction, ticket_id: str, given: Given, *, cause: str | None = None, tell: bool = True
+    tx: Transaction, ticket_id: str, given: NewRating, *, cause: str | None = None, tell: bool = True
 ) -> Rating:
     """Take an answer; the latest one of a ticket counts, and the same one again changes nothing.
 
@@ -84,7 +83,7 @@ async def record_answer(
     return rating
 
 
-async def _note(tx: Transaction, ticket_id: str, given: Given) -> None:
+async def _note(tx: Transaction, ticket_id: str, given: NewRating) -> None:
     answer = given.answer
     await ticket_facts.note(
         tx,

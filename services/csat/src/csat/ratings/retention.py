@@ -9,7 +9,7 @@ from datetime import timedelta
 from sqlalchemy import Table, select, update
 
 from csat import tables
-from csat.settings import CsatRules
+from csat.policy.csat import CsatPolicy
 from supportops.observability.metrics import Recorder
 from supportops.store import Store, Transaction
 from supportops.workers import Periodic, Retention
@@ -20,7 +20,7 @@ BITE = 1_000
 WEEK = timedelta(days=7)
 
 
-def own_retention(rules: CsatRules) -> tuple[Retention, ...]:
+def own_retention(policy: CsatPolicy) -> tuple[Retention, ...]:
     """What is known of a ticket goes when nothing happened to it for `keep_history`.
 
     Counted numbers go by the day that they belong to, in step with the tickets behind them. Who opted out is
@@ -40,7 +40,7 @@ def own_retention(rules: CsatRules) -> tuple[Retention, ...]:
     )
     requesters, facts = tables.requesters, tables.facts
     sums = (tables.counted, tables.tally, tables.cells)  # in this order, and after the facts (decision 71)
-    keep = rules.keep_history
+    keep = policy.keep_history
     return (
         *(Retention(table, moment, keep) for table, moment in moments),
         Retention(facts, facts.c.noted_at, keep, only=facts.c.solved_at.is_(None)),
@@ -49,11 +49,11 @@ def own_retention(rules: CsatRules) -> tuple[Retention, ...]:
     )
 
 
-def keep_comments(store: Store, rules: CsatRules, metrics: Recorder) -> Periodic:
+def keep_comments(store: Store, policy: CsatPolicy, metrics: Recorder) -> Periodic:
     """The periodic job that removes the words of old comments."""
 
     async def clean() -> None:
-        await forget_comments(store, rules.keep_comments, metrics)
+        await forget_comments(store, policy.keep_comments, metrics)
 
     return Periodic("comments", store, clean, timedelta(minutes=10))
 

@@ -1,6 +1,6 @@
 """A requester who does not want to be asked any more, and who changes their mind.
 
-`asking.rules` reads `requesters.opted_out_at`. The survey at hand stays open: its answer is welcome all the same.
+`asking.policy` reads `requesters.opted_out_at`. The survey at hand stays open: its answer is welcome all the same.
 """
 
 from typing import Literal

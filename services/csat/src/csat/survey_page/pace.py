@@ -10,17 +10,17 @@ from limits import RateLimitItemPerMinute
 from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import FixedWindowRateLimiter
 
-from csat.policy.survey_page import PageRules
+from csat.policy.survey_page import SurveyPagePolicy
 from supportops.clock import SystemClock
 
 
 class PostPace:
     """Counts the forms that are sent."""
 
-    def __init__(self, rules: PageRules) -> None:
+    def __init__(self, policy: SurveyPagePolicy) -> None:
         self._limiter = FixedWindowRateLimiter(MemoryStorage())
-        self._all = RateLimitItemPerMinute(rules.posts_per_minute)
-        self._link = RateLimitItemPerMinute(rules.posts_per_minute_and_link)
+        self._all = RateLimitItemPerMinute(policy.posts_per_minute)
+        self._link = RateLimitItemPerMinute(policy.posts_per_minute_and_link)
         self._clock = SystemClock()  # the library counts by the machine's clock
 
     async def seconds_to_wait(self, survey_id: str) -> int:

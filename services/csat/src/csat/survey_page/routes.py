@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
+from csat.policy.csat import CsatPolicy
 from csat.ratings.answer import BadAnswer, clean, parse_answer
 from csat.ratings.repository import Rating, rating_of_ticket
-from csat.settings import CsatRules
 from csat.survey_link.tokens import SurveyTokens
 from csat.survey_link.translations import Language, Languages, shipped
 from csat.survey_page.errors import Refused
@@ -57,16 +57,16 @@ class SurveyPage:
         self,
         store: Store,
         tokens: SurveyTokens,
-        rules: CsatRules,
+        policy: CsatPolicy,
         languages: Languages | None = None,
         metrics: Recorder | None = None,
     ) -> None:
         self._store = store
         self._tokens = tokens
-        self._rules = rules
+        self._policy = policy
         self._languages = languages or shipped()
         self._metrics = metrics or Metrics()
-        self._pace = PostPace(rules.page)
+        self._pace = PostPace(policy.page)
 
     async def show(self, token: str, request: Request) -> HTMLResponse:
         """The form with the answer so far, or the thanks for it; `score` in the address pre-selects. Never votes."""
@@ -80,7 +80,7 @@ class SurveyPage:
         """Take what the form says: an answer, or a wish about future surveys."""
         shown = await self._open(token, request)
         # A character takes up to 12 bytes: four of UTF-8, three for each as %XX.
-        fields = await read_form(request, limit=12 * self._rules.comment_limit + 4096)
+        fields = await read_form(request, limit=12 * self._policy.comment_limit + 4096)
         if wait := await self._pace.seconds_to_wait(shown.opened.survey.survey_id):
             self._metrics.count("survey_links_refused", why="too_often")
             log.info("survey_page.too_often", ticket_id=shown.opened.survey.ticket_id, wait_seconds=wait)
@@ -109,7 +109,7 @@ class SurveyPage:
         return self._languages.choose(locale, request.headers.get("accept-language", ""))
 
     async def _vote(self, shown: Shown, fields: Mapping[str, str]) -> Response:
-        limit, reasons = self._rules.comment_limit, self._rules.reasons
+        limit, reasons = self._policy.comment_limit, self._policy.reasons
         said = fields.get("comment", "")
         try:
             answer = parse_answer(
@@ -138,7 +138,7 @@ class SurveyPage:
 
     def _problem(self, language: Language, name: str, comment: str) -> Problem:
         text = getattr(language.texts, f"problem_{name}")
-        length, limit = language.number(len(clean(comment))), language.number(self._rules.comment_limit)
+        length, limit = language.number(len(clean(comment))), language.number(self._policy.comment_limit)
         return Problem(name, text.format(length=length, limit=limit))
 
     def _form(self, shown: Shown, typed: Mapping[str, str], problem: Problem | None = None) -> HTMLResponse:
@@ -155,8 +155,8 @@ class SurveyPage:
             shown,
             answered=given.score if given else None,
             typed=answer | {name: typed[name] for name in answer if name in typed},
-            reasons={each: shown.language.texts.reasons.get(each, each) for each in self._rules.reasons},
-            comment_limit=self._rules.comment_limit,
+            reasons={each: shown.language.texts.reasons.get(each, each) for each in self._policy.reasons},
+            comment_limit=self._policy.comment_limit,
             problem=problem,
         )
         reply.headers.update(problem.headers if problem else {})

@@ -2,7 +2,7 @@
 
 from csat import tables
 from csat.ratings.answer import Answer
-from csat.ratings.repository import Given, Rating, record_answer
+from csat.ratings.repository import NewRating, Rating, record_answer
 from csat.survey_page.open_link import why_not
 from csat.surveys.repository import Survey, record_sent
 from supportops.store import Transaction
@@ -23,5 +23,5 @@ async def vote(tx: Transaction, survey: Survey, answer: Answer) -> Rating:
     """
     await hold(tx, survey)
     await record_sent(tx, survey, survey.asking_since)
-    given = Given(answer, "hosted", survey.requester_id, tx.now)
+    given = NewRating(answer, "hosted", survey.requester_id, tx.now)
     return await record_answer(tx, survey.ticket_id, given, cause=f"survey-sent:{survey.survey_id}")

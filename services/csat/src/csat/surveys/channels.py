@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from csat.settings import CsatRules
+from csat.policy.csat import CsatPolicy
 from csat.survey_link.invitation import SurveyText
 from csat.surveys.ports import Helpdesk
 from csat.surveys.repository import Survey
@@ -19,17 +19,17 @@ CLOCKS_APART = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
-class Arrived:
+class DeliveredSurvey:
     """A survey that is on its ticket, and since when."""
 
     survey: Survey
     at: datetime
 
 
-class Ways:
+class SurveyChannels:
     """Asks by comment or by tag, as a survey's `mode` says."""
 
-    def __init__(self, zendesk: Helpdesk, text: SurveyText, policy: CsatRules) -> None:
+    def __init__(self, zendesk: Helpdesk, text: SurveyText, policy: CsatPolicy) -> None:
         self._zendesk, self._text = zendesk, text
         self._tag = policy.native_tag or policy.sent_tag
         self._tags = tuple(dict.fromkeys((self._tag, policy.sent_tag)))
@@ -49,16 +49,16 @@ class Ways:
         await self._zendesk.remove_tags(ticket.id, [self._tag], updated_stamp=ticket.updated_at)
         return True
 
-    async def arrived(self, survey: Survey, former: Sequence[Survey]) -> Arrived | None:
+    async def arrived(self, survey: Survey, former: Sequence[Survey]) -> DeliveredSurvey | None:
         """Which survey of the ticket's is there, of the present one and those before it; None: none of them."""
         if survey.mode == "hosted" or former:
             for comment in await self._zendesk.latest_comments(survey.ticket_id):
                 for each in (survey, *former):
                     if self._text.is_in(comment, each.survey_id):
-                        return Arrived(replace(each, mode="hosted"), comment.created_at)
+                        return DeliveredSurvey(replace(each, mode="hosted"), comment.created_at)
         if survey.mode == "native" or former:
             at = added_at(await self._zendesk.audits(survey.ticket_id), self._tag)
             if at is not None and at >= survey.asking_since - CLOCKS_APART:
                 meant = survey if survey.mode == "native" else former[0]
-                return Arrived(replace(meant, mode="native"), at)
+                return DeliveredSurvey(replace(meant, mode="native"), at)
         return None

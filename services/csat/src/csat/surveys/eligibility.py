@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Self
 
+from csat.policy.csat import CsatPolicy
 from csat.policy.quiet_hours import quiet_until, zone_of
-from csat.settings import CsatRules
 from csat.surveys import repository
-from csat.surveys.exclusion_rules import Facts, FreshTicket, Moment, Requester, lot_of
+from csat.surveys.exclusion_rules import DecisionInput, DecisionTime, FreshTicket, Requester, lot_of
 from csat.surveys.ports import Helpdesk, Organizations, Solve
 from supportops.store import Store
 from supportops.vendors.zendesk import Ticket, User, merged_at
@@ -18,11 +18,11 @@ GRACE = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
-class Reading:
+class Eligibility:
     """A ticket as it is now, and what its survey's decision rests on; `quiet_until`: its requester sleeps."""
 
     ticket: Ticket | None
-    facts: Facts
+    facts: DecisionInput
     quiet_until: datetime | None = None
     time_zone: str = ""
 
@@ -36,7 +36,7 @@ class _Times:
     time_zone: str = ""
 
     @classmethod
-    def of(cls, solve: Solve, now: datetime, policy: CsatRules, person: User | None) -> Self:
+    def of(cls, solve: Solve, now: datetime, policy: CsatPolicy, person: User | None) -> Self:
         deadline = solve.due_at + policy.too_late_after
         hours = policy.quiet_hours
         if hours is None:
@@ -47,25 +47,27 @@ class _Times:
         return cls(woken + GRACE if woken else deadline, quiet_until(now, hours, zone), zone.key)
 
 
-class Reader:
+class EligibilityReader:
     """Reads tickets for decisions."""
 
     def __init__(
-        self, store: Store, zendesk: Helpdesk, organizations: Organizations, policy: CsatRules
+        self, store: Store, zendesk: Helpdesk, organizations: Organizations, policy: CsatPolicy
     ) -> None:
         self._store, self._zendesk = store, zendesk
         self._organizations, self._policy = organizations, policy
 
-    async def read(self, solve: Solve) -> Reading:
+    async def read(self, solve: Solve) -> Eligibility:
         """The ticket of a solve, afresh."""
         ticket = await self._zendesk.ticket(solve.ticket_id)
         return (await self._readings([solve], {} if ticket is None else {ticket.id: ticket}))[solve.ticket_id]
 
-    async def read_many(self, solves: Sequence[Solve]) -> dict[str, Reading]:
+    async def read_many(self, solves: Sequence[Solve]) -> dict[str, Eligibility]:
         """The tickets of several solves, afresh, by ticket id: one call for all of them."""
         return await self._readings(solves, await self._zendesk.tickets([each.ticket_id for each in solves]))
 
-    async def _readings(self, solves: Sequence[Solve], tickets: Mapping[str, Ticket]) -> dict[str, Reading]:
+    async def _readings(
+        self, solves: Sequence[Solve], tickets: Mapping[str, Ticket]
+    ) -> dict[str, Eligibility]:
         asking = {each.id: each.requester_id for each in tickets.values()}
         async with self._store.reading() as conn:
             merges = await repository.merges_of(conn, list(asking))
@@ -82,18 +84,18 @@ class Reader:
 
     async def _reading(
         self, solve: Solve, ticket: Ticket | None, requester: Requester, told: datetime | None
-    ) -> Reading:
+    ) -> Eligibility:
         if ticket is None:
-            return Reading(None, Facts(solve.solved_at, None, None))
+            return Eligibility(None, DecisionInput(solve.solved_at, None, None))
         homeless = ticket.organization_id is None
         person = await self.person(ticket) if homeless or self._policy.quiet_hours is not None else None
         fresh = await self._fresh(ticket, person, told)
         now = self._store.clock.now()
         times = _Times.of(solve, now, self._policy, person)
-        moment = Moment(now, solve.due_at, times.deadline)
-        lot = lot_of(repository.solve_key(solve.ticket_id, solve.solved_at))
-        facts = Facts(solve.solved_at, None, fresh, requester, moment, lot)
-        return Reading(ticket, facts, times.quiet_until, times.time_zone)
+        moment = DecisionTime(now, solve.due_at, times.deadline)
+        sampling_value = lot_of(repository.solve_key(solve.ticket_id, solve.solved_at))
+        facts = DecisionInput(solve.solved_at, None, fresh, requester, moment, sampling_value)
+        return Eligibility(ticket, facts, times.quiet_until, times.time_zone)
 
     async def person(self, ticket: Ticket) -> User | None:
         """The ticket's requester; None when they are gone."""

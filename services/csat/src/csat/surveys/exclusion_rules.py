@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 
-from csat.settings import CsatRules
+from csat.policy.csat import CsatPolicy
 from csat.surveys.survey_clock import same_solve
 
 SEND = "send"
@@ -39,7 +39,7 @@ class Requester:
 
 
 @dataclass(frozen=True)
-class Moment:
+class DecisionTime:
     """When the decision is made: the survey was `due_at`, and is too late after `deadline`."""
 
     now: datetime
@@ -48,18 +48,18 @@ class Moment:
 
 
 @dataclass(frozen=True)
-class Facts:
+class DecisionInput:
     """What the decision about one solve rests on. `ticket` is None when Zendesk does not have it.
 
-    `asked_at`: when this ticket was surveyed. `lot`: the solve's number in the draw, at least 0, below 1.
+    `asked_at`: when this ticket was surveyed. `sampling_value`: the solve's number in the draw, at least 0, below 1.
     """
 
     solved_at: datetime
     asked_at: datetime | None
     ticket: FreshTicket | None
     requester: Requester = Requester()
-    moment: Moment | None = None
-    lot: float = 0.0
+    moment: DecisionTime | None = None
+    sampling_value: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Decision:
     reason: str
 
 
-def decide(facts: Facts, policy: CsatRules) -> Decision:
+def decide(facts: DecisionInput, policy: CsatPolicy) -> Decision:
     """Go through the rules in order; the first that objects decides."""
     if facts.asked_at is not None:
         return Decision(False, "already_surveyed", f"a survey was sent on {_told(facts.asked_at)}")
@@ -88,45 +88,45 @@ def lot_of(solve: str) -> float:
     return int.from_bytes(sha256(solve.encode()).digest()[:4]) / 2**32
 
 
-def _deleted(ticket: FreshTicket, _facts: Facts, _policy: CsatRules) -> str | None:
+def _deleted(ticket: FreshTicket, _facts: DecisionInput, _policy: CsatPolicy) -> str | None:
     return "the ticket is deleted" if ticket.status == "deleted" else None
 
 
-def _closed(ticket: FreshTicket, _facts: Facts, _policy: CsatRules) -> str | None:
+def _closed(ticket: FreshTicket, _facts: DecisionInput, _policy: CsatPolicy) -> str | None:
     # Below closed is what C4 asks for; archived and scrubbed tickets lie beyond it (zendesk.md 2.3).
     beyond = ticket.status in ("closed", "archived", "scrubbed")
     return f"the ticket is {ticket.status}" if beyond else None
 
 
-def _reopened(ticket: FreshTicket, _facts: Facts, _policy: CsatRules) -> str | None:
+def _reopened(ticket: FreshTicket, _facts: DecisionInput, _policy: CsatPolicy) -> str | None:
     return None if ticket.status == "solved" else f"the ticket is not solved any more but {ticket.status}"
 
 
-def _solved_again(ticket: FreshTicket, facts: Facts, _policy: CsatRules) -> str | None:
+def _solved_again(ticket: FreshTicket, facts: DecisionInput, _policy: CsatPolicy) -> str | None:
     last = ticket.last_solved_at
     if last is None or last <= facts.solved_at or same_solve(last, facts.solved_at):
         return None
     return f"the ticket was solved again on {last:%Y-%m-%d %H:%M:%S} UTC; the clock started anew"
 
 
-def _offered(ticket: FreshTicket, _facts: Facts, _policy: CsatRules) -> str | None:
+def _offered(ticket: FreshTicket, _facts: DecisionInput, _policy: CsatPolicy) -> str | None:
     if ticket.satisfaction in (None, "unoffered"):
         return None
     return f"satisfaction in Zendesk is not unoffered but {ticket.satisfaction}"
 
 
-def _organization(ticket: FreshTicket, _facts: Facts, policy: CsatRules) -> str | None:
+def _organization(ticket: FreshTicket, _facts: DecisionInput, policy: CsatPolicy) -> str | None:
     name = ticket.organization
     excluded = name is not None and name in policy.excluded_organizations
     return f"members of the organization {name} are not surveyed" if excluded else None
 
 
-def _tag(ticket: FreshTicket, _facts: Facts, policy: CsatRules) -> str | None:
+def _tag(ticket: FreshTicket, _facts: DecisionInput, policy: CsatPolicy) -> str | None:
     found = next((tag for tag in policy.excluded_tags if tag in ticket.tags), None)
     return None if found is None else f"the ticket has the tag {found}"
 
 
-def _merged(ticket: FreshTicket, _facts: Facts, policy: CsatRules) -> str | None:
+def _merged(ticket: FreshTicket, _facts: DecisionInput, policy: CsatPolicy) -> str | None:
     if ticket.merged_at is not None:
         return f"the ticket was merged into another one on {_told(ticket.merged_at)}"
     if (
@@ -136,18 +136,18 @@ def _merged(ticket: FreshTicket, _facts: Facts, policy: CsatRules) -> str | None
     return f"the ticket was merged into another one: it has the tag {policy.merge_tag}"
 
 
-def _recipient(ticket: FreshTicket, _facts: Facts, policy: CsatRules) -> str | None:
+def _recipient(ticket: FreshTicket, _facts: DecisionInput, policy: CsatPolicy) -> str | None:
     address = (ticket.recipient or "").casefold()
     excluded = address in {each.casefold() for each in policy.excluded_recipients}
     return f"tickets received at {ticket.recipient} are not surveyed" if address and excluded else None
 
 
-def _opted_out(_ticket: FreshTicket, facts: Facts, _policy: CsatRules) -> str | None:
+def _opted_out(_ticket: FreshTicket, facts: DecisionInput, _policy: CsatPolicy) -> str | None:
     since = facts.requester.opted_out_at
     return None if since is None else f"the requester wants no surveys since {_told(since)}"
 
 
-def _asked_recently(_ticket: FreshTicket, facts: Facts, policy: CsatRules) -> str | None:
+def _asked_recently(_ticket: FreshTicket, facts: DecisionInput, policy: CsatPolicy) -> str | None:
     asked_at, moment = facts.requester.asked_at, facts.moment
     if policy.once_per is None or asked_at is None or moment is None:
         return None
@@ -156,13 +156,13 @@ def _asked_recently(_ticket: FreshTicket, facts: Facts, policy: CsatRules) -> st
     return f"the requester was asked about another ticket on {_told(asked_at)}"
 
 
-def _sampled_out(_ticket: FreshTicket, facts: Facts, policy: CsatRules) -> str | None:
-    if facts.lot < policy.sampling_share:
+def _sampled_out(_ticket: FreshTicket, facts: DecisionInput, policy: CsatPolicy) -> str | None:
+    if facts.sampling_value < policy.sampling_share:
         return None
     return f"not drawn: {policy.sampling_share:.0%} of the solved tickets are surveyed"
 
 
-def _too_late(_ticket: FreshTicket, facts: Facts, _policy: CsatRules) -> str | None:
+def _too_late(_ticket: FreshTicket, facts: DecisionInput, _policy: CsatPolicy) -> str | None:
     moment = facts.moment
     if moment is None or moment.now <= moment.deadline:
         return None
@@ -173,7 +173,7 @@ def _told(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M} UTC"
 
 
-Objection = Callable[[FreshTicket, Facts, CsatRules], str | None]
+Objection = Callable[[FreshTicket, DecisionInput, CsatPolicy], str | None]
 
 RULES: tuple[tuple[str, Objection], ...] = (
     ("deleted", _deleted),

@@ -5,15 +5,16 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from csat import tables
+from csat.destinations import DESCRIPTION, NATIVE_RATING, SURVEY
 from csat.kpi import ticket_facts
 from csat.surveys import event_log, survey_clock
-from csat.surveys.repository import DESCRIPTION, NATIVE_RATING, SURVEY, solve_key
+from csat.surveys.repository import solve_key
 from supportops.contracts import TicketEvent, TicketMerged, TicketRated, TicketReopened, TicketSolved
 from supportops.messaging import Handlers
 from supportops.store import Transaction
 
 
-class SurveyClock:
+class SurveyHandlers:
     """Arms a survey `survey_after` a solve, and takes it back when the ticket was reopened (C3).
 
     Events of our own integration users count like all others: csat changes no status, so there is no loop.
@@ -69,7 +70,7 @@ class SurveyClock:
         self,
         tx: Transaction,
         ticket_id: str,
-        step: survey_clock.Step | None,
+        step: survey_clock.Transition | None,
         cause: str,
         known: Mapping[str, Any] | None = None,
     ) -> None:

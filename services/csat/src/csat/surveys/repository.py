@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from uuid_utils import uuid7
 
 from csat import tables
+from csat.destinations import SURVEY_TAG
 from csat.kpi import ticket_facts
 from csat.surveys.exclusion_rules import Decision, Requester
 from supportops.contracts import SurveySent, SurveySkipped
@@ -19,14 +20,6 @@ from supportops.store.key_lookup import among, as_parameter
 from supportops.store.upsert import insert_into
 
 SOURCE = "/csat"
-SURVEY = "zendesk.survey"
-"""The destination that asks a requester, at the due moment."""
-SURVEY_TAG = "zendesk.survey_tag"
-"""The destination that tags a surveyed ticket: its own step, so that a crash never repeats the comment."""
-DESCRIPTION = "zendesk.description"
-"""The destination that reads, right after a solve, what the numbers are broken down by (form, plan, assignee …)."""
-NATIVE_RATING = "zendesk.rating"
-"""The destination that reads a ticket's rating after a hint that it changed."""
 
 Mode = Literal["hosted", "native"]
 
@@ -69,7 +62,7 @@ async def _survey(conn: AsyncConnection, where: Any) -> Survey | None:
     return None if row is None else Survey.of(dict(row))
 
 
-async def intend(
+async def reserve_survey(
     tx: Transaction,
     ticket_id: str,
     solved_at: datetime,
@@ -249,13 +242,6 @@ async def _note_asked(tx: Transaction, survey: Survey, sent_at: datetime) -> Non
     if row is None or row.get("asked_at") is None or row["asked_at"] < sent_at:
         asked = {"asked_at": sent_at, "asked_ticket_id": survey.ticket_id}
         rows.put(survey.requester_id, **asked, changed_at=tx.now)
-
-
-async def record_tagged(tx: Transaction, ticket_id: str) -> None:
-    """The ticket carries our tag."""
-    rows = await tx.load(tables.surveys, [ticket_id])
-    if rows.get(ticket_id) is not None:
-        rows.put(ticket_id, tagged_at=tx.now)
 
 
 async def record_decision(

@@ -1,8 +1,8 @@
 """Asks a requester at the due moment: reads the ticket afresh, decides, asks by comment or by tag.
 
 The comment and its tag are two deliveries, so that a crash between them repeats neither. Before anything is asked the
-survey is written down (`records.intend`): whoever comes next, for whatever reason, asks Zendesk first whether it is
-there. It is a safe update, so of two late calls only one can succeed.
+survey is written down (`repository.reserve_survey`): whoever comes next, for whatever reason, asks Zendesk first
+whether it is there. It is a safe update, so of two late calls only one can succeed.
 """
 
 import asyncio
@@ -10,20 +10,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from csat import tables
-from csat.settings import CsatRules
+from csat.destinations import SURVEY
+from csat.policy.csat import CsatPolicy
 from csat.survey_link.invitation import SurveyText
 from csat.surveys import exclusion_rules, repository, survey_clock
-from csat.surveys.budgets import BATCH, quota_pauses_all, surveys_budget, while_it_moves
-from csat.surveys.channels import Arrived, Ways
-from csat.surveys.eligibility import Reader, Reading
-from csat.surveys.exclusion_rules import Decision, Facts
-from csat.surveys.handlers import SurveyClock, state_of
+from csat.surveys.budgets import BATCH, surveys_budget
+from csat.surveys.channels import DeliveredSurvey, SurveyChannels
+from csat.surveys.eligibility import Eligibility, EligibilityReader
+from csat.surveys.exclusion_rules import Decision, DecisionInput
+from csat.surveys.handlers import SurveyHandlers, state_of
 from csat.surveys.ports import Helpdesk, Organizations, Solve
-from csat.surveys.repository import SURVEY, Survey
-from supportops.delivery import Delivery, DestinationSpec, Done, Moot, Outcome, TryAgain
+from csat.surveys.repository import Survey
+from supportops.delivery import Cancel, Delivery, DestinationSpec, Done, Outcome, Snooze
+from supportops.delivery.pausing import quota_pauses_all, while_it_moves
+from supportops.errors import Conflict, NotFound
 from supportops.store import Store, Transaction
 from supportops.ticket_version import version_of
-from supportops.vendors.http_client import Conflict, NotFound
 from supportops.vendors.zendesk import Refused, Ticket
 
 
@@ -31,7 +33,7 @@ from supportops.vendors.zendesk import Refused, Ticket
 class Prepared:
     """A decision with what it rests on; `survey` is written down, and to be sent."""
 
-    reading: Reading
+    reading: Eligibility
     decision: Decision
     survey: Survey | None = None
 
@@ -51,14 +53,14 @@ class AskRequester:
         zendesk: Helpdesk,
         organizations: Organizations,
         text: SurveyText,
-        policy: CsatRules,
+        policy: CsatPolicy,
     ) -> None:
         self.spec = DestinationSpec(SURVEY, batch=BATCH, concurrency=2, budget=surveys_budget(policy))
         self._store = store
         self._policy = policy
-        self._reader = Reader(store, zendesk, organizations, policy)
-        self._ways = Ways(zendesk, text, policy)
-        self._clock = SurveyClock(policy.survey_after)
+        self._reader = EligibilityReader(store, zendesk, organizations, policy)
+        self._ways = SurveyChannels(zendesk, text, policy)
+        self._clock = SurveyHandlers(policy.survey_after)
 
     async def deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome | BaseException]:
         """One outcome per solve: the survey was sent, a rule says why not, or it waits for the morning.
@@ -112,7 +114,7 @@ class AskRequester:
         if survey is None:
             return None
         if survey.sent_at is not None:
-            return self._there(solve, Arrived(survey, survey.sent_at))
+            return self._there(solve, DeliveredSurvey(survey, survey.sent_at))
         arrived = await self._ways.arrived(survey, former)
         return None if arrived is None else self._there(solve, arrived)
 
@@ -124,7 +126,7 @@ class AskRequester:
             raise Conflict(f"ticket {to_ask.id}: an inherited tag was taken away")
         return await self._finish(solve, (await self._intend([(solve, reading)]))[solve.ticket_id])
 
-    async def _intend(self, readings: Sequence[tuple[Solve, Reading]]) -> dict[str, Prepared]:
+    async def _intend(self, readings: Sequence[tuple[Solve, Eligibility]]) -> dict[str, Prepared]:
         """Decide; who is to be asked is written down, in one transaction, before anybody is."""
         decided = {
             solve.ticket_id: Prepared(reading, exclusion_rules.decide(reading.facts, self._policy))
@@ -139,7 +141,9 @@ class AskRequester:
                     decided[ticket.id] = await self._last_word(tx, solve, ticket, decided[ticket.id].reading)
         return decided
 
-    async def _last_word(self, tx: Transaction, solve: Solve, ticket: Ticket, reading: Reading) -> Prepared:
+    async def _last_word(
+        self, tx: Transaction, solve: Solve, ticket: Ticket, reading: Eligibility
+    ) -> Prepared:
         """Decide once more while nobody else can decide about the same requester."""
         in_hand = self._policy.once_per is not None
         requester = await repository.locked_requester(tx, ticket.requester_id, ticket.id, in_hand=in_hand)
@@ -149,7 +153,9 @@ class AskRequester:
         mode = self._policy.ask_by
         person = await self._reader.person(ticket) if mode == "hosted" else None
         locale = person.locale if person is not None else None
-        survey = await repository.intend(tx, ticket.id, solve.solved_at, ticket.requester_id, mode, locale)
+        survey = await repository.reserve_survey(
+            tx, ticket.id, solve.solved_at, ticket.requester_id, mode, locale
+        )
         return Prepared(reading, decision, survey)
 
     async def _finish(self, solve: Solve, prepared: Prepared) -> Outcome:
@@ -160,22 +166,22 @@ class AskRequester:
         if survey is None:
             return self._wait(reading)
         if survey.sent_at is not None:  # a vote has proved meanwhile that it arrived
-            return self._there(solve, Arrived(survey, survey.sent_at))
+            return self._there(solve, DeliveredSurvey(survey, survey.sent_at))
         await self._ways.ask(ticket, survey)
-        return self._sent(solve, Arrived(survey, self._store.clock.now()))
+        return self._sent(solve, DeliveredSurvey(survey, self._store.clock.now()))
 
-    def _wait(self, reading: Reading) -> Outcome:
+    def _wait(self, reading: Eligibility) -> Outcome:
         now = self._store.clock.now()
         until = reading.quiet_until or now
         reason = f"quiet hours of the requester ({reading.time_zone}) until {until:%Y-%m-%d %H:%M} UTC"
-        return TryAgain(until - now, reason, free=True)
+        return Snooze(until - now, reason)
 
-    def _there(self, solve: Solve, arrived: Arrived) -> Outcome:
+    def _there(self, solve: Solve, arrived: DeliveredSurvey) -> Outcome:
         if arrived.survey.solved_at == solve.solved_at:
             return self._sent(solve, arrived)
         return self._surveyed_before(solve, arrived)
 
-    def _sent(self, solve: Solve, arrived: Arrived) -> Outcome:
+    def _sent(self, solve: Solve, arrived: DeliveredSurvey) -> Outcome:
         decision = Decision(True, exclusion_rules.SEND, "no rule objects")
 
         async def then(tx: Transaction) -> None:
@@ -188,8 +194,8 @@ class AskRequester:
         reads += [(tables.requesters, who)] if (who := arrived.survey.requester_id) is not None else []
         return Done({"survey_id": arrived.survey.survey_id}, then, tuple(reads))
 
-    def _surveyed_before(self, solve: Solve, arrived: Arrived) -> Outcome:
-        decision = exclusion_rules.decide(Facts(solve.solved_at, arrived.at, None), self._policy)
+    def _surveyed_before(self, solve: Solve, arrived: DeliveredSurvey) -> Outcome:
+        decision = exclusion_rules.decide(DecisionInput(solve.solved_at, arrived.at, None), self._policy)
 
         async def then(tx: Transaction) -> None:
             await repository.record_sent(
@@ -197,7 +203,7 @@ class AskRequester:
             )  # its sender may have died
             await repository.record_decision(tx, solve.ticket_id, solve.solved_at, decision, solve.cause)
 
-        return Moot(f"{decision.rule}: {decision.reason}", then)
+        return Cancel(f"{decision.rule}: {decision.reason}", then)
 
     def _not_sent(self, solve: Solve, decision: Decision, ticket: Ticket | None = None) -> Outcome:
         async def then(tx: Transaction) -> None:
@@ -205,7 +211,7 @@ class AskRequester:
             if decision.rule == "solved_again" and ticket is not None:
                 await self._restart(tx, solve, ticket)
 
-        return Moot(f"{decision.rule}: {decision.reason}", then)
+        return Cancel(f"{decision.rule}: {decision.reason}", then)
 
     async def _restart(self, tx: Transaction, solve: Solve, ticket: Ticket) -> None:
         """Our reading told of a later solve before its event did: start the ticket's clock anew."""

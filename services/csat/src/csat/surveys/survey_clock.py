@@ -25,7 +25,7 @@ class TicketState:
 
 
 @dataclass(frozen=True)
-class Step:
+class Transition:
     """The next state, the solve whose survey is to be armed and the one whose survey is off."""
 
     state: TicketState
@@ -33,7 +33,7 @@ class Step:
     cancel: datetime | None = None
 
 
-def solved(state: TicketState, version: str, solved_at: datetime) -> Step | None:
+def solved(state: TicketState, version: str, solved_at: datetime) -> Transition | None:
     """The ticket was solved at `solved_at`. None: this is no news.
 
     A solve of a ticket that is already solved is either the same one told by another road (the clock runs on),
@@ -43,16 +43,16 @@ def solved(state: TicketState, version: str, solved_at: datetime) -> Step | None
         return None
     running = state.solved_at if state.status == "solved" else None
     if running is not None and same_solve(running, solved_at):
-        return Step(TicketState("solved", version, running))
-    return Step(TicketState("solved", version, solved_at), arm=solved_at, cancel=running)
+        return Transition(TicketState("solved", version, running))
+    return Transition(TicketState("solved", version, solved_at), arm=solved_at, cancel=running)
 
 
-def reopened(state: TicketState, version: str) -> Step | None:
+def reopened(state: TicketState, version: str) -> Transition | None:
     """The ticket was reopened. None: this is no news."""
     if not is_newer(version, state.version):
         return None
     running = state.solved_at if state.status == "solved" else None
-    return Step(TicketState("reopened", version, state.solved_at), cancel=running)
+    return Transition(TicketState("reopened", version, state.solved_at), cancel=running)
 
 
 def same_solve(one: datetime, other: datetime) -> bool:

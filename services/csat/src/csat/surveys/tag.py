@@ -1,27 +1,30 @@
-"""Tags a ticket after its requester was asked: its own delivery, so that a crash never repeats the comment."""
+"""Tags a ticket once something about it is on record: its own delivery, so that a crash never repeats what came before.
+
+The tags are for people and for other systems; they decide nothing, our tables do.
+"""
 
 import asyncio
 from collections.abc import Sequence
 
-from csat import tables
-from csat.settings import CsatRules
-from csat.surveys import repository
-from csat.surveys.budgets import BATCH, quota_pauses_all, updates_budget, while_it_moves
+from sqlalchemy import Table
+
+from csat import destinations, tables
+from csat.policy.csat import CsatPolicy
+from csat.surveys.budgets import BATCH, updates_budget
 from csat.surveys.ports import Helpdesk
-from supportops.delivery import Delivery, DestinationSpec, Done, Moot, Outcome
-from supportops.vendors.http_client import Conflict, NotFound
+from supportops.delivery import Cancel, Delivery, DestinationSpec, Done, Outcome
+from supportops.delivery.pausing import quota_pauses_all, while_it_moves
+from supportops.errors import Conflict, NotFound
+from supportops.store import Transaction
 from supportops.vendors.zendesk import Refused, Ticket
 
 
-class TagTicket:
-    """Adds the tag that tells people that the ticket was surveyed. It decides nothing; our table does."""
+class AddTicketTag:
+    """Adds `tag` to tickets; `tagged_at` of its row in `noted_in` says when. A follow-up may have inherited it."""
 
-    def __init__(self, zendesk: Helpdesk, policy: CsatRules) -> None:
-        self.spec = DestinationSpec(
-            repository.SURVEY_TAG, batch=BATCH, concurrency=2, budget=updates_budget(policy)
-        )
-        self._zendesk = zendesk
-        self._tag = policy.sent_tag
+    def __init__(self, zendesk: Helpdesk, spec: DestinationSpec, tag: str, noted_in: Table) -> None:
+        self.spec = spec
+        self._zendesk, self._tag, self._noted_in = zendesk, tag, noted_in
 
     async def deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome | BaseException]:
         """The tickets carry the tag, or cannot any more. Those of a batch are read in one call."""
@@ -33,10 +36,6 @@ class TagTicket:
         tagging = (self._tag_ticket(ticket_id, tickets.get(ticket_id)) for ticket_id in ids)
         return await asyncio.gather(*tagging, return_exceptions=True)
 
-    async def did_it_happen(self, _delivery: Delivery) -> Outcome | None:
-        """Adding a tag twice does no harm: just do it."""
-        return None
-
     async def _tag_ticket(self, ticket_id: str, ticket: Ticket | None = None) -> Outcome:
         ready = [ticket] if ticket is not None else []  # good for one attempt; then it is read anew
 
@@ -46,17 +45,34 @@ class TagTicket:
         try:
             return await while_it_moves(once, Conflict)
         except NotFound:
-            return Moot("the ticket is gone")
+            return Cancel("the ticket is gone")
         except Refused as error:
             if error.closed:
-                return Moot("the ticket is closed: its tags cannot be changed any more")
+                return Cancel("the ticket is closed: its tags cannot be changed any more")
             raise
 
     async def _add(self, ticket: Ticket | None) -> Outcome:
         if ticket is None:
-            return Moot("the ticket is gone")
+            return Cancel("the ticket is gone")
         if self._tag not in ticket.tags:
             await self._zendesk.add_tags(ticket.id, [self._tag], updated_stamp=ticket.updated_at)
-        return Done(
-            then=lambda tx: repository.record_tagged(tx, ticket.id), reads=((tables.surveys, ticket.id),)
-        )
+        return Done(then=lambda tx: self._note(tx, ticket.id), reads=((self._noted_in, ticket.id),))
+
+    async def _note(self, tx: Transaction, ticket_id: str) -> None:
+        rows = await tx.load(self._noted_in, [ticket_id])
+        if rows.get(ticket_id) is not None:
+            rows.put(ticket_id, tagged_at=tx.now)
+
+
+def tag_surveyed(zendesk: Helpdesk, policy: CsatPolicy) -> AddTicketTag:
+    """The tag that tells people that the ticket was surveyed (C3)."""
+    return AddTicketTag(zendesk, _spec(destinations.SURVEY_TAG, policy), policy.sent_tag, tables.surveys)
+
+
+def tag_exported(zendesk: Helpdesk, policy: CsatPolicy) -> AddTicketTag:
+    """The tag of a ticket whose issue is on record (C11)."""
+    return AddTicketTag(zendesk, _spec(destinations.FEEDBACK_TAG, policy), policy.feedback.tag, tables.issues)
+
+
+def _spec(name: str, policy: CsatPolicy) -> DestinationSpec:
+    return DestinationSpec(name, batch=BATCH, concurrency=2, budget=updates_budget(policy), idempotent=True)

@@ -15,7 +15,7 @@ from typing import Final, Literal, Protocol
 
 from ingest.webhooks import repository
 from ingest.webhooks.parse import Account
-from ingest.webhooks.repository import Received, Webhook
+from ingest.webhooks.repository import SignedRequest, Webhook
 from ingest.webhooks.spool import Spool, SpoolFailed
 from supportops.observability.logging import get_logger
 from supportops.observability.metrics import Recorder
@@ -79,7 +79,7 @@ class Intake:
         """Whether webhooks go to the spool now."""
         return self._away
 
-    async def accept(self, received: Received) -> Kept:
+    async def accept(self, received: SignedRequest) -> Kept:
         """Keep a signed request. Returns when it is durable; raises NotKept when it cannot be kept."""
         waiting = _Waiting(self._examine(received))
         if self.running:
@@ -111,9 +111,9 @@ class Intake:
         await stopping.wait()
         self._work.set()
 
-    def _examine(self, received: Received) -> Webhook:
+    def _examine(self, received: SignedRequest) -> Webhook:
         try:
-            return repository.examine(received, self._account)
+            return repository.parse_request(received, self._account)
         except Exception as error:  # noqa: BLE001  # our bug must not lose a body: parked, loudly, for a replay
             _log.exception("webhook.unreadable")
             return repository.unexamined(received, self._account, error)
@@ -255,7 +255,7 @@ class Intake:
         _log.info("spool.drained", webhooks=len(segment.received), damaged_bytes=segment.damaged)
         return True
 
-    async def _drain_batch(self, batch: Sequence[Received]) -> bool:
+    async def _drain_batch(self, batch: Sequence[SignedRequest]) -> bool:
         """Store a part of a segment, one by one when there is poison in it; False: the database is away."""
         hooks = [self._examine(received) for received in batch]
         result = await self._attempt(hooks, None)

@@ -15,14 +15,14 @@ from supportops import contracts as c
 
 Json = Mapping[str, object]
 _ABSENT: Final = object()
-Builder = Callable[["Facts"], tuple[c.Event, ...]]
+Builder = Callable[["NativeEvent"], tuple[c.Event, ...]]
 
 
 class Unreadable(Exception):
     """Ours, but not to be read: the body is parked with this reason."""
 
 
-class Facts(msgspec.Struct, frozen=True):
+class NativeEvent(msgspec.Struct, frozen=True):
     """One body of an event subscription, its envelope read already."""
 
     name: str  # Zendesk's name without the domain: status_changed
@@ -121,7 +121,7 @@ def organization_snapshot(detail: Json) -> dict[str, object]:
     return snapshot(detail, _ORGANIZATION_FIELDS)
 
 
-def _created(f: Facts) -> tuple[c.Event, ...]:
+def _created(f: NativeEvent) -> tuple[c.Event, ...]:
     created = f.make(c.TicketCreated)
     if created.ticket.status != "solved":
         return (created,)
@@ -129,7 +129,7 @@ def _created(f: Facts) -> tuple[c.Event, ...]:
     return (created, solved)
 
 
-def _status_changed(f: Facts) -> tuple[c.Event, ...]:
+def _status_changed(f: NativeEvent) -> tuple[c.Event, ...]:
     known = "status" in f.detail
     current = fields.as_word(f.event.get("current", f.detail.get("status")))
     previous = fields.as_word(f.event.get("previous"))
@@ -146,7 +146,7 @@ def _status_changed(f: Facts) -> tuple[c.Event, ...]:
     return _updated(f, "status", fields.as_word)
 
 
-def _comment_added(f: Facts) -> tuple[c.Event, ...]:
+def _comment_added(f: NativeEvent) -> tuple[c.Event, ...]:
     raw = fields.mapping(f.event.get("comment"))
     comment_id = fields.attribute(raw.get("id"))
     if comment_id is None:
@@ -163,7 +163,7 @@ def _comment_added(f: Facts) -> tuple[c.Event, ...]:
     return (f.make(c.TicketCommented, comment=comment),)
 
 
-def _rated(f: Facts) -> tuple[c.Event, ...]:
+def _rated(f: NativeEvent) -> tuple[c.Event, ...]:
     """A hint: keys are unconfirmed, so look in `satisfaction_score` and at the top (zendesk.md 2.11)."""
     rating = fields.mapping(f.event.get("satisfaction_score")) or f.event
     values: dict[str, object] = {}
@@ -175,32 +175,32 @@ def _rated(f: Facts) -> tuple[c.Event, ...]:
     return (f.make(c.TicketRated, **values),)
 
 
-def _sla_changed(f: Facts) -> tuple[c.Event, ...]:
+def _sla_changed(f: NativeEvent) -> tuple[c.Event, ...]:
     return (f.make(c.TicketSlaChanged, what=f.name),)
 
 
-def _merged(f: Facts) -> tuple[c.Event, ...]:
+def _merged(f: NativeEvent) -> tuple[c.Event, ...]:
     target = fields.digits(f.event.get("target_ticket_id"))
     return (f.make(c.TicketMerged, target_ticket_id=target),)
 
 
-def _soft_deleted(f: Facts) -> tuple[c.Event, ...]:
+def _soft_deleted(f: NativeEvent) -> tuple[c.Event, ...]:
     return (f.make(c.TicketDeleted, permanently=False),)
 
 
-def _permanently_deleted(f: Facts) -> tuple[c.Event, ...]:
+def _permanently_deleted(f: NativeEvent) -> tuple[c.Event, ...]:
     return (f.make(c.TicketDeleted, permanently=True),)
 
 
-def _undeleted(f: Facts) -> tuple[c.Event, ...]:
+def _undeleted(f: NativeEvent) -> tuple[c.Event, ...]:
     return (f.make(c.TicketUndeleted),)
 
 
-def _updated_model(f: Facts) -> type[c.TicketUpdated] | type[c.OrganizationUpdated]:
+def _updated_model(f: NativeEvent) -> type[c.TicketUpdated] | type[c.OrganizationUpdated]:
     return c.TicketUpdated if "ticket_id" in f.base else c.OrganizationUpdated
 
 
-def _updated(f: Facts, field: str, read: Callable[[object], object]) -> tuple[c.Event, ...]:
+def _updated(f: NativeEvent, field: str, read: Callable[[object], object]) -> tuple[c.Event, ...]:
     change: dict[str, object] = {"field": field}
     for ours, theirs in (("before", "previous"), ("after", "current")):
         if theirs in f.event:
@@ -208,11 +208,11 @@ def _updated(f: Facts, field: str, read: Callable[[object], object]) -> tuple[c.
     return (f.make(_updated_model(f), zendesk_type=f.name, changes=[change]),)
 
 
-def _changed(f: Facts) -> tuple[c.Event, ...]:
+def _changed(f: NativeEvent) -> tuple[c.Event, ...]:
     return _updated(f, *_CHANGED[f.name])
 
 
-def _list_changed(f: Facts) -> tuple[c.Event, ...]:
+def _list_changed(f: NativeEvent) -> tuple[c.Event, ...]:
     """For lists `after` holds what was added and `before` what was taken away."""
     field, added, removed = _LISTS[f.name]
     event = f.event
@@ -229,7 +229,7 @@ def _list_changed(f: Facts) -> tuple[c.Event, ...]:
     return (f.make(_updated_model(f), zendesk_type=f.name, changes=[change]),)
 
 
-def _custom_field_changed(f: Facts) -> tuple[c.Event, ...]:
+def _custom_field_changed(f: NativeEvent) -> tuple[c.Event, ...]:
     raw = fields.mapping(f.event.get("custom_field") or f.event.get("field"))  # tickets / organizations
     change: dict[str, object] = {"field": f"custom_fields.{fields.as_id(raw.get('id')) or '?'}"}
     for ours, theirs in (("before", "previous"), ("after", "current")):
@@ -239,7 +239,7 @@ def _custom_field_changed(f: Facts) -> tuple[c.Event, ...]:
     return (f.make(_updated_model(f), zendesk_type=f.name, changes=[change]),)
 
 
-def _comment_changed(f: Facts) -> tuple[c.Event, ...]:
+def _comment_changed(f: NativeEvent) -> tuple[c.Event, ...]:
     """Comments made private or redacted, attachments linked or redacted: which comment, and which file."""
     raw = fields.mapping(f.event.get("comment"))
     changes: list[dict[str, object]] = []
@@ -251,7 +251,7 @@ def _comment_changed(f: Facts) -> tuple[c.Event, ...]:
     return (f.make(c.TicketUpdated, zendesk_type=f.name, changes=changes),)
 
 
-def _plain_update(f: Facts) -> tuple[c.Event, ...]:
+def _plain_update(f: NativeEvent) -> tuple[c.Event, ...]:
     return (f.make(_updated_model(f), zendesk_type=f.name),)
 
 

@@ -5,28 +5,25 @@
 Design §3, zendesk.md 1.3, 2.13.
 """
 
-import binascii
 import hashlib
-import hmac
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final, Literal
 
 import msgspec
 from pydantic import ValidationError
 
+from ingest import policy
 from ingest.webhooks import fields, native, triggers
-from ingest.webhooks.native import Facts, Unreadable
+from ingest.webhooks.native import NativeEvent, Unreadable
 from supportops.contracts import Event
 from supportops.ticket_version import version_of
 
-Verdict = Literal["ok", "unsigned", "bad-timestamp", "stale", "bad-signature"]
 Disposition = Literal["published", "ignored", "parked"]
 
-PUBLIC_TEST_KEY: Final = "dGhpc19zZWNyZXRfaXNfZm9yX3Rlc3Rpbmdfb25seQ=="
 _TYPE: Final = re.compile(r"zen:event-type[:/]([a-z0-9_]+)\.([a-z0-9_]+)", re.ASCII)
 
 
@@ -36,10 +33,10 @@ class Account:
 
     id: str
     integration_users: frozenset[str] = frozenset()
-    trigger_kinds: Mapping[str, triggers.Kind] = field(default_factory=lambda: triggers.DEFAULT_KINDS)
+    trigger_kinds: Mapping[str, policy.Kind] = field(default_factory=lambda: policy.DEFAULT_KINDS)
 
 
-class Reading(msgspec.Struct, frozen=True):
+class ParsedWebhook(msgspec.Struct, frozen=True):
     """What became of a body. `key` dedupes; `kind`: `ticket.created` and the like, or `trigger:<name>`."""
 
     disposition: Disposition
@@ -50,35 +47,7 @@ class Reading(msgspec.Struct, frozen=True):
     events: tuple[Event, ...] = ()
 
 
-def verify(
-    secrets: Sequence[bytes],
-    timestamp: bytes | None,
-    signature: bytes | None,
-    body: bytes,
-    window: tuple[datetime, timedelta] | None,
-) -> Verdict:
-    """Whether one of `secrets` signed `timestamp + body` within `window` (now, and how far from it).
-
-    Without a window the age of the request, and whether its timestamp can be read, do not matter.
-    """
-    if not timestamp or not signature:
-        return "unsigned"
-    if window is not None:
-        signed_at = fields.as_moment(timestamp.decode("ascii", "replace"))
-        if signed_at is None:
-            return "bad-timestamp"
-        if abs(window[0] - signed_at) > window[1]:
-            return "stale"
-    try:
-        claimed = binascii.a2b_base64(signature, strict_mode=True)
-    except binascii.Error:
-        return "bad-signature"
-    message = timestamp + body
-    matches = [hmac.compare_digest(hmac.digest(secret, message, "sha256"), claimed) for secret in secrets]
-    return "ok" if any(matches) else "bad-signature"
-
-
-def read(body: bytes, account: Account, received_at: datetime) -> Reading:
+def read(body: bytes, account: Account, received_at: datetime) -> ParsedWebhook:
     """What a verified body says. Never raises; a reason never quotes the body."""
     raw: dict[str, object] = {}
     try:
@@ -126,7 +95,9 @@ def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
-def _read_native(raw: dict[str, object], type_: str, account: Account, received_at: datetime) -> Reading:
+def _read_native(
+    raw: dict[str, object], type_: str, account: Account, received_at: datetime
+) -> ParsedWebhook:
     match = _TYPE.fullmatch(type_)
     event_id = fields.attribute(raw.get("id"))
     if event_id is None:
@@ -136,17 +107,17 @@ def _read_native(raw: dict[str, object], type_: str, account: Account, received_
     table = {"ticket": native.TICKET_TYPES, "organization": native.ORGANIZATION_TYPES}.get(domain, {})
     build = table.get(name)
     if build is None:
-        return Reading("ignored", f"event:{event_id}", kind, "not one of our types")
+        return ParsedWebhook("ignored", f"event:{event_id}", kind, "not one of our types")
     if fields.as_id(raw.get("account_id")) != account.id:
         raise Unreadable("another account")
     facts = _facts(raw, domain, name, event_id, (account, received_at))
     ticket_id = facts.subject_id if domain == "ticket" else None
-    return Reading("published", f"event:{event_id}", kind, "", ticket_id, build(facts))
+    return ParsedWebhook("published", f"event:{event_id}", kind, "", ticket_id, build(facts))
 
 
 def _facts(
     raw: dict[str, object], domain: str, name: str, event_id: str, whose: tuple[Account, datetime]
-) -> Facts:
+) -> NativeEvent:
     account, received_at = whose
     detail, event = raw.get("detail"), fields.mapping(raw.get("event"))
     if not isinstance(detail, dict):
@@ -181,7 +152,7 @@ def _facts(
                 base[key] = value
     else:
         base.update(organization_id=subject_id, organization=native.organization_snapshot(detail))
-    return Facts(name, event_id, subject_id, time, base, detail, event, updated_at or time)
+    return NativeEvent(name, event_id, subject_id, time, base, detail, event, updated_at or time)
 
 
 def _subject_id(raw: Mapping[str, object], detail: Mapping[str, object], domain: str) -> str:
@@ -194,11 +165,11 @@ def _subject_id(raw: Mapping[str, object], detail: Mapping[str, object], domain:
     return subject_id
 
 
-def _read_trigger(raw: dict[str, object], body: bytes, account: Account) -> Reading:
+def _read_trigger(raw: dict[str, object], body: bytes, account: Account) -> ParsedWebhook:
     if triggers.names_a_key_twice(body):
         raise Unreadable("a key occurs twice")
     event = triggers.event(raw, account.id, account.trigger_kinds, account.integration_users)
-    return Reading("published", f"trigger:{event.id}", _kind(raw), "", event.subject, (event,))
+    return ParsedWebhook("published", f"trigger:{event.id}", _kind(raw), "", event.subject, (event,))
 
 
 def _kind(raw: Mapping[str, object]) -> str:
@@ -218,6 +189,6 @@ def _ticket_id(raw: Mapping[str, object]) -> str | None:
     return fields.digits(fields.mapping(raw.get("detail")).get("id") or raw.get("ticket_id"))
 
 
-def _parked(body: bytes, kind: str, reason: str, ticket_id: str | None = None) -> Reading:
+def _parked(body: bytes, kind: str, reason: str, ticket_id: str | None = None) -> ParsedWebhook:
     key = f"body:{hashlib.sha256(body).hexdigest()}"
-    return Reading("parked", key, kind or "unknown", reason, ticket_id)
+    return ParsedWebhook("parked", key, kind or "unknown", reason, ticket_id)

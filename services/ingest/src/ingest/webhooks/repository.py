@@ -13,7 +13,7 @@ from uuid_utils import uuid7
 
 from ingest.tables import webhooks
 from ingest.webhooks import parse
-from ingest.webhooks.parse import Account, Disposition, Reading
+from ingest.webhooks.parse import Account, Disposition, ParsedWebhook
 from supportops.contracts import Event
 from supportops.store import Store, Transaction
 from supportops.store.bulk import insert_new
@@ -21,7 +21,7 @@ from supportops.store.bulk import insert_new
 PAGE = 200  # webhooks of one replay transaction
 
 
-class Received(msgspec.Struct, frozen=True):
+class SignedRequest(msgspec.Struct, frozen=True):
     """A signed request as it came: `headers` are the few worth keeping, `body` every byte."""
 
     received_at: datetime
@@ -32,13 +32,13 @@ class Received(msgspec.Struct, frozen=True):
 class Webhook(msgspec.Struct, frozen=True):
     """A request with what was read in it."""
 
-    received: Received
-    reading: Reading
+    received: SignedRequest
+    reading: ParsedWebhook
     key: str
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class WebhookFilter:
     """Which webhooks a command is about; what is None does not narrow. `until` is exclusive."""
 
     since: datetime | None = None
@@ -65,16 +65,16 @@ _ANEW = (
 )
 
 
-def examine(received: Received, account: Account) -> Webhook:
+def parse_request(received: SignedRequest, account: Account) -> Webhook:
     """Read a signed request."""
     reading = parse.read(received.body, account, received.received_at)
     return Webhook(received, reading, f"{account.id}:{reading.key}")
 
 
-def unexamined(received: Received, account: Account, error: BaseException) -> Webhook:
+def unexamined(received: SignedRequest, account: Account, error: BaseException) -> Webhook:
     """A body that our reader failed on (a bug of ours), parked."""
     key = f"body:{hashlib.sha256(received.body).hexdigest()}"
-    reading = Reading("parked", key, "unknown", f"our reader failed: {type(error).__name__}")
+    reading = ParsedWebhook("parked", key, "unknown", f"our reader failed: {type(error).__name__}")
     return Webhook(received, reading, f"{account.id}:{key}")
 
 
@@ -106,7 +106,7 @@ async def add(tx: Transaction, batch: Sequence[Webhook]) -> set[str]:
 def unstorable(hook: Webhook, error: BaseException) -> Webhook:
     """The same body, parked, for a webhook whose rows the database (or the codec) refuses."""
     reason = f"could not be stored: {type(error).__name__}"
-    reading = Reading("parked", hook.reading.key, "unknown", reason)
+    reading = ParsedWebhook("parked", hook.reading.key, "unknown", reason)
     return Webhook(hook.received, reading, hook.key)
 
 
@@ -129,7 +129,7 @@ async def counts(conn: AsyncConnection) -> list[dict[str, Any]]:
     return [_named(row) for row in (await conn.execute(query)).mappings()]
 
 
-async def listed(conn: AsyncConnection, wanted: Wanted, limit: int) -> list[dict[str, Any]]:
+async def listed(conn: AsyncConnection, wanted: WebhookFilter, limit: int) -> list[dict[str, Any]]:
     """Webhooks without their bodies, oldest first."""
     columns = [c for c in webhooks.c if c.name not in ("body", "headers")]
     query = _narrowed(select(*columns, func.length(webhooks.c.body).label("bytes")), wanted)
@@ -158,7 +158,7 @@ class Replayed:
     still_parked: int = 0
 
 
-async def replay(store: Store, account: Account, wanted: Wanted, group: str | None = None) -> Replayed:
+async def replay(store: Store, account: Account, wanted: WebhookFilter, group: str | None = None) -> Replayed:
     """Read stored bodies again.
 
     Without `group` the bodies that were ignored or parked are read by today's rules; what can be read now is
@@ -178,7 +178,7 @@ async def replay(store: Store, account: Account, wanted: Wanted, group: str | No
 
 
 async def _page(
-    tx: Transaction, wanted: Wanted, last: Mapping[str, Any] | None, group: str | None
+    tx: Transaction, wanted: WebhookFilter, last: Mapping[str, Any] | None, group: str | None
 ) -> list[Mapping[str, Any]]:
     query = _narrowed(select(webhooks), wanted).order_by(webhooks.c.received_at, webhooks.c.key).limit(PAGE)
     if group is None:
@@ -219,7 +219,7 @@ def _readdressed(event: Event, group: str, run: str) -> Event:
     return event.model_copy(update={"id": new_id, "reprocess": group, "correlation_id": event.id})
 
 
-def _narrowed[S: Select[Any]](query: S, wanted: Wanted) -> S:
+def _narrowed[S: Select[Any]](query: S, wanted: WebhookFilter) -> S:
     for column, value in (
         (webhooks.c.ticket_id, wanted.ticket_id),
         (webhooks.c.disposition, wanted.disposition),

@@ -22,7 +22,7 @@ from typing import BinaryIO, Final
 import msgspec
 from uuid_utils import uuid7
 
-from ingest.webhooks.repository import Received
+from ingest.webhooks.repository import SignedRequest
 from supportops.errors import SupportOpsError
 
 MAGIC: Final = b"HOOK"
@@ -32,7 +32,7 @@ LONGEST: Final = 4 * 1024 * 1024  # a body is at most 1 MiB, its headers little
 SEGMENT_BYTES: Final = 2 * 1024 * 1024  # read in a few milliseconds
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(Received).decode
+_decode = msgspec.msgpack.Decoder(SignedRequest).decode
 
 
 class SpoolFailed(SupportOpsError):
@@ -45,7 +45,7 @@ class Segment:
 
     path: Path
     file: BinaryIO
-    received: tuple[Received, ...]
+    received: tuple[SignedRequest, ...]
     damaged: int  # bytes between whole frames that could not be read
 
 
@@ -57,7 +57,7 @@ class Spool:
         self._lock = threading.Lock()
         self._file: BinaryIO | None = None
 
-    def append(self, batch: Sequence[Received]) -> None:
+    def append(self, batch: Sequence[SignedRequest]) -> None:
         """Keep `batch`, synced. Raises SpoolFailed; then none of it may be counted as kept."""
         frames = b"".join(_frame(received) for received in batch)
         with self._lock:
@@ -140,14 +140,14 @@ def _write_all(file: BinaryIO, data: bytes) -> None:
         rest = rest[os.write(file.fileno(), rest) :]
 
 
-def _frame(received: Received) -> bytes:
+def _frame(received: SignedRequest) -> bytes:
     payload = _encode(received)
     return _HEAD.pack(MAGIC, len(payload), zlib.crc32(payload)) + payload
 
 
 def _read(path: Path, file: BinaryIO) -> Segment:
     content = file.read()
-    found: list[Received] = []
+    found: list[SignedRequest] = []
     position = end = damaged = 0  # `end`: of the last whole frame
     while (start := content.find(MAGIC, position)) >= 0:
         frame = _frame_at(content, start)
@@ -161,7 +161,7 @@ def _read(path: Path, file: BinaryIO) -> Segment:
     return Segment(path, file, tuple(found), damaged)
 
 
-def _frame_at(content: bytes, start: int) -> tuple[Received, int] | None:
+def _frame_at(content: bytes, start: int) -> tuple[SignedRequest, int] | None:
     """The frame that begins at `start` and where it ends, or None if there is no whole one."""
     if start + _HEAD.size > len(content):
         return None

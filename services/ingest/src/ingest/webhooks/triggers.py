@@ -8,31 +8,14 @@ import hashlib
 import json
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Any, Final
 
+from ingest.policy import Kind
 from ingest.webhooks import fields
 from ingest.webhooks.native import Unreadable
 from supportops import contracts as c
 from supportops.ticket_version import version_of
 
-Kind = Literal["created", "solved", "reopened", "closed", "rated", "sla_changed", "updated"]
-
-# Names that a trigger may carry, written with hyphens; any other name is an `updated`.
-DEFAULT_KINDS: Final[Mapping[str, Kind]] = {
-    "created": "created",
-    "ticket-created": "created",
-    "solved": "solved",
-    "ticket-solved": "solved",
-    "reopened": "reopened",
-    "ticket-reopened": "reopened",
-    "closed": "closed",
-    "ticket-closed": "closed",
-    "rated": "rated",
-    "csat-received": "rated",
-    "csat-requested": "rated",
-    "sla-changed": "sla_changed",
-    "sla-breach-changed": "sla_changed",
-}
 _MODELS: Final[Mapping[Kind, type[c.TicketEvent]]] = {
     "created": c.TicketCreated,
     "solved": c.TicketSolved,

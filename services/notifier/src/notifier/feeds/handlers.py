@@ -10,10 +10,10 @@ from datetime import datetime, timedelta
 import msgspec
 
 from notifier import tables
-from notifier.feeds.merge import Action, Fact, FieldName, Item, Telling, TicketFeed
+from notifier.feeds.merge import Action, CommentReport, Fact, FieldName, Item, TicketFeed
 from notifier.feeds.render import clean, one_line
-from notifier.feeds.scheduling import Planner
-from notifier.settings import NotifierRules
+from notifier.feeds.scheduling import MessageScheduler
+from notifier.policy import NotifierPolicy
 from supportops.contracts import (
     Change,
     TicketClosed,
@@ -46,10 +46,10 @@ _DECODER = msgspec.json.Decoder(TicketFeed)
 class FeedHandlers:
     """The handlers of the consumer group `notifier`."""
 
-    def __init__(self, rules: NotifierRules, planner: Planner) -> None:
-        self._rules = rules
+    def __init__(self, policy: NotifierPolicy, planner: MessageScheduler) -> None:
+        self._policy = policy
         self._planner = planner
-        self._keep_text = any(not feed.lookups for feed in rules.feeds)
+        self._keep_text = any(not feed.lookups for feed in policy.feeds)
 
     def table(self) -> Handlers:
         """Which event is handled by what."""
@@ -69,7 +69,7 @@ class FeedHandlers:
     def on_commented(self, event: TicketCommented, tx: Transaction) -> None:
         """A message for the comment, unless one tells of it already."""
         comment = event.comment
-        telling = Telling(
+        telling = CommentReport(
             action=action_key(event),
             at=event.time,
             comment_id=comment.id,
@@ -77,7 +77,7 @@ class FeedHandlers:
             person_id=comment.author_id,
             person=one_line(comment.author_name)[:200] if comment.author_name else None,
             text=self._text(comment.body),
-            echo=_is_first_comment(event, self._rules.fold_window),
+            echo=_is_first_comment(event, self._policy.fold_window),
         )
         self._take(event, telling, tx)
 
@@ -90,25 +90,25 @@ class FeedHandlers:
         if event.zendesk_type in FOLDED:
             self._take(event, _withdrawal(event), tx)
 
-    def _take(self, event: TicketEvent, telling: Telling | None, tx: Transaction) -> None:
-        if event.own_action or event.time < tx.now - self._rules.max_age:
+    def _take(self, event: TicketEvent, telling: CommentReport | None, tx: Transaction) -> None:
+        if event.own_action or event.time < tx.now - self._policy.max_age:
             return
         rows = tx.rows(tables.feed_tickets)
         stored = rows.get(event.ticket_id)
         feed = _DECODER.decode(stored["state"]) if stored else TicketFeed()
-        changed = feed.fold(_action(event), telling, self._rules.fold_window)
+        changed = feed.fold(_action(event), telling, self._policy.fold_window)
         rows.put(event.ticket_id, state=msgspec.json.encode(feed).decode(), changed_at=tx.now)
         for item in changed:
             self._plan(event.ticket_id, feed, item, tx)
 
     def _plan(self, ticket_id: str, feed: TicketFeed, item: Item, tx: Transaction) -> None:
-        self._planner.plan(tx, ticket_id, item, feed.content(item, self._rules.fold_window))
+        self._planner.plan(tx, ticket_id, item, feed.content(item, self._policy.fold_window))
 
-    def _creation(self, event: TicketCreated) -> Telling:
+    def _creation(self, event: TicketCreated) -> CommentReport:
         ticket = event.ticket
         # The export tells of the ticket as it is now: public, perhaps, by a later comment than its first.
         sure = event.road == "native" or ticket.is_public is False
-        return Telling(
+        return CommentReport(
             action=action_key(event),
             at=event.time,
             public=ticket.is_public if sure else None,
@@ -118,7 +118,7 @@ class FeedHandlers:
 
     def _text(self, body: str | None) -> str | None:
         """The comment as stored; feeds that read Zendesk read it there, and then nothing is kept here."""
-        return clean(body)[: self._rules.comment_length + 1] if self._keep_text and body else None
+        return clean(body)[: self._policy.comment_length + 1] if self._keep_text and body else None
 
 
 def action_key(event: TicketEvent) -> str:
@@ -146,13 +146,13 @@ def _storable(value: str | list[str] | None) -> str | list[str] | None:
     return one_line(value)[:500] if isinstance(value, str) else value
 
 
-def _withdrawal(event: TicketUpdated) -> Telling | None:
+def _withdrawal(event: TicketUpdated) -> CommentReport | None:
     """What `comment_made_private` and `comment_redacted` tell of the comment they name."""
     comment_id = _after(event.changes, "comment_id")
     if comment_id is None:
         return None
     private = event.zendesk_type == "comment_made_private"
-    return Telling(
+    return CommentReport(
         action=action_key(event),
         at=event.time,
         comment_id=comment_id,

@@ -30,7 +30,7 @@ class Fact(Struct, frozen=True):
     value: Value
 
 
-Facts = dict[FieldName, Fact]
+FieldVersions = dict[FieldName, Fact]
 
 
 class Action(Struct, frozen=True):
@@ -39,10 +39,10 @@ class Action(Struct, frozen=True):
     key: str
     at: datetime
     actor: str | None = None
-    facts: Facts = {}
+    facts: FieldVersions = {}
 
 
-class Telling(Struct, frozen=True):
+class CommentReport(Struct, frozen=True):
     """What one event (`created` or `commented`) tells of a comment.
 
     `public` False: private; None: not known. `echo`: the body is the ticket's description, that is, its first comment.
@@ -64,14 +64,14 @@ class Item(Struct, frozen=True):
     """A message in the making: what tells of it, and how often that changed for its readers."""
 
     name: str
-    created: Telling | None = None
-    comment: Telling | None = None
+    created: CommentReport | None = None
+    comment: CommentReport | None = None
     actions: frozenset[str] = frozenset()
     actors: frozenset[str] = frozenset()
     revision: int = 0
 
     @property
-    def tellings(self) -> tuple[Telling, ...]:
+    def tellings(self) -> tuple[CommentReport, ...]:
         """The comment's first: it knows better."""
         return tuple(telling for telling in (self.comment, self.created) if telling is not None)
 
@@ -109,7 +109,7 @@ class Content(Struct, frozen=True):
         return structs.replace(self, facts=facts | self.facts)
 
     @property
-    def face(self) -> "Content":
+    def visible(self) -> "Content":
         """Without what no reader sees."""
         return structs.replace(self, facts={name: self.facts[name] for name in _SHOWN if name in self.facts})
 
@@ -120,7 +120,7 @@ class TicketFeed(Struct):
     actions: dict[str, Action] = field(default_factory=dict)
     items: dict[str, Item] = field(default_factory=dict)
 
-    def fold(self, happened: Action, telling: Telling | None, window: timedelta) -> list[Item]:
+    def fold(self, happened: Action, telling: CommentReport | None, window: timedelta) -> list[Item]:
         """Take one event in; the messages that are new or of which something else is known now.
 
         The revision of a message rises when readers would see a difference.
@@ -134,14 +134,14 @@ class TicketFeed(Struct):
         after = self._contents(window)
         changed = [name for name, content in after.items() if before.get(name) != content]
         for name in changed:
-            if name not in before or before[name].face != after[name].face:
+            if name not in before or before[name].visible != after[name].visible:
                 self.items[name] = structs.replace(self.items[name], revision=self.items[name].revision + 1)
         self._forget()
         return [item for item in self.items.values() if item.name in changed]
 
     def content(self, item: Item, window: timedelta) -> Content:
         """What the message shows by all that is known now."""
-        facts: Facts = {}
+        facts: FieldVersions = {}
         for action in self.actions.values():
             if _belongs(action, item, window):
                 facts = _newest(facts, action.facts)
@@ -160,7 +160,7 @@ class TicketFeed(Struct):
     def _contents(self, window: timedelta) -> dict[str, Content]:
         return {name: self.content(item, window) for name, item in self.items.items()}
 
-    def _item_of(self, telling: Telling, happened: Action) -> Item:
+    def _item_of(self, telling: CommentReport, happened: Action) -> Item:
         """The message that this telling is about: a known one, or a new one."""
         if telling.comment_id is None:
             found = self._where(lambda item: item.created is not None or item.name == FIRST)
@@ -184,7 +184,7 @@ class TicketFeed(Struct):
             del self.items[name]
 
 
-def _same_first(item: Item, telling: Telling, happened: Action) -> bool:
+def _same_first(item: Item, telling: CommentReport, happened: Action) -> bool:
     """Whether one of the two is the creation of the ticket and the other its first comment."""
     if (item.comment if telling.comment_id is None else item.created) is None:
         return False
@@ -200,7 +200,7 @@ def _same_first(item: Item, telling: Telling, happened: Action) -> bool:
     return bool(people - {None}) and max(moments) - min(moments) <= SAME_MOMENT
 
 
-def _told(item: Item, telling: Telling, happened: Action) -> Item:
+def _told(item: Item, telling: CommentReport, happened: Action) -> Item:
     actors = item.actors | ({happened.actor} if happened.actor else set())
     item = structs.replace(item, actions=item.actions | {happened.key}, actors=actors)
     if telling.comment_id is None:
@@ -208,7 +208,7 @@ def _told(item: Item, telling: Telling, happened: Action) -> Item:
     return structs.replace(item, comment=_filled(item.comment, telling))
 
 
-def _filled(known: Telling | None, telling: Telling) -> Telling:
+def _filled(known: CommentReport | None, telling: CommentReport) -> CommentReport:
     """What was told first, completed by what another road tells of the same; private wins over public."""
     if known is None:
         return telling
@@ -236,7 +236,7 @@ def _merged(known: Action, happened: Action) -> Action:
     )
 
 
-def _newest(facts: Facts, others: Facts) -> Facts:
+def _newest(facts: FieldVersions, others: FieldVersions) -> FieldVersions:
     newer = {
         name: fact
         for name, fact in others.items()
@@ -246,7 +246,7 @@ def _newest(facts: Facts, others: Facts) -> Facts:
     return facts | newer
 
 
-def _public(tellings: Iterable[Telling]) -> bool | None:
+def _public(tellings: Iterable[CommentReport]) -> bool | None:
     said = {telling.public for telling in tellings} - {None}
     return False if False in said else (True if said else None)
 

@@ -7,18 +7,16 @@ Everything that came from a ticket is untrusted: it passes `clean` or `one_line`
 no cut falls inside an entity (slack.md 1 and 4). `plain_text` objects need no escaping.
 """
 
-import hashlib
 import re
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from urllib.parse import quote
 
-import orjson
+from notifier.policy import FEED_COLOUR
+from notifier.slack.message import Json, Message
 
-FEED_COLOUR = "#4AACD8"
 TEXT_LIMIT = 3_000  # of `text`, and of one text object (slack.md 1)
 NAME_LIMIT = 120
 TITLE_LIMIT = 300
@@ -41,8 +39,6 @@ _UNCLEAN = re.compile(
 )
 _BLANK_LINES = re.compile(r"\n[ \t]*(?:\n[ \t]*)+")
 _FIRST_STRONG_ISOLATE, _POP_ISOLATE = "\u2068", "\u2069"
-
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -68,19 +64,6 @@ class Look:
     base_url: str
     colour: str = FEED_COLOUR
     comment_length: int = 1_500
-
-
-@dataclass(frozen=True)
-class Message:
-    """The parts of `chat.postMessage` and `chat.update` that make up what people see."""
-
-    text: str
-    attachments: list[Json]
-
-    @property
-    def digest(self) -> str:
-        """Equal for messages that look the same."""
-        return hashlib.sha256(orjson.dumps([self.text, self.attachments])).hexdigest()
 
 
 def render(line: FeedLine, look: Look) -> Message:

@@ -11,17 +11,16 @@ from typing import Any
 
 import msgspec
 
+from notifier.destinations import POSTS, ROUTING, UPDATES
 from notifier.feeds.merge import Content, Item
-from notifier.settings import NO_FORM, FeedIndex, FeedRule, NotifierRules, Routable, Verdict
+from notifier.feeds.routing import FeedIndex, FormNames
+from notifier.policy import FeedRule, NotifierPolicy, Routable, Verdict
 from supportops.store import Transaction
 
-POSTS = "slack.feed"
-UPDATES = "slack.feed_update"
-ROUTING = "zendesk.feed_routing"
 FOLD_WAIT = timedelta(seconds=1)  # so that several late events make one change of the message
 
 
-class Planned(msgspec.Struct, frozen=True):
+class MessagePayload(msgspec.Struct, frozen=True):
     """The payload of the feeds' deliveries. `content` is used when the ticket's own record is gone.
 
     `feed`: the feed's name in a post, else empty.
@@ -34,39 +33,17 @@ class Planned(msgspec.Struct, frozen=True):
     feed: str = ""
 
 
-class FormNames:
-    """Names of ticket forms by id, believed for `lifetime`; learnt where Zendesk may be called, read in handlers."""
-
-    def __init__(self, lifetime: timedelta) -> None:
-        self._lifetime = lifetime
-        self._known: dict[str, tuple[str, datetime]] = {}
-
-    def learn(self, form_id: str, name: str, now: datetime) -> None:
-        """Remember what Zendesk says now."""
-        self._known[form_id] = (name, now)
-
-    def name_of(self, content: Content, now: datetime) -> str | None:
-        """The form's name, `NO_FORM` for a ticket without form, None while it must be looked up."""
-        if not content.knows("form_id"):
-            return None
-        form_id = content.text_of("form_id")
-        if form_id is None:
-            return NO_FORM
-        name, learnt_at = self._known.get(form_id, (None, now))
-        return name if now - learnt_at <= self._lifetime else None
-
-
-class Planner:
+class MessageScheduler:
     """Schedules what a message needs. Pure but for the deliveries it collects."""
 
-    def __init__(self, rules: NotifierRules, forms: FormNames) -> None:
-        self._feeds = FeedIndex(rules)
+    def __init__(self, policy: NotifierPolicy, forms: FormNames) -> None:
+        self._feeds = FeedIndex(policy)
         self.forms = forms
 
     def plan(self, tx: Transaction, ticket_id: str, item: Item, content: Content) -> None:
         """A post in each feed the message belongs to, or a look-up first; a change where it may be posted already."""
         candidates = self._feeds.candidates(self.routable(content, tx.now))
-        planned = Planned(ticket_id, item.name, item.revision, content)
+        planned = MessagePayload(ticket_id, item.name, item.revision, content)
         if any(verdict is Verdict.UNKNOWN for _, verdict in candidates):
             key = f"{ticket_id}:{item.name}:r{item.revision}"
             tx.deliveries.schedule(ROUTING, key, lane=ticket_id, payload=as_payload(planned))
@@ -74,7 +51,7 @@ class Planner:
         if item.revision > 1:
             self.change(tx, planned, reason=f"r{item.revision}")
 
-    def post(self, tx: Transaction, planned: Planned, feeds: list[FeedRule]) -> None:
+    def post(self, tx: Transaction, planned: MessagePayload, feeds: list[FeedRule]) -> None:
         """Have the message posted in `feeds`; a channel named by several gets it once."""
         for feed in feeds:
             tx.deliveries.schedule(
@@ -84,7 +61,7 @@ class Planner:
                 payload=as_payload(msgspec.structs.replace(planned, feed=feed.name)),
             )
 
-    def change(self, tx: Transaction, planned: Planned, reason: str) -> None:
+    def change(self, tx: Transaction, planned: MessagePayload, reason: str) -> None:
         """Have the message changed in every channel that shows an older one; `reason` makes the key."""
         lane = f"{planned.ticket_id}:{planned.item}"
         due_at = tx.now + FOLD_WAIT
@@ -97,17 +74,17 @@ class Planner:
         return Routable(self.forms.name_of(content, now), content.tags(), content.public)
 
 
-def message_key(channel: str, planned: Planned) -> str:
+def message_key(channel: str, planned: MessagePayload) -> str:
     """The semantic key of a message across roads: channel and comment."""
     return f"{channel}:{planned.ticket_id}:{planned.item}"
 
 
-def as_payload(planned: Planned) -> dict[str, Any]:
+def as_payload(planned: MessagePayload) -> dict[str, Any]:
     """`planned` as the JSON object that a delivery keeps."""
     built: dict[str, Any] = msgspec.to_builtins(planned)
     return built
 
 
-def from_payload(payload: Mapping[str, Any]) -> Planned:
+def from_payload(payload: Mapping[str, Any]) -> MessagePayload:
     """What `as_payload` made of it."""
-    return msgspec.convert(payload, Planned)
+    return msgspec.convert(payload, MessagePayload)

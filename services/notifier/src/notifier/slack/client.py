@@ -14,12 +14,12 @@ from typing import Any, NoReturn
 import httpx
 import orjson
 
-from notifier.feeds.render import Json, Message
 from notifier.settings import SlackSettings
+from notifier.slack.message import Json, Message
 from supportops.clock import Clock
 from supportops.errors import DestinationPaused, Permanent, Retryable, SupportOpsError, UnknownOutcome
 from supportops.observability.metrics import Recorder
-from supportops.vendors.http_client import Patience, make_client, retry_after, translated
+from supportops.vendors.http_client import HttpLimits, make_client, map_transport_errors, retry_after
 
 CONNECTIONS = 64
 PAGE_SIZE = 200
@@ -189,7 +189,7 @@ class SlackClient:
         return await self._send(method, request)
 
     async def _send(self, method: str, request: httpx.Request) -> Json:
-        with self._counted(method), translated(request.method, f"slack {method}"):
+        with self._counted(method), map_transport_errors(request.method, f"slack {method}"):
             return read_answer(method, await self._http.send(request), self._clock.now())
 
     @contextmanager
@@ -216,7 +216,7 @@ async def open_slack(
 ) -> AsyncIterator[SlackClient]:
     """The workspace named by `settings`."""
     authorization = f"Bearer {settings.token.get_secret_value()}"
-    patience = Patience(answer=settings.timeout, connections=CONNECTIONS)
+    patience = HttpLimits(answer=settings.timeout, connections=CONNECTIONS)
     async with make_client(
         settings.base_url, authorization=authorization, patience=patience, transport=transport
     ) as http:

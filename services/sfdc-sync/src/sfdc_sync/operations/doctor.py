@@ -7,8 +7,8 @@ security hides is simply absent, just like one that was never created.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from sfdc_sync.policy import FieldRule, TicketRecordPolicy
 from sfdc_sync.salesforce.client import Salesforce
-from sfdc_sync.settings import FieldRule, TicketRecordRules
 from supportops.errors import Permanent, Retryable
 from supportops.operations.checks import Finding
 
@@ -24,13 +24,13 @@ _TYPES: Mapping[str, frozenset[str]] = {
 }
 
 
-async def examine(salesforce: Salesforce, rules: TicketRecordRules) -> list[Finding]:
+async def examine(salesforce: Salesforce, policy: TicketRecordPolicy) -> list[Finding]:
     """Log in and compare the configured record with what the integration user sees."""
     try:
-        described = await salesforce.describe(rules.object)
+        described = await salesforce.describe(policy.object)
     except (Retryable, Permanent) as error:
         return [Finding("login", "failed", str(error))]
-    findings = [Finding("login", "ok"), *check_record(rules, described)]
+    findings = [Finding("login", "ok"), *check_record(policy, described)]
     return [*findings, await _quota(salesforce)]
 
 
@@ -42,21 +42,21 @@ async def _quota(salesforce: Salesforce) -> Finding:
     return Finding("daily requests", "ok", f"{daily.get('Remaining', '?')} of {daily.get('Max', '?')} left")
 
 
-def check_record(rules: TicketRecordRules, described: Mapping[str, Any] | None) -> list[Finding]:
+def check_record(policy: TicketRecordPolicy, described: Mapping[str, Any] | None) -> list[Finding]:
     """The object, its external id and every mapped field. Pure."""
-    name = f"object {rules.object}"
+    name = f"object {policy.object}"
     if described is None:
         return [Finding(name, "failed", "does not exist, or the integration user may not see it")]
     closed = [flag for flag in ("createable", "updateable", "queryable") if not described.get(flag)]
     findings = [Finding(name, "failed" if closed else "ok", f"not {', '.join(closed)}" if closed else "")]
     fields = {str(field.get("name", "")).lower(): field for field in described.get("fields", [])}
-    findings.append(_external_id(rules, fields.get(rules.external_id.lower())))
-    findings += [_field(name, rule, fields.get(name.lower())) for name, rule in rules.fields.items()]
-    return findings + list(_required(rules, fields))
+    findings.append(_external_id(policy, fields.get(policy.external_id.lower())))
+    findings += [_field(name, rule, fields.get(name.lower())) for name, rule in policy.fields.items()]
+    return findings + list(_required(policy, fields))
 
 
-def _external_id(rules: TicketRecordRules, field: Mapping[str, Any] | None) -> Finding:
-    name = f"external id {rules.external_id}"
+def _external_id(policy: TicketRecordPolicy, field: Mapping[str, Any] | None) -> Finding:
+    name = f"external id {policy.external_id}"
     if field is None:
         return Finding(name, "failed", _HIDDEN)
     if not field.get("externalId"):
@@ -91,9 +91,9 @@ def _values(check: str, rule: FieldRule, field: Mapping[str, Any]) -> Finding:
     return Finding(check, "ok")
 
 
-def _required(rules: TicketRecordRules, fields: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
+def _required(policy: TicketRecordPolicy, fields: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
     """Fields that a new record must have and that nobody fills."""
-    sent = {name.lower() for name in (*rules.fields, rules.external_id)}
+    sent = {name.lower() for name in (*policy.fields, policy.external_id)}
     for name, field in fields.items():
         must = (
             field.get("createable") and field.get("nillable") is False and not field.get("defaultedOnCreate")

@@ -14,8 +14,9 @@ from urllib.parse import urlsplit
 import requests
 from pydantic import SecretStr
 
-from sfdc_sync.salesforce.responses import Reaction, refusal
-from sfdc_sync.settings import Pauses, SalesforceSettings, salesforce_origin
+from sfdc_sync.policy import Pauses
+from sfdc_sync.salesforce.responses import ErrorAction, refusal
+from sfdc_sync.settings import SalesforceSettings, salesforce_origin
 from supportops.errors import DestinationPaused, Retryable, UnknownOutcome
 
 Answered = Callable[[Mapping[str, str]], None]
@@ -161,7 +162,7 @@ class TokenProvider:
 
     def _refusal(self, status: int, body: object) -> DestinationPaused:
         reaction, why = refusal(body, status)
-        if reaction is Reaction.TRANSIENT:
+        if reaction is ErrorAction.TRANSIENT:
             return self._away(f"the login failed: {why}")
         return self._refuse(f"the login was refused: {why}")
 

@@ -17,10 +17,10 @@ from typing import Any
 from simple_salesforce.api import Salesforce as Client
 from simple_salesforce.exceptions import SalesforceError, SalesforceExpiredSession
 
+from sfdc_sync.policy import Pauses
 from sfdc_sync.salesforce.auth import Session, Token, TokenProvider, Transport, transport_errors
-from sfdc_sync.salesforce.responses import Reaction, RecordResult, read_results, refusal
-from sfdc_sync.settings import Pauses, SalesforceSettings
-from sfdc_sync.ticket_records.mapping import Record
+from sfdc_sync.salesforce.responses import ErrorAction, Record, RecordResult, read_results, refusal
+from sfdc_sync.settings import SalesforceSettings
 from supportops.errors import DestinationPaused, Permanent, Retryable, UnknownOutcome
 
 THREADS = 4
@@ -139,17 +139,17 @@ class Salesforce:
     def _translated(self, error: SalesforceError) -> Exception:
         reaction, why = refusal(error.content, error.status)
         match reaction:
-            case Reaction.QUOTA:
+            case ErrorAction.QUOTA:
                 return DestinationPaused(f"Salesforce's limit is reached: {why}", self._pauses.quota)
-            case Reaction.LOGIN:
+            case ErrorAction.LOGIN:
                 return DestinationPaused(f"Salesforce refuses us: {why}", self._pauses.login)
-            case Reaction.CONFIG if error.status == 404:
+            case ErrorAction.CONFIG if error.status == 404:
                 return NotFound(why, self._pauses.config)
-            case Reaction.CONFIG:
+            case ErrorAction.CONFIG:
                 return DestinationPaused(f"run `sfdc-sync doctor`: {why}", self._pauses.config)
-            case Reaction.TRANSIENT if error.status >= 500:
+            case ErrorAction.TRANSIENT if error.status >= 500:
                 return UnknownOutcome(why)
-            case Reaction.REJECTED:
+            case ErrorAction.REJECTED:
                 return Permanent(why)
             case _:
                 return Retryable(why)

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sfdc_sync.ticket_records.mapping import normalise
+from sfdc_sync.salesforce.record_id import normalise
 
 
-class Reaction(StrEnum):
+class ErrorAction(StrEnum):
     """What to do next."""
 
     WRITTEN = "written"
@@ -29,32 +29,32 @@ class Reaction(StrEnum):
     REJECTED = "rejected"  # this record will never be accepted
 
 
-_BY_CODE: Mapping[str, Reaction] = {
-    "INVALID_SESSION_ID": Reaction.LOGIN,
-    "INVALID_AUTH_HEADER": Reaction.LOGIN,
-    "UNABLE_TO_LOCK_ROW": Reaction.TRANSIENT,
-    "SERVER_UNAVAILABLE": Reaction.TRANSIENT,
-    "UNKNOWN_EXCEPTION": Reaction.TRANSIENT,
-    "QUERY_TIMEOUT": Reaction.TRANSIENT,
-    "INVALID_QUERY_LOCATOR": Reaction.TRANSIENT,
-    "ALL_OR_NONE_OPERATION_ROLLED_BACK": Reaction.TRANSIENT,
-    "PROCESSING_HALTED": Reaction.TRANSIENT,
-    "REQUEST_LIMIT_EXCEEDED": Reaction.QUOTA,
-    "STORAGE_LIMIT_EXCEEDED": Reaction.STORAGE,
-    "DUPLICATE_VALUE": Reaction.RACE,
-    "DUPLICATE_EXTERNAL_ID": Reaction.RACE,
-    "INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY": Reaction.UNLINK,
-    "INVALID_CROSS_REFERENCE_KEY": Reaction.UNLINK,
-    "ENTITY_IS_DELETED": Reaction.UNLINK,
-    "INVALID_FIELD": Reaction.CONFIG,
-    "INVALID_TYPE": Reaction.CONFIG,
-    "MALFORMED_QUERY": Reaction.CONFIG,
-    "NOT_FOUND": Reaction.CONFIG,
-    "INVALID_FIELD_FOR_INSERT_UPDATE": Reaction.CONFIG,
-    "API_DISABLED_FOR_ORG": Reaction.CONFIG,
-    "API_CURRENTLY_DISABLED": Reaction.CONFIG,
-    "invalid_grant": Reaction.LOGIN,
-    "invalid_client": Reaction.LOGIN,
+_BY_CODE: Mapping[str, ErrorAction] = {
+    "INVALID_SESSION_ID": ErrorAction.LOGIN,
+    "INVALID_AUTH_HEADER": ErrorAction.LOGIN,
+    "UNABLE_TO_LOCK_ROW": ErrorAction.TRANSIENT,
+    "SERVER_UNAVAILABLE": ErrorAction.TRANSIENT,
+    "UNKNOWN_EXCEPTION": ErrorAction.TRANSIENT,
+    "QUERY_TIMEOUT": ErrorAction.TRANSIENT,
+    "INVALID_QUERY_LOCATOR": ErrorAction.TRANSIENT,
+    "ALL_OR_NONE_OPERATION_ROLLED_BACK": ErrorAction.TRANSIENT,
+    "PROCESSING_HALTED": ErrorAction.TRANSIENT,
+    "REQUEST_LIMIT_EXCEEDED": ErrorAction.QUOTA,
+    "STORAGE_LIMIT_EXCEEDED": ErrorAction.STORAGE,
+    "DUPLICATE_VALUE": ErrorAction.RACE,
+    "DUPLICATE_EXTERNAL_ID": ErrorAction.RACE,
+    "INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY": ErrorAction.UNLINK,
+    "INVALID_CROSS_REFERENCE_KEY": ErrorAction.UNLINK,
+    "ENTITY_IS_DELETED": ErrorAction.UNLINK,
+    "INVALID_FIELD": ErrorAction.CONFIG,
+    "INVALID_TYPE": ErrorAction.CONFIG,
+    "MALFORMED_QUERY": ErrorAction.CONFIG,
+    "NOT_FOUND": ErrorAction.CONFIG,
+    "INVALID_FIELD_FOR_INSERT_UPDATE": ErrorAction.CONFIG,
+    "API_DISABLED_FOR_ORG": ErrorAction.CONFIG,
+    "API_CURRENTLY_DISABLED": ErrorAction.CONFIG,
+    "invalid_grant": ErrorAction.LOGIN,
+    "invalid_client": ErrorAction.LOGIN,
 }
 
 # A person's own code failed: final, unless its text says that a lock or a limit was behind it.
@@ -63,14 +63,14 @@ _CUSTOMER_CODE = frozenset(
 )
 _PASSING_TROUBLE = re.compile(r"UNABLE_TO_LOCK_ROW|LIMIT_EXCEEDED|LimitException|Too many", re.IGNORECASE)
 
-_BY_STATUS: Mapping[int, Reaction] = {
-    300: Reaction.REJECTED,
-    400: Reaction.REJECTED,
-    401: Reaction.LOGIN,
-    408: Reaction.TRANSIENT,
-    412: Reaction.REJECTED,
-    428: Reaction.REJECTED,
-    429: Reaction.QUOTA,
+_BY_STATUS: Mapping[int, ErrorAction] = {
+    300: ErrorAction.REJECTED,
+    400: ErrorAction.REJECTED,
+    401: ErrorAction.LOGIN,
+    408: ErrorAction.TRANSIENT,
+    412: ErrorAction.REJECTED,
+    428: ErrorAction.REJECTED,
+    429: ErrorAction.QUOTA,
 }
 
 # Their messages name fields and rules, not what the customer wrote.
@@ -112,7 +112,7 @@ class Problem:
 class RecordResult:
     """What became of one record of a batch. `record_id` is set when, and only when, it was written."""
 
-    reaction: Reaction
+    reaction: ErrorAction
     record_id: str = ""
     created: bool = False
     reason: str = ""
@@ -123,18 +123,18 @@ def problems(body: object) -> list[Problem]:
     return [problem for item in _items(body) if (problem := _problem(item)) is not None]
 
 
-def reaction(problem: Problem, status: int | None) -> Reaction:
+def reaction(problem: Problem, status: int | None) -> ErrorAction:
     """What to do about `problem`; the status helps when the code says nothing. Never WRITTEN."""
     if problem.code in _BY_CODE:
         return _BY_CODE[problem.code]
     if problem.code in _CUSTOMER_CODE and _PASSING_TROUBLE.search(problem.message):
-        return Reaction.TRANSIENT
+        return ErrorAction.TRANSIENT
     if status is None:
-        return Reaction.REJECTED if problem.code else Reaction.TRANSIENT
+        return ErrorAction.REJECTED if problem.code else ErrorAction.TRANSIENT
     return _by_status(status)
 
 
-def refusal(body: object, status: int) -> tuple[Reaction, str]:
+def refusal(body: object, status: int) -> tuple[ErrorAction, str]:
     """What to do about a whole request that was refused with `status`, and why in safe words."""
     found = problems(body) or [Problem()]
     return reaction(found[0], status), f"HTTP {status}: {found[0]}"
@@ -147,19 +147,19 @@ def read_results(body: object, count: int) -> list[RecordResult]:
     """
     items = list(_items(body)) if isinstance(body, list) else []
     if len(items) != count:
-        unreadable = RecordResult(Reaction.TRANSIENT, reason=f"{len(items)} results for {count} records")
+        unreadable = RecordResult(ErrorAction.TRANSIENT, reason=f"{len(items)} results for {count} records")
         return [unreadable] * count
     return [_result(item) for item in items]
 
 
 def _result(item: object) -> RecordResult:
     if not isinstance(item, dict):
-        return RecordResult(Reaction.TRANSIENT, reason="unreadable result")
+        return RecordResult(ErrorAction.TRANSIENT, reason="unreadable result")
     if item.get("success") is True:
         record_id = _record_id(item.get("id"))
         if record_id is None:
-            return RecordResult(Reaction.TRANSIENT, reason="written, but without a record id")
-        return RecordResult(Reaction.WRITTEN, record_id, item.get("created") is True)
+            return RecordResult(ErrorAction.TRANSIENT, reason="written, but without a record id")
+        return RecordResult(ErrorAction.WRITTEN, record_id, item.get("created") is True)
     found = problems(item.get("errors")) or [Problem()]
     return RecordResult(reaction(found[0], None), reason=str(found[0]))
 
@@ -190,9 +190,12 @@ def _code(value: object) -> str:
     return value if isinstance(value, str) and _CODE.fullmatch(value) else ""
 
 
-def _by_status(status: int) -> Reaction:
+def _by_status(status: int) -> ErrorAction:
     if status in _BY_STATUS:
         return _BY_STATUS[status]
     if status >= 500 or status < 300:
-        return Reaction.TRANSIENT
-    return Reaction.CONFIG
+        return ErrorAction.TRANSIENT
+    return ErrorAction.CONFIG
+
+
+Record = dict[str, object]

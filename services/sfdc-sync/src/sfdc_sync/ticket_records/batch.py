@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Sequence
 from typing import Protocol
 
-from sfdc_sync.salesforce.responses import Reaction, RecordResult
-from sfdc_sync.settings import Pauses, TicketRecordRules
-from sfdc_sync.ticket_records.mapping import Record, without_lookups
-from supportops.delivery import GiveUp, Outcome, TryAgain
+from sfdc_sync.policy import Pauses, TicketRecordPolicy
+from sfdc_sync.salesforce.responses import ErrorAction, Record, RecordResult
+from sfdc_sync.ticket_records.mapping import without_lookups
+from supportops.delivery import Discard, Outcome, Snooze, TryAgain
 from supportops.errors import DestinationPaused, Permanent, Retryable
 
 MOST_CALLS = 20  # to find the one record that spoils a batch: twice log2(200) and a few
@@ -30,9 +30,9 @@ class RecordWriter(Protocol):
 class Batch:
     """One batch on its way: the call, and what is worth sending again at once, within a number of calls."""
 
-    def __init__(self, salesforce: RecordWriter, rules: TicketRecordRules, deadline: float) -> None:
+    def __init__(self, salesforce: RecordWriter, policy: TicketRecordPolicy, deadline: float) -> None:
         self._salesforce = salesforce
-        self._rules = rules
+        self._policy = policy
         self._deadline = deadline
         self._calls = 0
 
@@ -41,17 +41,17 @@ class Batch:
         try:
             results = await self._upsert(records)
         except Permanent as error:
-            results = await self._halves(records, str(error))
+            results = await self._bisect(records, str(error))
         return await self._once_more(records, results)
 
     async def _once_more(self, records: list[Record], results: list[RecordResult]) -> list[RecordResult]:
         """A lost race is won by the same upsert; a missing parent is left out."""
         again: dict[int, Record] = {}
         for index, result in enumerate(results):
-            if result.reaction is Reaction.RACE:
+            if result.reaction is ErrorAction.RACE:
                 again[index] = records[index]
-            elif result.reaction is Reaction.UNLINK:
-                again[index] = without_lookups(self._rules, records[index])
+            elif result.reaction is ErrorAction.UNLINK:
+                again[index] = without_lookups(self._policy, records[index])
         if not again:
             return results
         second = await self._part(list(again.values()))
@@ -61,24 +61,24 @@ class Batch:
     async def _part(self, records: list[Record]) -> list[RecordResult]:
         """Like `send`, but the fate of the others is known already: errors become results."""
         if self._calls >= MOST_CALLS or asyncio.get_running_loop().time() > self._deadline:
-            return [RecordResult(Reaction.TRANSIENT, reason="left for the next batch")] * len(records)
+            return [RecordResult(ErrorAction.TRANSIENT, reason="left for the next batch")] * len(records)
         try:
             return await self._upsert(records)
         except Permanent as error:
-            return await self._halves(records, str(error))
+            return await self._bisect(records, str(error))
         except Retryable as error:
-            return [RecordResult(Reaction.TRANSIENT, reason=str(error))] * len(records)
+            return [RecordResult(ErrorAction.TRANSIENT, reason=str(error))] * len(records)
 
-    async def _halves(self, records: list[Record], reason: str) -> list[RecordResult]:
+    async def _bisect(self, records: list[Record], reason: str) -> list[RecordResult]:
         """The whole request was refused: one record spoils it for all, so look for it by halving."""
         if len(records) == 1:
-            return [RecordResult(Reaction.REJECTED, reason=reason)]
+            return [RecordResult(ErrorAction.REJECTED, reason=reason)]
         middle = len(records) // 2
         return await self._part(records[:middle]) + await self._part(records[middle:])
 
     async def _upsert(self, records: list[Record]) -> list[RecordResult]:
         self._calls += 1
-        return await self._salesforce.upsert(self._rules.object, self._rules.external_id, records)
+        return await self._salesforce.upsert(self._policy.object, self._policy.external_id, records)
 
 
 def outcome_of(result: RecordResult, pauses: Pauses) -> Outcome:
@@ -87,16 +87,16 @@ def outcome_of(result: RecordResult, pauses: Pauses) -> Outcome:
     Waits for people and quotas are free: they must not use up the attempts of a record that is all right.
     """
     match result.reaction:
-        case Reaction.QUOTA:
-            return TryAgain(pauses.quota, result.reason, free=True)
-        case Reaction.STORAGE:
-            return TryAgain(pauses.storage, result.reason, free=True)
-        case Reaction.LOGIN:
-            return TryAgain(pauses.login, result.reason, free=True)
-        case Reaction.CONFIG:
-            return TryAgain(pauses.config, f"run `sfdc-sync doctor`: {result.reason}", free=True)
-        case Reaction.RACE | Reaction.UNLINK | Reaction.REJECTED:
-            return GiveUp(result.reason)
+        case ErrorAction.QUOTA:
+            return Snooze(pauses.quota, result.reason)
+        case ErrorAction.STORAGE:
+            return Snooze(pauses.storage, result.reason)
+        case ErrorAction.LOGIN:
+            return Snooze(pauses.login, result.reason)
+        case ErrorAction.CONFIG:
+            return Snooze(pauses.config, f"run `sfdc-sync doctor`: {result.reason}")
+        case ErrorAction.RACE | ErrorAction.UNLINK | ErrorAction.REJECTED:
+            return Discard(result.reason)
         case _:
             return TryAgain(None, result.reason)
 
@@ -104,8 +104,8 @@ def outcome_of(result: RecordResult, pauses: Pauses) -> Outcome:
 def pause_when_all_wait(results: Sequence[RecordResult], pauses: Pauses) -> None:
     """Every record stopped by the same wall: the whole destination waits, not only these rows."""
     reactions = {result.reaction for result in results}
-    if len(reactions) != 1 or not reactions <= {Reaction.QUOTA, Reaction.LOGIN, Reaction.CONFIG}:
+    if len(reactions) != 1 or not reactions <= {ErrorAction.QUOTA, ErrorAction.LOGIN, ErrorAction.CONFIG}:
         return
     outcome = outcome_of(results[0], pauses)
-    if isinstance(outcome, TryAgain):
+    if isinstance(outcome, Snooze):
         raise DestinationPaused(outcome.reason, outcome.after)

@@ -16,14 +16,15 @@ from typing import Any, Protocol
 from sqlalchemy import bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from sfdc_sync.salesforce.responses import Reaction, RecordResult
-from sfdc_sync.settings import ORGANIZATION_SOURCES, REQUESTER_SOURCES, SfdcRules
-from sfdc_sync.tables import TicketState, ticket_records, tickets
+from sfdc_sync.destinations import TICKET_RECORD
+from sfdc_sync.policy import ORGANIZATION_SOURCES, REQUESTER_SOURCES, SfdcPolicy
+from sfdc_sync.salesforce.responses import ErrorAction, Record, RecordResult
+from sfdc_sync.tables import ticket_records, tickets
 from sfdc_sync.ticket_records.batch import Batch, RecordWriter, outcome_of, pause_when_all_wait
-from sfdc_sync.ticket_records.handlers import TICKET_RECORD
-from sfdc_sync.ticket_records.mapping import Record, Value, record_of
+from sfdc_sync.ticket_records.mapping import Value, record_of
+from sfdc_sync.ticket_records.state import TicketState
 from supportops.contracts import RecordWritten
-from supportops.delivery import Delivery, DestinationSpec, Done, Moot, Outcome
+from supportops.delivery import Cancel, Delivery, DestinationSpec, Done, Outcome
 from supportops.errors import DestinationPaused
 from supportops.observability.metrics import Recorder
 from supportops.store import Store, Transaction
@@ -73,7 +74,7 @@ class TicketRecords:
         store: Store,
         salesforce: RecordWriter,
         directory: Directory,
-        rules: SfdcRules,
+        policy: SfdcPolicy,
         *,
         call_timeout: timedelta,
         metrics: Recorder,
@@ -81,28 +82,25 @@ class TicketRecords:
         self._store = store
         self._salesforce = salesforce
         self._directory = directory
-        self._rules = rules
+        self._policy = policy
         self._metrics = metrics
         self._patience = call_timeout * 2
         self.spec = DestinationSpec(
             TICKET_RECORD,
-            batch=rules.batch,
-            linger=rules.linger,
+            batch=policy.batch,
+            linger=policy.linger,
             concurrency=1,
             timeout=call_timeout * 6,  # login, call, login, call; the same for a second round, rarely
-            schedule=rules.retry,
+            schedule=policy.retry,
+            idempotent=True,  # the same upsert again gives the same record
         )
-
-    async def did_it_happen(self, _delivery: Delivery) -> Outcome | None:
-        """Not asked: the same upsert again gives the same record."""
-        return None
 
     async def deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
         """Write the newest state of the tickets named; see `outcome_of` for what each answer means."""
         found = await self._load({_ticket_of(delivery) for delivery in deliveries})
         due = [ticket for ticket in found.values() if not ticket.moot()]
         results = await self._write(due) if due else {}
-        pause_when_all_wait(list(results.values()), self._rules.pauses)
+        pause_when_all_wait(list(results.values()), self._policy.pauses)
         return [self._outcome(delivery, found.get(_ticket_of(delivery)), results) for delivery in deliveries]
 
     async def _load(self, ids: set[str]) -> dict[str, Ticket]:
@@ -114,8 +112,8 @@ class TicketRecords:
         return {row["ticket_id"]: _ticket(row) for row in rows}
 
     async def _write(self, due: Sequence[Ticket]) -> dict[str, RecordResult]:
-        if self._salesforce.quota_reached(self._rules.quota_share):
-            raise DestinationPaused("our share of the daily requests is used up", self._rules.pauses.quota)
+        if self._salesforce.quota_reached(self._policy.quota_share):
+            raise DestinationPaused("our share of the daily requests is used up", self._policy.pauses.quota)
         # Neighbours of one account together: inserting a child locks its parent (salesforce.md 11.4).
         due = sorted(due, key=lambda t: (str(t.known.get("organization_id") or ""), int(t.ticket_id)))
         records = await self._records(due)
@@ -124,10 +122,10 @@ class TicketRecords:
 
     def _batch(self) -> Batch:
         deadline = asyncio.get_running_loop().time() + self._patience.total_seconds()
-        return Batch(self._salesforce, self._rules.ticket_record, deadline)
+        return Batch(self._salesforce, self._policy.ticket_record, deadline)
 
     async def _records(self, due: Sequence[Ticket]) -> list[Record]:
-        wanted = self._rules.ticket_record.sources
+        wanted = self._policy.ticket_record.sources
         people: Mapping[str, Mapping[str, Value]] = {}
         organizations: Mapping[str, Mapping[str, Value]] = {}
         if wanted & REQUESTER_SOURCES:
@@ -136,7 +134,7 @@ class TicketRecords:
             organizations = await self._directory.organizations(_ids(due, "organization_id"))
         return [
             record_of(
-                self._rules.ticket_record,
+                self._policy.ticket_record,
                 ticket.ticket_id,
                 {
                     **ticket.known,
@@ -155,16 +153,16 @@ class TicketRecords:
         reason = "nothing is known of the ticket" if ticket is None else ticket.moot()
         if ticket is None or reason:
             self._metrics.count("records_written", result="stale")
-            return Moot(reason)
+            return Cancel(reason)
         result = results[ticket.ticket_id]
-        if result.reaction is Reaction.WRITTEN:
+        if result.reaction is ErrorAction.WRITTEN:
             self._metrics.count("records_written", result="created" if result.created else "updated")
             return Done(
                 {"record_id": result.record_id, "created": result.created, "revision": ticket.revision},
                 partial(_written, delivery, ticket, result),
             )
         self._metrics.count("records_written", result="refused")
-        return outcome_of(result, self._rules.pauses)
+        return outcome_of(result, self._policy.pauses)
 
 
 def _written(delivery: Delivery, ticket: Ticket, result: RecordResult, tx: Transaction) -> None:

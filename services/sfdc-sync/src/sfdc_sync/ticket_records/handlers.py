@@ -6,14 +6,13 @@ events only bring our knowledge up to date, so that whatever is written is the n
 backlog.
 """
 
-from collections.abc import Collection
 from datetime import UTC
 
-from sqlalchemy import func, select, update
-
-from sfdc_sync.settings import REQUESTER_SOURCES, STATE_SOURCES, TicketRecordRules
-from sfdc_sync.tables import TicketState, ticket_records, tickets
+from sfdc_sync.destinations import TICKET_RECORD
+from sfdc_sync.policy import REQUESTER_SOURCES, STATE_SOURCES, TicketRecordPolicy
+from sfdc_sync.tables import tickets
 from sfdc_sync.ticket_records.mapping import Value
+from sfdc_sync.ticket_records.state import TicketState
 from supportops.contracts import (
     TicketClosed,
     TicketCreated,
@@ -26,15 +25,13 @@ from supportops.contracts.tickets import TICKET_EVENTS
 from supportops.messaging import Handlers
 from supportops.store import Transaction
 
-TICKET_RECORD = "salesforce.ticket_record"
-
 
 class TicketHandlers:
     """Handlers of ticket events. Only the fields that the record's rules want are kept."""
 
-    def __init__(self, rules: TicketRecordRules) -> None:
-        self._kept = set(rules.sources & STATE_SOURCES) | {"organization_id"}  # batches are sorted by it
-        if rules.sources & REQUESTER_SOURCES:
+    def __init__(self, policy: TicketRecordPolicy) -> None:
+        self._kept = set(policy.sources & STATE_SOURCES) | {"organization_id"}  # batches are sorted by it
+        if policy.sources & REQUESTER_SOURCES:
             self._kept.add("requester_id")
 
     def table(self) -> Handlers:
@@ -94,39 +91,6 @@ def _schedule(event: TicketEvent, fact: str, tx: Transaction) -> None:
             "correlation_id": event.correlation_id or event.id,
         },
     )
-
-
-async def write_again(tx: Transaction, ticket_ids: Collection[str]) -> list[str]:
-    """Have the records of these tickets written once more, whatever Salesforce holds; the ids that we know.
-
-    For operators: a finished delivery is never revived, so this is a new fact with a new revision.
-    """
-    again = (
-        update(tickets)
-        .where(tickets.c.ticket_id.in_(sorted(ticket_ids)), tickets.c.erased.is_(False))
-        .values(revision=tickets.c.revision + 1, changed_at=tx.now)
-        .returning(tickets.c.ticket_id, tickets.c.revision)
-    )
-    rows = (await tx.execute(again)).all()
-    for row in rows:
-        fact = f"again:{row.revision}"
-        payload = {"ticket_id": row.ticket_id, "fact": fact, "correlation_id": None}
-        tx.deliveries.schedule(TICKET_RECORD, f"{row.ticket_id}:{fact}", lane=row.ticket_id, payload=payload)
-    return sorted(row.ticket_id for row in rows)
-
-
-async def given_up(tx: Transaction) -> list[str]:
-    """Tickets with a dead delivery whose present state Salesforce does not hold."""
-    dead = tx.tables.deliveries
-    query = (
-        select(tickets.c.ticket_id)
-        .join(dead, dead.c.lane == tickets.c.ticket_id)
-        .outerjoin(ticket_records, ticket_records.c.ticket_id == tickets.c.ticket_id)
-        .where(dead.c.destination == TICKET_RECORD, dead.c.state == "dead", tickets.c.erased.is_(False))
-        .where(func.coalesce(ticket_records.c.revision, 0) < tickets.c.revision)
-        .distinct()
-    )
-    return sorted((await tx.execute(query)).scalars())
 
 
 def _implied(event: TicketEvent) -> dict[str, Value]:

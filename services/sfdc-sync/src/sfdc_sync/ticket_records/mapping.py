@@ -13,41 +13,38 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from math import isfinite
 
-from sfdc_sync.settings import FieldRule, TicketRecordRules
+from sfdc_sync.policy import FieldRule, TicketRecordPolicy
+from sfdc_sync.salesforce.record_id import normalise
+from sfdc_sync.salesforce.responses import Record
 
 Value = str | bool | int | float | list[str] | None
 Sent = str | bool | int | float | None
-Record = dict[str, object]
 
 # Control characters are refused or dropped by Salesforce's XML layer; half of a surrogate pair is no
 # character.
 _UNSENDABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 _INTEGER = re.compile(r"[+-]?\d{1,15}", re.ASCII)
-_SUFFIX = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
-_SHORT = re.compile(r"[0-9A-Za-z]{15}", re.ASCII)
-_LONG = re.compile(r"[0-9A-Za-z]{15}[A-Za-z0-5]{3}", re.ASCII)
-_BLOCKS = (0, 5, 10)
 
 
 class _Unfit(Exception):
     """The value cannot be made to fit the field's type."""
 
 
-def external_id(rules: TicketRecordRules, ticket_id: str) -> str:
+def external_id(policy: TicketRecordPolicy, ticket_id: str) -> str:
     """The value that identifies the ticket's one record."""
-    return f"{rules.external_id_prefix}{ticket_id}"
+    return f"{policy.external_id_prefix}{ticket_id}"
 
 
-def record_of(rules: TicketRecordRules, ticket_id: str, known: Mapping[str, Value]) -> Record:
+def record_of(policy: TicketRecordPolicy, ticket_id: str, known: Mapping[str, Value]) -> Record:
     """One element of a collections upsert: type, external id and every field that is to be sent.
 
     `known` maps sources to values; a source that is not there is unknown.
     """
     record: Record = {
-        "attributes": {"type": rules.object},
-        rules.external_id: external_id(rules, ticket_id),
+        "attributes": {"type": policy.object},
+        policy.external_id: external_id(policy, ticket_id),
     }
-    for name, rule in rules.fields.items():
+    for name, rule in policy.fields.items():
         if rule.source not in known:
             continue
         try:
@@ -59,9 +56,9 @@ def record_of(rules: TicketRecordRules, ticket_id: str, known: Mapping[str, Valu
     return record
 
 
-def without_lookups(rules: TicketRecordRules, record: Record) -> Record:
+def without_lookups(policy: TicketRecordPolicy, record: Record) -> Record:
     """`record` without its references: for a parent that is missing or hidden (salesforce.md 6)."""
-    lookups = {name for name, rule in rules.fields.items() if rule.type == "reference"}
+    lookups = {name for name, rule in policy.fields.items() if rule.type == "reference"}
     return {name: value for name, value in record.items() if name not in lookups}
 
 
@@ -139,41 +136,3 @@ _FITTERS: Mapping[str, Callable[[FieldRule, Value], Sent]] = {
     "datetime": _as_datetime,
     "reference": _as_reference,
 }
-
-
-def to18(id15: str) -> str:
-    """`id15` with its three check characters; a ValueError when it is not 15 letters and digits."""
-    if not _SHORT.fullmatch(id15):
-        raise ValueError("a Salesforce id has 15 letters and digits")
-    return id15 + "".join(_SUFFIX[_capitals(id15[start : start + 5])] for start in _BLOCKS)
-
-
-def is_valid18(text: str) -> bool:
-    """Whether `text` is an 18-character id whose suffix agrees with its case."""
-    return bool(_LONG.fullmatch(text)) and to18(text[:15]) == text
-
-
-def normalise(text: str) -> str | None:
-    """The 18-character form of a 15, of an 18, or of an 18 whose case was damaged; None when it is no id."""
-    text = text.strip()
-    if _SHORT.fullmatch(text):
-        return to18(text)
-    if not _LONG.fullmatch(text):
-        return None
-    restored = _restore_case(text)
-    return restored if is_valid18(restored) else None
-
-
-def _capitals(block: str) -> int:
-    """The block's capitals as a number: bit i is set where character i is A-Z."""
-    return sum(1 << i for i, character in enumerate(block) if "A" <= character <= "Z")
-
-
-def _restore_case(text: str) -> str:
-    suffix = text[15:].upper()
-    out = ""
-    for start, mark in zip(_BLOCKS, suffix, strict=True):
-        mask = _SUFFIX.index(mark)
-        block = text[start : start + 5]
-        out += "".join(c.upper() if mask >> i & 1 else c.lower() for i, c in enumerate(block))
-    return out + suffix

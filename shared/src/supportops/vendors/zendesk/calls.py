@@ -11,11 +11,18 @@ import orjson
 from pydantic import BaseModel, ValidationError
 
 from supportops.clock import Clock
-from supportops.errors import DestinationPaused, Permanent, Retryable, SupportOpsError, UnknownOutcome
+from supportops.errors import (
+    DestinationPaused,
+    NotFound,
+    Permanent,
+    Retryable,
+    SupportOpsError,
+    UnknownOutcome,
+)
 from supportops.observability.logging import get_logger
 from supportops.observability.metrics import Recorder
-from supportops.vendors.http_client import NotFound, check, lost, retry_after, translated
-from supportops.vendors.rate_limit import RateShare
+from supportops.vendors.http_client import check, map_transport_errors, no_answer, retry_after
+from supportops.vendors.rate_limit import RateLimiter
 
 LONGEST_EXCERPT = 500
 UNTOLD_WAIT = timedelta(seconds=10)
@@ -43,7 +50,7 @@ class Calls:
     """One call at a time: wait for our share, send, count, and raise what the answer means."""
 
     def __init__(
-        self, client: httpx.AsyncClient, share: RateShare, *, clock: Clock, metrics: Recorder
+        self, client: httpx.AsyncClient, share: RateLimiter, *, clock: Clock, metrics: Recorder
     ) -> None:
         self._client, self._share, self._clock, self._metrics = client, share, clock, metrics
 
@@ -75,7 +82,7 @@ class Calls:
     async def _send(self, call: str, request: httpx.Request) -> Answer:
         await self._share.take()
         what = f"zendesk {call}"
-        with self._counted(call), translated(request.method, what):
+        with self._counted(call), map_transport_errors(request.method, what):
             response = await self._client.send(request)
             if not response.is_success:
                 self._refuse(response, what)
@@ -131,9 +138,9 @@ def _json(response: httpx.Response, what: str) -> Answer:
     try:
         answer = orjson.loads(response.content)
     except orjson.JSONDecodeError as error:
-        raise lost(response.request.method, f"{what}: the answer is not JSON") from error
+        raise no_answer(response.request.method, f"{what}: the answer is not JSON") from error
     if not isinstance(answer, dict):
-        raise lost(response.request.method, f"{what}: the answer is not an object")
+        raise no_answer(response.request.method, f"{what}: the answer is not an object")
     return answer
 
 

@@ -15,10 +15,10 @@ import httpx
 
 from supportops.clock import Clock
 from supportops.config import ZendeskSettings
-from supportops.errors import Permanent
+from supportops.errors import NotFound, Permanent
 from supportops.observability.metrics import Recorder
-from supportops.vendors.http_client import NotFound, make_client
-from supportops.vendors.rate_limit import RateShare
+from supportops.vendors.http_client import make_client
+from supportops.vendors.rate_limit import RateLimiter
 from supportops.vendors.zendesk.calls import Calls, Refused, as_model, read, read_all
 from supportops.vendors.zendesk.exports import Exports
 from supportops.vendors.zendesk.models import (
@@ -188,7 +188,7 @@ async def open_zendesk(
     transport: httpx.AsyncBaseTransport | None = None,
 ) -> AsyncIterator[Zendesk]:
     """The account named by `settings`, within this service's share of its rate limit."""
-    share = RateShare("zendesk", settings.rate_limit * settings.rate_share, clock=clock, metrics=metrics)
+    share = RateLimiter("zendesk", settings.rate_limit * settings.rate_share, clock=clock, metrics=metrics)
     base_url = f"{settings.base_url}/api/v2"
     async with make_client(base_url, authorization=authorization_of(settings), transport=transport) as client:
         yield Zendesk(Calls(client, share, clock=clock, metrics=metrics))

@@ -40,7 +40,7 @@ def only(value: object) -> object:
 
 Id = Annotated[str, BeforeValidator(_id), Field(pattern=r"^[0-9]{1,20}$")]
 Word = Annotated[str, BeforeValidator(_lower)]
-Moment = Annotated[datetime, AfterValidator(_aware)]
+UtcDatetime = Annotated[datetime, AfterValidator(_aware)]
 Words = Annotated[tuple[str, ...], BeforeValidator(_empty_when_null)]
 
 
@@ -63,16 +63,16 @@ class SatisfactionRating(Answered):
     reason_id: Id | None = None
     ticket_id: Id | None = None
     requester_id: Id | None = None
-    created_at: Moment | None = None
-    updated_at: Moment | None = None
+    created_at: UtcDatetime | None = None
+    updated_at: UtcDatetime | None = None
 
 
 class MetricSet(Answered):
     """The ticket's own clock, by `include=metric_sets`."""
 
     ticket_id: Id | None = None
-    solved_at: Moment | None = None
-    latest_comment_added_at: Moment | None = None
+    solved_at: UtcDatetime | None = None
+    latest_comment_added_at: UtcDatetime | None = None
     reopens: int = 0
     replies: int = 0
 
@@ -109,8 +109,8 @@ class Ticket(Identified):
     problem_id: Id | None = None
     custom_fields: tuple[dict[str, Any], ...] = ()
     satisfaction_rating: Annotated[SatisfactionRating | None, BeforeValidator(only)] = None
-    created_at: Moment | None = None
-    updated_at: Moment
+    created_at: UtcDatetime | None = None
+    updated_at: UtcDatetime
     metrics: MetricSet | None = None
     requester: "User | None" = None
 
@@ -136,7 +136,7 @@ class Comment(Identified):
     author_id: Id | None = None
     body: str = Field("", validation_alias=AliasChoices("plain_body", "body"))
     public: bool = False
-    created_at: Moment
+    created_at: UtcDatetime
     via_channel: str | None = Field(None, validation_alias=AliasPath("via", "channel"))
 
 
@@ -156,7 +156,7 @@ class AuditEvent(Answered):
 class Audit(Identified):
     """One action on a ticket; `rel` is "merge" on both tickets of a merge, "follow_up" on a follow-up's first."""
 
-    created_at: Moment
+    created_at: UtcDatetime
     events: Annotated[tuple[AuditEvent, ...], BeforeValidator(_empty_when_null)] = ()
     rel: str | None = Field(None, validation_alias=AliasPath("via", "source", "rel"))
 
@@ -192,7 +192,7 @@ class Organization(Identified):
     shared_tickets: bool = False
     shared_comments: bool = False
     organization_fields: dict[str, Any] | None = None
-    updated_at: Moment | None = None
+    updated_at: UtcDatetime | None = None
 
 
 class Named(Identified):

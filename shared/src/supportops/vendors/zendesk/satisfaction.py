@@ -12,10 +12,9 @@ from typing import Any
 
 from pydantic import Field
 
-from supportops.errors import Permanent
-from supportops.vendors.http_client import NotFound
+from supportops.errors import NotFound, Permanent
 from supportops.vendors.zendesk.calls import Calls, as_model, next_cursor, read_all
-from supportops.vendors.zendesk.models import Answered, Id, Moment, SatisfactionRating, Word, only
+from supportops.vendors.zendesk.models import Answered, Id, SatisfactionRating, UtcDatetime, Word, only
 
 MANY = 100
 SUBJECT = "zen:ticket:"
@@ -32,8 +31,8 @@ class SurveyAnswer(Answered):
     rating_category: Word | None = None
     value: str | None = None
     selections: tuple[dict[str, Any], ...] = ()
-    created_at: Moment | None = None
-    updated_at: Moment | None = None
+    created_at: UtcDatetime | None = None
+    updated_at: UtcDatetime | None = None
 
 
 class SurveyResponse(Answered):

@@ -10,13 +10,13 @@ from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import SecretStr
 
-from csat.settings import DashboardSettings
 from supportops.clock import Clock
 from supportops.observability.metrics import Metrics, Recorder
 from supportops.web.auth.passwords import Password
 from supportops.web.auth.proxy import ProxyLogin
 from supportops.web.auth.sessions import Sessions
-from supportops.web.throttle import Attempts
+from supportops.web.auth.settings import DashboardSettings
+from supportops.web.throttle import Throttle
 
 LOGIN = "/login"
 START = "/dashboard"
@@ -26,7 +26,7 @@ type Page = Callable[..., Awaitable[Any]]
 
 
 @dataclass(frozen=True)
-class Visitor:
+class Operator:
     """Somebody who may see the pages. `form_token`: for their log-out form; None where the proxy logs out."""
 
     name: str
@@ -45,7 +45,7 @@ class LoginNeeded(Exception):
         self.next_path = next_path
 
 
-class Gate:
+class OperatorAuth:
     """Decides who may see a page (`page`) or the numbers (`api`); both are dependencies of FastAPI.
 
     `base_url`: csat's public address; cookies are marked Secure when it is https.
@@ -63,7 +63,7 @@ class Gate:
         self._api_token = api_token.get_secret_value().encode()
         self.metrics = metrics
         self.secure = base_url.startswith("https://")
-        self.attempts = Attempts(settings.login_attempts)
+        self.attempts = Throttle(settings.login_attempts)
         self.password = Password(settings.password_hash) if settings.password_hash else None
         self.sessions = (
             Sessions(
@@ -91,17 +91,17 @@ class Gate:
         """Whether any way to log in is configured."""
         return self.password is not None or self._proxy is not None
 
-    def visitor(self, request: Request) -> Visitor | None:
+    def visitor(self, request: Request) -> Operator | None:
         """Who is asking, by the proxy's word or by a session of ours."""
         user = self._proxy.user(request.headers) if self._proxy else None
         if user is not None:
-            return Visitor(user)
+            return Operator(user)
         session = self.sessions.read(request.cookies.get(self.cookie, "")) if self.sessions else None
         if session is None or self.sessions is None:
             return None
-        return Visitor("operator", self.sessions.form_token(session.holder))
+        return Operator("operator", self.sessions.form_token(session.holder))
 
-    async def page(self, request: Request) -> Visitor:
+    async def page(self, request: Request) -> Operator:
         """For pages: the visitor, also left in `request.state.visitor`. NoLogin, LoginNeeded."""
         if not self.is_open_to_somebody:
             raise NoLogin
@@ -124,12 +124,12 @@ class Gate:
         raise HTTPException(401, "a bearer token is needed", {"WWW-Authenticate": "Bearer"})
 
 
-def closed_gate(api_token: SecretStr, clock: Clock) -> Gate:
+def deny_all(api_token: SecretStr, clock: Clock) -> OperatorAuth:
     """A gate that opens no page to anybody, whatever the environment says; the API takes its token."""
-    return Gate(DashboardSettings.model_construct(), api_token, "", clock=clock, metrics=Metrics())
+    return OperatorAuth(DashboardSettings.model_construct(), api_token, "", clock=clock, metrics=Metrics())
 
 
-def guarded_page(app: FastAPI, gate: Gate, path: str) -> Callable[[Page], Page]:
+def guarded_page(app: FastAPI, gate: OperatorAuth, path: str) -> Callable[[Page], Page]:
     """Decorator of a function that answers GET and HEAD of `path`, for those whom the gate lets in.
 
     @guarded_page(app, gate, "/tickets/{ticket_id}")

@@ -6,10 +6,10 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import RedirectResponse
 
 from supportops.observability.logging import get_logger
-from supportops.web.auth.guard import LOGIN, START, Gate, LoginNeeded, NoLogin, login_path, own_path
+from supportops.web.auth.guard import LOGIN, START, LoginNeeded, NoLogin, OperatorAuth, login_path, own_path
 from supportops.web.auth.passwords import Password
 from supportops.web.auth.sessions import Sessions, new_holder
-from supportops.web.layout import Look
+from supportops.web.layout import PageLayout
 
 FORM = "application/x-www-form-urlencoded"
 LONGEST_FORM = 16_384
@@ -22,9 +22,9 @@ log = get_logger("csat.login")
 class LoginPages:
     """The login, from form to session."""
 
-    def __init__(self, gate: Gate) -> None:
+    def __init__(self, gate: OperatorAuth) -> None:
         self._gate = gate
-        self._look = Look("supportops.web.auth")
+        self._look = PageLayout("supportops.web.auth")
 
     def show(self, request: Request, next_path: str, problem: str = "", status: int = 200) -> Response:
         """The form; without a password of our own, what to do instead."""
@@ -113,7 +113,7 @@ class LoginPages:
         )
 
 
-def mount_login(app: FastAPI, gate: Gate) -> None:
+def mount_login(app: FastAPI, gate: OperatorAuth) -> None:
     """The routes of the login, and what a closed gate answers."""
     pages = LoginPages(gate)
 

@@ -1,0 +1,42 @@
+"""Which messages stand in which channel."""
+
+from notifier import tables
+from notifier.feeds.scheduling import MessagePayload
+from notifier.policy import FeedRule
+from notifier.slack.client import (
+    Posted,
+)
+from notifier.slack.message import Json
+from supportops.store import Transaction
+
+EVENT_TYPE = "ticket_feed"
+POSTED, GONE = "posted", "gone"
+
+
+def metadata_of(key: str, planned: MessagePayload) -> Json:
+    """Everybody in the workspace can read it: ids only (slack.md 3)."""
+    return {"event_type": EVENT_TYPE, "event_payload": {"key": key, "ticket_id": int(planned.ticket_id)}}
+
+
+def message_row(planned: MessagePayload, feed: FeedRule, posted: Posted, thread_ts: str | None) -> Json:
+    return {
+        "channel": feed.channel,
+        "address": posted.channel,
+        "ticket_id": planned.ticket_id,
+        "item": planned.item,
+        "feed": feed.name,
+        "state": POSTED,
+        "ts": posted.ts,
+        "thread_ts": thread_ts,
+        "revision": planned.revision,
+    }
+
+
+async def record_message(tx: Transaction, *, key: str, row: Json) -> None:
+    await record_messages(tx, rows={key: row})
+
+
+async def record_messages(tx: Transaction, *, rows: dict[str, Json]) -> None:
+    messages = await tx.load(tables.feed_messages, rows)
+    for key, row in rows.items():
+        messages.put(key, **row, changed_at=tx.now)

@@ -1,0 +1,96 @@
+"""Changes a message in every channel that shows an older one; a change may be made twice."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from sqlalchemy import Row, select
+
+from notifier import tables
+from notifier.destinations import POSTS, UPDATES
+from notifier.feeds.context import MessageContext
+from notifier.feeds.lookups import NotToBeShown
+from notifier.feeds.post import SOON
+from notifier.feeds.render import FeedLine
+from notifier.feeds.repository import GONE, POSTED, metadata_of, record_messages
+from notifier.feeds.scheduling import MessagePayload, from_payload, message_key
+from notifier.slack.client import (
+    Posted,
+    SlackRateLimited,
+    SlackTargetGone,
+)
+from notifier.slack.message import Json
+from supportops.delivery.destination import (
+    Cancel,
+    Delivery,
+    DestinationSpec,
+    Done,
+    Outcome,
+    Snooze,
+)
+from supportops.errors import DestinationPaused
+
+
+class FeedUpdates:
+    """Changes a message in every channel that shows an older one; lane = message."""
+
+    spec = DestinationSpec(UPDATES, idempotent=True)
+
+    def __init__(self, desk: MessageContext) -> None:
+        self._desk = desk
+
+    async def deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
+        outcomes = [await self._change(from_payload(delivery.payload)) for delivery in deliveries]
+        return [self._desk.counted(outcome, "folded") for outcome in outcomes]
+
+    async def _change(self, planned: MessagePayload) -> Outcome:
+        if await self._being_posted(planned):
+            return Snooze(SOON, "the message is being posted")
+        planned = await self._desk.newest(planned)
+        changed: dict[str, Json] = {}
+        for row in await self._shown(planned):
+            if (after := await self._change_one(planned, row)) is not None:
+                changed[row.key] = after
+        if not changed:
+            return Cancel("nothing posted shows anything older")
+        return Done({"changed": sorted(changed)}, partial(record_messages, rows=changed))
+
+    async def _change_one(self, planned: MessagePayload, row: Row[Any]) -> Json | None:
+        """What to note of a message that shows something older; None when it is as it should be."""
+        feed = self._desk.policy.feed(row.feed)
+        if feed is None or row.revision >= planned.revision:
+            return None
+        try:
+            message = await self._desk.rendered(planned, feed)
+        except NotToBeShown as reason:
+            line = FeedLine(planned.ticket_id, planned.content.at, comment=f"(not shown any more: {reason})")
+            message = self._desk.look(feed, line)
+        after: Json = {"revision": planned.revision, "digest": message.digest}
+        if message.digest == row.digest:
+            return after
+        try:
+            metadata = metadata_of(row.key, planned)
+            await self._desk.slack.update(Posted(row.address, row.ts), message, metadata)
+        except SlackRateLimited as error:  # chat.update has one limit for the whole workspace (slack.md 1)
+            raise DestinationPaused(str(error), error.after) from error
+        except SlackTargetGone:
+            return after | {"state": GONE}
+        return after
+
+    async def _being_posted(self, planned: MessagePayload) -> bool:
+        """Whether a post is in flight: it may have been read what to show before this change."""
+        keys = [message_key(feed.channel, planned) for feed in self._desk.policy.feeds]
+        d = tables.engine.deliveries.c
+        query = select(d.id).where(d.destination == POSTS, d.key.in_(keys), d.state == "leased").limit(1)
+        async with self._desk.store.reading() as conn:
+            return (await conn.execute(query)).first() is not None
+
+    async def _shown(self, planned: MessagePayload) -> Sequence[Row[Any]]:
+        messages = tables.feed_messages
+        query = select(messages).where(
+            messages.c.ticket_id == planned.ticket_id,
+            messages.c.item == planned.item,
+            messages.c.state == POSTED,
+        )
+        async with self._desk.store.reading() as conn:
+            return (await conn.execute(query)).all()

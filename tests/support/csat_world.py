@@ -13,7 +13,7 @@ from supportops.contracts import TicketEvent, TicketMerged
 from supportops.errors import Conflict
 from supportops.ticket_version import version_of
 from supportops.vendors.zendesk import Audit, Comment, NewComment, Organization, Refused, Ticket, User
-from tests.integration.csat.happenings import reopened, solved
+from tests.integration.csat.events import reopened, solved
 from tests.support.csat_model import Truth
 
 APART = timedelta(seconds=6)  # within 5 s two solves are one (design §3)

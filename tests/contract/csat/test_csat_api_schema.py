@@ -17,7 +17,7 @@ from csat.policy.csat import CsatPolicy
 from csat.survey_link.tokens import SurveyTokens
 from csat.web import create_app
 from supportops.clock import ManualClock
-from tests.integration.csat.tallies import note, tallied
+from tests.integration.csat.assertions import note, tallied
 from tests.support.engine import store_on
 
 TOKEN = "operators-only-0123456789"

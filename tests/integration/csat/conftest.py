@@ -15,7 +15,7 @@ from supportops.clock import ManualClock, SystemClock
 from supportops.config import DatabaseSettings
 from supportops.store import Store, open_store
 from supportops.vendors.zendesk import Zendesk
-from tests.integration.csat.desk import Desk, impatient_zendesk
+from tests.integration.csat.sandbox import Desk, impatient_zendesk
 from tests.support.browser import chromium
 from tests.support.processes import ChildProcess, free_port, python_module
 

@@ -12,10 +12,10 @@ from supportops.clock import SystemClock
 from supportops.contracts import SurveySent, SurveySkipped
 from supportops.store import Store
 from supportops.vendors.zendesk import Zendesk
-from tests.integration.csat.asking import BASE, Csat, working
-from tests.integration.csat.desk import Desk
-from tests.integration.csat.happenings import reopened, solved
-from tests.integration.csat.ledger import deliveries, on, promised, rows_of
+from tests.integration.csat.app import BASE, Csat, working
+from tests.integration.csat.assertions import deliveries, on, promised, rows_of
+from tests.integration.csat.events import reopened, solved
+from tests.integration.csat.sandbox import Desk
 from tests.support.eventually import eventually
 
 

@@ -9,10 +9,10 @@ from csat.destinations import SURVEY, SURVEY_TAG
 from csat.policy.csat import CsatPolicy
 from supportops.store import Store
 from supportops.vendors.zendesk import Zendesk
-from tests.integration.csat.asking import NOW, Csat
-from tests.integration.csat.desk import Desk
-from tests.integration.csat.happenings import solved
-from tests.integration.csat.ledger import on, rows_of
+from tests.integration.csat.app import NOW, Csat
+from tests.integration.csat.assertions import on, rows_of
+from tests.integration.csat.events import solved
+from tests.integration.csat.sandbox import Desk
 
 MANY = 25
 

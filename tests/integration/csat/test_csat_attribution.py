@@ -17,8 +17,7 @@ from csat.ratings.repository import NewRating, record_answer
 from csat.surveys import repository
 from csat.surveys.exclusion_rules import Decision
 from supportops.store import Store, Transaction
-from tests.integration.csat.ledger import on, rows_of, sent_survey
-from tests.integration.csat.tallies import assert_equals_naive, note, tallied
+from tests.integration.csat.assertions import assert_equals_naive, note, on, rows_of, sent_survey, tallied
 from tests.support.engine import running
 from tests.support.eventually import eventually
 

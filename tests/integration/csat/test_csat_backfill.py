@@ -20,9 +20,9 @@ from supportops.errors import Permanent, Retryable
 from supportops.observability.metrics import Metrics
 from supportops.store import Store
 from supportops.vendors.zendesk import Exports, References, Zendesk
-from tests.integration.csat.desk import Desk, impatient_zendesk
-from tests.integration.csat.happenings import reopened, solved
-from tests.integration.csat.ledger import on, rows_of
+from tests.integration.csat.assertions import on, rows_of
+from tests.integration.csat.events import reopened, solved
+from tests.integration.csat.sandbox import Desk, impatient_zendesk
 
 LONG_AGO = datetime(2025, 1, 1, tzinfo=UTC)
 SECOND = timedelta(seconds=1)

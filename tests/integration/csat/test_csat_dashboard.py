@@ -17,10 +17,9 @@ from pydantic import SecretStr
 from supportops.clock import ManualClock
 from supportops.config import DatabaseSettings
 from supportops.store import Store, open_store
-from tests.integration.csat import dashboards
-from tests.integration.csat.dashboards import browser_of, log_in, rated_ticket
-from tests.integration.csat.ledger import on
-from tests.integration.csat.tallies import note, tallied
+from tests.integration.csat import dashboard_app
+from tests.integration.csat.assertions import note, on, tallied
+from tests.integration.csat.dashboard_app import browser_of, log_in, rated_ticket
 
 NAMES = ("form", "plan", "region", "group_name", "assignee", "reason")
 HOSTILE = [
@@ -40,8 +39,8 @@ HOSTILE = [
 @pytest.fixture
 async def manager(store: Store, clock: ManualClock) -> AsyncIterator[httpx.AsyncClient]:
     """Somebody who has logged in."""
-    gate = dashboards.gate(clock, dashboards.settings())
-    async with browser_of(dashboards.application(store, clock, gate)) as browser:
+    gate = dashboard_app.gate(clock, dashboard_app.settings())
+    async with browser_of(dashboard_app.application(store, clock, gate)) as browser:
         assert (await log_in(browser)).status_code == 303
         yield browser
 
@@ -101,7 +100,7 @@ async def test_the_figures_of_a_hand_calculated_set(
 async def test_what_is_shown_is_what_the_csv_holds(
     manager: httpx.AsyncClient, store: Store, clock: ManualClock
 ) -> None:
-    await dashboards.quarter(store, clock, tickets=300)
+    await dashboard_app.quarter(store, clock, tickets=300)
     total = await _sums(manager, {"table": "totals"})
     for table in ("trend", "form", "plan", "region", "assignee", "group", "reason"):
         for step in ("week", "month"):
@@ -120,7 +119,7 @@ async def _sums(manager: httpx.AsyncClient, params: dict[str, str]) -> list[int]
 
 
 async def test_a_view_is_its_address(manager: httpx.AsyncClient, store: Store, clock: ManualClock) -> None:
-    await dashboards.quarter(store, clock, tickets=100)
+    await dashboard_app.quarter(store, clock, tickets=100)
     query = urlencode({"since": "2026-09-01", "until": "2026-10-01", "plan": "(none)", "form": "GitLab.com"})
     page = (await manager.get(f"/dashboard?{query}")).text
     assert "1 Sep 2026 to 30 Sep 2026" in page
@@ -204,8 +203,8 @@ async def test_the_style_is_the_one_that_the_policy_allows(manager: httpx.AsyncC
 async def test_without_its_database_it_says_so(clock: ManualClock, tmp_path: Path) -> None:
     nowhere = DatabaseSettings(url=SecretStr(f"sqlite:///{tmp_path}/no/such/folder.db"))
     async with open_store(nowhere, clock=clock) as store:
-        gate = dashboards.gate(clock, dashboards.settings())
-        async with browser_of(dashboards.application(store, clock, gate)) as browser:
+        gate = dashboard_app.gate(clock, dashboard_app.settings())
+        async with browser_of(dashboard_app.application(store, clock, gate)) as browser:
             await log_in(browser)
             reply = await browser.get("/dashboard")
     assert (reply.status_code, reply.headers["retry-after"]) == (503, "60")

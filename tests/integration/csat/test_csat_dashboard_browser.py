@@ -13,8 +13,8 @@ from playwright.async_api import Browser, Page, ViewportSize
 from supportops.clock import ManualClock
 from supportops.runtime.http_server import HttpServer
 from supportops.store import Store
-from tests.integration.csat import dashboards
-from tests.integration.csat.ledger import on
+from tests.integration.csat import dashboard_app
+from tests.integration.csat.assertions import on
 from tests.support.browser import SCREENSHOTS, screenshot_path
 
 pytestmark = [pytest.mark.browser, on("sqlite")]
@@ -40,8 +40,8 @@ class Site:
 
 @pytest.fixture
 async def site(store: Store, clock: ManualClock) -> AsyncIterator[Site]:
-    opened = dashboards.gate(clock, dashboards.settings(), "http://127.0.0.1")
-    app = dashboards.application(store, clock, opened)
+    opened = dashboard_app.gate(clock, dashboard_app.settings(), "http://127.0.0.1")
+    app = dashboard_app.application(store, clock, opened)
     server, stopping = HttpServer(app, "127.0.0.1", 0), asyncio.Event()
     running = asyncio.create_task(server.run(stopping))
     await server.started.wait()
@@ -71,7 +71,7 @@ async def visit(
 async def log_in(page: Page, site: Site, path: str = "/dashboard") -> None:
     """By keyboard alone: the field has the focus, Enter sends."""
     await page.goto(f"{site.origin}{path}")
-    await page.keyboard.type(dashboards.PASSWORD)
+    await page.keyboard.type(dashboard_app.PASSWORD)
     async with page.expect_navigation():
         await page.keyboard.press("Enter")
     assert page.url == f"{site.origin}{path}"
@@ -89,7 +89,7 @@ async def has_no_faults(page: Page) -> None:
 async def test_it_looks_right(
     browser: Browser, site: Site, store: Store, clock: ManualClock, viewport: ViewportSize, scheme: str
 ) -> None:
-    await dashboards.quarter(store, clock)
+    await dashboard_app.quarter(store, clock)
     name = f"dashboard-{'phone' if viewport is PHONE else 'desktop'}-{scheme}"
     async with visit(browser, site, viewport, scheme) as page:
         await page.goto(f"{site.origin}/dashboard")
@@ -119,7 +119,7 @@ async def test_it_looks_right_before_anybody_answered(
 async def test_on_paper_nothing_is_cut(
     browser: Browser, site: Site, store: Store, clock: ManualClock
 ) -> None:
-    await dashboards.quarter(store, clock)
+    await dashboard_app.quarter(store, clock)
     async with visit(browser, site) as page:
         await log_in(page, site)
         await page.pdf(path=SCREENSHOTS / "dashboard.pdf", format="A4", print_background=True)
@@ -139,7 +139,7 @@ async def test_on_paper_nothing_is_cut(
 async def test_filters_by_keyboard_and_chips(
     browser: Browser, site: Site, store: Store, clock: ManualClock
 ) -> None:
-    await dashboards.quarter(store, clock, tickets=300)
+    await dashboard_app.quarter(store, clock, tickets=300)
     async with visit(browser, site, PHONE) as page:
         await log_in(page, site)
         await page.get_by_role("combobox", name="Plan").focus()

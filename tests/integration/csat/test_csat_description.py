@@ -12,9 +12,9 @@ from csat.policy.kpi import KpiPolicy, Source
 from supportops.contracts import TicketSnapshot
 from supportops.store import Store
 from supportops.vendors.zendesk import Zendesk
-from tests.integration.csat.desk import Desk
-from tests.integration.csat.happenings import reopened, solved
-from tests.integration.csat.readers import Readers, reading
+from tests.integration.csat.app import Readers, reading
+from tests.integration.csat.events import reopened, solved
+from tests.integration.csat.sandbox import Desk
 
 GROABLET = "8447346622462"
 ACME = "8447346622463"

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.integration.csat.desk import Desk
+from tests.integration.csat.sandbox import Desk
 from tests.integration.csat.test_csat_explain import ENVIRONMENT
 from tests.support.processes import clean_environment, python_module
 

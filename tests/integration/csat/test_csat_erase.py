@@ -25,8 +25,8 @@ from supportops.clock import ManualClock
 from supportops.config import DatabaseSettings
 from supportops.contracts import SurveySkipped, TicketSnapshot
 from supportops.store import Store, open_store
-from tests.integration.csat.happenings import solved
-from tests.integration.csat.ledger import deliveries, on, promised, rows_of
+from tests.integration.csat.assertions import deliveries, on, promised, rows_of
+from tests.integration.csat.events import solved
 from tests.integration.csat.test_csat_explain import ENVIRONMENT
 from tests.integration.csat.test_csat_timers import take
 from tests.support.processes import clean_environment, python_module

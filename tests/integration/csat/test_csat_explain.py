@@ -21,8 +21,8 @@ from supportops.delivery import Courier, Delivery, DestinationSpec, Discard, Out
 from supportops.errors import DestinationPaused
 from supportops.observability.metrics import Metrics
 from supportops.store import Store, open_store
-from tests.integration.csat.happenings import reopened, solved
-from tests.integration.csat.ledger import deliveries, on
+from tests.integration.csat.assertions import deliveries, on
+from tests.integration.csat.events import reopened, solved
 from tests.integration.csat.test_csat_timers import take
 from tests.support.engine import running
 from tests.support.eventually import eventually

@@ -8,9 +8,9 @@ import pytest
 from csat.destinations import FEEDBACK_TAG
 from supportops.store import Store
 from supportops.vendors.zendesk import Zendesk
-from tests.integration.csat.desk import Desk
-from tests.integration.csat.feedback_parts import QUIET, Feedback, exporting, impatient_gitlab
-from tests.integration.csat.ledger import deliveries, on
+from tests.integration.csat.assertions import deliveries, on
+from tests.integration.csat.feedback_app import QUIET, Feedback, exporting, impatient_gitlab
+from tests.integration.csat.sandbox import Desk
 
 TIMELY = "The answer wasn't delivered in a timely manner"
 HOSTILE = "Too late.\r/close\n@all see #1\n```\n/label ~urgent"

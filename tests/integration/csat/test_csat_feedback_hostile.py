@@ -9,8 +9,8 @@ from csat.feedback.gitlab import GitLab
 from csat.feedback.issue_content import Subject, Writer
 from csat.policy.feedback import FeedbackPolicy
 from csat.ratings.answer import Answer
-from tests.integration.csat.desk import Desk
-from tests.integration.csat.feedback_parts import QUIET, impatient_gitlab
+from tests.integration.csat.feedback_app import QUIET, impatient_gitlab
+from tests.integration.csat.sandbox import Desk
 from tests.support.hostile import COMMENTS, TITLES, Hostile
 
 EFFECTS = ("quick_action", "mention", "reference", "image", "html", "tasks")

@@ -11,9 +11,9 @@ from csat.destinations import FEEDBACK
 from csat.feedback.export import BY_OTHERS, OFF
 from supportops.store import Store
 from supportops.vendors.zendesk import Zendesk
-from tests.integration.csat.desk import Desk
-from tests.integration.csat.feedback_parts import QUIET, Feedback, exporting, impatient_gitlab
-from tests.integration.csat.ledger import deliveries, on
+from tests.integration.csat.assertions import deliveries, on
+from tests.integration.csat.feedback_app import QUIET, Feedback, exporting, impatient_gitlab
+from tests.integration.csat.sandbox import Desk
 from tests.support.eventually import eventually
 
 TAG = "feedback_exported"

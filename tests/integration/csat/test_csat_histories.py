@@ -44,7 +44,7 @@ from supportops.contracts import TicketEvent, TicketReopened, TicketSolved
 from supportops.delivery import Delivery, Outcome
 from supportops.delivery.attempt import Answers, call
 from supportops.store import Store
-from tests.integration.csat.ledger import rows_of
+from tests.integration.csat.assertions import rows_of
 from tests.support import infra
 from tests.support.csat_model import SURVEY_AFTER, Case, Fact, Model, Truth, Vote
 from tests.support.csat_world import ORGANIZATIONS, ZendeskInMemory, requester_of

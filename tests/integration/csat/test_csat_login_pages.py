@@ -13,10 +13,10 @@ from supportops.store import Store
 from supportops.web.auth.passwords import hash_password
 from supportops.web.auth.proxy import SECRET_HEADER
 from supportops.web.auth.settings import DashboardSettings
-from tests.integration.csat import dashboards
+from tests.integration.csat import dashboard_app
+from tests.integration.csat.assertions import on
 from tests.integration.csat.conftest import API_TOKEN
-from tests.integration.csat.dashboards import ADDRESS, PASSWORD, browser_of, form_token, log_in
-from tests.integration.csat.ledger import on
+from tests.integration.csat.dashboard_app import ADDRESS, PASSWORD, browser_of, form_token, log_in
 
 pytestmark = on("sqlite")
 
@@ -28,14 +28,16 @@ BY_PROXY = {"X-Forwarded-User": "ann", SECRET_HEADER: PROXY_SECRET}
 @pytest.fixture
 def chosen() -> DashboardSettings:
     """A password."""
-    return dashboards.settings()
+    return dashboard_app.settings()
 
 
 @pytest.fixture
 async def browser(
     store: Store, clock: ManualClock, chosen: DashboardSettings
 ) -> AsyncIterator[httpx.AsyncClient]:
-    async with browser_of(dashboards.application(store, clock, dashboards.gate(clock, chosen))) as client:
+    async with browser_of(
+        dashboard_app.application(store, clock, dashboard_app.gate(clock, chosen))
+    ) as client:
         yield client
 
 
@@ -77,8 +79,8 @@ async def test_the_cookie_is_kept_from_scripts_and_other_sites(browser: httpx.As
 
 
 async def test_over_plain_http_the_cookie_works_too(store: Store, clock: ManualClock) -> None:
-    gate = dashboards.gate(clock, dashboards.settings(), "http://127.0.0.1:8001")
-    async with browser_of(dashboards.application(store, clock, gate)) as browser:
+    gate = dashboard_app.gate(clock, dashboard_app.settings(), "http://127.0.0.1:8001")
+    async with browser_of(dashboard_app.application(store, clock, gate)) as browser:
         cookie = (await log_in(browser)).headers["set-cookie"]
         assert cookie.startswith("csat-session=")
         assert "Secure" not in cookie
@@ -146,8 +148,10 @@ async def test_sessions_end_by_time_and_with_the_password(
     browser: httpx.AsyncClient, store: Store, clock: ManualClock
 ) -> None:
     await log_in(browser)
-    changed = dashboards.settings(password_hash=hash_password("another password"))
-    async with browser_of(dashboards.application(store, clock, dashboards.gate(clock, changed))) as other:
+    changed = dashboard_app.settings(password_hash=hash_password("another password"))
+    async with browser_of(
+        dashboard_app.application(store, clock, dashboard_app.gate(clock, changed))
+    ) as other:
         other.cookies.update(browser.cookies)
         assert not await is_in(other)
     clock.advance(timedelta(hours=12) - timedelta(seconds=1))
@@ -168,7 +172,9 @@ async def test_a_proxy_opens_the_pages_with_its_secret_alone(store: Store, clock
     chosen = DashboardSettings.model_construct(
         proxy_header="X-Forwarded-User", proxy_secret=SecretStr(PROXY_SECRET)
     )
-    async with browser_of(dashboards.application(store, clock, dashboards.gate(clock, chosen))) as browser:
+    async with browser_of(
+        dashboard_app.application(store, clock, dashboard_app.gate(clock, chosen))
+    ) as browser:
         shown = await browser.get("/dashboard", headers=BY_PROXY)
         assert (shown.status_code, ">ann<" in shown.text, "Log out" in shown.text) == (200, True, False)
         assert (await browser.get("/api/kpi", headers=BY_PROXY)).status_code == 200

@@ -14,10 +14,10 @@ from csat.ratings.repository import NewRating, record_answer
 from supportops.contracts import FeedbackReceived
 from supportops.store import Store
 from supportops.vendors.zendesk import Zendesk
-from tests.integration.csat.desk import Desk
-from tests.integration.csat.happenings import solved
-from tests.integration.csat.ledger import deliveries, on, promised, rows_of
-from tests.integration.csat.readers import Readers, rated, reading
+from tests.integration.csat.app import Readers, rated, reading
+from tests.integration.csat.assertions import deliveries, on, promised, rows_of
+from tests.integration.csat.events import solved
+from tests.integration.csat.sandbox import Desk
 from tests.support.eventually import eventually
 
 HOUR = timedelta(hours=1)

@@ -14,9 +14,8 @@ from csat.surveys import repository
 from csat.surveys.exclusion_rules import Decision
 from supportops.clock import ManualClock
 from supportops.store import Store
+from tests.integration.csat.assertions import note, on, sent_survey, tallied
 from tests.integration.csat.conftest import API_TOKEN
-from tests.integration.csat.ledger import on, sent_survey
-from tests.integration.csat.tallies import note, tallied
 
 BEARER = {"Authorization": f"Bearer {API_TOKEN}"}
 COUNTS = ("solved", "decided", "asked", "good", "bad")

@@ -15,8 +15,7 @@ from csat import tables
 from supportops.clock import ManualClock
 from supportops.config import DatabaseSettings
 from supportops.store import open_store
-from tests.integration.csat.ledger import on, rows_of
-from tests.integration.csat.tallies import note, tallied
+from tests.integration.csat.assertions import note, on, rows_of, tallied
 from tests.integration.csat.test_csat_explain import ENVIRONMENT
 from tests.support.processes import clean_environment, python_module
 

@@ -21,7 +21,7 @@ from supportops.clock import ManualClock
 from supportops.config import DatabaseSettings
 from supportops.contracts import FeedbackReceived
 from supportops.store import Store, open_store
-from tests.integration.csat.ledger import on, promised, rows_of, sent_survey
+from tests.integration.csat.assertions import on, promised, rows_of, sent_survey
 
 HOSTILE = '<script>alert(1)</script> {{7*7}} "quoted" @all /close'
 

@@ -26,8 +26,8 @@ from csat.web import create_app
 from supportops.clock import ManualClock
 from supportops.observability.metrics import Metrics
 from supportops.store import Store
+from tests.integration.csat.assertions import on, rows_of, sent_survey
 from tests.integration.csat.conftest import API_TOKEN
-from tests.integration.csat.ledger import on, rows_of, sent_survey
 
 GOOD = {"score": "good"}
 

@@ -19,8 +19,8 @@ from csat.web import create_app
 from supportops.clock import ManualClock
 from supportops.runtime.http_server import HttpServer
 from supportops.store import Store
+from tests.integration.csat.assertions import on, rows_of, sent_survey
 from tests.integration.csat.conftest import API_TOKEN
-from tests.integration.csat.ledger import on, rows_of, sent_survey
 from tests.support.browser import screenshot_path
 
 pytestmark = [pytest.mark.browser, on("sqlite")]

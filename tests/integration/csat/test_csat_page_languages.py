@@ -14,8 +14,8 @@ from csat.survey_page.routes import SurveyPage
 from csat.surveys import repository
 from csat.web import create_app
 from supportops.store import Store
+from tests.integration.csat.assertions import on
 from tests.integration.csat.conftest import API_TOKEN
-from tests.integration.csat.ledger import on
 
 pytestmark = on("sqlite")
 

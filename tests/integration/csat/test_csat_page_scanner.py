@@ -12,7 +12,7 @@ from csat.survey_link.tokens import SurveyTokens
 from supportops.clock import ManualClock
 from supportops.contracts import FeedbackReceived
 from supportops.store import Store
-from tests.integration.csat.ledger import promised, rows_of, sent_survey
+from tests.integration.csat.assertions import promised, rows_of, sent_survey
 
 BASE = "https://survey.example.com"
 WAYS: list[dict[str, str]] = [

@@ -14,10 +14,10 @@ from csat.surveys.ports import Solve
 from supportops.clock import ManualClock, SystemClock
 from supportops.store import Store
 from supportops.vendors.zendesk import Organization, Ticket, User, Zendesk
-from tests.integration.csat.asking import NOW, working
-from tests.integration.csat.desk import Desk
-from tests.integration.csat.happenings import solved
-from tests.integration.csat.ledger import deliveries
+from tests.integration.csat.app import NOW, working
+from tests.integration.csat.assertions import deliveries
+from tests.integration.csat.events import solved
+from tests.integration.csat.sandbox import Desk
 from tests.support.eventually import eventually
 
 NIGHT = QuietHours.model_validate({"starts": "22:00", "ends": "08:00"})

@@ -16,8 +16,8 @@ from supportops.clock import ManualClock
 from supportops.observability.metrics import Metrics
 from supportops.store import Store
 from supportops.workers import janitor
-from tests.integration.csat.happenings import solved
-from tests.integration.csat.ledger import rows_of, sent_survey
+from tests.integration.csat.assertions import rows_of, sent_survey
+from tests.integration.csat.events import solved
 from tests.integration.csat.test_csat_timers import take
 from tests.support.engine import running
 from tests.support.eventually import eventually

@@ -7,10 +7,10 @@ from csat import tables
 from supportops.contracts import SurveySent, SurveySkipped
 from supportops.store import Store
 from supportops.vendors.zendesk import Comment, NewComment, Zendesk
-from tests.integration.csat.asking import Csat, working
-from tests.integration.csat.desk import Desk
-from tests.integration.csat.happenings import reopened, solved
-from tests.integration.csat.ledger import promised, rows_of
+from tests.integration.csat.app import Csat, working
+from tests.integration.csat.assertions import promised, rows_of
+from tests.integration.csat.events import reopened, solved
+from tests.integration.csat.sandbox import Desk
 
 
 async def test_the_later_solve_is_asked_with_a_link_of_its_own(

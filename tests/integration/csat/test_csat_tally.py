@@ -16,8 +16,7 @@ from csat.kpi.aggregation import count, tally_batch
 from csat.kpi.filters import DIMENSIONS, View
 from supportops.clock import ManualClock
 from supportops.store import Store
-from tests.integration.csat.ledger import rows_of
-from tests.integration.csat.tallies import assert_equals_naive, forget_all, note, tallied
+from tests.integration.csat.assertions import assert_equals_naive, forget_all, note, rows_of, tallied
 from tests.support.engine import store_on
 
 BERLIN = ZoneInfo("Europe/Berlin")

@@ -9,8 +9,8 @@ from sqlalchemy import update
 from csat import tables
 from supportops.clock import ManualClock
 from supportops.store import Store
-from tests.integration.csat import dashboards
-from tests.integration.csat.ledger import on
+from tests.integration.csat import dashboard_app
+from tests.integration.csat.assertions import on
 from tests.integration.csat.test_csat_explain import live_through
 
 HOSTILE = "<script>alert(1)</script> \"onmouseover=\"x {{ 7*7 }} 'quoted' &amp;"
@@ -19,8 +19,8 @@ HOSTILE = "<script>alert(1)</script> \"onmouseover=\"x {{ 7*7 }} 'quoted' &amp;"
 @pytest.fixture
 async def visitor(store: Store, clock: ManualClock) -> AsyncIterator[httpx.AsyncClient]:
     """A browser that has not logged in."""
-    app = dashboards.application(store, clock, dashboards.gate(clock, dashboards.settings()))
-    async with dashboards.browser_of(app) as client:
+    app = dashboard_app.application(store, clock, dashboard_app.gate(clock, dashboard_app.settings()))
+    async with dashboard_app.browser_of(app) as client:
         yield client
 
 
@@ -28,7 +28,7 @@ async def visitor(store: Store, clock: ManualClock) -> AsyncIterator[httpx.Async
 async def operator(visitor: httpx.AsyncClient, store: Store, clock: ManualClock) -> httpx.AsyncClient:
     """The same, logged in after ticket 17 has lived through a survey and a vote."""
     await live_through(store, clock)
-    await dashboards.log_in(visitor)
+    await dashboard_app.log_in(visitor)
     return visitor
 
 

@@ -11,8 +11,8 @@ from csat.destinations import SURVEY
 from csat.surveys.handlers import SurveyHandlers
 from supportops.contracts import TicketEvent
 from supportops.store import Store
-from tests.integration.csat.happenings import reopened, solved
-from tests.integration.csat.ledger import deliveries, payload_of, rows_of
+from tests.integration.csat.assertions import deliveries, payload_of, rows_of
+from tests.integration.csat.events import reopened, solved
 
 DAY = timedelta(hours=24)
 TEN = datetime(2026, 11, 2, 10, 0, tzinfo=UTC)

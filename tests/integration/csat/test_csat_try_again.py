@@ -11,7 +11,7 @@ from supportops.delivery import Courier, Delivery, DestinationSpec, Discard, Don
 from supportops.delivery.dead import given_up, revive
 from supportops.observability.metrics import Metrics
 from supportops.store import Store
-from tests.integration.csat.ledger import deliveries, on
+from tests.integration.csat.assertions import deliveries, on
 from tests.integration.csat.test_csat_explain import ENVIRONMENT
 from tests.support.engine import running
 from tests.support.eventually import eventually

@@ -14,10 +14,10 @@ from csat.surveys.repository import solve_key
 from supportops.contracts import SurveySkipped
 from supportops.store import Store
 from supportops.vendors.zendesk import Ticket, User, Zendesk
-from tests.integration.csat.asking import NOW, Csat, working
-from tests.integration.csat.desk import Desk
-from tests.integration.csat.happenings import merged, solved
-from tests.integration.csat.ledger import deliveries, on, promised, rows_of
+from tests.integration.csat.app import NOW, Csat, working
+from tests.integration.csat.assertions import deliveries, on, promised, rows_of
+from tests.integration.csat.events import merged, solved
+from tests.integration.csat.sandbox import Desk
 
 RITA, GIL, GITLAB = 8447388090601, 8447388090603, 8447346622464
 MONTH = timedelta(days=30)

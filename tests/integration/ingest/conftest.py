@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.ingest.harness import Ingest, running
+from tests.integration.ingest.app import Ingest, running
 
 
 @pytest.fixture

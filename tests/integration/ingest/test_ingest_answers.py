@@ -9,7 +9,7 @@ import pytest
 
 from ingest.webhooks.endpoint import PATH
 from supportops.contracts import TicketCreated, TicketSolved
-from tests.integration.ingest.harness import OPERATOR, Ingest
+from tests.integration.ingest.app import OPERATOR, Ingest
 from tests.support import zendesk_bodies as z
 
 

@@ -9,7 +9,7 @@ from ingest.webhooks import repository
 from ingest.webhooks.repository import WebhookFilter
 from supportops.contracts import TicketEvent
 from supportops.store import migrate
-from tests.integration.ingest.harness import Ingest, running
+from tests.integration.ingest.app import Ingest, running
 from tests.support import zendesk_bodies as z
 from tests.support.databases import on_the_side
 from tests.support.eventually import eventually

@@ -16,7 +16,7 @@ from ingest.webhooks.parse import Account
 from ingest.webhooks.repository import Replayed, WebhookFilter
 from supportops.contracts import TicketUpdated
 from supportops.store import migrate
-from tests.integration.ingest.harness import Ingest, running
+from tests.integration.ingest.app import Ingest, running
 from tests.support import zendesk_bodies as z
 from tests.support.databases import on_the_side
 from tests.support.processes import clean_environment, python_module

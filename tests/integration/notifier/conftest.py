@@ -25,8 +25,8 @@ from supportops.config import (
 )
 from supportops.observability.metrics import Metrics
 from supportops.store import open_store
-from tests.integration.notifier.outside import Outside
-from tests.integration.notifier.parts import RULES, Service
+from tests.integration.notifier.app import RULES, Service
+from tests.integration.notifier.sandbox import Outside
 from tests.support.processes import ChildProcess, free_port, python_module
 
 OpenService = Callable[[NotifierPolicy], Awaitable[Service]]

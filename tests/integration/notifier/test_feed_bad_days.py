@@ -11,10 +11,10 @@ from notifier.destinations import POSTS, UPDATES
 from notifier.feeds.repository import POSTED
 from notifier.policy import FeedRule, NotifierPolicy, TagRule
 from supportops.contracts import TicketCreated
+from tests.integration.notifier.app import RULES, Service, outcomes
 from tests.integration.notifier.conftest import OpenService
-from tests.integration.notifier.happenings import commented, created, said, solved
-from tests.integration.notifier.outside import SELF_MANAGED, Outside
-from tests.integration.notifier.parts import RULES, Service, outcomes
+from tests.integration.notifier.events import commented, created, said, solved
+from tests.integration.notifier.sandbox import SELF_MANAGED, Outside
 from tests.support.eventually import eventually
 
 CARRIED = NotifierPolicy(

@@ -9,10 +9,10 @@ from notifier.feeds.lookups import NotToBeShown
 from notifier.feeds.merge import Content
 from notifier.feeds.scheduling import MessagePayload
 from notifier.policy import FeedRule
+from tests.integration.notifier.app import RULES, Service, outcomes
 from tests.integration.notifier.conftest import OpenService
-from tests.integration.notifier.happenings import commented, created, made_private, moved, said, solved
-from tests.integration.notifier.outside import GITLAB_COM, SELF_MANAGED, Outside, shown
-from tests.integration.notifier.parts import RULES, Service, outcomes
+from tests.integration.notifier.events import commented, created, made_private, moved, said, solved
+from tests.integration.notifier.sandbox import GITLAB_COM, SELF_MANAGED, Outside, shown
 
 
 @pytest.fixture

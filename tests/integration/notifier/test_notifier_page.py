@@ -13,9 +13,9 @@ from notifier.destinations import POSTS
 from notifier.settings import Settings
 from notifier.web import create_app, given_up, post_again
 from supportops.store import migrate
-from tests.integration.notifier.happenings import created
-from tests.integration.notifier.outside import SELF_MANAGED, Outside
-from tests.integration.notifier.parts import Service
+from tests.integration.notifier.app import Service
+from tests.integration.notifier.events import created
+from tests.integration.notifier.sandbox import SELF_MANAGED, Outside
 from tests.support.databases import on_the_side
 
 

@@ -17,8 +17,8 @@ from supportops.config import DatabaseSettings, ZendeskSettings
 from supportops.observability.metrics import Metrics
 from supportops.store import Store, open_store
 from supportops.vendors.zendesk import References, open_zendesk
-from tests.integration.sfdc_sync.outside import Outside
-from tests.integration.sfdc_sync.parts import RULES, Service
+from tests.integration.sfdc_sync.app import RULES, Service
+from tests.integration.sfdc_sync.sandbox import Outside
 from tests.support.processes import ChildProcess, free_port, python_module
 
 

@@ -10,9 +10,9 @@ import pytest
 from sfdc_sync.destinations import TICKET_RECORD
 from sfdc_sync.operations.requeue import given_up, write_again
 from supportops.delivery import Courier
-from tests.integration.sfdc_sync.facts import created, solved, updated
-from tests.integration.sfdc_sync.outside import Outside
-from tests.integration.sfdc_sync.parts import Service, events_written, settled, states
+from tests.integration.sfdc_sync.app import Service, events_written, settled, states
+from tests.integration.sfdc_sync.events import created, solved, updated
+from tests.integration.sfdc_sync.sandbox import Outside
 from tests.support.eventually import eventually
 
 TEN = [str(n) for n in range(10, 20)]

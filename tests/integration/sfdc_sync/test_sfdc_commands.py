@@ -12,7 +12,7 @@ from sfdc_sync.policy import SfdcPolicy
 from sfdc_sync.tables import metadata
 from supportops.config.rules_file import load
 from supportops.store.migrate import downgrade, upgrade
-from tests.integration.sfdc_sync.outside import TICKETS, Outside
+from tests.integration.sfdc_sync.sandbox import TICKETS, Outside
 from tests.support.databases import on_the_side
 from tests.support.processes import clean_environment, python_module
 

@@ -1,9 +1,9 @@
 """From ticket events to Salesforce records, on a good day."""
 
 from supportops.contracts import TicketSnapshot
-from tests.integration.sfdc_sync.facts import created, erased, solved, updated
-from tests.integration.sfdc_sync.outside import GROABLET, GROABLET_ACCOUNT, RITA, Outside
-from tests.integration.sfdc_sync.parts import Service, events_written, settled
+from tests.integration.sfdc_sync.app import Service, events_written, settled
+from tests.integration.sfdc_sync.events import created, erased, solved, updated
+from tests.integration.sfdc_sync.sandbox import GROABLET, GROABLET_ACCOUNT, RITA, Outside
 
 
 async def test_a_created_ticket_has_its_record(service: Service, outside: Outside) -> None:

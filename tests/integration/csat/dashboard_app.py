@@ -20,8 +20,8 @@ from supportops.store import Store
 from supportops.web.auth.guard import OperatorAuth
 from supportops.web.auth.passwords import hash_password
 from supportops.web.auth.settings import DashboardSettings
+from tests.integration.csat.assertions import tallied
 from tests.integration.csat.conftest import API_TOKEN
-from tests.integration.csat.tallies import tallied
 
 PASSWORD = "correct horse battery staple"
 HASHED = hash_password(PASSWORD)

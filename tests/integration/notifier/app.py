@@ -18,7 +18,7 @@ from supportops.contracts import Event
 from supportops.delivery import Courier
 from supportops.observability.metrics import Metrics
 from supportops.store import Store
-from tests.integration.notifier.outside import GITLAB_COM, SELF_MANAGED
+from tests.integration.notifier.sandbox import GITLAB_COM, SELF_MANAGED
 from tests.support.eventually import eventually
 
 GITLAB_FORMS = ("GitLab.com", "GitLab.com (SAAS) Account Related Form")

@@ -1,19 +1,66 @@
-"""A naive count of `facts`, to compare the tally with: every row, by plain loops, in memory."""
+"""What csat's database holds, read back by tests, ways to put something there, and a naive count beside the tally."""
 
 from collections import defaultdict
 from collections.abc import Callable
-from datetime import date, timedelta, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 from typing import Any
 
-from sqlalchemy import delete
+import orjson
+import pytest
+from sqlalchemy import delete, select
 
 from csat import tables
 from csat.kpi import queries, ticket_facts
 from csat.kpi.aggregation import tally_batch
 from csat.kpi.filters import DIMENSIONS, View
 from csat.kpi.measures import Counts
+from csat.surveys import repository
+from csat.surveys.repository import Survey
+from supportops.contracts import Event, decode
 from supportops.store import Store
-from tests.integration.csat.ledger import rows_of
+from supportops.store.outbox import unpack_headers
+
+
+async def promised(store: Store) -> list[Event]:
+    """The events that wait in the outbox, oldest first."""
+    outbox = tables.engine.outbox
+    async with store.reading() as conn:
+        rows = (await conn.execute(select(outbox).order_by(outbox.c.id))).all()
+    return [decode(unpack_headers(row.headers), row.value) for row in rows]
+
+
+async def deliveries(store: Store, destination: str) -> dict[str, Any]:
+    """The deliveries of a destination by key."""
+    table = tables.engine.deliveries
+    async with store.reading() as conn:
+        rows = (await conn.execute(select(table).where(table.c.destination == destination))).all()
+    return {row.key: row for row in rows}
+
+
+async def rows_of(store: Store, table: Any) -> list[Any]:
+    """Every row of a table."""
+    async with store.reading() as conn:
+        return list((await conn.execute(select(table))).all())
+
+
+async def sent_survey(store: Store, ticket_id: str, solved_at: datetime) -> Survey:
+    """A survey that was asked a moment ago."""
+    async with store.transaction() as tx:
+        survey = await repository.reserve_survey(tx, ticket_id, solved_at, "5")
+        await repository.record_sent(tx, survey, tx.now)
+    return survey
+
+
+def payload_of(row: Any) -> dict[str, Any]:
+    """The payload of a delivery row."""
+    loaded: dict[str, Any] = orjson.loads(row.payload)
+    return loaded
+
+
+def on(dialect: str) -> pytest.MarkDecorator:
+    """One database is enough where the other one cannot make a difference."""
+    return pytest.mark.parametrize("dialect", [dialect])
+
 
 TABLES = (tables.facts, tables.counted, tables.tally, tables.cells)
 

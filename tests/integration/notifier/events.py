@@ -15,7 +15,7 @@ from supportops.contracts import (
     TicketUpdated,
 )
 from supportops.ticket_version import version_of
-from tests.integration.notifier.outside import ADA, RITA
+from tests.integration.notifier.sandbox import ADA, RITA
 
 _numbers = count(1)
 

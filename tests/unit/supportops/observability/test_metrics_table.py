@@ -9,7 +9,7 @@ import pytest
 from supportops.observability.metric_names import METRICS, MetricName
 from supportops.observability.metrics import Metrics, as_markdown
 
-PAGE = Path(__file__).parents[3] / "docs" / "metrics.md"
+PAGE = Path(__file__).parents[4] / "docs" / "metrics.md"
 
 
 def test_every_name_has_its_row_and_every_row_its_name() -> None:

@@ -24,8 +24,8 @@ from supportops.observability.metrics import Metrics
 from supportops.store import Store
 from supportops.vendors.http_client import HttpLimits, make_client
 from supportops.vendors.zendesk import References, Zendesk
-from tests.integration.csat.desk import Desk
-from tests.integration.csat.ledger import deliveries, rows_of
+from tests.integration.csat.assertions import deliveries, rows_of
+from tests.integration.csat.sandbox import Desk
 from tests.support.engine import running
 from tests.support.eventually import eventually
 

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from supportops.config import ZendeskSettings
 from supportops.errors import Conflict, DestinationPaused, NotFound, Permanent, Retryable, UnknownOutcome
 from supportops.vendors.zendesk import NewComment, References, Refused, Zendesk, open_zendesk
-from tests.unit.kit.zendesk_desk import NOW, Desk
+from tests.unit.supportops.vendors.zendesk_desk import NOW, Desk
 
 TICKET: dict[str, Any] = {
     "id": 35436,

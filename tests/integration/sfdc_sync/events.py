@@ -5,7 +5,7 @@ from typing import Any
 
 from supportops.contracts import TicketCreated, TicketDeleted, TicketSnapshot, TicketSolved, TicketUpdated
 from supportops.ticket_version import version_of
-from tests.integration.sfdc_sync.outside import GROABLET, RITA
+from tests.integration.sfdc_sync.sandbox import GROABLET, RITA
 
 BEGIN = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 

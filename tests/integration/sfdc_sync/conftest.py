@@ -71,7 +71,7 @@ def salesforce_settings(outside: Outside) -> SalesforceSettings:
 @pytest.fixture
 async def salesforce(salesforce_settings: SalesforceSettings) -> AsyncIterator[Salesforce]:
     """The real client."""
-    async with open_salesforce(salesforce_settings, RULES.pauses) as opened:
+    async with open_salesforce(salesforce_settings, RULES.pauses, Metrics()) as opened:
         yield opened
 
 

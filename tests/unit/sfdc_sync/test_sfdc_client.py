@@ -17,6 +17,7 @@ from sfdc_sync.salesforce.client import NotFound, Salesforce, open_salesforce
 from sfdc_sync.salesforce.responses import ErrorAction
 from sfdc_sync.settings import SalesforceSettings
 from supportops.errors import DestinationPaused, Permanent, Retryable, UnknownOutcome
+from supportops.observability.metrics import Metrics
 from tests.support.eventually import eventually
 from tests.unit.sfdc_sync.salesforce_transport import ORIGIN, TOKEN, Answer, FakeSalesforce, bearer
 
@@ -33,7 +34,7 @@ Serve = Callable[[FakeSalesforce], Salesforce]
 @pytest.fixture
 def serve() -> Iterator[Serve]:
     with ThreadPoolExecutor(8) as pool:
-        yield lambda fake: Salesforce(SETTINGS, PAUSES, pool, fake)
+        yield lambda fake: Salesforce(SETTINGS, PAUSES, pool, Metrics(), fake)
 
 
 async def write(salesforce: Salesforce) -> Any:
@@ -51,6 +52,16 @@ async def test_an_upsert_names_object_and_external_id_in_the_path(serve: Serve) 
     )
     assert b'"allOrNone": false' in (request.body if isinstance(request.body, bytes) else b"")
     assert fake.timeouts == {(5.0, 30.0)}
+
+
+async def test_a_call_is_counted_and_timed_under_its_name() -> None:
+    metrics = Metrics()
+    async with open_salesforce(
+        SETTINGS, PAUSES, metrics, FakeSalesforce(lambda _request: (200, WRITTEN))
+    ) as opened:
+        await write(opened)
+    assert metrics.value("vendor_calls", vendor="salesforce", call="upsert", outcome="ok") == 1
+    assert metrics.value("vendor_call_seconds", vendor="salesforce", call="upsert") == 1
 
 
 async def test_an_expired_session_is_replaced_once(serve: Serve) -> None:
@@ -195,7 +206,7 @@ async def test_closing_does_not_wait_for_a_call_that_hangs() -> None:
 
     fake = FakeSalesforce(hang)
     try:
-        async with asyncio.timeout(5), open_salesforce(SETTINGS, PAUSES, fake) as salesforce:
+        async with asyncio.timeout(5), open_salesforce(SETTINGS, PAUSES, Metrics(), fake) as salesforce:
             call = asyncio.create_task(write(salesforce))
             await eventually(lambda: bool(fake.calls), about="the call")
     finally:

@@ -14,6 +14,7 @@ from supportops.clock import SystemClock
 from supportops.config.rules_file import Section
 from supportops.delivery import Courier
 from supportops.messaging import UNHURRIED, Consumer
+from supportops.observability.metrics import Metrics
 from supportops.operations.checks import Finding
 from supportops.runtime.process import open_parts, run_process
 from supportops.store import open_store
@@ -31,7 +32,7 @@ async def work(settings: Settings) -> int:
     async with (
         open_parts(settings) as parts,
         open_zendesk(settings.zendesk, clock=parts.clock, metrics=parts.metrics) as zendesk,
-        open_salesforce(settings.salesforce, policy.pauses) as salesforce,
+        open_salesforce(settings.salesforce, policy.pauses, parts.metrics) as salesforce,
     ):
         lifetime = Lifetime(found=policy.lookup_lifetime)
         names = References(zendesk, clock=parts.clock, metrics=parts.metrics, lifetime=lifetime)
@@ -60,7 +61,7 @@ async def work(settings: Settings) -> int:
 async def examine(settings: Settings) -> list[Finding]:
     """Compare the rules with what Salesforce shows the integration user."""
     policy = POLICY.load(settings.config.file)
-    async with open_salesforce(settings.salesforce, policy.pauses) as salesforce:
+    async with open_salesforce(settings.salesforce, policy.pauses, Metrics()) as salesforce:
         return await examine_salesforce(salesforce, policy.ticket_record)
 
 

@@ -101,7 +101,7 @@ METRICS: dict[MetricName, MetricSpec] = {
     "delivery_oldest_overdue_seconds": _gauge("Age of the oldest overdue delivery; 0 when none."),
     "deliveries_dead": _counter("Deliveries given up on.", "destination"),
     "vendor_calls": _counter(
-        "Calls to other people's servers by outcome (ok, not_found, retryable, unknown, paused, permanent).",
+        "Calls to other people's servers by outcome (ok, not_found, retryable, unknown, paused, permanent, failed).",
         "vendor",
         "call",
         "outcome",

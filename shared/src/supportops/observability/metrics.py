@@ -3,8 +3,8 @@
 `docs/metrics.md` is generated from the table: `python -m supportops.observability.metrics > docs/metrics.md`.
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from time import perf_counter
 from typing import Protocol
 
@@ -26,6 +26,10 @@ class Recorder(Protocol):
 
     def observe(self, name: MetricName, value: float, **labels: str) -> None:
         """Add one observation to a histogram."""
+        ...
+
+    def timed(self, name: MetricName, **labels: str) -> AbstractContextManager[Callable[[], float]]:
+        """Observe the seconds that a block takes, also when it raises; yields the seconds so far."""
         ...
 
 
@@ -61,11 +65,11 @@ class Metrics:
         (series.labels(**labels) if labels else series).observe(value)
 
     @contextmanager
-    def timed(self, name: MetricName, **labels: str) -> Iterator[None]:
-        """Observe the seconds that the block takes, also when it raises."""
+    def timed(self, name: MetricName, **labels: str) -> Iterator[Callable[[], float]]:
+        """Observe the seconds that the block takes, also when it raises; yields the seconds so far."""
         begin = perf_counter()
         try:
-            yield
+            yield lambda: perf_counter() - begin
         finally:
             self.observe(name, perf_counter() - begin, **labels)
 

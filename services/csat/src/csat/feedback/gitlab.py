@@ -1,11 +1,10 @@
 """The calls to GitLab that the export makes, and what their answers mean (gitlab.md 1, 5)."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from random import random
-from time import perf_counter
 from typing import Any
 from urllib.parse import quote
 
@@ -15,17 +14,10 @@ from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
 from csat.feedback.issue_content import Draft
 from supportops.clock import Clock
-from supportops.errors import (
-    Conflict,
-    DestinationPaused,
-    NotFound,
-    Permanent,
-    Retryable,
-    SupportOpsError,
-    UnknownOutcome,
-)
+from supportops.errors import DestinationPaused, Permanent
 from supportops.observability.logging import get_logger
 from supportops.observability.metrics import Recorder
+from supportops.vendors.call_metrics import counted_call
 from supportops.vendors.http_client import check, make_client, map_transport_errors, no_answer, retry_after
 
 PAGE = 100
@@ -164,24 +156,11 @@ class GitLab:
         headers = {} if body is None else {"Content-Type": "application/json"}
         request = self._client.build_request(method, path, params=query, content=content, headers=headers)
         what = f"gitlab {call}"
-        with self._counted(call), map_transport_errors(method, what):
+        with counted_call(self._metrics, "gitlab", call), map_transport_errors(method, what):
             response = await self._client.send(request)
             if not response.is_success:
                 refuse(response, what, self._clock.now())
             return _json(response, what)
-
-    @contextmanager
-    def _counted(self, call: str) -> Iterator[None]:
-        begin, outcome = perf_counter(), "failed"
-        try:
-            yield
-            outcome = "ok"
-        except SupportOpsError as error:
-            outcome = _word(error)
-            raise
-        finally:
-            self._metrics.count("vendor_calls", vendor="gitlab", call=call, outcome=outcome)
-            self._metrics.observe("vendor_call_seconds", perf_counter() - begin, vendor="gitlab", call=call)
 
 
 @asynccontextmanager
@@ -279,15 +258,3 @@ def _read[M: BaseModel](model: type[M], value: object, method: str, what: str) -
     except ValidationError as error:
         fields = sorted({".".join(map(str, each["loc"])) or "(all)" for each in error.errors()})
         raise no_answer(method, f"{what}: a {model.__name__} we cannot read: {', '.join(fields)}") from None
-
-
-def _word(error: SupportOpsError) -> str:
-    kinds: tuple[tuple[type[SupportOpsError], str], ...] = (
-        (NotFound, "not_found"),
-        (UnknownOutcome, "unknown"),
-        (DestinationPaused, "paused"),
-        (Conflict, "retryable"),
-        (Retryable, "retryable"),
-        (Permanent, "permanent"),
-    )
-    return next((word for kind, word in kinds if isinstance(error, kind)), "failed")

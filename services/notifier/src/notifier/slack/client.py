@@ -4,11 +4,10 @@ The only file that knows Slack's HTTP. HTTP 200 does not mean success: `ok` does
 logs; the delivery row does.
 """
 
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from time import perf_counter
 from typing import Any, NoReturn
 
 import httpx
@@ -17,8 +16,9 @@ import orjson
 from notifier.settings import SlackSettings
 from notifier.slack.message import Json, Message
 from supportops.clock import Clock
-from supportops.errors import DestinationPaused, Permanent, Retryable, SupportOpsError, UnknownOutcome
+from supportops.errors import DestinationPaused, Permanent, Retryable, UnknownOutcome
 from supportops.observability.metrics import Recorder
+from supportops.vendors.call_metrics import counted_call
 from supportops.vendors.http_client import HttpLimits, make_client, map_transport_errors, retry_after
 
 CONNECTIONS = 64
@@ -189,21 +189,11 @@ class SlackClient:
         return await self._send(method, request)
 
     async def _send(self, method: str, request: httpx.Request) -> Json:
-        with self._counted(method), map_transport_errors(request.method, f"slack {method}"):
+        with (
+            counted_call(self._metrics, "slack", method),
+            map_transport_errors(request.method, f"slack {method}"),
+        ):
             return read_answer(method, await self._http.send(request), self._clock.now())
-
-    @contextmanager
-    def _counted(self, method: str) -> Iterator[None]:
-        begin, outcome = perf_counter(), "failed"
-        try:
-            yield
-            outcome = "ok"
-        except SupportOpsError as error:
-            outcome = _outcome(error)
-            raise
-        finally:
-            self._metrics.count("vendor_calls", vendor="slack", call=method, outcome=outcome)
-            self._metrics.observe("vendor_call_seconds", perf_counter() - begin, vendor="slack", call=method)
 
 
 @asynccontextmanager
@@ -284,14 +274,3 @@ def _next_cursor(answer: Json) -> str:
 def _text(mapping: Json, name: str) -> str:
     value = mapping.get(name)
     return value if isinstance(value, str) else ""
-
-
-def _outcome(error: SupportOpsError) -> str:
-    """The word for an error in the metric `vendor_calls`, most special first."""
-    kinds: tuple[tuple[type[SupportOpsError], str], ...] = (
-        (UnknownOutcome, "unknown"),
-        (DestinationPaused, "paused"),
-        (Retryable, "retryable"),
-        (Permanent, "permanent"),
-    )
-    return next((word for kind, word in kinds if isinstance(error, kind)), "failed")

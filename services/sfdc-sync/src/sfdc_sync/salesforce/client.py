@@ -22,6 +22,8 @@ from sfdc_sync.salesforce.auth import Session, Token, TokenProvider, Transport, 
 from sfdc_sync.salesforce.responses import ErrorAction, Record, RecordResult, read_results, refusal
 from sfdc_sync.settings import SalesforceSettings
 from supportops.errors import DestinationPaused, Permanent, Retryable, UnknownOutcome
+from supportops.observability.metrics import Recorder
+from supportops.vendors.call_metrics import counted_call
 
 THREADS = 4
 _USAGE = re.compile(r"(?<![-\w])api-usage=(\d{1,12})/(\d{1,12})", re.ASCII)
@@ -53,6 +55,7 @@ class Salesforce:
         settings: SalesforceSettings,
         pauses: Pauses,
         pool: ThreadPoolExecutor,
+        metrics: Recorder,
         transport: Transport | None = None,
     ) -> None:
         self._usage = Usage()
@@ -60,6 +63,7 @@ class Salesforce:
         self._pauses = pauses
         self._tokens = TokenProvider(settings, pauses, transport)
         self._pool = pool
+        self._metrics = metrics
         self._transport = transport
         self._of_thread = threading.local()
 
@@ -72,28 +76,30 @@ class Salesforce:
         """
         body = {"allOrNone": False, "records": list(records)}
         path = f"composite/sobjects/{object_name}/{external_id}"
-        answer = await self._in_thread(partial(self._call, "PATCH", path, json=body))
+        answer = await self._in_thread("upsert", partial(self._call, "PATCH", path, json=body))
         return read_results(answer, len(records))
 
     async def describe(self, object_name: str) -> Mapping[str, Any] | None:
         """What the integration user sees of an object; None when it does not exist for it."""
         try:
-            answer = await self._in_thread(partial(self._call, "GET", f"sobjects/{object_name}/describe"))
+            path = f"sobjects/{object_name}/describe"
+            answer = await self._in_thread("describe", partial(self._call, "GET", path))
         except NotFound:
             return None
         return answer if isinstance(answer, dict) else {}
 
     async def limits(self) -> Mapping[str, Any]:
         """The org's limits; empty when the integration user may not see them."""
-        answer = await self._in_thread(partial(self._call, "GET", "limits"))
+        answer = await self._in_thread("limits", partial(self._call, "GET", "limits"))
         return answer if isinstance(answer, dict) else {}
 
     def quota_reached(self, share: float) -> bool:
         """Whether the last answer said that `share` of the daily requests is used; asked once per answer."""
         return self._usage.reached(share)
 
-    async def _in_thread[T](self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+    async def _in_thread[T](self, call: str, work: Callable[[], T]) -> T:
+        with counted_call(self._metrics, "salesforce", call):
+            return await asyncio.get_running_loop().run_in_executor(self._pool, work)
 
     def _call(self, method: str, path: str, **more: Any) -> Any:
         """One call; a session that Salesforce refuses is replaced once, then the destination pauses."""
@@ -161,11 +167,11 @@ class NotFound(DestinationPaused):
 
 @asynccontextmanager
 async def open_salesforce(
-    settings: SalesforceSettings, pauses: Pauses, transport: Transport | None = None
+    settings: SalesforceSettings, pauses: Pauses, metrics: Recorder, transport: Transport | None = None
 ) -> AsyncIterator[Salesforce]:
     """A client with its own threads. Closing waits for no call: who stops has waited for its calls before."""
     pool = ThreadPoolExecutor(THREADS, thread_name_prefix="salesforce")
     try:
-        yield Salesforce(settings, pauses, pool, transport)
+        yield Salesforce(settings, pauses, pool, metrics, transport)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)

@@ -1,9 +1,7 @@
 """How a call to Zendesk is made and its answer read: share, time-outs, errors in two shapes, cursor pages."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Mapping
 from datetime import timedelta
-from time import perf_counter
 from typing import Any
 
 import httpx
@@ -11,24 +9,15 @@ import orjson
 from pydantic import BaseModel, ValidationError
 
 from supportops.clock import Clock
-from supportops.errors import (
-    DestinationPaused,
-    NotFound,
-    Permanent,
-    Retryable,
-    SupportOpsError,
-    UnknownOutcome,
-)
-from supportops.observability.logging import get_logger
+from supportops.errors import DestinationPaused, Permanent
 from supportops.observability.metrics import Recorder
+from supportops.vendors.call_metrics import counted_call
 from supportops.vendors.http_client import check, map_transport_errors, no_answer, retry_after
 from supportops.vendors.rate_limit import RateLimiter
 
 LONGEST_EXCERPT = 500
 UNTOLD_WAIT = timedelta(seconds=10)
 """After a 429 without Retry-After."""
-
-log = get_logger("supportops.zendesk")
 
 type Answer = dict[str, Any]
 
@@ -82,7 +71,7 @@ class Calls:
     async def _send(self, call: str, request: httpx.Request) -> Answer:
         await self._share.take()
         what = f"zendesk {call}"
-        with self._counted(call), map_transport_errors(request.method, what):
+        with counted_call(self._metrics, "zendesk", call), map_transport_errors(request.method, what):
             response = await self._client.send(request)
             if not response.is_success:
                 self._refuse(response, what)
@@ -98,21 +87,6 @@ class Calls:
         if response.status_code == 422:
             raise Refused(f"{what}: 422 {words}", details)
         check(response, what, now=now, detail=words)
-
-    @contextmanager
-    def _counted(self, call: str) -> Iterator[None]:
-        begin, outcome = perf_counter(), "failed"
-        try:
-            yield
-            outcome = "ok"
-        except SupportOpsError as error:
-            outcome = _outcome(error)
-            raise
-        finally:
-            took = perf_counter() - begin
-            self._metrics.count("vendor_calls", vendor="zendesk", call=call, outcome=outcome)
-            self._metrics.observe("vendor_call_seconds", took, vendor="zendesk", call=call)
-            log.debug("vendor.called", vendor="zendesk", call=call, outcome=outcome, ms=round(took * 1000, 1))
 
 
 def read[M: BaseModel](model: type[M], answer: Answer, key: str) -> M:
@@ -174,15 +148,3 @@ def _error_of(response: httpx.Response) -> tuple[dict[str, Any], str]:
     if details:
         words = f"{words} {orjson.dumps(details).decode()}"
     return details or {}, words[:LONGEST_EXCERPT]
-
-
-def _outcome(error: SupportOpsError) -> str:
-    """The word for an error in the metric `vendor_calls`, most special first."""
-    kinds: tuple[tuple[type[SupportOpsError], str], ...] = (
-        (NotFound, "not_found"),
-        (UnknownOutcome, "unknown"),
-        (DestinationPaused, "paused"),
-        (Retryable, "retryable"),
-        (Permanent, "permanent"),
-    )
-    return next((word for kind, word in kinds if isinstance(error, kind)), "failed")

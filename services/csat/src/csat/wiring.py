@@ -41,7 +41,7 @@ from supportops.vendors.zendesk import References, Zendesk, open_zendesk
 from supportops.web.auth.guard import OperatorAuth
 from supportops.workers import Relay, engine_retention, janitor
 
-GROUP = "csat"
+PACKAGE, GROUP = "csat", "csat"
 
 log = get_logger("csat.wiring")
 
@@ -49,7 +49,7 @@ log = get_logger("csat.wiring")
 async def serve(settings: Settings) -> int:
     """The survey page and the API; its votes are published by a relay of its own."""
     policy = POLICY.load(settings.config.file)
-    async with open_parts(settings) as parts:
+    async with open_parts(settings, PACKAGE) as parts:
         relay = Relay(parts.broker, parts.store, parts.metrics)
         return await run_process(settings, parts, web(settings, policy, parts), relay)
 
@@ -58,7 +58,7 @@ async def work(settings: Settings) -> int:
     """Consumer, relay, courier and janitor."""
     policy = POLICY.load(settings.config.file)
     async with (
-        open_parts(settings) as parts,
+        open_parts(settings, PACKAGE) as parts,
         open_zendesk(settings.zendesk, clock=parts.clock, metrics=parts.metrics) as zendesk,
         feedback_project(settings, policy, parts) as gitlab,
     ):
@@ -69,7 +69,7 @@ async def run(settings: Settings) -> int:
     """Both in one process."""
     policy = POLICY.load(settings.config.file)
     async with (
-        open_parts(settings) as parts,
+        open_parts(settings, PACKAGE) as parts,
         open_zendesk(settings.zendesk, clock=parts.clock, metrics=parts.metrics) as zendesk,
         feedback_project(settings, policy, parts) as gitlab,
     ):

@@ -16,13 +16,14 @@ from supportops.runtime.process import Parts, open_parts, run_process
 from supportops.runtime.supervisor import Component
 from supportops.workers import Relay, Retention, engine_retention, janitor
 
+PACKAGE = "ingest"
 POLICY = Section("ingest", IngestPolicy)
 
 
 async def serve(settings: Settings) -> int:
     """The hook with its intake, the relay and the janitor, until the process is told to stop."""
     policy = POLICY.load(settings.config.file)
-    async with open_parts(settings) as parts:
+    async with open_parts(settings, PACKAGE) as parts:
         _collect_garbage_seldom()
         return await run_process(settings, parts, *components(settings, policy, parts))
 

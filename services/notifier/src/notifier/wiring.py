@@ -28,7 +28,7 @@ from supportops.vendors.cache import Lifetime
 from supportops.vendors.zendesk import References, open_zendesk
 from supportops.workers import Relay, Retention, engine_retention, janitor
 
-GROUP = "notifier"
+PACKAGE, GROUP = "notifier", "notifier"
 POLICY = Section("notifier", NotifierPolicy)
 # A ticket's state holds its last messages: smaller batches keep what is in memory at once small.
 PACE = ConsumerPolicy(max_batch=100)
@@ -36,19 +36,19 @@ PACE = ConsumerPolicy(max_batch=100)
 
 async def work(settings: Settings) -> int:
     """Consumer, relay, courier and janitor, until the process is told to stop."""
-    async with open_parts(settings) as parts, workers(settings, parts) as components:
+    async with open_parts(settings, PACKAGE) as parts, workers(settings, parts) as components:
         return await run_process(settings, parts, *components)
 
 
 async def serve(settings: Settings) -> int:
     """The HTTP side, until the process is told to stop."""
-    async with open_parts(settings) as parts:
+    async with open_parts(settings, PACKAGE) as parts:
         return await run_process(settings, parts, http_side(settings, parts))
 
 
 async def run(settings: Settings) -> int:
     """Everything in one process."""
-    async with open_parts(settings) as parts, workers(settings, parts) as components:
+    async with open_parts(settings, PACKAGE) as parts, workers(settings, parts) as components:
         return await run_process(settings, parts, *components, http_side(settings, parts))
 
 

@@ -22,7 +22,7 @@ from supportops.vendors.cache import Lifetime
 from supportops.vendors.zendesk import References, open_zendesk
 from supportops.workers import Relay, engine_retention, janitor
 
-GROUP = "sfdc-sync"
+PACKAGE, GROUP = "sfdc_sync", "sfdc-sync"
 POLICY = Section("sfdc_sync", SfdcPolicy)
 
 
@@ -30,7 +30,7 @@ async def work(settings: Settings) -> int:
     """Consumer, relay, courier and janitor, until the process is told to stop; the exit code."""
     policy = POLICY.load(settings.config.file)
     async with (
-        open_parts(settings) as parts,
+        open_parts(settings, PACKAGE) as parts,
         open_zendesk(settings.zendesk, clock=parts.clock, metrics=parts.metrics) as zendesk,
         open_salesforce(settings.salesforce, policy.pauses, parts.metrics) as salesforce,
     ):

@@ -18,18 +18,35 @@ from supportops.config.environment import (
     TextList,
     env_name,
 )
-from supportops.config.service_settings import ServiceSettings, Variable, blocks_of, describe
+from supportops.config.service_settings import (
+    HIDDEN,
+    NOT_SET,
+    BrokerCommandSettings,
+    DatabaseCommandSettings,
+    RulesCommandSettings,
+    ServiceSettings,
+    SettingsGroup,
+    Variable,
+    blocks_of,
+    describe,
+)
 
 __all__ = [
+    "HIDDEN",
+    "NOT_SET",
     "Block",
+    "BrokerCommandSettings",
     "ConfigSettings",
+    "DatabaseCommandSettings",
     "DatabaseSettings",
     "HttpSettings",
     "KafkaSettings",
     "LogSettings",
+    "RulesCommandSettings",
     "SecretList",
     "ServiceSettings",
     "SettingsError",
+    "SettingsGroup",
     "ShutdownSettings",
     "SideSettings",
     "TextList",

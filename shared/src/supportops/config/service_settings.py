@@ -21,23 +21,14 @@ from supportops.config.durations import format_duration
 from supportops.config.environment import Block, SettingsError, env_name, is_secret
 from supportops.config.validation_messages import allowed_values, explain, limits
 
-HIDDEN = "(set, not shown)"
+HIDDEN, NOT_SET = "(set, not shown)", "(not set)"
+"""What is shown of a secret, in tables and in the log."""
 
 
-class ServiceSettings(BaseModel):
-    """Base of a service's settings: the blocks that every service has; each adds its own, one field per block.
-
-    A model validator may compare blocks.
-    """
+class SettingsGroup(BaseModel):
+    """Blocks of the environment that are read together, one field per block; a model validator may compare them."""
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
-
-    kafka: KafkaSettings
-    database: DatabaseSettings
-    config: ConfigSettings
-    log: LogSettings = Field(default_factory=LogSettings)
-    shutdown: ShutdownSettings = Field(default_factory=ShutdownSettings)
-    side: SideSettings = Field(default_factory=SideSettings)
 
     @classmethod
     def load(cls) -> Self:
@@ -51,13 +42,20 @@ class ServiceSettings(BaseModel):
         except ValidationError as error:
             raise SettingsError([explain(detail) for detail in error.errors()]) from None
 
+    @classmethod
+    def readable(cls) -> dict[str, str]:
+        """Every variable of the blocks that can be read, as `summary` shows it, whatever is wrong with others."""
+        shown: dict[str, str] = {}
+        for _, block in blocks_of(cls):
+            values = _read_block(block, [])
+            shown |= {} if values is None else _shown(values)
+        return shown
+
     def summary(self) -> dict[str, str]:
         """Every variable with its value in force; of a secret only whether it is set."""
         shown: dict[str, str] = {}
-        for name, block in blocks_of(type(self)):
-            values = getattr(self, name)
-            for field_name, field in block.model_fields.items():
-                shown[env_name(block, field_name)] = _show(getattr(values, field_name), field)
+        for name, _ in blocks_of(type(self)):
+            shown |= _shown(getattr(self, name))
         return shown
 
     def secrets(self) -> tuple[str, ...]:
@@ -68,7 +66,37 @@ class ServiceSettings(BaseModel):
         return tuple(part.get_secret_value() for part in flat if isinstance(part, SecretStr))
 
 
-def blocks_of(settings: type[ServiceSettings]) -> Iterator[tuple[str, type[Block]]]:
+class DatabaseCommandSettings(SettingsGroup):
+    """All that a command reads which only looks into, or writes, its service's database."""
+
+    database: DatabaseSettings
+    log: LogSettings = Field(default_factory=LogSettings)
+
+
+class RulesCommandSettings(DatabaseCommandSettings):
+    """The same for a command that also asks the organization's rules."""
+
+    config: ConfigSettings
+
+
+class BrokerCommandSettings(DatabaseCommandSettings):
+    """The same for a command that also reads or publishes records."""
+
+    kafka: KafkaSettings
+
+
+class ServiceSettings(SettingsGroup):
+    """Base of a service's settings: the blocks that every service has; each adds its own."""
+
+    kafka: KafkaSettings
+    database: DatabaseSettings
+    config: ConfigSettings
+    log: LogSettings = Field(default_factory=LogSettings)
+    shutdown: ShutdownSettings = Field(default_factory=ShutdownSettings)
+    side: SideSettings = Field(default_factory=SideSettings)
+
+
+def blocks_of(settings: type[SettingsGroup]) -> Iterator[tuple[str, type[Block]]]:
     """The blocks of a settings class by field name, in order."""
     for name, field in settings.model_fields.items():
         if not (isinstance(field.annotation, type) and issubclass(field.annotation, Block)):
@@ -99,9 +127,17 @@ def _problem(block: type[Block], field_name: str, wrong: str) -> str:
     return f"{name}{either}: {wrong}. {field.description}"
 
 
+def _shown(values: Block) -> dict[str, str]:
+    block = type(values)
+    return {
+        env_name(block, name): _show(getattr(values, name), field)
+        for name, field in block.model_fields.items()
+    }
+
+
 def _show(value: object, field: FieldInfo) -> str:
     if is_secret(field.annotation):
-        return HIDDEN if value else "(not set)"
+        return HIDDEN if value else NOT_SET
     return as_text(value)
 
 
@@ -128,7 +164,7 @@ class Variable:
     allowed: str
 
 
-def describe(settings: type[ServiceSettings]) -> tuple[Variable, ...]:
+def describe(settings: type[SettingsGroup]) -> tuple[Variable, ...]:
     """Every variable of a settings class, in the order of its blocks."""
     return tuple(
         _variable(block, name, field)

@@ -10,6 +10,8 @@ from functools import lru_cache
 
 from structlog.typing import EventDict, WrappedLogger
 
+from supportops.config import HIDDEN, NOT_SET
+
 SECRET = "[secret]"  # noqa: S105 - the word that stands in a line instead of a secret
 BODY = "[not logged]"
 LONGEST = 8_000
@@ -22,6 +24,7 @@ _BODY_KEYS = frozenset(
 )
 
 _PLAIN = (bool, int, float, type(None))
+_STATES = (HIDDEN, NOT_SET)  # whether a secret is set is no secret, and what people look for first
 _SHORTEST_SECRET = 6
 
 type Rule = tuple[tuple[str, ...], re.Pattern[str], str]
@@ -76,7 +79,7 @@ class Redactor:
         texts: list[str] = []
         for key, value in event_dict.items():
             verdict = _verdict(key)
-            line[key] = value if verdict is None or isinstance(value, _PLAIN) else verdict
+            line[key] = value if verdict is None or isinstance(value, _PLAIN) or value in _STATES else verdict
             if type(value) is str:
                 texts.append(value)
             elif not isinstance(value, _PLAIN) and verdict is None:
@@ -103,10 +106,14 @@ class Redactor:
         if isinstance(value, bytes | bytearray | memoryview):
             return BODY
         if isinstance(value, Mapping):
-            return {str(key): _verdict(str(key)) or self._value(item) for key, item in value.items()}
+            return {str(key): self._field(str(key), item) for key, item in value.items()}
         if isinstance(value, list | tuple | set | frozenset):
             return [self._value(item) for item in value]
         return self.text(str(value))
+
+    def _field(self, key: str, value: object) -> object:
+        instead = _verdict(key)
+        return self._value(value) if instead is None or value in _STATES else instead
 
 
 @lru_cache(maxsize=1024)

@@ -7,25 +7,35 @@
     @app.command()
     def kpi(as_json: AsJson = False) -> None: ...   # a service's own command
 
-Exit codes: those of `supportops.runtime.supervisor`; 1 for a command that failed; 2 for settings, rules or
-arguments that cannot be used (one message, no traceback).
+Exit codes: those of `supportops.runtime.supervisor`; 1 for a command that failed, also because database or broker is
+away or not migrated; 2 for settings, rules or arguments that cannot be used (one message, no traceback).
+
+A command reads the settings that it needs and no others: one that looks into the database alone works on a machine
+that knows nothing but `DATABASE_URL` (`execute_with(service, DatabaseCommandSettings, …)`).
 """
 
 import sys
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any, Protocol, Self
 
 import typer
 
 from supportops.clock import SystemClock
-from supportops.config import ServiceSettings, SettingsError, describe
+from supportops.config import (
+    ConfigSettings,
+    DatabaseSettings,
+    LogSettings,
+    ServiceSettings,
+    SettingsError,
+    describe,
+)
 from supportops.config.rules_file import ConfigError, Rules, Section
-from supportops.errors import SupportOpsError
 from supportops.observability import logging
 from supportops.runtime import supervisor
 from supportops.runtime.check_config import check_config_command
+from supportops.runtime.failures import in_one_line
 from supportops.runtime.output import emit
 from supportops.store import Store, open_store
 from supportops.store.migrate import upgrade
@@ -37,7 +47,36 @@ log = logging.get_logger("supportops.runtime.cli")
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of a table.")]
 """The `--json` option, spelt alike in every command."""
 
-type Command[S: ServiceSettings] = Callable[[S], int | Awaitable[int]]
+type Command[S] = Callable[[S], int | Awaitable[int]]
+"""What a command does with its settings; the exit code."""
+
+
+class CommandSettings(Protocol):
+    """The settings that a command declares: those of its service, or a smaller group of blocks."""
+
+    @property
+    def log(self) -> LogSettings: ...
+    @classmethod
+    def load(cls) -> Self: ...
+    def summary(self) -> dict[str, str]: ...
+    def secrets(self) -> tuple[str, ...]: ...
+
+
+class WithDatabase(Protocol):
+    """Settings that name a database."""
+
+    @property
+    def database(self) -> DatabaseSettings: ...
+
+
+class WithRules(Protocol):
+    """Settings that name the file of the organization's rules."""
+
+    @property
+    def config(self) -> ConfigSettings: ...
+
+
+type AnyService = Service[Any, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +95,11 @@ class Service[S: ServiceSettings, P: Rules]:
     work: Command[S] | None = None
     run: Command[S] | None = None
 
-    def load_policy(self, settings: S) -> P:
+    def load_policy(self, settings: WithRules) -> P:
         """The organization's rules in force. Raises ConfigError."""
         return self.policy.load(settings.config.file)
 
-    def open_database(self, settings: S) -> AbstractAsyncContextManager[Store]:
+    def open_database(self, settings: WithDatabase) -> AbstractAsyncContextManager[Store]:
         """What the operators' commands work on; a running worker does the rest."""
         return open_store(settings.database, clock=SystemClock())
 
@@ -105,12 +144,20 @@ def build_app[S: ServiceSettings, P: Rules](service: Service[S, P]) -> typer.Typ
 def execute[S: ServiceSettings, P: Rules](
     service: Service[S, P], command: Command[S], *, announce: bool = False
 ) -> int:
-    """Load the settings, set up logging and run `command`; known mistakes become one message on stderr.
+    """Run `command` with all settings of its service; see `execute_with`."""
+    return execute_with(service, service.settings, command, announce=announce)
 
+
+def execute_with[T: CommandSettings](
+    service: AnyService, needs: type[T], command: Command[T], *, announce: bool = False
+) -> int:
+    """Load the settings that the command `needs`, set up logging and run it; the exit code.
+
+    Mistakes and outages become one message on stderr, of what we did wrong ourselves the traceback is shown.
     `announce`: begin with a log line of the settings in force, as the commands that keep running do.
     """
     try:
-        settings = service.settings.load()
+        settings = needs.load()
         logging.configure(settings.log, service=service.name, secrets=settings.secrets())
         if announce:
             log.info("service.started", settings=settings.summary())
@@ -118,9 +165,11 @@ def execute[S: ServiceSettings, P: Rules](
     except (SettingsError, ConfigError) as error:
         typer.echo(f"{service.name}: {error}", err=True)
         return UNUSABLE
-    except SupportOpsError as error:
-        typer.echo(f"{service.name}: {error}", err=True)
-        return supervisor.FAILED
+    except Exception as error:
+        if (words := in_one_line(error, service.name)) is not None:
+            typer.echo(f"{service.name}: {words}", err=True)
+            return supervisor.FAILED
+        raise
 
 
 def _no_options() -> None:
@@ -141,7 +190,7 @@ def _settings_command[S: ServiceSettings, P: Rules](service: Service[S, P]) -> C
         try:
             in_force, problems = service.settings.load().summary(), ""
         except SettingsError as error:
-            in_force, problems = {}, str(error)
+            in_force, problems = service.settings.readable(), str(error)
         rows = [
             {
                 "name": each.name,

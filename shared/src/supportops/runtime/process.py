@@ -19,6 +19,7 @@ from supportops.messaging import Broker, Consumer, open_broker
 from supportops.observability.health import Probe
 from supportops.observability.metrics import Metrics
 from supportops.observability.probes import AgeProbe, ReachableProbe, StallProbe
+from supportops.runtime.schema_guard import SchemaGuard
 from supportops.runtime.side_server import side_server
 from supportops.runtime.supervisor import Component, run_until_stopped
 from supportops.store import Store, open_store
@@ -51,17 +52,19 @@ class Parts:
     broker: Broker
     metrics: Metrics
     clock: Clock
+    package: str
+    """Whose migrations the database must have."""
 
 
 @asynccontextmanager
-async def open_parts(settings: ProcessSettings) -> AsyncIterator[Parts]:
+async def open_parts(settings: ProcessSettings, package: str) -> AsyncIterator[Parts]:
     """Open database and broker (neither need be there yet); closed in reverse order."""
     clock = SystemClock()
     async with (
         open_store(settings.database, clock=clock) as store,
         open_broker(settings.kafka, all_topics()) as broker,
     ):
-        yield Parts(store, broker, Metrics(), clock)
+        yield Parts(store, broker, Metrics(), clock, package)
 
 
 async def run_process(settings: ProcessSettings, parts: Parts, *components: Component) -> int:
@@ -69,7 +72,8 @@ async def run_process(settings: ProcessSettings, parts: Parts, *components: Comp
     consumers = [component for component in components if isinstance(component, Consumer)]
     probes = engine_probes(parts, consumers)
     side = side_server(settings.side, probes, parts.metrics)
-    return await run_until_stopped(side, *components, grace=settings.shutdown.grace)
+    guard = SchemaGuard(parts.store, parts.package)
+    return await run_until_stopped(side, guard, *components, grace=settings.shutdown.grace)
 
 
 def engine_probes(parts: Parts, consumers: Sequence[Consumer]) -> list[Probe]:

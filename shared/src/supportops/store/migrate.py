@@ -7,6 +7,7 @@ from typing import Any
 
 from alembic import command, context
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
@@ -26,12 +27,15 @@ def downgrade(url: str, package: str, revision: str) -> None:
 
 def current_head(package: str) -> str:
     """The newest revision of `package`'s history."""
-    from alembic.script import ScriptDirectory
-
-    head = ScriptDirectory.from_config(_config(package)).get_current_head()
+    head = _history(package).get_current_head()
     if head is None:
         raise ValueError(f"{package} has no migrations")
     return head
+
+
+def revisions(package: str) -> frozenset[str]:
+    """All revisions that this version of `package` knows."""
+    return frozenset(each.revision for each in _history(package).walk_revisions())
 
 
 def run_environment(metadata: MetaData) -> None:
@@ -40,6 +44,10 @@ def run_environment(metadata: MetaData) -> None:
     context.configure(connection=connection, target_metadata=metadata, render_as_batch=True)
     with context.begin_transaction():
         context.run_migrations()
+
+
+def _history(package: str) -> ScriptDirectory:
+    return ScriptDirectory.from_config(_config(package))
 
 
 def _config(package: str) -> Config:

@@ -105,3 +105,9 @@ def test_a_text_of_any_length_is_cut() -> None:
 @given(st.text(), st.sampled_from([secret for _, secret in TEXTS.values() if secret.startswith("xox")]))
 def test_a_token_is_found_wherever_it_stands(around: str, token: str) -> None:
     assert token not in Redactor().text(f"{around} {token} {around}")
+
+
+@pytest.mark.parametrize("state", ["(set, not shown)", "(not set)"])
+def test_whether_a_secret_is_set_is_shown(state: str) -> None:
+    line = Redactor()(None, "info", {"settings": {"ZENDESK_TOKEN": state}, "slack_token": state})
+    assert line == {"settings": {"ZENDESK_TOKEN": state}, "slack_token": state}

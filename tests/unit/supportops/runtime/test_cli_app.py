@@ -1,16 +1,18 @@
 """The command line: commands by service, one message instead of a traceback, exit codes, --json."""
 
 import json
+import sqlite3
 from collections.abc import Callable, Iterator
 
 import pytest
+from sqlalchemy.exc import OperationalError
 from typer.testing import CliRunner
 
-from supportops.config import ServiceSettings
+from supportops.config import DatabaseCommandSettings, ServiceSettings
 from supportops.config.rules_file import ConfigError, Rules, Section
 from supportops.errors import Permanent
 from supportops.observability.logging import reset
-from supportops.runtime.cli import UNUSABLE, AsJson, Service, build_app
+from supportops.runtime.cli import UNUSABLE, AsJson, Service, build_app, execute, execute_with
 from supportops.runtime.output import emit
 
 
@@ -100,6 +102,53 @@ def test_known_mistakes_are_one_message(error: Exception, code: int) -> None:
     assert "Traceback" not in err
 
 
+NO_TABLE = OperationalError("SELECT 1", {}, sqlite3.OperationalError("no such table: deliveries"))
+AWAY = OperationalError(
+    "SELECT 1", {}, ConnectionRefusedError("10.0.0.7:5432 hunter2"), connection_invalidated=True
+)
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (NO_TABLE, "csat: the database lacks tables or columns of this version: run `csat migrate`\n"),
+        (
+            AWAY,
+            "csat: the database cannot be used (ConnectionRefusedError): "
+            "check DATABASE_URL, and that the server runs and takes this role's password\n",
+        ),
+        (FileNotFoundError(2, "No such file", "/run/x.pem"), "csat: /run/x.pem: No such file\n"),
+    ],
+)
+def test_an_outage_is_one_line_with_its_remedy(error: Exception, line: str) -> None:
+    def run(_settings: ServiceSettings) -> int:
+        raise error
+
+    code, _, err = _call("run", run=run)
+    assert (code, err.splitlines(keepends=True)[1:]) == (1, [line])  # the first is the log's, of the start
+
+
+def test_a_mistake_of_ours_shows_its_traceback() -> None:
+    def run(_settings: ServiceSettings) -> int:
+        raise KeyError("a bug")
+
+    with pytest.raises(KeyError):
+        CliRunner().invoke(build_app(_service(run)), ["run"], catch_exceptions=False)
+
+
+def test_a_command_reads_only_the_settings_that_it_declares(environment: pytest.MonkeyPatch) -> None:
+    environment.delenv("KAFKA_BOOTSTRAP_SERVERS")
+    pools: list[int] = []
+
+    def look(settings: DatabaseCommandSettings) -> int:
+        pools.append(settings.database.pool)
+        return 0
+
+    assert execute_with(_service(lambda _settings: 0), DatabaseCommandSettings, look) == 0
+    assert execute(_service(lambda _settings: 0), lambda _settings: 0) == UNUSABLE
+    assert pools == [10]
+
+
 def test_an_unknown_command_is_a_usage_error() -> None:
     assert _call("frobnicate")[0] == 2
 
@@ -109,6 +158,7 @@ def test_settings_are_shown_with_meaning_and_without_secrets() -> None:
     shown = {row["name"]: row for row in json.loads(out)}
     assert code == 0
     assert shown["DATABASE_URL"]["value"] == "(set, not shown)"
+    assert shown["KAFKA_SASL_PASSWORD"]["value"] == "(not set)"
     assert shown["SHUTDOWN_GRACE"]["default"] == "20s"
     assert "hunter2" not in out
 
@@ -118,6 +168,7 @@ def test_settings_are_shown_also_when_they_cannot_be_used(environment: pytest.Mo
     code, out, err = _call("settings")
     assert code == UNUSABLE
     assert "DATABASE_URL\t?\t(must be set)" in out
+    assert "KAFKA_BOOTSTRAP_SERVERS\t127.0.0.1:9092\t(must be set)" in out  # what can be read is shown
     assert "DATABASE_URL (or DATABASE_URL_FILE): is missing" in err
 
 

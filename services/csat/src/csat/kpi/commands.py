@@ -16,7 +16,8 @@ from csat.kpi.filters import DIMENSIONS, NONE, BadView, Dimension, Step, View, l
 from csat.policy.csat import CsatPolicy
 from csat.policy.kpi import KpiPolicy
 from csat.settings import Settings
-from supportops.runtime.cli import AsJson, Service, execute
+from supportops.config import RulesCommandSettings
+from supportops.runtime.cli import AsJson, Service, execute_with
 from supportops.runtime.output import emit
 from supportops.runtime.supervisor import CLEAN
 from supportops.store import Store
@@ -61,12 +62,12 @@ def add_numbers_commands(app: typer.Typer, service: Service[Settings, CsatPolicy
         params = {"since": since, "until": until} | _filters(filters or [])
         wanted = KpiRequest(params, by, trend, as_json, as_csv)
 
-        async def show(settings: Settings) -> int:
+        async def show(settings: RulesCommandSettings) -> int:
             policy = service.load_policy(settings).numbers
             async with service.open_database(settings) as store:
                 return await _show(store, policy, wanted)
 
-        raise typer.Exit(execute(service, show))
+        raise typer.Exit(execute_with(service, RulesCommandSettings, show))
 
     @app.command("recount")
     def count_anew() -> None:
@@ -75,13 +76,13 @@ def add_numbers_commands(app: typer.Typer, service: Service[Settings, CsatPolicy
         Nothing is lost and the worker may go on; until it is done, the dashboard shows too little.
         """
 
-        async def anew(settings: Settings) -> int:
+        async def anew(settings: RulesCommandSettings) -> int:
             zone = service.load_policy(settings).numbers.zone
             async with service.open_database(settings) as store:
                 typer.echo(f"counted {await _recount(store, zone):,} tickets")
             return CLEAN
 
-        raise typer.Exit(execute(service, anew))
+        raise typer.Exit(execute_with(service, RulesCommandSettings, anew))
 
 
 def _filters(given: Sequence[str]) -> dict[str, str]:

@@ -8,7 +8,8 @@ import typer
 from csat.policy.csat import CsatPolicy
 from csat.ratings.erase import ELSEWHERE, Erased, erase
 from csat.settings import Settings
-from supportops.runtime.cli import AsJson, Service, execute
+from supportops.config import DatabaseCommandSettings
+from supportops.runtime.cli import AsJson, Service, execute, execute_with
 from supportops.runtime.output import emit
 from supportops.runtime.supervisor import CLEAN
 
@@ -77,13 +78,13 @@ def add_history_commands(
                 f"Remove what csat holds of requester {requester}? There is no way back.", abort=True
             )
 
-        async def take_out(settings: Settings) -> int:
+        async def take_out(settings: DatabaseCommandSettings) -> int:
             async with service.open_database(settings) as store:
                 erased = await erase(store, requester, dry_run=dry_run)
             _show(erased, dry_run=dry_run, as_json=as_json)
             return CLEAN
 
-        raise typer.Exit(execute(service, take_out))
+        raise typer.Exit(execute_with(service, DatabaseCommandSettings, take_out))
 
 
 def _counted(counts: dict[str, int], dry_run: bool) -> dict[str, object]:

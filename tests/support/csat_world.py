@@ -109,21 +109,19 @@ class ZendeskInMemory:
         updated_stamp: datetime,
         comment: NewComment | None = None,
         fields: Any = None,
-    ) -> Ticket:
+    ) -> None:
         self._check(ticket_id, updated_stamp)
         now = self._changed(ticket_id)
         if comment is not None:
             told = {"id": len(self.comments[ticket_id]) + 1, "body": comment.body, "public": comment.public}
             self.comments[ticket_id].append(Comment.model_validate(told | {"created_at": now}))
-        return self._shown(ticket_id, self.truths[ticket_id])
 
     async def add_tags(
         self, ticket_id: str, tags: Sequence[str], *, updated_stamp: datetime | None = None
-    ) -> tuple[str, ...]:
+    ) -> None:
         self._check(ticket_id, updated_stamp)
         self._changed(ticket_id)
         self.truths[ticket_id].tags |= set(tags)
-        return tuple(sorted(self.truths[ticket_id].tags))
 
     async def audits(self, ticket_id: str) -> list[Audit]:
         """Its birth with the tags it inherited, and what came later."""
@@ -137,11 +135,10 @@ class ZendeskInMemory:
 
     async def remove_tags(
         self, ticket_id: str, tags: Sequence[str], *, updated_stamp: datetime | None = None
-    ) -> tuple[str, ...]:
+    ) -> None:
         self._check(ticket_id, updated_stamp)
         self._changed(ticket_id)
         self.truths[ticket_id].tags -= set(tags)
-        return tuple(sorted(self.truths[ticket_id].tags))
 
     async def get(self, key: str) -> Organization | None:
         """An organization, as a cache of references gives it."""

@@ -6,7 +6,8 @@ SupportOpsError
 │   ├── Conflict         the thing changed since it was read: read and decide again
 │   └── DestinationPaused  the whole destination waits (quota, login); no attempt is used up
 ├── Permanent            give up on this piece of work; the reason is kept
-│   └── NotFound         what it is about is not there
+│   ├── NotFound         what it is about is not there
+│   └── Forbidden        the credential may not do this
 ├── Undecodable          the record cannot be read by anyone: dead letter at once
 └── TooManyDeadLetters   the consumer stops: a bad deploy must not empty a topic into the dead letters
 
@@ -46,6 +47,10 @@ class Undecodable(SupportOpsError):
 
 class TooManyDeadLetters(SupportOpsError):
     """The ceiling of dead letters in a row was reached; the consumer stops instead of going on."""
+
+
+class Forbidden(Permanent):
+    """403: the credential may not do this; one row's matter, or everybody's when it is said again and again."""
 
 
 class NotFound(Permanent):

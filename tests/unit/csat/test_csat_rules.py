@@ -73,6 +73,7 @@ def about(ticket: FreshTicket | None, **values: object) -> DecisionInput:
         (replace(ASKABLE, recipient="mail-list@gitlab.com"), "excluded_recipient"),
         (replace(ASKABLE, recipient="Mail-List@GitLab.com"), "excluded_recipient"),
         (replace(ASKABLE, recipient="not-mail-list@gitlab.com"), "send"),
+        (replace(ASKABLE, requester_suspended=True), "requester_suspended"),
         (replace(ASKABLE, recipient=None), "send"),
         (replace(ASKABLE, recipient=""), "send"),
     ],
@@ -124,6 +125,7 @@ CURES = {
     "excluded_tag": {"tags": frozenset({"close_by_merge"})},
     "merged": {"tags": frozenset()},
     "excluded_recipient": {"recipient": None},
+    "requester_suspended": {"requester_suspended": False},
 }
 WRONG_IN_ALL_WAYS = FreshTicket(
     status="closed",
@@ -132,6 +134,7 @@ WRONG_IN_ALL_WAYS = FreshTicket(
     satisfaction="bad",
     last_solved_at=DUE,
     recipient="mail-list@gitlab.com",
+    requester_suspended=True,
 )
 
 

@@ -110,7 +110,9 @@ METRICS: dict[MetricName, MetricSpec] = {
     "vendor_wait_seconds": _histogram(
         "Wait for our own share of a vendor's rate limit.", "vendor", buckets=SLOW
     ),
-    "reference_cache": _counter("Look-ups in a reference cache (hit, miss, absent).", "cache", "outcome"),
+    "reference_cache": _counter(
+        "Look-ups in a reference cache (hit, miss, absent, refused).", "cache", "outcome"
+    ),
     "rows_pruned": _counter("Rows removed past their retention.", "table"),
     "ready": _gauge("1 while a readiness probe is content, else 0.", "probe"),
     "records_written": _counter("Salesforce records by result (created, updated, refused).", "result"),

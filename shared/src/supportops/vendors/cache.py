@@ -7,7 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from supportops.clock import Clock
+from supportops.errors import Permanent
+from supportops.observability.logging import get_logger
 from supportops.observability.metrics import Recorder
+
+log = get_logger("supportops.cache")
 
 BATCH = 100
 """Zendesk's show_many takes no more ids at once."""
@@ -65,6 +69,15 @@ class ReferenceCache[T]:
         if future is None:
             future = self._ask(key)
         return await asyncio.shield(future)  # one impatient reader must not take the answer from the others
+
+    async def find(self, key: str) -> T | None:
+        """Like `get`, for what is only decoration: what may not be read is as if it were not there."""
+        try:
+            return await self.get(key)
+        except Permanent as error:
+            self._count("refused")
+            log.warning("decoration.refused", cache=self.name, reason=str(error))
+            return None
 
     async def get_many(self, keys: Iterable[str]) -> dict[str, T]:
         """The things that exist among `keys`, by id."""

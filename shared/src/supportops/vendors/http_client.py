@@ -4,7 +4,7 @@ no connection, pool full           Retryable          nothing was sent
 time-out or drop after sending     Retryable for reads, UnknownOutcome for writes
 3xx                                Permanent          redirects are never followed with our credentials
 401                                DestinationPaused  the login is wrong for every row, not for this one
-404 / 409                          NotFound / Conflict
+403 / 404 / 409                    Forbidden / NotFound / Conflict
 408, 425, 429                      Retryable          after Retry-After
 other 4xx                          Permanent
 5xx                                Retryable for reads, UnknownOutcome for writes, after Retry-After
@@ -18,7 +18,15 @@ from email.utils import parsedate_to_datetime
 
 import httpx
 
-from supportops.errors import Conflict, DestinationPaused, NotFound, Permanent, Retryable, UnknownOutcome
+from supportops.errors import (
+    Conflict,
+    DestinationPaused,
+    Forbidden,
+    NotFound,
+    Permanent,
+    Retryable,
+    UnknownOutcome,
+)
 from supportops.vendors.aiohttp_transport import AiohttpTransport
 
 LONGEST_WAIT = timedelta(hours=1)
@@ -104,6 +112,8 @@ def check(response: httpx.Response, what: str, *, now: datetime, detail: str = "
     after = retry_after(response.headers, now)
     if status == 401:
         raise DestinationPaused(message, after or LOGIN_WAIT)
+    if status == 403:
+        raise Forbidden(message)
     if status == 404:
         raise NotFound(message)
     if status == 409:

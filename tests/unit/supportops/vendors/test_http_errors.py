@@ -34,7 +34,7 @@ STATUSES: dict[tuple[str, int], type[SupportOpsError] | None] = {
     ("PUT", 308): Permanent,
     ("PUT", 400): Permanent,
     ("GET", 401): DestinationPaused,
-    ("PUT", 403): Permanent,
+    ("PUT", 403): Forbidden,
     ("GET", 404): NotFound,
     ("PUT", 408): Retryable,
     ("PUT", 409): Conflict,

@@ -10,7 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from supportops.config import ZendeskSettings
-from supportops.errors import Conflict, DestinationPaused, NotFound, Permanent, Retryable, UnknownOutcome
+from supportops.errors import Conflict, DestinationPaused, Forbidden, NotFound, Permanent, Retryable, UnknownOutcome
 from supportops.vendors.zendesk import NewComment, References, Refused, Zendesk, open_zendesk
 from tests.unit.supportops.vendors.zendesk_desk import NOW, Desk
 
@@ -69,7 +69,7 @@ async def test_a_ticket_is_read_with_its_metrics(desk: Desk, zendesk: Zendesk) -
     assert desk.requests[0].url.path == "/api/v2/tickets/35436"
     assert desk.query() == {"include": ["metric_sets,users"]}
     assert (ticket.id, ticket.status, ticket.tags, ticket.organization_id) == ("35436", "solved", (), None)
-    assert (ticket.requester_id, ticket.form_id, ticket.via_channel) == ("20978392", "6130830344474", "email")
+    assert (ticket.requester_id, ticket.form_id) == ("20978392", "6130830344474")
     assert ticket.updated_at == datetime(2026, 3, 1, 10, tzinfo=UTC)
     assert ticket.solved_at == datetime(2026, 3, 1, 9, 59, 58, tzinfo=UTC)
 
@@ -146,11 +146,11 @@ async def test_an_answer_of_another_shape_is_refused_without_its_words(desk: Des
 
 
 async def test_show_many_goes_by_the_hundred_and_leaves_out_the_missing(desk: Desk, zendesk: Zendesk) -> None:
-    desk.give(body={"organizations": [{"id": 1, "name": "One", "shared_tickets": True}]})
+    desk.give(body={"organizations": [{"id": 1, "name": "One", "organization_fields": {"plan": "gold"}}]})
     desk.give(body={"organizations": []})
     found = await zendesk.organizations([str(number) for number in range(1, 151)] + ["1"])
     assert list(found) == ["1"]
-    assert found["1"].shared_tickets
+    assert found["1"].organization_fields == {"plan": "gold"}
     assert len(desk.query(0)["ids"][0].split(",")) == 100
     assert len(desk.query(1)["ids"][0].split(",")) == 50
 
@@ -160,12 +160,10 @@ async def test_show_many_of_nothing_calls_nobody(desk: Desk, zendesk: Zendesk) -
     assert desk.requests == []
 
 
-async def test_users_know_who_is_an_agent(desk: Desk, zendesk: Zendesk) -> None:
-    desk.give(
-        body={"users": [{"id": 1, "name": "A", "role": "agent"}, {"id": 2, "name": "B", "role": "end-user"}]}
-    )
+async def test_users_know_who_is_suspended(desk: Desk, zendesk: Zendesk) -> None:
+    desk.give(body={"users": [{"id": 1, "name": "A", "suspended": True}, {"id": 2, "name": "B"}]})
     found = await zendesk.users(["1", "2"])
-    assert (found["1"].is_agent, found["2"].is_agent) == (True, False)
+    assert (found["1"].suspended, found["2"].suspended) == (True, False)
 
 
 def _comment(number: int, public: bool = True) -> dict[str, object]:
@@ -243,7 +241,7 @@ async def test_tags_in_an_update_are_refused(zendesk: Zendesk) -> None:
 
 async def test_tags_are_added_with_put(desk: Desk, zendesk: Zendesk) -> None:
     desk.give(body={"tags": ["enterprise", "csat_survey_sent"]})
-    assert await zendesk.add_tags("1", ["csat_survey_sent"]) == ("enterprise", "csat_survey_sent")
+    await zendesk.add_tags("1", ["csat_survey_sent"])
     assert (desk.requests[0].method, desk.requests[0].url.path) == ("PUT", "/api/v2/tickets/1/tags")
     assert desk.body() == {"tags": ["csat_survey_sent"]}
 
@@ -292,7 +290,7 @@ async def test_another_refusal_is_not_about_being_closed(desk: Desk, zendesk: Ze
 REFUSALS: dict[int, type[Exception]] = {
     400: Permanent,
     401: DestinationPaused,
-    403: Permanent,
+    403: Forbidden,
     404: NotFound,
     409: Conflict,
     429: DestinationPaused,

@@ -9,9 +9,9 @@ from supportops.vendors.zendesk import Named, Organization, Ticket
 
 
 class Lookup[T](Protocol):
-    """One thing by id; None when there is none."""
+    """One thing by id; None when there is none, or it may not be read."""
 
-    async def get(self, key: str) -> T | None: ...
+    async def find(self, key: str) -> T | None: ...
 
 
 class PresentNames:
@@ -22,9 +22,9 @@ class PresentNames:
 
     async def names(self, ticket: Ticket) -> Names:
         """Form and plan; "" where there is none."""
-        form = await self._forms.get(ticket.form_id) if ticket.form_id else None
+        form = await self._forms.find(ticket.form_id) if ticket.form_id else None
         organization = (
-            await self._organizations.get(ticket.organization_id) if ticket.organization_id else None
+            await self._organizations.find(ticket.organization_id) if ticket.organization_id else None
         )
         fields = organization.organization_fields if organization is not None else None
         material = Material(

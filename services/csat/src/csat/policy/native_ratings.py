@@ -28,6 +28,10 @@ class NativeRatingsPolicy(Rules):
         },
         description="Which reason of ours a reason of Zendesk's is (C10), by its text in any case.",
     )
+    no_reason: tuple[str, ...] = Field(
+        ("No reason provided", "None", "-"),
+        description="Zendesk's words for no reason at all, in any case: they are not a choice.",
+    )
     other_reason: str = Field(
         "Some other reason", description="Which reason of ours any other reason of Zendesk's is."
     )

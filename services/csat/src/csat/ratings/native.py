@@ -38,6 +38,7 @@ class Tickets(Protocol):
 
     @property
     def satisfaction(self) -> Ratings: ...
+    async def ticket(self, ticket_id: str) -> Ticket | None: ...
     async def tickets(self, ticket_ids: Iterable[str]) -> dict[str, Ticket]: ...
 
 
@@ -92,11 +93,11 @@ class ReadRatings:
 
     async def _follow(self, hint: Hint, tickets: Mapping[str, Ticket]) -> Outcome:
         """What came of one hint; its trouble is not the others', except that a quota pauses all."""
-        ticket = tickets.get(hint.ticket_id)
-        if ticket is None:
-            return Cancel("the ticket is gone")
         try:
             with quota_pauses_all():
+                ticket = tickets.get(hint.ticket_id) or await self._zendesk.ticket(hint.ticket_id)
+                if ticket is None:
+                    return Cancel("the ticket is gone")
                 found, asked = await self._latest(ticket)
         except DestinationPaused:
             raise

@@ -55,7 +55,7 @@ class NativeRatingMapper:
     def reason_of(self, text: str | None) -> str | None:
         """Which of our reasons Zendesk's is; a text that nobody mapped is `other_reason`."""
         said = clean(text or "").casefold()
-        if not said:
+        if not said or said in {word.casefold() for word in self.policy.no_reason}:
             return None
         mapped = {their.casefold(): ours for their, ours in self.policy.reasons.items()}
         ours = {reason.casefold(): reason for reason in self.reasons}

@@ -55,7 +55,9 @@ class SurveyChannels:
             for comment in await self._zendesk.latest_comments(survey.ticket_id):
                 for each in (survey, *former):
                     if self._text.is_in(comment, each.survey_id):
-                        return DeliveredSurvey(replace(each, mode="hosted"), comment.created_at)
+                        return DeliveredSurvey(
+                            replace(each, mode="hosted"), comment.created_at or survey.asking_since
+                        )
         if survey.mode == "native" or former:
             at = added_at(await self._zendesk.audits(survey.ticket_id), self._tag)
             if at is not None and at >= survey.asking_since - CLOCKS_APART:

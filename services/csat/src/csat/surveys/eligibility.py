@@ -87,8 +87,8 @@ class EligibilityReader:
     ) -> Eligibility:
         if ticket is None:
             return Eligibility(None, DecisionInput(solve.solved_at, None, None))
-        homeless = ticket.organization_id is None
-        person = await self.person(ticket) if homeless or self._policy.quiet_hours is not None else None
+        needed = ticket.organization_id is None or self._policy.quiet_hours is not None
+        person = await self.person(ticket) if needed else ticket.requester
         fresh = await self._fresh(ticket, person, told)
         now = self._store.clock.now()
         times = _Times.of(solve, now, self._policy, person)
@@ -113,6 +113,7 @@ class EligibilityReader:
             recipient=ticket.recipient,
             is_follow_up=ticket.is_follow_up,
             merged_at=await self._merged_at(ticket, told),
+            requester_suspended=person is not None and person.suspended,
         )
 
     async def _organization(self, ticket: Ticket, person: User | None) -> str | None:

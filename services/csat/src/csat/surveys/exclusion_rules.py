@@ -28,6 +28,7 @@ class FreshTicket:
     recipient: str | None = None
     is_follow_up: bool = False
     merged_at: datetime | None = None
+    requester_suspended: bool = False
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,11 @@ def decide(facts: DecisionInput, policy: CsatPolicy) -> Decision:
         if (reason := objection(facts.ticket, facts, policy)) is not None:
             return Decision(False, name, reason)
     return Decision(True, SEND, "no rule objects")
+
+
+def refused(words: str) -> Decision:
+    """Zendesk does not take the survey on this very ticket, for good: that decides the ticket, too."""
+    return Decision(False, "refused", f"Zendesk refuses the survey on this ticket: {words}")
 
 
 def lot_of(solve: str) -> float:
@@ -142,6 +148,13 @@ def _recipient(ticket: FreshTicket, _facts: DecisionInput, policy: CsatPolicy) -
     return f"tickets received at {ticket.recipient} are not surveyed" if address and excluded else None
 
 
+def _suspended(ticket: FreshTicket, _facts: DecisionInput, _policy: CsatPolicy) -> str | None:
+    """Zendesk sends no mail to a suspended user: they would be counted as asked and never hear of it."""
+    return (
+        "the requester is suspended in Zendesk: no mail reaches them" if ticket.requester_suspended else None
+    )
+
+
 def _opted_out(_ticket: FreshTicket, facts: DecisionInput, _policy: CsatPolicy) -> str | None:
     since = facts.requester.opted_out_at
     return None if since is None else f"the requester wants no surveys since {_told(since)}"
@@ -185,6 +198,7 @@ RULES: tuple[tuple[str, Objection], ...] = (
     ("excluded_tag", _tag),
     ("merged", _merged),
     ("excluded_recipient", _recipient),
+    ("requester_suspended", _suspended),
     ("opted_out", _opted_out),
     ("asked_recently", _asked_recently),
     ("sampled_out", _sampled_out),

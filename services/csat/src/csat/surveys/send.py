@@ -24,9 +24,12 @@ from csat.surveys.repository import Survey
 from supportops.delivery import Cancel, Delivery, DestinationSpec, Done, Outcome, Snooze
 from supportops.delivery.pausing import quota_pauses_all, while_it_moves
 from supportops.errors import Conflict, NotFound
+from supportops.observability.logging import get_logger
 from supportops.store import Store, Transaction
 from supportops.ticket_version import version_of
 from supportops.vendors.zendesk import Refused, Ticket
+
+log = get_logger("csat.surveys")
 
 
 @dataclass(frozen=True)
@@ -91,8 +94,13 @@ class AskRequester:
                 return await self._finish(solve, ready.pop())
             return await self._known(solve) or await self._decide(solve)
 
-        # Refused: the ticket was closed after our reading; the next one says so, and a rule decides.
-        return await while_it_moves(once, Conflict, NotFound, Refused)
+        # Refused: the ticket was closed after our reading; the next one says so, and a rule decides. Where it goes on,
+        # the refusal is this ticket's own (a requester who takes no mail, a ticket that takes no more comments).
+        try:
+            return await while_it_moves(once, Conflict, NotFound, Refused)
+        except Refused as error:
+            log.warning("survey.refused", ticket_id=solve.ticket_id, reason=str(error))
+            return self._not_sent(solve, exclusion_rules.refused(str(error)))
 
     async def _prepared(self, solves: Sequence[Solve]) -> dict[str, Prepared]:
         """What can be decided together, by ticket: hosted surveys of tickets that nobody was asked about yet."""

@@ -76,11 +76,11 @@ class Lookups:
         raise NotToBeShown("the comment is gone")
 
     async def _organization(self, organization_id: str | None) -> str | None:
-        found = await self._references.organizations.get(organization_id) if organization_id else None
+        found = await self._references.organizations.find(organization_id) if organization_id else None
         return found.name if found else None
 
     async def _person(self, user_id: str | None) -> str | None:
-        found = await self._references.users.get(user_id) if user_id else None
+        found = await self._references.users.find(user_id) if user_id else None
         return found.name if found else None
 
     async def _form_name(self, form_id: str | None) -> str:

@@ -1,6 +1,6 @@
 """How a call to Zendesk is made and its answer read: share, time-outs, errors in two shapes, cursor pages."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -95,8 +95,28 @@ def read[M: BaseModel](model: type[M], answer: Answer, key: str) -> M:
 
 
 def read_all[M: BaseModel](model: type[M], answer: Answer, key: str) -> list[M]:
-    """The list under `key` of an answer."""
-    return [as_model(model, each) for each in answer.get(key) or ()]
+    """The readable rows of the list under `key`. An odd one is logged and left out: it must not take the others along.
+
+    Who needs that very row asks for it by itself, and is told what is wrong with it.
+    """
+    return readable(model, objects(answer, key))
+
+
+def readable[M: BaseModel](model: type[M], rows: Iterable[object]) -> list[M]:
+    """Those of `rows` that are what Zendesk documents."""
+    found: list[M] = []
+    for row in rows:
+        try:
+            found.append(as_model(model, row))
+        except Permanent as error:
+            log.warning("vendor.odd_row", vendor="zendesk", model=model.__name__, reason=str(error))
+    return found
+
+
+def objects(answer: Mapping[str, Any], key: str) -> list[Answer]:
+    """The objects in the list under `key`; none where there is no list."""
+    rows = answer.get(key)
+    return [each for each in rows if isinstance(each, dict)] if isinstance(rows, list) else []
 
 
 def as_model[M: BaseModel](model: type[M], value: object) -> M:
@@ -120,9 +140,11 @@ def _json(response: httpx.Response, what: str) -> Answer:
 
 def next_cursor(page: Answer) -> str | None:
     """Where a cursor list goes on; None on its last page."""
-    meta = page.get("meta") or {}
+    meta = page.get("meta")
+    if not isinstance(meta, dict) or not meta.get("has_more"):
+        return None
     cursor = meta.get("after_cursor")
-    return str(cursor) if meta.get("has_more") and cursor else None
+    return cursor if isinstance(cursor, str) and cursor else None
 
 
 def _is_account_wide(response: httpx.Response) -> bool:
@@ -140,9 +162,7 @@ def _error_of(response: httpx.Response) -> tuple[dict[str, Any], str]:
     if not isinstance(body, dict):
         return {}, ""
     details = body.get("details") if isinstance(body.get("details"), dict) else {}
-    listed = [
-        each.get("title") or each.get("code") for each in body.get("errors") or () if isinstance(each, dict)
-    ]
+    listed = [each.get("title") or each.get("code") for each in objects(body, "errors")]
     said = [body.get("error"), body.get("description"), *listed]
     words = "; ".join(str(each) for each in said if each)
     if details:

@@ -15,11 +15,12 @@ import httpx
 
 from supportops.clock import Clock
 from supportops.config import ZendeskSettings
-from supportops.errors import NotFound, Permanent
+from supportops.errors import Forbidden, NotFound, Permanent
+from supportops.observability.logging import get_logger
 from supportops.observability.metrics import Recorder
 from supportops.vendors.http_client import make_client
 from supportops.vendors.rate_limit import RateLimiter
-from supportops.vendors.zendesk.calls import Calls, Refused, as_model, read, read_all
+from supportops.vendors.zendesk.calls import Calls, Refused, objects, read, read_all, readable
 from supportops.vendors.zendesk.exports import Exports
 from supportops.vendors.zendesk.models import (
     Audit,
@@ -41,6 +42,8 @@ MANY = 100
 
 MOST_AUDITS = 5_000
 """As many as are read of one ticket; Zendesk itself takes no more comments than that."""
+
+log = get_logger("supportops.zendesk")
 
 _TAG = re.compile(r"[a-z0-9_]{1,80}")
 
@@ -86,7 +89,7 @@ class Zendesk:
         return await self._show_many("organizations", Organization, organization_ids)
 
     async def ticket_forms(self) -> dict[str, Named]:
-        """All ticket forms, by id; none on plans without forms."""
+        """All ticket forms, by id; none on plans without forms (404, or 403 where the plan does not have them)."""
         return await self._list("ticket_forms")
 
     async def groups(self) -> dict[str, Named]:
@@ -127,7 +130,7 @@ class Zendesk:
         updated_stamp: datetime,
         comment: NewComment | None = None,
         fields: Mapping[str, object] | None = None,
-    ) -> Ticket:
+    ) -> None:
         """Write to a ticket only if nobody changed it since `updated_stamp` (its `updated_at` when we read it).
 
         `fields` never holds `tags`: they would replace all others. Raises Conflict when the ticket moved on,
@@ -139,28 +142,25 @@ class Zendesk:
         if comment is not None:
             changes["comment"] = _comment(comment)
         changes |= {"safe_update": True, "updated_stamp": stamp(updated_stamp)}
-        answer = await self._calls.put("update_ticket", f"/tickets/{digits(ticket_id)}", {"ticket": changes})
-        return read(Ticket, answer, "ticket")
+        await self._calls.put("update_ticket", f"/tickets/{digits(ticket_id)}", {"ticket": changes})
 
     async def add_tags(
         self, ticket_id: str, tags: Sequence[str], *, updated_stamp: datetime | None = None
-    ) -> tuple[str, ...]:
-        """Add tags and keep all others (PUT; POST would wipe them); gives the full set afterwards.
+    ) -> None:
+        """Add tags and keep all others (PUT; POST would wipe them).
 
         Adding a tag that is there changes nothing, so that a repeat does no harm. With `updated_stamp` it is a
         safe update: Conflict when the ticket moved on.
         """
         path = f"/tickets/{digits(ticket_id)}/tags"
-        answer = await self._calls.put("add_tags", path, _tags(tags, updated_stamp))
-        return tuple(str(tag) for tag in answer.get("tags") or ())
+        await self._calls.put("add_tags", path, _tags(tags, updated_stamp))
 
     async def remove_tags(
         self, ticket_id: str, tags: Sequence[str], *, updated_stamp: datetime | None = None
-    ) -> tuple[str, ...]:
-        """Take tags away and keep all others; gives the set afterwards. Otherwise like `add_tags`."""
+    ) -> None:
+        """Take tags away and keep all others. Otherwise like `add_tags`."""
         path = f"/tickets/{digits(ticket_id)}/tags"
-        answer = await self._calls.delete("remove_tags", path, _tags(tags, updated_stamp))
-        return tuple(str(tag) for tag in answer.get("tags") or ())
+        await self._calls.delete("remove_tags", path, _tags(tags, updated_stamp))
 
     async def _show_many[M: Identified](self, what: str, model: type[M], ids: Iterable[str]) -> dict[str, M]:
         found: dict[str, M] = {}
@@ -175,6 +175,9 @@ class Zendesk:
             async for page in self._calls.pages(what, f"/{what}", {"page[size]": str(MANY)}):
                 found |= {each.id: each for each in read_all(Named, page, what)}
         except NotFound:
+            return {}
+        except Forbidden:
+            log.warning("vendor.list_refused", vendor="zendesk", list=what)
             return {}
         return found
 
@@ -230,14 +233,13 @@ def _comment(comment: NewComment) -> dict[str, object]:
 
 def _with_metrics(ticket: Ticket, answer: Mapping[str, Any]) -> Ticket:
     """The ticket with the metric set that was sideloaded beside it, as an object or as a list of one."""
-    found = answer.get("metric_sets") or (answer.get("ticket") or {}).get("metric_set")
-    sets = found if isinstance(found, list) else [found] if found else []
-    mine = [
-        each for each in sets if isinstance(each, dict) and str(each.get("ticket_id", ticket.id)) == ticket.id
-    ]
-    if not mine:
-        return ticket
-    return ticket.model_copy(update={"metrics": as_model(MetricSet, mine[0])})
+    inside = answer.get("ticket")
+    alone = inside.get("metric_set") if isinstance(inside, dict) else None
+    beside = answer.get("metric_sets")  # a list, or the object itself
+    rows = beside if isinstance(beside, list) else [each for each in (beside, alone) if each is not None]
+    sets = readable(MetricSet, (row for row in rows if isinstance(row, dict)))
+    mine = next((each for each in sets if each.ticket_id in (ticket.id, None)), None)
+    return ticket if mine is None else ticket.model_copy(update={"metrics": mine})
 
 
 def _with_requester(ticket: Ticket, people: Mapping[str, User]) -> Ticket:

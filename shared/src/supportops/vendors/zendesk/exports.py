@@ -8,7 +8,7 @@ from typing import Any
 from aiolimiter import AsyncLimiter
 
 from supportops.errors import Permanent
-from supportops.vendors.zendesk.calls import Answer, Calls, as_model
+from supportops.vendors.zendesk.calls import Answer, Calls, objects, readable
 from supportops.vendors.zendesk.models import MetricSet, Ticket
 
 PER_MINUTE = 5.0
@@ -46,20 +46,18 @@ class Exports:
         after = answer.get("after_cursor")
         if not after:
             raise Permanent("zendesk export: an answer without a cursor")
-        rows = [row for row in answer.get("tickets") or () if isinstance(row, dict)]
-        metrics = _metrics(answer)
-        tickets = tuple(_ticket(row, metrics) for row in rows)
+        rows, metrics = objects(answer, "tickets"), _metrics(answer)
+        tickets = tuple(_with_metrics(each, metrics) for each in readable(Ticket, rows))
         return ExportPage(tickets, str(after), bool(answer.get("end_of_stream")), _reached(rows))
 
 
-def _ticket(row: Answer, metrics: Mapping[str, MetricSet]) -> Ticket:
-    ticket = as_model(Ticket, row)
+def _with_metrics(ticket: Ticket, metrics: Mapping[str, MetricSet]) -> Ticket:
     found = metrics.get(ticket.id)
     return ticket if found is None else ticket.model_copy(update={"metrics": found})
 
 
 def _metrics(answer: Answer) -> dict[str, MetricSet]:
-    sets = (as_model(MetricSet, each) for each in answer.get("metric_sets") or () if isinstance(each, dict))
+    sets = readable(MetricSet, objects(answer, "metric_sets"))
     return {each.ticket_id: each for each in sets if each.ticket_id is not None}
 
 

@@ -1,13 +1,33 @@
-"""What Zendesk's REST answers become: frozen, ids as strings of digits, moments aware, unknown fields left out.
+"""What Zendesk's REST answers become: frozen, ids as strings of digits, moments aware.
+
+A model holds the fields that we use, and no others. What is `decides` must be right or null, else the row is
+unreadable: a wrong guess would ask, show or tell somebody who must not be. Any other field that is not what Zendesk
+documents is as if it had not been sent.
 
 REST gives ids as numbers and enum values in lower case; events give strings and upper case (zendesk.md §0.5).
 """
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, AliasChoices, AliasPath, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    AliasPath,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+)
+
+from supportops.observability.logging import get_logger
+
+log = get_logger("supportops.zendesk")
 
 
 def _id(value: object) -> object:
@@ -27,10 +47,6 @@ def _empty_when_null(value: object) -> object:
     return () if value is None else value
 
 
-def _blank_when_null(value: object) -> object:
-    return "" if value is None else value
-
-
 def only(value: object) -> object:
     """Some objects are documented as lists of one; both forms are taken (zendesk.md §4.3, §4.5)."""
     if isinstance(value, list):
@@ -41,13 +57,44 @@ def only(value: object) -> object:
 Id = Annotated[str, BeforeValidator(_id), Field(pattern=r"^[0-9]{1,20}$")]
 Word = Annotated[str, BeforeValidator(_lower)]
 UtcDatetime = Annotated[datetime, AfterValidator(_aware)]
+Text = Annotated[str, BeforeValidator(_id)]
 Words = Annotated[tuple[str, ...], BeforeValidator(_empty_when_null)]
 
 
+def items(value: object) -> object:
+    """The elements of a list that are objects; null is the empty list."""
+    if isinstance(value, list | tuple):
+        return tuple(each for each in value if isinstance(each, dict | BaseModel))
+    return () if value is None else value
+
+
+Objects = Annotated[tuple[dict[str, Any], ...], BeforeValidator(items)]
+
+
 class Answered(BaseModel):
-    """Base of everything that is read from an answer."""
+    """Base of everything that is read from an answer: fields that may be missing may also be of any shape."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    decides: ClassVar[frozenset[str]] = frozenset()
+    """Fields whose odd value makes the row unreadable, although they may be missing or null."""
+
+    @field_validator("*", mode="wrap")
+    @classmethod
+    def _odd_is_missing(
+        cls, value: object, handler: ValidatorFunctionWrapHandler, info: ValidationInfo
+    ) -> object:
+        field = cls.model_fields[str(info.field_name)]
+        if field.is_required():
+            return handler(value)
+        try:
+            return handler(value)
+        except ValidationError:
+            if value is not None and info.field_name in cls.decides:
+                raise
+            if value is not None:
+                log.debug("vendor.odd_field", vendor="zendesk", model=cls.__name__, field=info.field_name)
+            return field.get_default(call_default_factory=True)
 
 
 class SatisfactionRating(Answered):
@@ -56,8 +103,10 @@ class SatisfactionRating(Answered):
     Ticket, requester and moments are known where it was read or listed by itself (zendesk.md §4.5).
     """
 
+    decides = frozenset({"score"})
+
     id: Id | None = None
-    score: Word
+    score: Word = "unoffered"
     comment: str | None = None
     reason: str | None = None
     reason_id: Id | None = None
@@ -72,9 +121,6 @@ class MetricSet(Answered):
 
     ticket_id: Id | None = None
     solved_at: UtcDatetime | None = None
-    latest_comment_added_at: UtcDatetime | None = None
-    reopens: int = 0
-    replies: int = 0
 
 
 class Identified(Answered):
@@ -86,28 +132,22 @@ class Identified(Answered):
 class Ticket(Identified):
     """A ticket as it is now (zendesk.md §4.2)."""
 
+    decides = frozenset(
+        {"tags", "requester_id", "organization_id", "form_id", "recipient", "satisfaction_rating"}
+    )
+
     status: Word
     subject: str | None = None
-    description: str | None = None
-    priority: Word | None = None
-    type: Word | None = None
     tags: Words = ()
-    is_public: bool | None = None
     requester_id: Id | None = None
-    submitter_id: Id | None = None
     assignee_id: Id | None = None
     group_id: Id | None = None
     organization_id: Id | None = None
-    brand_id: Id | None = None
     form_id: Id | None = Field(None, validation_alias=AliasChoices("ticket_form_id", "form_id"))
-    custom_status_id: Id | None = None
-    external_id: str | None = None
     recipient: str | None = None
-    via_channel: str | None = Field(None, validation_alias=AliasPath("via", "channel"))
     via_rel: str | None = Field(None, validation_alias=AliasPath("via", "source", "rel"))
     followup_source_id: Id | None = Field(None, validation_alias="via_followup_source_id")
-    problem_id: Id | None = None
-    custom_fields: tuple[dict[str, Any], ...] = ()
+    custom_fields: Objects = ()
     satisfaction_rating: Annotated[SatisfactionRating | None, BeforeValidator(only)] = None
     created_at: UtcDatetime | None = None
     updated_at: UtcDatetime
@@ -136,8 +176,7 @@ class Comment(Identified):
     author_id: Id | None = None
     body: str = Field("", validation_alias=AliasChoices("plain_body", "body"))
     public: bool = False
-    created_at: UtcDatetime
-    via_channel: str | None = Field(None, validation_alias=AliasPath("via", "channel"))
+    created_at: UtcDatetime | None = None
 
 
 class AuditEvent(Answered):
@@ -150,14 +189,14 @@ class AuditEvent(Answered):
     field_name: Annotated[str | None, BeforeValidator(_id)] = None
     value: Any = None
     previous_value: Any = None
-    body: Annotated[str, BeforeValidator(_blank_when_null)] = ""
+    body: str = ""
 
 
-class Audit(Identified):
+class Audit(Answered):
     """One action on a ticket; `rel` is "merge" on both tickets of a merge, "follow_up" on a follow-up's first."""
 
     created_at: UtcDatetime
-    events: Annotated[tuple[AuditEvent, ...], BeforeValidator(_empty_when_null)] = ()
+    events: Annotated[tuple[AuditEvent, ...], BeforeValidator(items)] = ()
     rel: str | None = Field(None, validation_alias=AliasPath("via", "source", "rel"))
 
 
@@ -166,40 +205,24 @@ class User(Identified):
 
     name: str = ""
     email: str | None = None
-    role: Word = "end-user"
     organization_id: Id | None = None
     suspended: bool = False
-    tags: Words = ()
     locale: str | None = None
     time_zone: str | None = None
     iana_time_zone: str | None = None
-
-    @property
-    def is_agent(self) -> bool:
-        """Whether the person works for the support team."""
-        return self.role in ("agent", "admin")
 
 
 class Organization(Identified):
     """A customer's organization."""
 
     name: str
-    external_id: str | None = None
-    domain_names: Words = ()
-    tags: Words = ()
-    details: str | None = None
-    notes: str | None = None
-    shared_tickets: bool = False
-    shared_comments: bool = False
     organization_fields: dict[str, Any] | None = None
-    updated_at: UtcDatetime | None = None
 
 
 class Named(Identified):
     """Anything that a message needs only the name of: a form, a group, a brand."""
 
     name: str
-    active: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,23 @@ import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from supportops.errors import NotFound, Permanent
-from supportops.vendors.zendesk.calls import Calls, as_model, next_cursor, read_all
-from supportops.vendors.zendesk.models import Answered, Id, SatisfactionRating, UtcDatetime, Word, only
+from supportops.vendors.zendesk.calls import Calls, as_model, next_cursor, objects, read_all
+from supportops.vendors.zendesk.models import (
+    Answered,
+    Id,
+    Objects,
+    SatisfactionRating,
+    Text,
+    UtcDatetime,
+    Word,
+    items,
+    only,
+)
 
 MANY = 100
 SUBJECT = "zen:ticket:"
@@ -30,7 +40,7 @@ class SurveyAnswer(Answered):
     rating: int | None = None
     rating_category: Word | None = None
     value: str | None = None
-    selections: tuple[dict[str, Any], ...] = ()
+    selections: Objects = ()
     created_at: UtcDatetime | None = None
     updated_at: UtcDatetime | None = None
 
@@ -38,10 +48,10 @@ class SurveyAnswer(Answered):
 class SurveyResponse(Answered):
     """What one person answered to one survey about a ticket; before they did, there are no answers in it."""
 
-    id: str
+    id: Text
     responder_id: Id | None = None
     subject_zrns: tuple[str, ...] = Field(default=())
-    answers: tuple[SurveyAnswer, ...] = ()
+    answers: Annotated[tuple[SurveyAnswer, ...], BeforeValidator(items)] = ()
 
     @property
     def ticket_id(self) -> str | None:
@@ -124,8 +134,8 @@ class Satisfaction:
         """Ids in the events "survey response submitted"; their exact keys are not documented, so any that fits."""
         found: dict[str, None] = {}
         async for audit in self._audits(ticket_id):
-            for event in audit.get("events") or ():
-                if isinstance(event, dict) and _is_response(event):
+            for event in objects(audit, "events"):
+                if _is_response(event):
                     named = event.get("survey_response_id") or event.get("response_id")
                     found |= {str(named): None} if named else {}
         return list(found)
@@ -133,7 +143,7 @@ class Satisfaction:
     async def _audits(self, ticket_id: str) -> AsyncIterator[dict[str, Any]]:
         query = {"page[size]": str(MANY)}
         async for page in self._calls.pages("audits", f"/tickets/{ticket_id}/audits", query):
-            for audit in page.get("audits") or ():
+            for audit in objects(page, "audits"):
                 yield audit
 
     async def _page(self, call: str, path: str, query: dict[str, str], cursor: str | None) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import pytest
 from supportops.errors import (
     Conflict,
     DestinationPaused,
+    Forbidden,
     NotFound,
     Permanent,
     Retryable,

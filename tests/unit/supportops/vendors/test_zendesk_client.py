@@ -10,7 +10,15 @@ import pytest
 from pydantic import SecretStr
 
 from supportops.config import ZendeskSettings
-from supportops.errors import Conflict, DestinationPaused, Forbidden, NotFound, Permanent, Retryable, UnknownOutcome
+from supportops.errors import (
+    Conflict,
+    DestinationPaused,
+    Forbidden,
+    NotFound,
+    Permanent,
+    Retryable,
+    UnknownOutcome,
+)
 from supportops.vendors.zendesk import NewComment, References, Refused, Zendesk, open_zendesk
 from tests.unit.supportops.vendors.zendesk_desk import NOW, Desk
 

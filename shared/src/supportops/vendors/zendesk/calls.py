@@ -10,10 +10,13 @@ from pydantic import BaseModel, ValidationError
 
 from supportops.clock import Clock
 from supportops.errors import DestinationPaused, Permanent
+from supportops.observability.logging import get_logger
 from supportops.observability.metrics import Recorder
 from supportops.vendors.call_metrics import counted_call
 from supportops.vendors.http_client import check, map_transport_errors, no_answer, retry_after
 from supportops.vendors.rate_limit import RateLimiter
+
+log = get_logger("supportops.zendesk")
 
 LONGEST_EXCERPT = 500
 UNTOLD_WAIT = timedelta(seconds=10)

@@ -20,7 +20,7 @@ from supportops.observability.logging import get_logger
 from supportops.observability.metrics import Recorder
 from supportops.vendors.http_client import make_client
 from supportops.vendors.rate_limit import RateLimiter
-from supportops.vendors.zendesk.calls import Calls, Refused, objects, read, read_all, readable
+from supportops.vendors.zendesk.calls import Calls, Refused, read, read_all, readable
 from supportops.vendors.zendesk.exports import Exports
 from supportops.vendors.zendesk.models import (
     Audit,

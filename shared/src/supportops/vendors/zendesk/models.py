@@ -39,6 +39,13 @@ def _lower(value: object) -> object:
     return value.lower() if isinstance(value, str) else value
 
 
+def _written(value: object) -> object:
+    """Zendesk writes moments as text; a number in the place of one says nothing."""
+    if isinstance(value, str | datetime):
+        return value
+    raise ValueError("no moment")
+
+
 def _aware(moment: datetime) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
@@ -56,7 +63,7 @@ def only(value: object) -> object:
 
 Id = Annotated[str, BeforeValidator(_id), Field(pattern=r"^[0-9]{1,20}$")]
 Word = Annotated[str, BeforeValidator(_lower)]
-UtcDatetime = Annotated[datetime, AfterValidator(_aware)]
+UtcDatetime = Annotated[datetime, BeforeValidator(_written), AfterValidator(_aware)]
 Text = Annotated[str, BeforeValidator(_id)]
 Words = Annotated[tuple[str, ...], BeforeValidator(_empty_when_null)]
 

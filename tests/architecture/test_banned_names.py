@@ -70,6 +70,18 @@ def test_only_the_engine_commits() -> None:
     assert [found for found in database if found.partition(":")[0] not in MAY_COMMIT | OFFSET_COMMITS] == []
 
 
+def test_services_never_reach_past_what_a_transaction_has_collected() -> None:
+    """`tx.read`, `tx.execute` and `tx.insert_new` write first what was collected; the bare connection does not."""
+    reaching = [
+        f"{module.path}:{node.lineno}"
+        for module in tree.sources()
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Attribute) and node.attr in ("conn", "_conn")
+        if module.path.startswith("services/") and ast.unparse(node.value) == "tx"
+    ]
+    assert reaching == []
+
+
 OFFSET_COMMITS = {"shared/src/supportops/messaging/consumer.py", "shared/src/supportops/messaging/kafka.py"}
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from csat import tables
 from csat.destinations import FEEDBACK, FEEDBACK_TAG
-from csat.feedback.export import ExportFeedback
+from csat.feedback.export import ExportFeedback, FeedbackSources
 from csat.feedback.gitlab import GitLab
 from csat.feedback.issue_content import Writer
 from csat.feedback.ticket_names import PresentNames
@@ -46,7 +46,9 @@ class Feedback:
         present = PresentNames(names.forms, names.organizations, RULES.numbers.plan)
         writer = Writer(RULES.feedback, "https://acme.zendesk.com")
         self.store, self.desk, self.metrics = store, desk, metrics
-        self.export = ExportFeedback(store, (zendesk, present), gitlab, writer, RULES.feedback, metrics)
+        self.export = ExportFeedback(
+            store, FeedbackSources(zendesk, present), gitlab, writer, RULES.feedback, metrics
+        )
         self.courier = Courier(store, [tag_exported(zendesk, RULES), self.export], metrics)
 
     async def rate(

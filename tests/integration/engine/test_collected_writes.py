@@ -8,8 +8,10 @@ import pytest
 from sqlalchemy import Engine, event, exc, insert, select, update
 
 from supportops.store import Store, Transaction, is_outage
-from tests.support.engine import MONDAY, store_on
+from tests.support.engine import MONDAY, solved, store_on
 from tests.support.engine_app.tables import effects, tickets
+
+BLANK = (None, 0, None, None)  # the columns of a ticket beside its key
 
 
 async def stored(store: Store) -> dict[str, tuple[Any, ...]]:
@@ -115,6 +117,34 @@ async def test_execute_sees_what_was_collected_before_it(store: Store) -> None:
         (await tx.load(tickets, ["a"])).put("a", solves=1)
         await tx.execute(update(tickets).values(solves=tickets.c.solves + 1))
     assert await stored(store) == {"a": (None, 2, None)}
+
+
+async def test_a_query_and_an_insert_see_what_was_collected_before_them(store: Store) -> None:
+    async with store.transaction() as tx:
+        (await tx.load(tickets, ["a"])).put("a", solves=1)
+        assert (await tx.read(select(tickets.c.solves))).scalars().all() == [1]
+        (await tx.load(effects, [("slack", "k")])).put(("slack", "k"), times=1)
+        assert await tx.insert_new(tickets, [("a", *BLANK), ("b", *BLANK)]) == {"b"}
+    assert (await stored(store)).keys() == {"a", "b"}
+
+
+async def test_of_a_rehearsal_nothing_stays_and_nobody_is_woken(store: Store) -> None:
+    woken: list[object] = []
+    store.on_outbox(woken.append)
+    store.on_deliveries(woken.append)
+    async with store.rehearsal() as tx:
+        (await tx.load(tickets, ["a"])).put("a", solves=1)
+        tx.publish(solved(1))
+        tx.deliveries.schedule("slack", "k", lane="1", payload={})
+        assert (await tx.read(select(tickets.c.solves))).scalars().all() == [1]
+    assert (await stored(store), woken) == ({}, [])
+
+
+async def test_a_rehearsal_finds_the_mistake_that_the_transaction_would(store: Store) -> None:
+    await put(store, a={})
+    with pytest.raises(exc.IntegrityError):
+        async with store.rehearsal() as tx:
+            tx.write(insert(tickets), ticket_id="a", solves=1)
 
 
 async def test_nothing_is_written_when_the_block_raises(store: Store) -> None:

@@ -2,10 +2,11 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from csat.feedback.export import OFF, ExportFeedback
+from csat.feedback.export import OFF, ExportFeedback, FeedbackSources
 from csat.feedback.gitlab import GitLab, open_gitlab
 from csat.feedback.issue_content import Writer
 from csat.feedback.ticket_names import PresentNames
@@ -46,12 +47,20 @@ PACKAGE, GROUP = "csat", "csat"
 log = get_logger("csat.wiring")
 
 
+@dataclass(frozen=True)
+class Vendors:
+    """Other people's servers, as csat's workers reach them; no GitLab: feedback is not exported."""
+
+    zendesk: Zendesk
+    gitlab: GitLab | None
+
+
 async def serve(settings: Settings) -> int:
     """The survey page and the API; its votes are published by a relay of its own."""
     policy = POLICY.load(settings.config.file)
     async with open_parts(settings, PACKAGE) as parts:
         relay = Relay(parts.broker, parts.store, parts.metrics)
-        return await run_process(settings, parts, web(settings, policy, parts), relay)
+        return await run_process(settings, parts, http_side(settings, policy, parts), relay)
 
 
 async def work(settings: Settings) -> int:
@@ -59,10 +68,9 @@ async def work(settings: Settings) -> int:
     policy = POLICY.load(settings.config.file)
     async with (
         open_parts(settings, PACKAGE) as parts,
-        open_zendesk(settings.zendesk, clock=parts.clock, metrics=parts.metrics) as zendesk,
-        feedback_project(settings, policy, parts) as gitlab,
+        open_vendors(settings, policy, parts) as vendors,
     ):
-        return await run_process(settings, parts, *workers(settings, policy, parts, zendesk, gitlab))
+        return await run_process(settings, parts, *workers(settings, policy, parts, vendors))
 
 
 async def run(settings: Settings) -> int:
@@ -70,10 +78,9 @@ async def run(settings: Settings) -> int:
     policy = POLICY.load(settings.config.file)
     async with (
         open_parts(settings, PACKAGE) as parts,
-        open_zendesk(settings.zendesk, clock=parts.clock, metrics=parts.metrics) as zendesk,
-        feedback_project(settings, policy, parts) as gitlab,
+        open_vendors(settings, policy, parts) as vendors,
     ):
-        components = [web(settings, policy, parts), *workers(settings, policy, parts, zendesk, gitlab)]
+        components = [http_side(settings, policy, parts), *workers(settings, policy, parts, vendors)]
         return await run_process(settings, parts, *components)
 
 
@@ -96,7 +103,7 @@ async def backfill(
             return await work.run(Span(since, until or clock.now()))
 
 
-def web(settings: Settings, policy: CsatPolicy, parts: Parts) -> HttpServer:
+def http_side(settings: Settings, policy: CsatPolicy, parts: Parts) -> HttpServer:
     """The HTTP side."""
     tokens = survey_tokens(settings, policy, parts.clock)
     gate = OperatorAuth(
@@ -112,10 +119,9 @@ def web(settings: Settings, policy: CsatPolicy, parts: Parts) -> HttpServer:
     return HttpServer(app, settings.http.host, settings.http.port, name="csat-web")
 
 
-def workers(
-    settings: Settings, policy: CsatPolicy, parts: Parts, zendesk: Zendesk, gitlab: GitLab | None
-) -> list[Component]:
+def workers(settings: Settings, policy: CsatPolicy, parts: Parts, vendors: Vendors) -> list[Component]:
     """What consumes and delivers. Tags go first: a survey is not finished without, and both share a budget."""
+    zendesk = vendors.zendesk
     tokens = survey_tokens(settings, policy, parts.clock)
     text = SurveyText(settings.survey.base_url, tokens, languages(policy, settings.config.file))
     names = References(zendesk, clock=parts.clock, metrics=parts.metrics)
@@ -133,7 +139,7 @@ def workers(
                 ask,
                 ReadRatings(zendesk, reading),
                 describe,
-                *feedback(settings, policy, parts, (zendesk, names, gitlab)),
+                *feedback(settings, policy, parts, vendors, names),
             ],
             parts.metrics,
         ),
@@ -144,14 +150,24 @@ def workers(
 
 
 def feedback(
-    settings: Settings, policy: CsatPolicy, parts: Parts, servers: tuple[Zendesk, References, GitLab | None]
+    settings: Settings, policy: CsatPolicy, parts: Parts, vendors: Vendors, names: References
 ) -> tuple[Destination, Destination]:
     """What turns ratings into issues, and tags their tickets afterwards."""
-    zendesk, names, gitlab = servers
     writer = Writer(policy.feedback, settings.zendesk.base_url)
     present = PresentNames(names.forms, names.organizations, policy.numbers.plan)
-    export = ExportFeedback(parts.store, (zendesk, present), gitlab, writer, policy.feedback, parts.metrics)
-    return tag_exported(zendesk, policy), export
+    sources = FeedbackSources(vendors.zendesk, present)
+    export = ExportFeedback(parts.store, sources, vendors.gitlab, writer, policy.feedback, parts.metrics)
+    return tag_exported(vendors.zendesk, policy), export
+
+
+@asynccontextmanager
+async def open_vendors(settings: Settings, policy: CsatPolicy, parts: Parts) -> AsyncIterator[Vendors]:
+    """The clients of csat's workers."""
+    async with (
+        open_zendesk(settings.zendesk, clock=parts.clock, metrics=parts.metrics) as zendesk,
+        feedback_project(settings, policy, parts) as gitlab,
+    ):
+        yield Vendors(zendesk, gitlab)
 
 
 @asynccontextmanager

@@ -60,17 +60,29 @@ class Store:
 
         After the commit the relay and the courier of this process hear of their new rows.
         """
-        async with AsyncExitStack() as stack:
-            if self._one_writer is not None:
-                await stack.enter_async_context(self._one_writer)
-            conn = await stack.enter_async_context(self._engine.connect())
-            await conn.begin()
-            tx = Transaction(conn, self.tables, self.clock.now())
+        async with self._begun() as (tx, conn):
             yield tx
             await tx.flush()
             await self._notify(tx)
             await conn.commit()
         self._announce(tx)
+
+    @asynccontextmanager
+    async def rehearsal(self) -> AsyncIterator[Transaction]:
+        """A transaction that is written like any other, so that mistakes show, and then rolled back: nothing stays."""
+        async with self._begun() as (tx, conn):
+            yield tx
+            await tx.flush()
+            await conn.rollback()
+
+    @asynccontextmanager
+    async def _begun(self) -> AsyncIterator[tuple[Transaction, AsyncConnection]]:
+        async with AsyncExitStack() as stack:
+            if self._one_writer is not None:
+                await stack.enter_async_context(self._one_writer)
+            conn = await stack.enter_async_context(self._engine.connect())
+            await conn.begin()
+            yield Transaction(conn, self.tables, self.clock.now()), conn
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:

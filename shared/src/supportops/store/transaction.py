@@ -5,10 +5,11 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CursorResult, Executable, Table
+from sqlalchemy import CursorResult, Executable, Result, Table
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from supportops.contracts.envelope import Event
+from supportops.store.bulk import Row, insert_new
 from supportops.store.deliveries import DeliveryBook
 from supportops.store.outbox import Outbox
 from supportops.store.rows import Key, Rows
@@ -20,18 +21,29 @@ Then = Callable[["Transaction"], Awaitable[None] | None]
 class Transaction:
     """One transaction of a service's database. Opened by `Store.transaction`, which alone commits it.
 
-    `now` is the moment it began. Handlers use `rows`, `write`, `publish` and `deliveries`, which collect; `load` and
-    `execute` await the database and are for the edges (endpoints, commands, outcomes).
+    `now` is the moment it began. Handlers use `rows`, `write`, `publish` and `deliveries`, which collect. `load`,
+    `read`, `execute` and `insert_new` await the database and are for the edges (endpoints, commands, outcomes); the
+    last three write first what was collected.
     """
 
     def __init__(self, conn: AsyncConnection, tables: EngineTables, now: datetime) -> None:
-        self.conn = conn
+        self._conn = conn
         self.now = now
         self.tables = tables
         self.outbox = Outbox(tables.outbox, now)
         self.deliveries = DeliveryBook(now)
         self._rows: dict[Table, Rows] = {}
         self._writes: dict[int, tuple[Executable, list[dict[str, Any]]]] = {}
+
+    @property
+    def conn(self) -> AsyncConnection:
+        """The engine's own door, past what was collected; services are not let through (tests/architecture)."""
+        return self._conn
+
+    @property
+    def dialect(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self._conn.dialect.name
 
     def publish(self, event: Event) -> None:
         """Promise `event` to its topic: published if and only if this transaction commits."""
@@ -46,19 +58,29 @@ class Transaction:
     async def load(self, table: Table, keys: Iterable[Key]) -> Rows:
         """The batch's view of `table` with `keys` loaded."""
         rows = self.rows(table)
-        await rows.load(self.conn, keys)
+        await rows.load(self._conn, keys)
         return rows
 
     def write(self, statement: Executable, **parameters: Any) -> None:
         """Collect a write; calls with the same statement object become one bulk execution."""
         self._writes.setdefault(id(statement), (statement, []))[1].append(parameters)
 
+    async def read(self, query: Executable, parameters: Mapping[str, Any] | None = None) -> Result[Any]:
+        """The rows of a query, as this transaction sees them: what it collected so far is written first."""
+        await self.flush()
+        return await self._conn.execute(query, parameters)
+
     async def execute(
         self, statement: Executable, parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None
     ) -> CursorResult[Any]:
-        """Execute now, after what was collected so far."""
+        """Change rows now, after what was collected so far."""
         await self.flush()
-        return await self.conn.execute(statement, parameters)
+        return await self._conn.execute(statement, parameters)
+
+    async def insert_new(self, table: Table, rows: Sequence[Row]) -> set[Any]:
+        """Insert now those of `rows` whose key is not there yet; returns their keys (as `bulk.insert_new`)."""
+        await self.flush()
+        return await insert_new(self._conn, table, rows)
 
     async def apply(self, then: Then | None) -> None:
         """Run what follows from an outcome."""
@@ -68,9 +90,9 @@ class Transaction:
     async def flush(self) -> None:
         """Write everything that was collected."""
         for rows in self._rows.values():
-            await rows.flush(self.conn)
+            await rows.flush(self._conn)
         writes, self._writes = self._writes, {}
         for statement, parameters in writes.values():
-            await self.conn.execute(statement, parameters)
-        await self.outbox.flush(self.conn)
-        await self.deliveries.flush(self.conn)
+            await self._conn.execute(statement, parameters)
+        await self.outbox.flush(self._conn)
+        await self.deliveries.flush(self._conn)

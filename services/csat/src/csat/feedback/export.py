@@ -62,13 +62,21 @@ class _Work:
     marker: str
 
 
+@dataclass(frozen=True)
+class FeedbackSources:
+    """Where the export reads what it writes: tickets as they are now, and the names that labels are made of."""
+
+    tickets: Tickets
+    names: TicketNames
+
+
 class ExportFeedback:
     """Makes the issue of a ticket's rating, or changes it (C11). `gitlab` None: nothing is exported."""
 
     def __init__(
         self,
         store: Store,
-        sources: tuple[Tickets, TicketNames],
+        sources: FeedbackSources,
         gitlab: GitLab | None,
         writer: Writer,
         policy: FeedbackPolicy,
@@ -77,7 +85,7 @@ class ExportFeedback:
         budget = Budget("gitlab.issues", Rate(policy.issues_per_minute, timedelta(minutes=1)))
         self.spec = DestinationSpec(FEEDBACK, schedule=PATIENT, timeout=timedelta(minutes=2), budget=budget)
         self._store, self._gitlab, self._metrics = store, gitlab, metrics
-        self._tickets, self._names = sources
+        self._tickets, self._names = sources.tickets, sources.names
         self._writer, self._policy = writer, policy
 
     async def deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:

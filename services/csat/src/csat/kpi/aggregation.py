@@ -91,26 +91,24 @@ async def is_behind(store: Store) -> bool:
 async def tally_batch(store: Store, zone: tzinfo, limit: int = BATCH) -> int:
     """Count the facts of at most `limit` tickets anew; returns how many it took."""
     async with store.transaction() as tx:
-        rows = (await tx.conn.execute(_STALE, {"batch": limit})).mappings().all()
+        rows = (await tx.read(_STALE, {"batch": limit})).mappings().all()
         await count(tx, [dict(row) for row in rows], zone)
         if rows:
             stale = update(_facts).where(among(_facts.c.ticket_id, "ids", store.dialect)).values(stale=False)
-            await tx.conn.execute(
-                stale, {"ids": as_parameter([row["ticket_id"] for row in rows], store.dialect)}
-            )
+            await tx.execute(stale, {"ids": as_parameter([row["ticket_id"] for row in rows], store.dialect)})
     return len(rows)
 
 
 async def count(tx: Transaction, rows: Sequence[Mapping[str, Any]], zone: tzinfo) -> None:
     """Bring `counted`, `tally` and `cells` to what `rows` of `facts` say; the caller has locked these rows."""
-    dialect = tx.conn.dialect.name
+    dialect = tx.dialect
     before = await _counted_before(tx, [row["ticket_id"] for row in rows])
     now = {row["ticket_id"]: counted_as(row, zone) for row in rows}
     changed = [ticket_id for ticket_id in now if now[ticket_id] != before.get(ticket_id)]
     dropped = [ticket_id for ticket_id in changed if ticket_id in before]
     if dropped:
         gone = delete(_counted).where(among(_counted.c.ticket_id, "ids", dialect))
-        await tx.conn.execute(gone, {"ids": as_parameter(dropped, dialect)})
+        await tx.execute(gone, {"ids": as_parameter(dropped, dialect)})
     added = [as_now.row(ticket_id) for ticket_id in changed if (as_now := now[ticket_id]) is not None]
     await _insert(tx, _counted, added)
     tally: Changes = defaultdict(lambda: [0] * len(COUNTERS))
@@ -122,9 +120,9 @@ async def count(tx: Transaction, rows: Sequence[Mapping[str, Any]], zone: tzinfo
 
 
 async def _counted_before(tx: Transaction, ticket_ids: list[str]) -> dict[str, Counted]:
-    dialect = tx.conn.dialect.name
+    dialect = tx.dialect
     query = select(_counted).where(among(_counted.c.ticket_id, "ids", dialect))
-    found = await tx.conn.execute(query, {"ids": as_parameter(ticket_ids, dialect)})
+    found = await tx.read(query, {"ids": as_parameter(ticket_ids, dialect)})
     return {row["ticket_id"]: Counted.of(dict(row)) for row in found.mappings()}
 
 
@@ -159,9 +157,9 @@ async def _insert(tx: Transaction, table: Table, rows: Sequence[Mapping[str, Any
     """Insert rows, or add their counters to those that are there; on PostgreSQL in one statement for all."""
     if not rows:
         return
-    dialect = tx.conn.dialect.name
+    dialect = tx.dialect
     columns = {name: [row[name] for row in rows] for name in rows[0]}
-    await tx.conn.execute(_statement(table, dialect), columns if dialect == POSTGRES else rows)
+    await tx.execute(_statement(table, dialect), columns if dialect == POSTGRES else rows)
 
 
 @cache
@@ -186,9 +184,9 @@ async def recount(store: Store, zone: tzinfo, progress: Callable[[int, int], Non
     """
     async with store.transaction() as tx:
         for table in (_counted, tables.tally, tables.cells):
-            await tx.conn.execute(delete(table))
-        total = (await tx.conn.execute(select(func.count(_facts.c.solved_at)))).scalar_one()
-        await tx.conn.execute(update(_facts).where(_UNSOLVED).values(stale=True))
+            await tx.execute(delete(table))
+        total = (await tx.read(select(func.count(_facts.c.solved_at)))).scalar_one()
+        await tx.execute(update(_facts).where(_UNSOLVED).values(stale=True))
     done, last = 0, None
     while page := await _page_after(store, last):
         await _count_these(store, [row.ticket_id for row in page], zone)
@@ -214,9 +212,9 @@ async def _count_these(store: Store, ticket_ids: list[str], zone: tzinfo) -> Non
     wanted = among(_facts.c.ticket_id, "ids", store.dialect)
     query = select(*_READ).where(wanted).order_by(_facts.c.ticket_id).with_for_update(skip_locked=True)
     async with store.transaction() as tx:
-        found = await tx.conn.execute(query, {"ids": as_parameter(ticket_ids, store.dialect)})
+        found = await tx.read(query, {"ids": as_parameter(ticket_ids, store.dialect)})
         rows = [dict(row) for row in found.mappings()]
         await count(tx, rows, zone)
     for ticket_id in set(ticket_ids) - {row["ticket_id"] for row in rows}:
         async with store.transaction() as tx:
-            await tx.conn.execute(update(_facts).where(_facts.c.ticket_id == ticket_id).values(stale=True))
+            await tx.execute(update(_facts).where(_facts.c.ticket_id == ticket_id).values(stale=True))

@@ -98,10 +98,6 @@ type Paged = tuple[Write, float | None]
 """A page that was read, and how much of the work is done with it (None: nobody knows)."""
 
 
-class _Rehearsed(Exception):
-    """Ends the transaction of a dry run: nothing of it stays."""
-
-
 class Backfill:
     """One run. `dry_run`: everything is read, nothing is written."""
 
@@ -248,16 +244,10 @@ class Backfill:
         return await call()
 
     async def _write(self, name: str, state: State, write: Write) -> None:
-        try:
-            async with self._store.transaction() as tx:
-                await write(tx, state)
-                rows = await tx.load(tables.progress, [name])
-                rows.put(name, cursor=state.text(), updated_at=tx.now)
-                if self._dry_run:
-                    await tx.flush()
-                    raise _Rehearsed
-        except _Rehearsed:
-            return
+        async with self._store.rehearsal() if self._dry_run else self._store.transaction() as tx:
+            await write(tx, state)
+            rows = await tx.load(tables.progress, [name])
+            rows.put(name, cursor=state.text(), updated_at=tx.now)
 
     async def _resumed(self, name: str) -> State | None:
         progress = tables.progress

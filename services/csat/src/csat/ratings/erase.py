@@ -45,30 +45,16 @@ class Erased:
     """Calls for these tickets that a worker is making right now: run the command again when they have ended."""
     opted_out: bool = False
 
-    @property
-    def anything(self) -> bool:
-        """Whether there was anything to remove."""
-        return any(self.removed.values())
-
-
-class _Rehearsed(Exception):
-    """Ends the transaction of a dry run: nothing of it stays."""
-
 
 async def erase(store: Store, requester_id: str, *, dry_run: bool = False) -> Erased:
     """Remove what csat's database holds of a person; run again it finds nothing more."""
     erased = Erased(requester_id, [])
-    try:
-        async with store.transaction() as tx:
-            erased.tickets = await _tickets_of(tx, requester_id)
-            await _answers(tx, erased)
-            await _calls(tx, erased)
-            await _surveys(tx, erased)
-            await _person(tx, erased)
-            if dry_run:
-                raise _Rehearsed
-    except _Rehearsed:
-        return erased
+    async with store.rehearsal() if dry_run else store.transaction() as tx:
+        erased.tickets = await _tickets_of(tx, requester_id)
+        await _answers(tx, erased)
+        await _calls(tx, erased)
+        await _surveys(tx, erased)
+        await _person(tx, erased)
     return erased
 
 
@@ -78,7 +64,7 @@ async def _tickets_of(tx: Transaction, requester_id: str) -> list[str]:
     queries: list[Select[Any]] = [
         select(table.c.ticket_id).where(table.c.requester_id == requester_id) for table in named
     ]
-    return sorted((await tx.conn.execute(union(*queries))).scalars())
+    return sorted((await tx.read(union(*queries))).scalars())
 
 
 async def _answers(tx: Transaction, erased: Erased) -> None:
@@ -95,7 +81,7 @@ async def _answers(tx: Transaction, erased: Erased) -> None:
     )
     await without_comment(tx, erased.tickets)
     shown = select(issues.c.web_url).where(issues.c.ticket_id.in_(erased.tickets))
-    erased.issues = [url for url in (await tx.conn.execute(shown)).scalars() if url]
+    erased.issues = [url for url in (await tx.read(shown)).scalars() if url]
     unhashed = update(issues).values(noted_comment=None)
     erased.removed["issues: hash of the comment"] = await _on(
         tx, unhashed, issues, erased, issues.c.noted_comment.is_not(None)
@@ -107,7 +93,7 @@ async def _calls(tx: Transaction, erased: Erased) -> None:
     deliveries, outbox = tx.tables.deliveries, tx.tables.outbox
     mine = deliveries.c.lane.in_(erased.tickets) & active(deliveries)
     wanted = deliveries.c.destination.in_((FEEDBACK, NATIVE_RATING, SURVEY))
-    rows = (await tx.conn.execute(select(deliveries).where(mine, wanted))).mappings().all()
+    rows = (await tx.read(select(deliveries).where(mine, wanted))).mappings().all()
     for row in rows:
         erased.in_flight += row["state"] == "leased"
         tx.deliveries.cancel(row["destination"], row["key"])
@@ -125,13 +111,13 @@ async def _surveys(tx: Transaction, erased: Erased) -> None:
     """Surveys lose their person and get a new id: the links that name the old one open nothing."""
     surveys, former, tickets = tables.surveys, tables.superseded_surveys, tables.tickets
     mine = select(surveys.c.ticket_id).where(surveys.c.ticket_id.in_(erased.tickets))
-    found = (await tx.conn.execute(mine.where(surveys.c.requester_id.is_not(None)))).scalars().all()
+    found = (await tx.read(mine.where(surveys.c.requester_id.is_not(None)))).scalars().all()
     for ticket_id in found:
         nobody = {"survey_id": uuid7().hex, "requester_id": None}
-        await tx.conn.execute(update(surveys).where(surveys.c.ticket_id == ticket_id).values(**nobody))
+        await tx.execute(update(surveys).where(surveys.c.ticket_id == ticket_id).values(**nobody))
     erased.removed["surveys: requester, links"] = len(found)
     gone = delete(former).where(former.c.ticket_id.in_(erased.tickets))
-    erased.removed["superseded_surveys"] = (await tx.conn.execute(gone)).rowcount
+    erased.removed["superseded_surveys"] = (await tx.execute(gone)).rowcount
     unnamed = update(tickets).values(requester_id=None)
     erased.removed["tickets: requester"] = await _on(
         tx, unnamed, tickets, erased, tickets.c.requester_id.is_not(None)
@@ -144,11 +130,11 @@ async def _person(tx: Transaction, erased: Erased) -> None:
     erased.opted_out = row is not None and row["opted_out_at"] is not None
     if not erased.opted_out:
         gone = delete(requesters).where(requesters.c.requester_id == erased.requester_id)
-        erased.removed["requesters"] = (await tx.conn.execute(gone)).rowcount
+        erased.removed["requesters"] = (await tx.execute(gone)).rowcount
         return
     mine = (requesters.c.requester_id == erased.requester_id) & requesters.c.asked_at.is_not(None)
     bare = update(requesters).where(mine).values(asked_at=None, asked_ticket_id=None)
-    erased.removed["requesters: asked when, for which ticket"] = (await tx.conn.execute(bare)).rowcount
+    erased.removed["requesters: asked when, for which ticket"] = (await tx.execute(bare)).rowcount
 
 
 async def _on(
@@ -156,4 +142,4 @@ async def _on(
 ) -> int:
     """Change the rows of the person's tickets; how many there were."""
     mine = change.where(table.c.ticket_id.in_(erased.tickets), where)
-    return len((await tx.conn.execute(mine.returning(table.c.ticket_id))).all())
+    return len((await tx.execute(mine.returning(table.c.ticket_id))).all())

@@ -71,10 +71,10 @@ async def _bite(store: Store, table: Table, keep: timedelta, metrics: Recorder) 
         old = select(key, table.c.ticket_id).where(
             table.c.comment.is_not(None), table.c.rated_at < tx.now - keep
         )
-        rows = (await tx.conn.execute(old.limit(BITE))).all()
+        rows = (await tx.read(old.limit(BITE))).all()
         if rows:
             wordless = update(table).where(key.in_([row[0] for row in rows])).values(comment=None)
-            await tx.conn.execute(wordless)
+            await tx.execute(wordless)
         if table is tables.ratings:
             await without_comment(tx, [row.ticket_id for row in rows])
     metrics.count("rows_pruned", len(rows), table=f"{table.name}.comment")
@@ -87,6 +87,4 @@ async def without_comment(tx: Transaction, ticket_ids: Sequence[str]) -> None:
         return
     facts = tables.facts
     commented = facts.c.ticket_id.in_(ticket_ids) & facts.c.has_comment
-    await tx.conn.execute(
-        update(facts).where(commented).values(has_comment=False, stale=True, noted_at=tx.now)
-    )
+    await tx.execute(update(facts).where(commented).values(has_comment=False, stale=True, noted_at=tx.now))

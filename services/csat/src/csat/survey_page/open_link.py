@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Result, Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csat import tables
@@ -36,14 +37,16 @@ async def open_link(conn: AsyncConnection, token: SurveyToken) -> Opened:
     """The survey that a link names. Refused when there is none, or a newer one."""
     survey = await repository.survey_with_id(conn, token.survey_id)
     if survey is None or survey.mode != "hosted":
-        raise await why_not(conn, token.survey_id)
+        raise why_not(await conn.execute(former_survey(token.survey_id)))
     return Opened(survey, token.expires_at)
 
 
-async def why_not(conn: AsyncConnection, survey_id: str) -> Refused:
-    """Why the survey does not open: another one took its place, or it is gone."""
+def former_survey(survey_id: str) -> Select[tuple[str]]:
+    """The row of a survey that another one took the place of."""
     former = tables.superseded_surveys.c
-    query = select(former.survey_id).where(former.survey_id == survey_id)
-    if (await conn.execute(query)).first() is not None:
-        return errors.superseded()
-    return errors.unknown()
+    return select(former.survey_id).where(former.survey_id == survey_id)
+
+
+def why_not(former: Result[Any]) -> Refused:
+    """Why a survey does not open: another one took its place (there is a row of `former_survey`), or it is gone."""
+    return errors.superseded() if former.first() is not None else errors.unknown()

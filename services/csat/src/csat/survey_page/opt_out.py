@@ -1,6 +1,7 @@
 """A requester who does not want to be asked any more, and who changes their mind.
 
-`asking.policy` reads `requesters.opted_out_at`. The survey at hand stays open: its answer is welcome all the same.
+`csat.surveys.exclusion_rules` reads `requesters.opted_out_at`. The survey at hand stays open: its answer is welcome
+all the same.
 """
 
 from typing import Literal
@@ -10,14 +11,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csat import tables
 from supportops.store import Transaction
-from supportops.store.upsert import insert_into
+from supportops.store.upsert import insert_for
 
 Wish = Literal["stop", "resume"]
 
 
 async def opt_out(tx: Transaction, requester_id: str) -> bool:
     """Never ask this requester again; the moment of the first wish is kept. False: that was known."""
-    insert = insert_into(tx.conn, tables.requesters).values(
+    insert = insert_for(tx.dialect, tables.requesters).values(
         requester_id=requester_id, opted_out_at=tx.now, changed_at=tx.now
     )
     statement = insert.on_conflict_do_update(

@@ -3,7 +3,7 @@
 from csat import tables
 from csat.ratings.answer import Answer
 from csat.ratings.repository import NewRating, Rating, record_answer
-from csat.survey_page.open_link import why_not
+from csat.survey_page.open_link import former_survey, why_not
 from csat.surveys.repository import Survey, record_sent
 from supportops.store import Transaction
 
@@ -13,7 +13,7 @@ async def hold(tx: Transaction, survey: Survey) -> None:
     rows = await tx.load(tables.surveys, [survey.ticket_id])  # votes on one survey take turns
     row = rows.get(survey.ticket_id)
     if row is None or row["survey_id"] != survey.survey_id or row["mode"] != "hosted":
-        raise await why_not(tx.conn, survey.survey_id)
+        raise why_not(await tx.read(former_survey(survey.survey_id)))
 
 
 async def vote(tx: Transaction, survey: Survey, answer: Answer) -> Rating:

@@ -12,7 +12,7 @@ from supportops.store.upsert import insert_for
 def note(tx: Transaction, event: TicketEvent, kind: str, *, news: bool = True) -> None:
     """Keep that `event` was taken; `news`: False when we knew something newer already, so that it changed nothing."""
     tx.write(
-        _insert(tx.conn.dialect.name),
+        _insert(tx.dialect),
         event_id=event.id,
         ticket_id=event.ticket_id,
         kind=kind,

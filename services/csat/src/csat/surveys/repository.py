@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any, Literal, Self
 
-from sqlalchemy import Column, Select, Table, and_, exists, func, select
+from sqlalchemy import Column, Result, Select, Table, and_, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from uuid_utils import uuid7
 
@@ -17,7 +17,7 @@ from csat.surveys.exclusion_rules import Decision, Requester
 from supportops.contracts import SurveySent, SurveySkipped
 from supportops.store import Transaction
 from supportops.store.key_lookup import among, as_parameter
-from supportops.store.upsert import insert_into
+from supportops.store.upsert import insert_for
 
 SOURCE = "/csat"
 
@@ -119,7 +119,7 @@ async def lock_requesters(tx: Transaction, requester_ids: Iterable[str]) -> None
     if not wanted:
         return
     rows = [{"requester_id": each, "changed_at": tx.now} for each in wanted]
-    await tx.execute(insert_into(tx.conn, tables.requesters).on_conflict_do_nothing(), rows)
+    await tx.execute(insert_for(tx.dialect, tables.requesters).on_conflict_do_nothing(), rows)
     await tx.load(tables.requesters, wanted)
 
 
@@ -133,8 +133,7 @@ async def locked_requester(
     known = _requester(row, ticket_id)
     if not in_hand:
         return known
-    await tx.flush()
-    return await _with_surveys_in_hand(tx.conn, known, requester_id, ticket_id)
+    return _asked_last(known, await tx.read(_in_hand(requester_id, ticket_id)))
 
 
 async def requesters_of(
@@ -152,7 +151,8 @@ async def requesters_of(
     known = {ticket: _requester(rows.get(who or "", {}), ticket) for ticket, who in asking.items()}
     if in_hand:
         for ticket, who in asking.items():
-            known[ticket] = await _with_surveys_in_hand(conn, known[ticket], who, ticket)
+            if who is not None:
+                known[ticket] = _asked_last(known[ticket], await conn.execute(_in_hand(who, ticket)))
     return known
 
 
@@ -181,13 +181,9 @@ def _requester(row: Mapping[Any, Any], ticket_id: str) -> Requester:
     return Requester(row.get("opted_out_at"), asked_at)
 
 
-async def _with_surveys_in_hand(
-    conn: AsyncConnection, known: Requester, requester_id: str | None, ticket_id: str
-) -> Requester:
-    if requester_id is None:
-        return known
-    in_hand = (await conn.execute(_in_hand(requester_id, ticket_id))).scalar_one()
-    moments = [each for each in (known.asked_at, in_hand) if each is not None]
+def _asked_last(known: Requester, in_hand: Result[Any]) -> Requester:
+    """Asked when a survey arrived, or when the one of `_in_hand` was begun, whichever is later."""
+    moments = [each for each in (known.asked_at, in_hand.scalar_one()) if each is not None]
     return replace(known, asked_at=max(moments, default=None))
 
 

@@ -110,19 +110,27 @@ def _read_native(
         return ParsedWebhook("ignored", f"event:{event_id}", kind, "not one of our types")
     if fields.as_id(raw.get("account_id")) != account.id:
         raise Unreadable("another account")
-    facts = _facts(raw, domain, name, event_id, (account, received_at))
-    ticket_id = facts.subject_id if domain == "ticket" else None
-    return ParsedWebhook("published", f"event:{event_id}", kind, "", ticket_id, build(facts))
+    native_event = _native_event(raw, _Named(domain, name, event_id), account, received_at)
+    ticket_id = native_event.subject_id if domain == "ticket" else None
+    return ParsedWebhook("published", f"event:{event_id}", kind, "", ticket_id, build(native_event))
 
 
-def _facts(
-    raw: dict[str, object], domain: str, name: str, event_id: str, whose: tuple[Account, datetime]
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """What a native event is called: `zen:event-type:<domain>.<name>`, and its own id."""
+
+    domain: str
+    name: str
+    event_id: str
+
+
+def _native_event(
+    raw: dict[str, object], named: _Named, account: Account, received_at: datetime
 ) -> NativeEvent:
-    account, received_at = whose
     detail, event = raw.get("detail"), fields.mapping(raw.get("event"))
     if not isinstance(detail, dict):
         raise Unreadable("no detail")
-    subject_id = _subject_id(raw, detail, domain)
+    subject_id = _subject_id(raw, detail, named.domain)
     updated_at = fields.as_moment(detail.get("updated_at"))
     said = fields.as_moment(raw.get("time"))
     time = said or updated_at or received_at
@@ -133,7 +141,7 @@ def _facts(
     position = position if isinstance(position, int) and 0 <= position < 10**6 else None
     actor = fields.as_id(detail.get("actor_id"))
     base: dict[str, object] = {
-        "id": event_id,
+        "id": named.event_id,
         "source": f"/zendesk/{account.id}",
         "time": time,
         "subject": subject_id,
@@ -141,7 +149,7 @@ def _facts(
         "version": version_of(updated_at, exact, position),
         "own_action": actor in account.integration_users,
     }
-    if domain == "ticket":
+    if named.domain == "ticket":
         base.update(ticket_id=subject_id, road="native", ticket=native.ticket_snapshot(detail))
         for key, value in (
             ("actor_id", actor),
@@ -152,7 +160,7 @@ def _facts(
                 base[key] = value
     else:
         base.update(organization_id=subject_id, organization=native.organization_snapshot(detail))
-    return NativeEvent(name, event_id, subject_id, time, base, detail, event, updated_at or time)
+    return NativeEvent(named.name, named.event_id, subject_id, time, base, detail, event, updated_at or time)
 
 
 def _subject_id(raw: Mapping[str, object], detail: Mapping[str, object], domain: str) -> str:

@@ -16,7 +16,6 @@ from ingest.webhooks import parse
 from ingest.webhooks.parse import Account, Disposition, ParsedWebhook
 from supportops.contracts import Event
 from supportops.store import Store, Transaction
-from supportops.store.bulk import insert_new
 
 PAGE = 200  # webhooks of one replay transaction
 
@@ -88,7 +87,7 @@ async def add(tx: Transaction, batch: Sequence[Webhook]) -> set[str]:
         return set()
     first = {hook.key: hook for hook in reversed(batch)}
     # In one order everywhere: two replicas with the same webhooks must not wait for each other in a circle.
-    new = await insert_new(tx.conn, webhooks, [_row(first[key]) for key in sorted(first)])
+    new = await tx.insert_new(webhooks, [_row(first[key]) for key in sorted(first)])
     again = dict.fromkeys(first, 0)
     for hook in batch:
         again[hook.key] += 1
@@ -158,6 +157,14 @@ class Replayed:
     still_parked: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """Whom a replay is for: one consumer group, by one run of the command."""
+
+    group: str
+    run: str
+
+
 async def replay(store: Store, account: Account, wanted: WebhookFilter, group: str | None = None) -> Replayed:
     """Read stored bodies again.
 
@@ -166,12 +173,13 @@ async def replay(store: Store, account: Account, wanted: WebhookFilter, group: s
     once more, also those that were, under a new id and addressed to that consumer group alone
     (`ce_reprocess`).
     """
-    run, total = str(uuid7()), Replayed()
+    target = None if group is None else _Target(group, str(uuid7()))
+    total = Replayed()
     last: Mapping[str, Any] | None = None
     while True:
         async with store.transaction() as tx:
             page = await _page(tx, wanted, last, group)
-            total = _sum(total, await _replay_page(tx, page, account, (group, run)))
+            total = _sum(total, await _replay_page(tx, page, account, target))
         if len(page) < PAGE:
             return total
         last = page[-1]
@@ -187,20 +195,19 @@ async def _page(
         later = webhooks.c.received_at > last["received_at"]
         same = (webhooks.c.received_at == last["received_at"]) & (webhooks.c.key > last["key"])
         query = query.where(later | same)
-    return [dict(row) for row in (await tx.conn.execute(query)).mappings()]
+    return [dict(row) for row in (await tx.read(query)).mappings()]
 
 
 async def _replay_page(
-    tx: Transaction, page: Sequence[Mapping[str, Any]], account: Account, target: tuple[str | None, str]
+    tx: Transaction, page: Sequence[Mapping[str, Any]], account: Account, target: _Target | None
 ) -> Replayed:
-    group, run = target
     events = 0
     left = {"ignored": 0, "parked": 0, "published": 0}
     for row in page:
         reading = parse.read(row["body"], account, row["received_at"])
         left[reading.disposition] += 1
         for event in reading.events:
-            tx.publish(_readdressed(event, group, run) if group else event)
+            tx.publish(event if target is None else _readdressed(event, target))
             events += 1
         tx.write(
             _ANEW,
@@ -213,10 +220,10 @@ async def _replay_page(
     return Replayed(len(page), events, left["ignored"], left["parked"])
 
 
-def _readdressed(event: Event, group: str, run: str) -> Event:
+def _readdressed(event: Event, target: _Target) -> Event:
     """The event for one group, under an id that its inbox has not seen; the same within one run of the command."""
-    new_id = f"{event.id}/reprocess/{run[-12:]}"
-    return event.model_copy(update={"id": new_id, "reprocess": group, "correlation_id": event.id})
+    new_id = f"{event.id}/reprocess/{target.run[-12:]}"
+    return event.model_copy(update={"id": new_id, "reprocess": target.group, "correlation_id": event.id})
 
 
 def _narrowed[S: Select[Any]](query: S, wanted: WebhookFilter) -> S:

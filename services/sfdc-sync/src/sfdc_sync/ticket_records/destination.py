@@ -168,7 +168,7 @@ class TicketRecords:
 def _written(delivery: Delivery, ticket: Ticket, result: RecordResult, tx: Transaction) -> None:
     """What follows from a write: the revision that Salesforce holds, and the event that says so."""
     tx.write(
-        _REMEMBER[tx.conn.dialect.name],
+        _REMEMBER[tx.dialect],
         b_ticket_id=ticket.ticket_id,
         b_record_id=result.record_id,
         b_revision=ticket.revision,

@@ -1,6 +1,7 @@
 """images.env is the one place for image pins."""
 
 import re
+import tomllib
 
 import yaml
 
@@ -8,7 +9,8 @@ from tests.architecture.tree import ROOT
 from tests.support.containers import images
 from tests.support.kafka_server import VERSION
 
-DOCKERFILES = sorted([*ROOT.glob("services/*/Dockerfile"), *ROOT.glob("sandbox/Dockerfile")])
+DOCKERFILES = (ROOT / "deploy/Dockerfile", ROOT / "sandbox/Dockerfile")
+SERVICES = {path.parent.name: path for path in ROOT.glob("services/*/pyproject.toml")}
 
 
 def test_compose_names_the_pinned_images() -> None:
@@ -19,10 +21,25 @@ def test_compose_names_the_pinned_images() -> None:
 
 
 def test_every_dockerfile_starts_from_the_pinned_python() -> None:
-    assert len(DOCKERFILES) == 5
     for path in DOCKERFILES:
         bases = re.findall(r"^FROM (\S+)", path.read_text(), re.MULTILINE)
         assert set(bases) == {images()["PYTHON_IMAGE"]}, path
+
+
+def test_there_is_one_image_per_service_and_its_entry_point_is_the_services_command() -> None:
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    builds = {
+        service["image"]: service["build"] for service in compose["services"].values() if "build" in service
+    }
+    del builds["supportops-sandbox"]
+    assert builds == {
+        f"supportops-{name}": {"context": ".", "dockerfile": "deploy/Dockerfile", "args": {"SERVICE": name}}
+        for name in SERVICES
+    }
+    for name, path in SERVICES.items():
+        assert name in tomllib.loads(path.read_text())["project"]["scripts"]
+    commanded = [name for name, service in compose["services"].items() if service["image"] in builds]
+    assert all("command" in compose["services"][name] for name in commanded)
 
 
 def test_the_broker_of_the_local_rung_is_the_same_version() -> None:

@@ -35,7 +35,6 @@ from supportops.contracts.topics import (
     Topic,
     all_topics,
     dead_letter_topic,
-    topic_named,
 )
 
 __all__ = [
@@ -79,5 +78,4 @@ __all__ = [
     "encode",
     "event_type",
     "reprocess_group",
-    "topic_named",
 ]

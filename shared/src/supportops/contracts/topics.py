@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from supportops.contracts.csat import FeedbackReceived, SurveySent, SurveySkipped
+from supportops.contracts.csat import CSAT_EVENTS
 from supportops.contracts.envelope import Event
 from supportops.contracts.organizations import ORGANIZATION_EVENTS
 from supportops.contracts.salesforce import SALESFORCE_EVENTS
@@ -52,7 +52,7 @@ TOPICS: tuple[Topic, ...] = (
         partitions=6,
         key="ticket id",
         retention=_TWO_WEEKS,
-        events=(SurveySent, SurveySkipped),
+        events=tuple(event for event in CSAT_EVENTS if event.topic == "csat.surveys"),
         writers=("csat",),
         readers=("notifier",),
     ),
@@ -61,7 +61,7 @@ TOPICS: tuple[Topic, ...] = (
         partitions=6,
         key="ticket id",
         retention=_TWO_WEEKS,
-        events=(FeedbackReceived,),
+        events=tuple(event for event in CSAT_EVENTS if event.topic == "csat.feedback"),
         writers=("csat",),
         readers=("notifier",),
     ),
@@ -94,11 +94,3 @@ def dead_letter_topic(group: str) -> Topic:
 def all_topics(groups: Iterable[str] = GROUPS) -> tuple[Topic, ...]:
     """Every topic a broker must have: the table, and one dead-letter topic per consumer group."""
     return (*TOPICS, *(dead_letter_topic(group) for group in groups))
-
-
-def topic_named(name: str) -> Topic:
-    """The row of the table; KeyError for a name that is not in it."""
-    for topic in TOPICS:
-        if topic.name == name:
-            return topic
-    raise KeyError(name)

@@ -93,10 +93,6 @@ class ReferenceCache[T]:
         while len(self._entries) > self._lifetime.size:
             self._entries.popitem(last=False)
 
-    def forget(self, key: str) -> None:
-        """Read it anew the next time."""
-        self._entries.pop(key, None)
-
     def _ask(self, key: str) -> asyncio.Future[T | None]:
         future = self._asked[key] = asyncio.get_running_loop().create_future()
         self._batch.append(key)

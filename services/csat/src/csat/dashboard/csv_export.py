@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from csat.kpi import queries
+from csat.kpi import queries, row_queries
 from csat.kpi.csv import COLUMNS, cells_of, to_csv
 from csat.kpi.filters import DIMENSIONS, BadView, Dimension, Step, View, label
 from csat.kpi.measures import Counts
@@ -61,7 +61,7 @@ def _dimension(table: str) -> Dimension | None:
 
 
 async def _comments(conn: AsyncConnection, view: View) -> str:
-    found = await queries.comments(conn, view, COMMENTS)
+    found = await row_queries.comments(conn, view, COMMENTS)
     rows = [
         [
             rated.ticket_id,

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from csat.dashboard import csv_export, formatting, urls, view_model
 from csat.dashboard.freshness import freshness
 from csat.dashboard.urls import PAGE, SHEET
-from csat.kpi import queries
+from csat.kpi import queries, row_queries
 from csat.kpi.filters import DIMENSIONS, STEPS, BadView, Dimension, Step, View, label, today_in
 from csat.policy.kpi import KpiPolicy
 from supportops.store import Store
@@ -83,7 +83,7 @@ class Dashboard:
         found = await queries.everything(conn, view, step)
         return {
             "fresh": await freshness(conn, self._store.clock.now()),
-            "comments": await queries.comments(conn, view, COMMENTS),
+            "comments": await row_queries.comments(conn, view, COMMENTS),
             "totals": found.totals,
             "cards": view_model.cards(found.totals, policy),
             "panels": view_model.panels(found.trend, step, policy),

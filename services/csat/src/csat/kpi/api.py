@@ -11,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from csat.kpi import queries
+from csat.kpi import queries, row_queries
 from csat.kpi.filters import DIMENSIONS, LONGEST_VALUE, NONE, BadView, Dimension, Step, View, today_in
 from csat.kpi.measures import Counts, Figure, figures_of
 from csat.policy.kpi import KpiPolicy
@@ -229,7 +229,7 @@ class NumbersApi:
         """Answers, those given last first; a ticket has one, its latest."""
         view, position = asked.view(self._today()), _position(asked.cursor)
         async with self._store.reading() as conn:
-            found = await queries.ratings(conn, view, asked.limit + 1, position, asked.score)
+            found = await row_queries.ratings(conn, view, asked.limit + 1, position, asked.score)
         page = found[: asked.limit]
         return RatingsReply(
             ratings=[RatingReply.model_validate(row, from_attributes=True) for row in page],
@@ -238,10 +238,10 @@ class NumbersApi:
 
     async def surveys(self, asked: Annotated[SurveysQuery, Query()]) -> SurveysReply:
         """Who was asked, who was not and by which rule: one decision for each solve, the latest solves first."""
-        wanted = queries.Range.of(asked.view(self._today()), self._policy.zone, asked.rule)
+        wanted = row_queries.Range.of(asked.view(self._today()), self._policy.zone, asked.rule)
         position = _position(asked.cursor)
         async with self._store.reading() as conn:
-            found = await queries.surveys(conn, wanted, asked.limit + 1, position)
+            found = await row_queries.surveys(conn, wanted, asked.limit + 1, position)
         page = found[: asked.limit]
         return SurveysReply(
             surveys=[SurveyReply.model_validate(row, from_attributes=True) for row in page],
@@ -313,12 +313,12 @@ def _refusal(parameter: str, message: str) -> RequestValidationError:
     )
 
 
-def _cursor(position: queries.Position) -> str:
+def _cursor(position: row_queries.Position) -> str:
     moment, key = position
     return base64.urlsafe_b64encode(f"{moment.isoformat()}|{key}".encode()).decode().rstrip("=")
 
 
-def _position(cursor: str | None) -> queries.Position | None:
+def _position(cursor: str | None) -> row_queries.Position | None:
     """Where a cursor points to. RequestValidationError for one that is not ours."""
     if not cursor:
         return None

@@ -6,8 +6,6 @@ from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 import typer
-from rich.console import Console
-from rich.progress import MofNCompleteColumn, Progress
 
 from csat.kpi.aggregation import recount
 from csat.kpi.api import KpiReply, Numbers, Share, kpi_reply
@@ -18,7 +16,7 @@ from csat.policy.kpi import KpiPolicy
 from csat.settings import Settings
 from supportops.config import RulesCommandSettings
 from supportops.runtime.cli import AsJson, Service, execute_with
-from supportops.runtime.output import emit
+from supportops.runtime.output import emit, progress
 from supportops.runtime.supervisor import CLEAN
 from supportops.store import Store
 
@@ -147,7 +145,9 @@ def _readable(line: Line) -> Line:
 
 
 async def _recount(store: Store, zone: ZoneInfo) -> int:
-    columns = (*Progress.get_default_columns(), MofNCompleteColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("counting tickets", total=None)
-        return await recount(store, zone, lambda done, total: bar.update(task, completed=done, total=total))
+    with progress("recount") as report:
+
+        def counted(done: int, total: int) -> None:
+            report(min(done / max(total, 1), 1.0), f"{done:,} of {total:,} tickets")
+
+        return await recount(store, zone, counted)

@@ -7,13 +7,12 @@ Otherwise `cells` are read. For days at the ends of a view that are no whole per
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import date, timedelta
 from typing import Any
 
 from sqlalchemy import (
     CTE,
     BindParameter,
-    Column,
     ColumnElement,
     Date,
     Row,
@@ -31,7 +30,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csat import tables
 from csat.kpi.buckets import COLUMNS, COUNTERS, next_period, period_of
-from csat.kpi.filters import DIMENSIONS, Dimension, Step, View, start_of
+from csat.kpi.filters import DIMENSIONS, Dimension, Step, View
 from csat.kpi.measures import Counts
 
 Breakdown = Mapping[str, Counts]
@@ -50,8 +49,8 @@ type Found = dict[Dimension, dict[str, Counts]]
 
 
 @dataclass(frozen=True)
-class Picture:
-    """Everything that a page about a view shows, comments excepted."""
+class ViewCounts:
+    """All counts of a view: what a page about it shows beside its comments."""
 
     totals: Counts
     breakdowns: Mapping[Dimension, Breakdown]
@@ -80,11 +79,11 @@ async def choices(conn: AsyncConnection, view: View) -> Choices:
     return {name: sorted(found[name]) for name in DIMENSIONS}
 
 
-async def everything(conn: AsyncConnection, view: View, step: Step) -> Picture:
+async def everything(conn: AsyncConnection, view: View, step: Step) -> ViewCounts:
     """All of the above in as few statements as possible."""
     breakdowns = await _breakdowns(conn, view, DIMENSIONS)
     values = {name: list(breakdowns[name]) for name in DIMENSIONS}
-    return Picture(
+    return ViewCounts(
         totals=sum(breakdowns[DIMENSIONS[0]].values(), Counts()),
         breakdowns=breakdowns,
         trend=await trend(conn, view, step),
@@ -113,7 +112,7 @@ async def _tallied(
     query = (
         select(tally.c.dimension_b.label("dimension"), tally.c.value_b.label("value"), *_sums(tally))
         .where(tally.c.dimension_a == narrowed[0], tally.c.value_a == narrowed[1])
-        .where(tally.c.dimension_b.in_(dimensions), *_within(tally.c.period, periods))
+        .where(tally.c.dimension_b.in_(dimensions), *within(tally.c.period, periods))
         .group_by(tally.c.dimension_b, tally.c.value_b)
     )
     return _found(dimensions, (await conn.execute(query)).all())
@@ -148,7 +147,7 @@ def _tallied_by_period(view: View) -> Select[Any]:
         select(*columns)
         .where(tally.c.dimension_a == a, tally.c.value_a == value_a)
         .where(tally.c.dimension_b == b, tally.c.value_b == value_b)
-        .where(*_within(tally.c.period, _whole_periods(view)))
+        .where(*within(tally.c.period, _whole_periods(view)))
     )
 
 
@@ -181,12 +180,12 @@ def _in_view(view: View, table: Table) -> list[ColumnElement[bool]]:
     filters = [table.c[COLUMNS[name]] == value for name, value in view.filters]
     whole = since, until = _whole_periods(view)
     if table is tables.cells:
-        return [*_within(table.c.period, whole), *filters]
+        return [*within(table.c.period, whole), *filters]
     day = table.c.day
     first, last = _written(period_of(view.since)), _written(period_of(view.until - timedelta(days=1)))
     return [
         or_(table.c.period == first, table.c.period == last),
-        or_(and_(*_within(day, (view.since, since))), and_(*_within(day, (until, view.until)))),
+        or_(and_(*within(day, (view.since, since))), and_(*within(day, (until, view.until)))),
         *filters,
     ]
 
@@ -202,7 +201,8 @@ def _has_ends(view: View) -> bool:
     return _whole_periods(view) != (view.since, view.until)
 
 
-def _within(column: ColumnElement[date], days: Days) -> list[ColumnElement[bool]]:
+def within(column: ColumnElement[date], days: Days) -> list[ColumnElement[bool]]:
+    """From the first of `days` on and before the second."""
     return [column >= _written(days[0]), column < _written(days[1])]
 
 
@@ -244,139 +244,3 @@ def _steps(view: View, step: Step, by_day: Sequence[tuple[date, Counts]]) -> Tre
 
 def _first_day(day: date, step: Step) -> date:
     return day.replace(day=1) if step == "month" else day - timedelta(days=day.weekday())
-
-
-# Answers and decisions one by one, newest first, page by page.
-
-Position = tuple[datetime, str]
-"""Where a page ended: the moment and the key of its last row."""
-
-_counted, _ratings = tables.counted, tables.ratings
-_decisions, _surveys = tables.decisions, tables.surveys
-_DECISION: list[ColumnElement[Any]] = [
-    *(_decisions.c[name] for name in ("ticket_id", "solve", "solved_at", "decided_at", "rule", "reason")),
-    _decisions.c.send.label("asked"),
-]
-
-
-@dataclass(frozen=True)
-class RatingRow:
-    """A ticket's answer that counts, and what the ticket was when it was solved; "" where there is none."""
-
-    ticket_id: str
-    rated_at: datetime
-    score: str
-    comment: str
-    reason: str
-    form: str
-    plan: str
-    region: str
-    group: str
-    assignee: str
-    source: str
-    revision: int
-
-    @property
-    def position(self) -> Position:
-        """Where a page that ends with this row ends."""
-        return self.rated_at, self.ticket_id
-
-
-@dataclass(frozen=True)
-class DecisionRow:
-    """What was decided about one solve; `mode` and `sent_at` are those of the survey that was sent for it."""
-
-    ticket_id: str
-    solve: str
-    solved_at: datetime
-    decided_at: datetime
-    asked: bool
-    rule: str
-    reason: str
-    mode: str | None
-    sent_at: datetime | None
-
-    @property
-    def position(self) -> Position:
-        """Where a page that ends with this row ends."""
-        return self.solved_at, self.solve
-
-
-async def comments(
-    conn: AsyncConnection, view: View, limit: int, before: Position | None = None
-) -> list[RatingRow]:
-    """The answers of the view that have a comment, those rated last first."""
-    query = _rated(view, limit, before).where(_counted.c.has_comment, _ratings.c.comment.is_not(None))
-    return await _read_rated(conn, query)
-
-
-async def ratings(
-    conn: AsyncConnection, view: View, limit: int, before: Position | None = None, score: str | None = None
-) -> list[RatingRow]:
-    """The answers of the view, those rated last first; `score` narrows them down to good or bad ones."""
-    query = _rated(view, limit, before)
-    return await _read_rated(conn, query if score is None else query.where(_counted.c[score] == 1))
-
-
-@dataclass(frozen=True)
-class Range:
-    """Decisions about solves from `since` on and before `until`; `rule`: only those that this rule made."""
-
-    since: datetime
-    until: datetime
-    rule: str | None = None
-
-    @classmethod
-    def of(cls, view: View, zone: tzinfo, rule: str | None = None) -> "Range":
-        """The days of a view."""
-        return cls(start_of(view.since, zone), start_of(view.until, zone), rule)
-
-
-async def surveys(
-    conn: AsyncConnection, wanted: Range, limit: int, before: Position | None = None
-) -> list[DecisionRow]:
-    """Decisions, those about the latest solve first."""
-    sent = and_(
-        _surveys.c.ticket_id == _decisions.c.ticket_id,
-        _surveys.c.solved_at == _decisions.c.solved_at,
-        _surveys.c.sent_at.is_not(None),
-    )
-    query = (
-        select(*_DECISION, _surveys.c.mode, _surveys.c.sent_at)
-        .join_from(_decisions, _surveys, sent, isouter=True)
-        .where(_decisions.c.solved_at >= wanted.since, _decisions.c.solved_at < wanted.until)
-        .where(*_past(_decisions.c.solved_at, _decisions.c.solve, before))
-        .order_by(_decisions.c.solved_at.desc(), _decisions.c.solve.desc())
-        .limit(limit)
-    )
-    if wanted.rule is not None:
-        query = query.where(_decisions.c.rule == wanted.rule)
-    rows = (await conn.execute(query)).mappings()
-    return [DecisionRow(**row) for row in rows]
-
-
-def _rated(view: View, limit: int, before: Position | None) -> Select[Any]:
-    names = [_counted.c[COLUMNS[name]].label(name) for name in DIMENSIONS]
-    more = [_ratings.c[name] for name in ("score", "comment", "source", "revision")]
-    filters = [_counted.c[COLUMNS[name]] == value for name, value in view.filters]
-    return (
-        select(_counted.c.ticket_id, _counted.c.rated_at, *names, *more)
-        .join_from(_counted, _ratings, _ratings.c.ticket_id == _counted.c.ticket_id)
-        .where(_counted.c.rated_at.is_not(None), *_past(_counted.c.rated_at, _counted.c.ticket_id, before))
-        .where(*_within(_counted.c.day, (view.since, view.until)), *filters)
-        .order_by(_counted.c.rated_at.desc(), _counted.c.ticket_id.desc())
-        .limit(limit)
-    )
-
-
-def _past(moment: Column[Any], key: Column[str], before: Position | None) -> Sequence[ColumnElement[bool]]:
-    """Rows beyond the last one of a page; the first condition alone is what an index can start from."""
-    if before is None:
-        return ()
-    at, last = before
-    return moment <= at, or_(moment < at, key < last)
-
-
-async def _read_rated(conn: AsyncConnection, query: Select[Any]) -> list[RatingRow]:
-    rows = (await conn.execute(query)).mappings()
-    return [RatingRow(**dict(row) | {"comment": row["comment"] or ""}) for row in rows]

@@ -20,8 +20,8 @@ REQUIRED = (
     "INGEST_ACCOUNT_ID",
     "INGEST_INTEGRATION_USER_IDS",
     "ZENDESK_BASE_URL",
-    "ZENDESK_EMAIL",
-    "ZENDESK_TOKEN",
+    "ZENDESK_CLIENT_ID",
+    "ZENDESK_CLIENT_SECRET",
     "CSAT_BASE_URL",
     "CSAT_LINK_KEYS",
     "CSAT_API_TOKEN",
@@ -47,7 +47,9 @@ def sandbox_runs() -> bool:
 
 def check(environment: Mapping[str, str], sandbox: bool) -> tuple[int, str]:
     """Exit code and message; 0 when the services may start."""
-    missing = [name for name in REQUIRED if not environment.get(name)]
+    by_token = all(environment.get(name) for name in ("ZENDESK_EMAIL", "ZENDESK_TOKEN"))  # until 30 April 2027
+    required = [name for name in REQUIRED if not (by_token and name.startswith("ZENDESK_CLIENT"))]
+    missing = [name for name in required if not environment.get(name)]
     if not missing:
         return 0, "preflight: every account and password is set"
     if sandbox:

@@ -101,7 +101,7 @@ def what_is_missing_is_named() -> None:
     )
     subprocess.run([*command, "down", "--timeout", "5"], cwd=ROOT, capture_output=True, check=True)
     said = done.stdout + done.stderr
-    if done.returncode == 0 or "ZENDESK_TOKEN" not in said or "SLACK_TOKEN" not in said:
+    if done.returncode == 0 or "ZENDESK_CLIENT_SECRET" not in said or "SLACK_TOKEN" not in said:
         raise Failed(f"the preflight did not say what is missing: {said[-1000:]}")
 
 

@@ -24,7 +24,7 @@ NEVER_LOGGED = (
     "Quick and friendly",
     SECRET,
     API_TOKEN,
-    "sandbox-zendesk-token",
+    "sandbox-zendesk-client-secret",
     "sandbox-secret",
     "xoxb-sandbox",
     "glpat-sandbox",

@@ -6,10 +6,29 @@ from typing import Any
 
 import httpx
 
+from supportops.config import ZendeskSettings
 from tests.support.eventually import eventually_now
 from tests.support.processes import ChildProcess, free_port
 
 INTEGRATION_LOGIN = ("ops@example.com/token", "sandbox-zendesk-token")
+ZENDESK_CLIENT = {
+    "ZENDESK_CLIENT_ID": "sandbox-zendesk-client",
+    "ZENDESK_CLIENT_SECRET": "sandbox-zendesk-client-secret",
+}
+
+
+def zendesk_settings(sandbox_url: str, **changes: Any) -> ZendeskSettings:
+    """The stand-in's account by its OAuth client, without a limit of ours."""
+    usual = {
+        "base_url": f"{sandbox_url}/zendesk",
+        "client_id": ZENDESK_CLIENT["ZENDESK_CLIENT_ID"],
+        "client_secret": ZENDESK_CLIENT["ZENDESK_CLIENT_SECRET"],
+        "rate_limit": 100_000,
+        "rate_share": 1,
+    }
+    return ZendeskSettings.model_validate(usual | changes)
+
+
 SLACK_LOGIN = {"authorization": "Bearer xoxb-sandbox"}
 
 

@@ -14,6 +14,7 @@ import yaml
 
 from tests.support.databases import database_of, run_sql
 from tests.support.processes import ChildProcess, free_port, python_module
+from tests.support.sandbox import ZENDESK_CLIENT
 
 SECRET = "sandbox-webhook-secret"
 API_TOKEN = "csat-api-token-of-the-tests"
@@ -185,8 +186,7 @@ class System:
             "SIDE_PORT": str(self._port(f"{name}.side")),
             "SHUTDOWN_GRACE": "20s",
             "ZENDESK_BASE_URL": f"{sandbox}/zendesk",
-            "ZENDESK_EMAIL": "ops@example.com",
-            "ZENDESK_TOKEN": "sandbox-zendesk-token",
+            **ZENDESK_CLIENT,
             "ZENDESK_RATE_LIMIT": "100000",
         }
         return common | self._own(package) | dict(self.plan.environment)

@@ -1,6 +1,6 @@
 """`sandbox serve`: the stand-ins as a process."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -20,44 +20,44 @@ def main() -> None:
     """Stand-ins for Zendesk, Salesforce and Slack in one process."""
 
 
+def _option(name: str, meaning: str) -> Any:
+    return typer.Option(envvar=f"SANDBOX_{name}", help=meaning)
+
+
 @app.command()
 def serve(  # noqa: PLR0913 - each is an option of the command line
-    host: Annotated[str, typer.Option(envvar="SANDBOX_HOST", help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(envvar="SANDBOX_PORT", help="Port to listen on.")] = 9400,
-    public_url: Annotated[
-        str, typer.Option(envvar="SANDBOX_PUBLIC_URL", help="How others reach it; default http://HOST:PORT.")
-    ] = "",
-    account_id: Annotated[
-        int, typer.Option(envvar="SANDBOX_ACCOUNT_ID", help="Zendesk account id in event bodies.")
-    ] = _D.account_id,
+    host: Annotated[str, _option("HOST", "Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, _option("PORT", "Port to listen on.")] = 9400,
+    public_url: Annotated[str, _option("PUBLIC_URL", "How others reach it; default http://HOST:PORT.")] = "",
+    account_id: Annotated[int, _option("ACCOUNT_ID", "Zendesk account id in event bodies.")] = _D.account_id,
+    zendesk_client: Annotated[
+        str, _option("ZENDESK_CLIENT", "Identifier of Zendesk's OAuth client.")
+    ] = _D.zendesk_client,
+    zendesk_client_secret: Annotated[
+        str, _option("ZENDESK_CLIENT_SECRET", "Secret of that client.")
+    ] = _D.zendesk_client_key,
     zendesk_email: Annotated[
-        str, typer.Option(envvar="SANDBOX_ZENDESK_EMAIL", help="The integration user's e-mail.")
+        str, _option("ZENDESK_EMAIL", "The integration user's e-mail.")
     ] = _D.zendesk_email,
     zendesk_token: Annotated[
-        str,
-        typer.Option(envvar="SANDBOX_ZENDESK_TOKEN", help="API token (Basic email/token:TOKEN, or Bearer)."),
+        str, _option("ZENDESK_TOKEN", "API token (Basic email/token:TOKEN).")
     ] = _D.zendesk_key,
     webhook_secret: Annotated[
-        str,
-        typer.Option(
-            envvar="SANDBOX_WEBHOOK_SECRET", help="Signing secret of webhooks registered without one."
-        ),
+        str, _option("WEBHOOK_SECRET", "Signing secret of webhooks registered without one.")
     ] = _D.webhook_key,
     slack_token: Annotated[
-        str, typer.Option(envvar="SANDBOX_SLACK_TOKEN", help="Bot token that the Slack stand-in accepts.")
+        str, _option("SLACK_TOKEN", "Bot token that the Slack stand-in accepts.")
     ] = _D.slack_key,
     gitlab_token: Annotated[
-        str, typer.Option(envvar="SANDBOX_GITLAB_TOKEN", help="Token that the GitLab stand-in accepts.")
+        str, _option("GITLAB_TOKEN", "Token that the GitLab stand-in accepts.")
     ] = _D.gitlab_key,
     salesforce_client: Annotated[
-        str, typer.Option(envvar="SANDBOX_SALESFORCE_CLIENT", help="Client id of the connected app.")
+        str, _option("SALESFORCE_CLIENT", "Consumer key of the External Client App.")
     ] = _D.salesforce_client,
     salesforce_secret: Annotated[
-        str, typer.Option(envvar="SANDBOX_SALESFORCE_SECRET", help="Client secret of the connected app.")
+        str, _option("SALESFORCE_SECRET", "Consumer secret of the External Client App.")
     ] = _D.salesforce_key,
-    log_level: Annotated[
-        str, typer.Option(envvar="SANDBOX_LOG_LEVEL", help="uvicorn's level: warning, info, debug.")
-    ] = "warning",
+    log_level: Annotated[str, _option("LOG_LEVEL", "uvicorn's level: warning, info, debug.")] = "warning",
 ) -> None:
     """Listen until SIGTERM: /zendesk, /salesforce, /slack, /gitlab, /control, and a page at /."""
     from sandbox.server import serve as listen  # --help must not need uvicorn
@@ -65,6 +65,8 @@ def serve(  # noqa: PLR0913 - each is an option of the command line
     settings = Settings(
         account_id=account_id,
         zendesk_email=zendesk_email,
+        zendesk_client=zendesk_client,
+        zendesk_client_key=zendesk_client_secret,
         zendesk_key=zendesk_token,
         webhook_key=webhook_secret,
         slack_key=slack_token,

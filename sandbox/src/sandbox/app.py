@@ -38,6 +38,7 @@ def create_app(
             *page_routes(world),
             Mount("/control", routes=ControlApi(world).routes()),
             Mount("/zendesk/api/v2", routes=world.zendesk.routes()),
+            Mount("/zendesk/oauth", routes=world.zendesk.oauth.routes()),
             Mount("/salesforce", routes=world.salesforce.routes()),
             Mount("/slack/api", routes=world.slack.routes()),
             Mount("/gitlab/api/v4", routes=world.gitlab.routes()),

@@ -9,6 +9,8 @@ class Settings:
 
     account_id: int = 22129848
     zendesk_email: str = "ops@example.com"
+    zendesk_client: str = "sandbox-zendesk-client"
+    zendesk_client_key: str = "sandbox-zendesk-client-secret"
     zendesk_key: str = "sandbox-zendesk-token"
     webhook_key: str = "sandbox-webhook-secret"
     slack_key: str = "xoxb-sandbox"

@@ -5,14 +5,13 @@ from datetime import UTC, timedelta
 from typing import Any
 
 import pytest
-from pydantic import SecretStr
 
 from supportops.clock import SystemClock
 from supportops.config import ZendeskSettings
 from supportops.errors import Conflict, DestinationPaused, NotFound, Retryable, UnknownOutcome
 from supportops.observability.metrics import Metrics
 from supportops.vendors.zendesk import NewComment, References, Refused, Ticket, Zendesk, open_zendesk
-from tests.support.sandbox import INTEGRATION_LOGIN, SandboxProcess
+from tests.support.sandbox import INTEGRATION_LOGIN, SandboxProcess, zendesk_settings
 
 
 @pytest.fixture(scope="module")
@@ -27,15 +26,20 @@ def sandbox(process: SandboxProcess) -> SandboxProcess:
     return process
 
 
-def _settings(sandbox: SandboxProcess, token: str = INTEGRATION_LOGIN[1]) -> ZendeskSettings:
-    return ZendeskSettings(
-        base_url=f"{sandbox.url}/zendesk", email="ops@example.com", token=SecretStr(token), rate_limit=100_000
-    )
+SCOPES = ("read", "tickets:write")
+
+
+def _with_token(sandbox: SandboxProcess, token: str) -> ZendeskSettings:
+    """The API token of before 30 April 2027."""
+    login = {"client_id": None, "client_secret": None, "email": "ops@example.com", "token": token}
+    return zendesk_settings(sandbox.url, **login)
 
 
 @pytest.fixture
 async def zendesk(sandbox: SandboxProcess) -> AsyncIterator[Zendesk]:
-    async with open_zendesk(_settings(sandbox), clock=SystemClock(), metrics=Metrics()) as client:
+    account = zendesk_settings(sandbox.url)
+    async with open_zendesk(account, SCOPES, clock=SystemClock(), metrics=Metrics()) as client:
+        await client.groups()  # it has its token: the faults of the tests are for their calls
         yield client
 
 
@@ -168,8 +172,14 @@ async def test_a_rate_limit_names_its_wait(sandbox: SandboxProcess, zendesk: Zen
     assert caught.value.after == timedelta(seconds=7)
 
 
+async def test_an_api_token_opens_the_account_while_they_last(sandbox: SandboxProcess) -> None:
+    settings = _with_token(sandbox, INTEGRATION_LOGIN[1])
+    async with open_zendesk(settings, SCOPES, clock=SystemClock(), metrics=Metrics()) as client:
+        assert (await client.ticket(_new(sandbox))) is not None
+
+
 async def test_a_wrong_login_stops_the_destination(sandbox: SandboxProcess) -> None:
-    settings = _settings(sandbox, token="wrong")
-    async with open_zendesk(settings, clock=SystemClock(), metrics=Metrics()) as client:
+    settings = _with_token(sandbox, "wrong")
+    async with open_zendesk(settings, SCOPES, clock=SystemClock(), metrics=Metrics()) as client:
         with pytest.raises(DestinationPaused):
             await client.ticket("1")

@@ -4,14 +4,12 @@ from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from pydantic import SecretStr
 
 from supportops.clock import SystemClock
-from supportops.config import ZendeskSettings
 from supportops.errors import DestinationPaused, Retryable
 from supportops.observability.metrics import Metrics
 from supportops.vendors.zendesk import Zendesk, open_zendesk
-from tests.support.sandbox import INTEGRATION_LOGIN, SandboxProcess
+from tests.support.sandbox import SandboxProcess, zendesk_settings
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
@@ -31,13 +29,8 @@ def sandbox(process: SandboxProcess) -> SandboxProcess:
 
 @pytest.fixture
 async def zendesk(sandbox: SandboxProcess) -> AsyncIterator[Zendesk]:
-    settings = ZendeskSettings(
-        base_url=f"{sandbox.url}/zendesk",
-        email="ops@example.com",
-        token=SecretStr(INTEGRATION_LOGIN[1]),
-        rate_limit=100_000,
-    )
-    async with open_zendesk(settings, clock=SystemClock(), metrics=Metrics()) as client:
+    settings = zendesk_settings(sandbox.url, rate_share=0.2)
+    async with open_zendesk(settings, ["read", "write"], clock=SystemClock(), metrics=Metrics()) as client:
         yield client
 
 

@@ -4,13 +4,11 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
-from pydantic import SecretStr
 
 from supportops.clock import SystemClock
-from supportops.config import ZendeskSettings
 from supportops.observability.metrics import Metrics
 from supportops.vendors.zendesk import Zendesk, merged_at, open_zendesk, tag_history
-from tests.support.sandbox import INTEGRATION_LOGIN, SandboxProcess
+from tests.support.sandbox import SandboxProcess, zendesk_settings
 
 TAG = "close_by_merge"
 
@@ -23,11 +21,10 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess
 
 @pytest.fixture
 async def zendesk(sandbox: SandboxProcess) -> AsyncIterator[Zendesk]:
-    token = SecretStr(INTEGRATION_LOGIN[1])
-    settings = ZendeskSettings(
-        base_url=f"{sandbox.url}/zendesk", email="ops@example.com", token=token, rate_limit=100_000
-    )
-    async with open_zendesk(settings, clock=SystemClock(), metrics=Metrics()) as client:
+    settings = zendesk_settings(sandbox.url)
+    async with open_zendesk(
+        settings, ["read", "tickets:write"], clock=SystemClock(), metrics=Metrics()
+    ) as client:
         yield client
 
 

@@ -14,6 +14,7 @@ import pytest
 from tests.integration.csat.sandbox import Desk
 from tests.integration.csat.test_csat_explain import ENVIRONMENT
 from tests.support.processes import clean_environment, python_module
+from tests.support.sandbox import ZENDESK_CLIENT
 
 pytestmark = pytest.mark.usefixtures("desk")  # a sandbox without a past
 RULES = "csat: {feedback: {project: support/feedback}, numbers: {region: {tags: {emea: EMEA}}}}\n"
@@ -66,7 +67,7 @@ def doctor(
         "KAFKA_BOOTSTRAP_SERVERS": kafka_address,
         "DATABASE_URL": new_database("csat"),
         "ZENDESK_BASE_URL": f"{sandbox_url}/zendesk",
-        "ZENDESK_TOKEN": "sandbox-zendesk-token",
+        **ZENDESK_CLIENT,
         "GITLAB_BASE_URL": f"{sandbox_url}/gitlab",
         "GITLAB_TOKEN": "glpat-sandbox",
         "CSAT_BASE_URL": page_url,
@@ -107,7 +108,7 @@ async def test_it_is_content_with_the_sandbox(doctor: Doctor) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "checks", "words"),
     [
-        ("ZENDESK_TOKEN", "a-wrong-token-of-ours", {"zendesk login"}, "401"),
+        ("ZENDESK_CLIENT_SECRET", "a-wrong-token-of-ours", {"zendesk login"}, "ZENDESK_CLIENT_SECRET"),
         ("GITLAB_TOKEN", "a-wrong-token-of-ours", {"gitlab"}, "401"),
         ("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1", {"broker"}, "does not answer"),
         (

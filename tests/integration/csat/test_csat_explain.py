@@ -32,8 +32,8 @@ CALL = "call zendesk.survey 17:2026-11-02T09:00:00.000000Z"
 ENVIRONMENT = {
     "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1",
     "ZENDESK_BASE_URL": "https://acme.zendesk.com",
-    "ZENDESK_EMAIL": "ops@example.com",
-    "ZENDESK_TOKEN": "not-a-real-token",
+    "ZENDESK_CLIENT_ID": "csat",
+    "ZENDESK_CLIENT_SECRET": "not-a-real-secret",
     "CSAT_BASE_URL": "https://survey.example.com",
     "CSAT_LINK_KEYS": "the-key-of-these-tests",
     "CSAT_API_TOKEN": "operators-only-0123456789",

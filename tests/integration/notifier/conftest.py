@@ -21,13 +21,13 @@ from supportops.config import (
     LogSettings,
     ShutdownSettings,
     SideSettings,
-    ZendeskSettings,
 )
 from supportops.observability.metrics import Metrics
 from supportops.store import open_store
 from tests.integration.notifier.app import RULES, Service
 from tests.integration.notifier.sandbox import Outside
 from tests.support.processes import ChildProcess, free_port, python_module
+from tests.support.sandbox import zendesk_settings
 
 OpenService = Callable[[NotifierPolicy], Awaitable[Service]]
 
@@ -61,13 +61,7 @@ def settings(outside: Outside, new_database: Callable[[str], str]) -> Settings:
     return Settings(
         kafka=KafkaSettings(bootstrap_servers="127.0.0.1:9"),
         database=DatabaseSettings(url=SecretStr(new_database("notifier")), pool=4),
-        zendesk=ZendeskSettings(
-            base_url=f"{outside.base_url}/zendesk",
-            email="ops@example.com",
-            token=SecretStr("sandbox-zendesk-token"),
-            rate_limit=100_000,
-            rate_share=1,
-        ),
+        zendesk=zendesk_settings(outside.base_url),
         slack=SlackSettings(
             base_url=f"{outside.base_url}/slack/api",
             token=SecretStr("xoxb-sandbox"),

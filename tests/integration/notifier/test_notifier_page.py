@@ -17,6 +17,7 @@ from tests.integration.notifier.app import Service
 from tests.integration.notifier.events import created
 from tests.integration.notifier.sandbox import SELF_MANAGED, Outside
 from tests.support.databases import on_the_side
+from tests.support.sandbox import ZENDESK_CLIENT
 
 
 async def figures(service: Service) -> dict[str, Any]:
@@ -73,8 +74,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "KAFKA_BOOTSTRAP_SERVERS": settings.kafka.bootstrap_servers,
         "DATABASE_URL": settings.database.url.get_secret_value(),
         "ZENDESK_BASE_URL": settings.zendesk.base_url,
-        "ZENDESK_EMAIL": settings.zendesk.email,
-        "ZENDESK_TOKEN": settings.zendesk.token.get_secret_value(),
+        **ZENDESK_CLIENT,
         "SLACK_TOKEN": settings.slack.token.get_secret_value(),
     }
 

@@ -9,17 +9,18 @@ import pytest
 from pydantic import SecretStr
 
 from sfdc_sync.salesforce.client import Salesforce, open_salesforce
-from sfdc_sync.settings import SalesforceSettings
+from sfdc_sync.settings import ZENDESK_SCOPES, SalesforceSettings
 from sfdc_sync.ticket_records.destination import TicketRecords
 from sfdc_sync.ticket_records.directory import ZendeskDirectory
 from supportops.clock import SystemClock
-from supportops.config import DatabaseSettings, ZendeskSettings
+from supportops.config import DatabaseSettings
 from supportops.observability.metrics import Metrics
 from supportops.store import Store, open_store
 from supportops.vendors.zendesk import References, open_zendesk
 from tests.integration.sfdc_sync.app import RULES, Service
 from tests.integration.sfdc_sync.sandbox import Outside
 from tests.support.processes import ChildProcess, free_port, python_module
+from tests.support.sandbox import zendesk_settings
 
 
 @pytest.fixture(scope="session")
@@ -79,20 +80,14 @@ async def salesforce(salesforce_settings: SalesforceSettings) -> AsyncIterator[S
 async def service(store: Store, salesforce: Salesforce, outside: Outside) -> AsyncIterator[Service]:
     """Wired as in `wiring.work`, without broker and process."""
     metrics, clock = Metrics(), SystemClock()
-    zendesk_settings = ZendeskSettings(
-        base_url=f"{outside.base_url}/zendesk",
-        email="ops@example.com",
-        token=SecretStr("sandbox-zendesk-token"),
-        rate_limit=100_000,
-        rate_share=1,
-    )
+    account = zendesk_settings(outside.base_url)
     async with AsyncExitStack() as stack:
         zendesk = await stack.enter_async_context(
-            open_zendesk(zendesk_settings, clock=clock, metrics=metrics)
+            open_zendesk(account, ZENDESK_SCOPES, clock=clock, metrics=metrics)
         )
         names = References(zendesk, clock=clock, metrics=metrics)
         directory = ZendeskDirectory(
-            names.users, names.organizations, policy=RULES, base_url=zendesk_settings.base_url
+            names.users, names.organizations, policy=RULES, base_url=account.base_url
         )
         records = TicketRecords(
             store, salesforce, directory, RULES, call_timeout=timedelta(seconds=2), metrics=metrics

@@ -15,6 +15,7 @@ from supportops.store.migrate import downgrade, upgrade
 from tests.integration.sfdc_sync.sandbox import TICKETS, Outside
 from tests.support.databases import on_the_side
 from tests.support.processes import clean_environment, python_module
+from tests.support.sandbox import ZENDESK_CLIENT
 
 ROOT = Path(__file__).parents[3]
 
@@ -27,8 +28,7 @@ def environment(outside: Outside, rules_file: Path, tmp_path: Path) -> dict[str,
             "DATABASE_URL": f"sqlite:///{tmp_path / 'sfdc.db'}",
             "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1",
             "ZENDESK_BASE_URL": f"{outside.base_url}/zendesk",
-            "ZENDESK_EMAIL": "ops@example.com",
-            "ZENDESK_TOKEN": "sandbox-zendesk-token",
+            **ZENDESK_CLIENT,
             "SALESFORCE_SANDBOX_URL": f"{outside.base_url}/salesforce",
             "SALESFORCE_CLIENT_ID": "sandbox-client",
             "SALESFORCE_CLIENT_SECRET": "sandbox-secret",

@@ -52,7 +52,7 @@ class ControlApi:
         ]
         rows += TicketControl(self._world, self._people).rows()
         rows += SurveyControl(self._world, self._people).rows()
-        rows += SetupControl(self._world.zendesk.account).rows()
+        rows += SetupControl(self._world.zendesk.account, self._world.zendesk.oauth).rows()
         rows += GitLabControl(self._world.gitlab.records).rows()
         return [Route("/reset", self._reset, methods=["POST"]), *routes(rows, _gate)]
 

@@ -1,7 +1,8 @@
-"""Control routes for how the Zendesk account is set up: its business rules, and the rights of our user in it."""
+"""Control routes for how the Zendesk account is set up: business rules, the rights of our user, its OAuth client."""
 
 from sandbox.web import Call, Reply, RouteRow
 from sandbox.zendesk.account import Account
+from sandbox.zendesk.oauth import OAuthTokens
 
 RIGHTS = ("role", "suspended", "ticket_restriction")
 
@@ -9,13 +10,17 @@ RIGHTS = ("role", "suspended", "ticket_restriction")
 class SetupControl:
     """What an administrator would change by hand."""
 
-    def __init__(self, account: Account) -> None:
+    def __init__(self, account: Account, oauth: OAuthTokens) -> None:
         self._account = account
+        self._oauth = oauth
 
     def rows(self) -> list[RouteRow]:
         return [
             ("POST", "/zendesk/business_rules", self.business_rules),
             ("POST", "/zendesk/integration_user", self.integration_user),
+            ("GET", "/zendesk/oauth", lambda _: Reply(200, self._oauth.state())),
+            ("POST", "/zendesk/oauth", lambda call: Reply(200, self._oauth.set(call.json()))),
+            ("POST", "/zendesk/oauth/revoke", lambda _: Reply(200, {"revoked": self._oauth.revoke()})),
         ]
 
     def business_rules(self, call: Call) -> Reply:

@@ -121,8 +121,8 @@ class Stack:
     def _own(self, service: str) -> dict[str, str]:
         zendesk = {
             "ZENDESK_BASE_URL": f"{self.sandbox_url}/zendesk",
-            "ZENDESK_EMAIL": "ops@example.com",
-            "ZENDESK_TOKEN": "sandbox-zendesk-token",
+            "ZENDESK_CLIENT_ID": "sandbox-zendesk-client",
+            "ZENDESK_CLIENT_SECRET": "sandbox-zendesk-client-secret",
         }
         if service == "ingest":
             return {

@@ -17,6 +17,16 @@ def not_found() -> Problem:
     return Problem(Reply(404, {"error": "RecordNotFound", "description": "Not found"}))
 
 
+def unknown_caller(error: str = "Couldn't authenticate you", description: str | None = None) -> Problem:
+    body = {"error": error} | ({"error_description": description} if description else {})
+    return Problem(Reply(401, body))
+
+
+def out_of_scope(scope: str) -> Problem:
+    text = f"You are missing the following required scopes: {scope}"
+    return Problem(Reply(403, {"error": "Forbidden", "description": text}))
+
+
 def invalid(field: str, description: str, **extra: Any) -> Problem:
     """422; `details` is keyed by the field, as in "Status: closed prevents ticket update"."""
     details = {field: [{"description": description, **extra}]}

@@ -14,6 +14,7 @@ from sandbox.zendesk.desk import Desk
 from sandbox.zendesk.export_api import ExportApi
 from sandbox.zendesk.gate import Gate
 from sandbox.zendesk.limits import Limits
+from sandbox.zendesk.oauth import OAuthTokens
 from sandbox.zendesk.organizations_api import OrganizationsApi
 from sandbox.zendesk.reference_api import ReferenceApi
 from sandbox.zendesk.sender import Post, Sender
@@ -28,6 +29,7 @@ class Zendesk:
 
     def __init__(self, settings: Settings, clock: Clock, ledger: Ledger, post: Post) -> None:
         self.limits = Limits(clock)
+        self.oauth = OAuthTokens(settings, clock)
         self.sender = Sender(settings.account_id, post, clock, ledger)
         self.account = Account(settings, clock, self._publish)
         self.desk = Desk(self.account)
@@ -40,6 +42,7 @@ class Zendesk:
     def plant(self) -> None:
         """Back to the seeds, nothing sent."""
         self.sender.clear()
+        self.oauth.plant()
         seed.plant(self.account)
         self.actions.clear()
 
@@ -57,7 +60,7 @@ class Zendesk:
             *SurveysApi(account).rows(),
             *WebhooksApi(account, self.sender, self._clock).rows(),
         ]
-        return routes(rows, Gate(account, self.limits))
+        return routes(rows, Gate(account, self.limits, self.oauth))
 
     def _publish(self, action: Action) -> None:
         self.actions.append(action)

@@ -1,6 +1,6 @@
 """What differs per deployment of csat: environment variables."""
 
-from typing import Self
+from typing import Final, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
@@ -88,3 +88,7 @@ class Settings(ServiceSettings):
     gitlab: GitLabSettings
     dashboard: DashboardSettings
     http: HttpSettings
+
+
+ZENDESK_SCOPES: Final = ("read", "tickets:write")
+"""What our tokens may do, and no more: csat reads nearly everything, and writes tickets alone."""

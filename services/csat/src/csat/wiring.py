@@ -17,7 +17,7 @@ from csat.ratings.backfill import Backfill, Sources, Span
 from csat.ratings.native import ReadRatings
 from csat.ratings.native_mapping import NativeRatingMapper
 from csat.ratings.retention import keep_comments, own_retention
-from csat.settings import Settings
+from csat.settings import ZENDESK_SCOPES, Settings
 from csat.survey_link.invitation import SurveyText
 from csat.survey_link.tokens import SurveyTokens
 from csat.survey_link.translations import Languages, load_languages
@@ -92,7 +92,7 @@ async def backfill(
     half = settings.zendesk.model_copy(update={"rate_share": settings.zendesk.rate_share / 2})
     async with (
         open_store(settings.database, clock=clock) as store,
-        open_zendesk(half, clock=clock, metrics=metrics) as zendesk,
+        open_zendesk(half, ZENDESK_SCOPES, clock=clock, metrics=metrics) as zendesk,
     ):
         names = References(zendesk, clock=clock, metrics=metrics)
         looked_up = Names(names.organizations, names.forms, names.groups, names.users)
@@ -164,7 +164,7 @@ def feedback(
 async def open_vendors(settings: Settings, policy: CsatPolicy, parts: Parts) -> AsyncIterator[Vendors]:
     """The clients of csat's workers."""
     async with (
-        open_zendesk(settings.zendesk, clock=parts.clock, metrics=parts.metrics) as zendesk,
+        open_zendesk(settings.zendesk, ZENDESK_SCOPES, clock=parts.clock, metrics=parts.metrics) as zendesk,
         feedback_project(settings, policy, parts) as gitlab,
     ):
         yield Vendors(zendesk, gitlab)

@@ -1,6 +1,7 @@
 """What differs per deployment of the notifier: environment variables."""
 
 from datetime import timedelta
+from typing import Final
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator
@@ -51,3 +52,7 @@ class Settings(ServiceSettings):
     zendesk: ZendeskSettings
     slack: SlackSettings
     http: HttpSettings
+
+
+ZENDESK_SCOPES: Final = ("read",)
+"""What our tokens may do, and no more: tickets, comments and names; forms and groups have no scope of their own."""

@@ -13,7 +13,7 @@ from notifier.feeds.routing import FormNames
 from notifier.feeds.scheduling import MessageScheduler
 from notifier.feeds.update import FeedUpdates
 from notifier.policy import NotifierPolicy
-from notifier.settings import Settings
+from notifier.settings import ZENDESK_SCOPES, Settings
 from notifier.slack.client import open_slack
 from notifier.web import create_app
 from supportops.config.rules_file import Section
@@ -79,7 +79,7 @@ async def open_desk(
     """The vendors' clients, and what the destinations work with."""
     clock = store.clock
     async with (
-        open_zendesk(settings.zendesk, clock=clock, metrics=metrics) as zendesk,
+        open_zendesk(settings.zendesk, ZENDESK_SCOPES, clock=clock, metrics=metrics) as zendesk,
         open_slack(settings.slack, clock=clock, metrics=metrics) as slack,
     ):
         lifetime = Lifetime(found=policy.names_lifetime)

@@ -3,7 +3,7 @@
 import ipaddress
 import re
 from datetime import timedelta
-from typing import Self
+from typing import Final, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -123,3 +123,7 @@ class Settings(ServiceSettings):
 
     salesforce: SalesforceSettings
     zendesk: ZendeskSettings
+
+
+ZENDESK_SCOPES: Final = ("users:read", "organizations:read")
+"""What our tokens may do, and no more: sfdc-sync asks who requested and for which organization."""

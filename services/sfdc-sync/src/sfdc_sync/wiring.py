@@ -6,7 +6,7 @@ from sfdc_sync.operations import requeue
 from sfdc_sync.operations.doctor import examine as examine_salesforce
 from sfdc_sync.policy import SfdcPolicy
 from sfdc_sync.salesforce.client import open_salesforce
-from sfdc_sync.settings import Settings
+from sfdc_sync.settings import ZENDESK_SCOPES, Settings
 from sfdc_sync.ticket_records import handlers
 from sfdc_sync.ticket_records.destination import TicketRecords
 from sfdc_sync.ticket_records.directory import ZendeskDirectory
@@ -16,6 +16,8 @@ from supportops.delivery import Courier
 from supportops.messaging import UNHURRIED, Consumer
 from supportops.observability.metrics import Metrics
 from supportops.operations.checks import Finding
+from supportops.operations.checks import examine as run_checks
+from supportops.operations.zendesk_checks import login_check
 from supportops.runtime.process import open_parts, run_process
 from supportops.store import open_store
 from supportops.vendors.cache import Lifetime
@@ -31,7 +33,7 @@ async def work(settings: Settings) -> int:
     policy = POLICY.load(settings.config.file)
     async with (
         open_parts(settings, PACKAGE) as parts,
-        open_zendesk(settings.zendesk, clock=parts.clock, metrics=parts.metrics) as zendesk,
+        open_zendesk(settings.zendesk, ZENDESK_SCOPES, clock=parts.clock, metrics=parts.metrics) as zendesk,
         open_salesforce(settings.salesforce, policy.pauses, parts.metrics) as salesforce,
     ):
         lifetime = Lifetime(found=policy.lookup_lifetime)
@@ -59,10 +61,12 @@ async def work(settings: Settings) -> int:
 
 
 async def examine(settings: Settings) -> list[Finding]:
-    """Compare the rules with what Salesforce shows the integration user."""
+    """Compare the rules with what Salesforce shows the integration user; and the way into Zendesk."""
     policy = POLICY.load(settings.config.file)
+    zendesk = login_check(settings.zendesk, ZENDESK_SCOPES, SystemClock())
     async with open_salesforce(settings.salesforce, policy.pauses, Metrics()) as salesforce:
-        return await examine_salesforce(salesforce, policy.ticket_record)
+        findings = await examine_salesforce(salesforce, policy.ticket_record)
+    return [*findings, *await run_checks([zendesk], settings.secrets())]
 
 
 async def write_again(settings: Settings, ticket_ids: Collection[str], *, given_up: bool) -> list[str]:

@@ -8,7 +8,6 @@ from supportops.config.blocks import (
     LogSettings,
     ShutdownSettings,
     SideSettings,
-    ZendeskSettings,
     safe_address,
 )
 from supportops.config.environment import (
@@ -30,6 +29,7 @@ from supportops.config.service_settings import (
     blocks_of,
     describe,
 )
+from supportops.config.zendesk_settings import ZendeskSettings
 
 __all__ = [
     "HIDDEN",

@@ -131,27 +131,6 @@ class ConfigSettings(Block):
     )
 
 
-class ZendeskSettings(Block):
-    """The Zendesk account, read and written as one integration user."""
-
-    model_config = SettingsConfigDict(env_prefix="ZENDESK_")
-
-    base_url: str = Field(
-        description="https://<subdomain>.zendesk.com, or the sandbox's http://127.0.0.1:9400/zendesk."
-    )
-    email: str = Field(description="E-mail address of the integration user.")
-    token: SecretStr = Field(description="API token of the integration user.")
-    rate_limit: int = Field(
-        400, ge=1, le=100_000, description="Calls a minute of the account's plan, all users."
-    )
-    rate_share: float = Field(0.2, gt=0, le=1, description="This service's share of the account's calls.")
-
-    @field_validator("base_url")
-    @classmethod
-    def _address_is_safe(cls, value: str) -> str:
-        return safe_address(value, "https://acme.zendesk.com")
-
-
 def safe_address(value: str, example: str) -> str:
     """The address of a server that gets a token, without a slash at its end. Raises ValueError, with an example."""
     parts = urlsplit(value)

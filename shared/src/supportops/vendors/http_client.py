@@ -50,36 +50,42 @@ class HttpLimits:
     connections: int = 20
 
 
-class _BoundAuth(httpx.Auth):
+class BoundAuth(httpx.Auth):
     """Adds the credential to requests of one origin, and refuses to send any request elsewhere."""
 
-    def __init__(self, base: httpx.URL, header: str) -> None:
+    def __init__(self, base: httpx.URL, header: str = "") -> None:
         self._origin, self._header = _origin(base), header
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response]:
-        if _origin(request.url) != self._origin:
-            raise Permanent(f"refused to call {request.url.host}: not the host this client is for")
+        self.refuse_other_hosts(request)
         if self._header:
             request.headers["Authorization"] = self._header
         yield request
+
+    def refuse_other_hosts(self, request: httpx.Request) -> None:
+        """Raises Permanent for a request to any origin but ours."""
+        if _origin(request.url) != self._origin:
+            raise Permanent(f"refused to call {request.url.host}: not the host this client is for")
 
 
 def make_client(
     base_url: str,
     *,
-    authorization: str = "",
+    authorization: str | BoundAuth = "",
     patience: HttpLimits | None = None,
     transport: httpx.AsyncBaseTransport | None = None,
 ) -> httpx.AsyncClient:
     """A client for one host: explicit time-outs and limits, no redirects, no proxies of the environment.
 
-    `authorization` is the value of the header; it is never sent to any other host. Use as `async with`.
+    `authorization` is the value of the header, or what makes it; it is never sent to any other host. Use as
+    `async with`.
     """
     limits = patience or HttpLimits()
     answer = limits.answer.total_seconds()
+    auth = BoundAuth(httpx.URL(base_url), authorization) if isinstance(authorization, str) else authorization
     return httpx.AsyncClient(
         base_url=base_url,
-        auth=_BoundAuth(httpx.URL(base_url), authorization),
+        auth=auth,
         timeout=httpx.Timeout(
             answer, connect=limits.connect.total_seconds(), pool=limits.pool.total_seconds()
         ),

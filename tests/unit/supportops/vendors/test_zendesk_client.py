@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
+import structlog
 from pydantic import SecretStr
 
 from supportops.config import ZendeskSettings
@@ -53,7 +54,9 @@ async def zendesk(desk: Desk) -> AsyncIterator[Zendesk]:
         rate_limit=10_000,
     )
     transport = httpx.MockTransport(desk.handle)
-    async with open_zendesk(settings, clock=desk.clock, metrics=desk.metrics, transport=transport) as client:
+    async with open_zendesk(
+        settings, ["read"], clock=desk.clock, metrics=desk.metrics, transport=transport
+    ) as client:
         yield client
 
 
@@ -374,3 +377,15 @@ async def test_names_are_read_once(desk: Desk, zendesk: Zendesk) -> None:
         assert form is not None
         assert (organization.name, form.name) == ("Acme", "Security")
     assert len(desk.requests) == 2
+
+
+async def test_an_api_token_is_warned_of_in_the_log_at_each_start(desk: Desk) -> None:
+    settings = ZendeskSettings(
+        base_url="https://acme.zendesk.com", email="ops@example.com", token=SecretStr("t0ken")
+    )
+    with structlog.testing.capture_logs() as lines:
+        async with open_zendesk(settings, ["read"], clock=desk.clock, metrics=desk.metrics):
+            pass
+    (line,) = lines
+    assert (line["event"], line["log_level"]) == ("zendesk.api_token_ends", "warning")
+    assert "30 April 2027 (in 425 days)" in line["reason"]

@@ -237,7 +237,7 @@ async def _answered(ask: Ask, body: dict[str, Any]) -> Any:
     )
     transport = httpx.MockTransport(desk.handle)
     async with open_zendesk(
-        settings_, clock=desk.clock, metrics=desk.metrics, transport=transport
+        settings_, ["read"], clock=desk.clock, metrics=desk.metrics, transport=transport
     ) as zendesk:
         return await ask(zendesk)
 

@@ -1,5 +1,6 @@
 """`csat doctor`: everything csat needs of the world around it, looked at now. Reads only; changes nothing anywhere."""
 
+from collections.abc import Iterable
 from contextlib import AsyncExitStack
 
 from csat.feedback.gitlab import open_gitlab
@@ -7,13 +8,13 @@ from csat.operations.gitlab_checks import feedback_check
 from csat.operations.public_url_checks import public_checks
 from csat.operations.zendesk_checks import AccountChecks
 from csat.policy.csat import CsatPolicy
-from csat.settings import Settings
+from csat.settings import ZENDESK_SCOPES, Settings
 from supportops.clock import SystemClock
 from supportops.observability.metrics import Metrics
+from supportops.operations import zendesk_checks
 from supportops.operations.checks import Check, Finding, examine
 from supportops.operations.infrastructure_checks import broker_check, database_check
-from supportops.vendors.http_client import make_client
-from supportops.vendors.zendesk.client import authorization_of
+from supportops.vendors.zendesk.connection import open_connection
 
 PACKAGE = "csat"
 
@@ -21,15 +22,18 @@ PACKAGE = "csat"
 async def examine_csat(settings: Settings, policy: CsatPolicy) -> list[Finding]:
     """All findings; no secret is in them."""
     clock = SystemClock()
+
+    async def credential() -> Iterable[Finding]:
+        return [zendesk_checks.credential(settings.zendesk, clock)]
+
     async with AsyncExitStack() as stack:
         zendesk = await stack.enter_async_context(
-            make_client(
-                f"{settings.zendesk.base_url}/api/v2", authorization=authorization_of(settings.zendesk)
-            )
+            open_connection(settings.zendesk, ZENDESK_SCOPES, clock=clock, metrics=Metrics())
         )
         checks: list[Check] = [
             database_check(settings.database, PACKAGE),
             broker_check(settings.kafka),
+            Check("zendesk credential", credential),
             *AccountChecks(zendesk, policy, clock).all(),
         ]
         gitlab, project = settings.gitlab, policy.feedback.project

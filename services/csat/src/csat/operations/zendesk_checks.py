@@ -14,10 +14,11 @@ from csat.policy.csat import CsatPolicy
 from supportops.clock import Clock
 from supportops.errors import DestinationPaused, NotFound, Permanent
 from supportops.operations.checks import Check, Finding, skew_of_date
-from supportops.vendors.http_client import check, map_transport_errors
+from supportops.operations.zendesk_checks import LOGIN_REMEDY
+from supportops.vendors.http_client import map_transport_errors
+from supportops.vendors.zendesk.calls import check_answer
 
 PAGES = 20  # of a hundred rows: more business rules no account has
-_LOGIN = "Check ZENDESK_BASE_URL, ZENDESK_EMAIL and ZENDESK_TOKEN, and that token access is on."
 
 
 class AccountChecks:
@@ -29,11 +30,11 @@ class AccountChecks:
     def all(self) -> list[Check]:
         """In the order in which they are told."""
         return [
-            Check("zendesk login", self.login, _LOGIN),
-            Check("forms", self.forms, _LOGIN),
-            Check("fields", self.fields, _LOGIN),
-            Check("excluded organizations", self.organizations, _LOGIN),
-            Check("other surveys", self.other_surveys, _LOGIN),
+            Check("zendesk login", self.login, LOGIN_REMEDY),
+            Check("forms", self.forms, LOGIN_REMEDY),
+            Check("fields", self.fields, LOGIN_REMEDY),
+            Check("excluded organizations", self.organizations, LOGIN_REMEDY),
+            Check("other surveys", self.other_surveys, LOGIN_REMEDY),
         ]
 
     async def login(self) -> Iterable[Finding]:
@@ -42,7 +43,7 @@ class AccountChecks:
         try:
             response = await self._response("/users/me", {})
         except (DestinationPaused, Permanent) as error:
-            return [Finding("zendesk login", "failed", str(error), _LOGIN)]
+            return [Finding("zendesk login", "failed", str(error), LOGIN_REMEDY)]
         clock = skew_of_date("clock: zendesk", response.headers.get("date", ""), began, self._clock.now())
         user = _object(response).get("user") or {}
         return [*rights(user, native=self._policy.ask_by == "native"), clock]
@@ -127,7 +128,7 @@ class AccountChecks:
         what = f"zendesk {path.strip('/')}"
         with map_transport_errors("GET", what):
             response = await self._client.get(path, params=dict(query))
-        check(response, what, now=self._clock.now())
+        check_answer(response, what, now=self._clock.now())
         return response
 
 
@@ -136,7 +137,7 @@ def rights(user: Mapping[str, Any], *, native: bool) -> Sequence[Finding]:
     role = user.get("role")
     if user.get("id") is None or role not in ("agent", "admin"):
         words = "the token is of nobody" if user.get("id") is None else f"the user is an {role}"
-        return [Finding("zendesk login", "failed", f"{words}, not of an agent", _LOGIN)]
+        return [Finding("zendesk login", "failed", f"{words}, not of an agent", LOGIN_REMEDY)]
     login = Finding("zendesk login", "ok", f"as user {user['id']}, {role}")
     return [login, _may_write(user, native=native)]
 

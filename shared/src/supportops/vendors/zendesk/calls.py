@@ -1,7 +1,7 @@
 """How a call to Zendesk is made and its answer read: share, time-outs, errors in two shapes, cursor pages."""
 
 from collections.abc import AsyncIterator, Iterable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -13,7 +13,7 @@ from supportops.errors import DestinationPaused, Permanent
 from supportops.observability.logging import get_logger
 from supportops.observability.metrics import Recorder
 from supportops.vendors.call_metrics import counted_call
-from supportops.vendors.http_client import check, map_transport_errors, no_answer, retry_after
+from supportops.vendors.http_client import LOGIN_WAIT, check, map_transport_errors, no_answer, retry_after
 from supportops.vendors.rate_limit import RateLimiter
 
 log = get_logger("supportops.zendesk")
@@ -21,6 +21,7 @@ log = get_logger("supportops.zendesk")
 LONGEST_EXCERPT = 500
 UNTOLD_WAIT = timedelta(seconds=10)
 """After a 429 without Retry-After."""
+_SCOPES = "the token may not do this; docs/setup/zendesk.md lists the scopes that each service asks for"
 
 type Answer = dict[str, Any]
 
@@ -82,14 +83,21 @@ class Calls:
 
     def _refuse(self, response: httpx.Response, what: str) -> None:
         now = self._clock.now()
-        details, words = _error_of(response)
         if response.status_code == 429 and _is_account_wide(response):
             wait = retry_after(response.headers, now) or UNTOLD_WAIT
             self._share.close(wait)
-            raise DestinationPaused(f"{what}: 429 {words}", wait)
-        if response.status_code == 422:
-            raise Refused(f"{what}: 422 {words}", details)
-        check(response, what, now=now, detail=words)
+            raise DestinationPaused(f"{what}: 429 {_error_of(response)[1]}", wait)
+        check_answer(response, what, now=now)
+
+
+def check_answer(response: httpx.Response, what: str, *, now: datetime) -> None:
+    """Return when the answer is 2xx, else raise what it means, in Zendesk's own words where it gives any."""
+    details, words = ({}, "") if response.is_success else _error_of(response)
+    if response.status_code == 422:
+        raise Refused(f"{what}: 422 {words}", details)
+    if response.status_code == 403 and "scope" in words.lower():
+        raise DestinationPaused(f"{what}: 403 {words}: {_SCOPES}", LOGIN_WAIT)
+    check(response, what, now=now, detail=words)
 
 
 def read[M: BaseModel](model: type[M], answer: Answer, key: str) -> M:

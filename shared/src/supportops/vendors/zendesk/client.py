@@ -4,7 +4,6 @@ Not found is None (a deletion is normal); everything else that goes wrong is rai
 """
 
 import re
-from base64 import b64encode
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -18,9 +17,9 @@ from supportops.config import ZendeskSettings
 from supportops.errors import Forbidden, NotFound, Permanent
 from supportops.observability.logging import get_logger
 from supportops.observability.metrics import Recorder
-from supportops.vendors.http_client import make_client
 from supportops.vendors.rate_limit import RateLimiter
 from supportops.vendors.zendesk.calls import Calls, Refused, read, read_all, readable
+from supportops.vendors.zendesk.connection import open_connection
 from supportops.vendors.zendesk.exports import Exports
 from supportops.vendors.zendesk.models import (
     Audit,
@@ -185,22 +184,21 @@ class Zendesk:
 @asynccontextmanager
 async def open_zendesk(
     settings: ZendeskSettings,
+    scopes: Sequence[str],
     *,
     clock: Clock,
     metrics: Recorder,
     transport: httpx.AsyncBaseTransport | None = None,
 ) -> AsyncIterator[Zendesk]:
-    """The account named by `settings`, within this service's share of its rate limit."""
+    """The account named by `settings`, within this service's share of its rate limit.
+
+    `scopes`: what this service's tokens may do, the least that it needs.
+    """
     share = RateLimiter("zendesk", settings.rate_limit * settings.rate_share, clock=clock, metrics=metrics)
-    base_url = f"{settings.base_url}/api/v2"
-    async with make_client(base_url, authorization=authorization_of(settings), transport=transport) as client:
-        yield Zendesk(Calls(client, share, clock=clock, metrics=metrics))
-
-
-def authorization_of(settings: ZendeskSettings) -> str:
-    """The header that says who we are; a secret."""
-    credential = f"{settings.email}/token:{settings.token.get_secret_value()}".encode()
-    return f"Basic {b64encode(credential).decode()}"
+    async with open_connection(
+        settings, scopes, clock=clock, metrics=metrics, transport=transport
+    ) as connection:
+        yield Zendesk(Calls(connection, share, clock=clock, metrics=metrics))
 
 
 def digits(zendesk_id: str) -> str:

@@ -1,4 +1,4 @@
-"""ingest's own table, beside the engine's: every signed body, byte for byte (design §3)."""
+"""ingest's own table, beside the engine's: every signed body, byte for byte."""
 
 from sqlalchemy import Column, Index, Integer, LargeBinary, MetaData, Table, Text
 

@@ -1,8 +1,8 @@
 """What the organization decides about its feeds (YAML, section `notifier`).
 
-The rules say which feed a ticket belongs to (handbook N3, N4, N8). Whether it does can be yes, no, or not known yet,
-because events carry the id of the form and not its name. What is not known is read before anything is posted; a form
-whose name cannot be found is treated as secret.
+The rules say which feed a ticket belongs to (docs/rules.md N3, N4, N8). Whether it does can be yes, no, or not known
+yet, because events carry the id of the form and not its name. What is not known is read before anything is posted; a
+form whose name cannot be found is treated as secret.
 """
 
 from collections.abc import Iterable
@@ -110,9 +110,10 @@ class NotifierPolicy(Rules):
 
     `never_forms`: a ticket whose form's name contains one of these words never appears in any feed. `fold_window`: how
     far apart in time events of one person on one ticket are still one action, where Zendesk names no sequence.
-    `channel_pace`: the least time between two messages of a channel (slack.md 1: a second); null lifts it.
-    `max_age`: news older than this is not posted. `names_lifetime`: how long names of forms, organizations and people
-    are believed. `comment_length`: characters of a comment that are shown. `keep`: how long we remember what we posted.
+    `channel_pace`: the least time between two messages of a channel (docs/vendors/slack.md#limits: a second); null
+    lifts it. `max_age`: news older than this is not posted. `names_lifetime`: how long names of forms, organizations
+    and people are believed. `comment_length`: characters of a comment that are shown. `keep`: how long we remember what
+    we posted.
     """
 
     feeds: tuple[FeedRule, ...] = ()

@@ -17,7 +17,7 @@ from supportops.config.durations import Duration
 from supportops.config.rules_file import Rules
 from supportops.contracts.tickets import TicketSnapshot
 
-# Names cannot be parameters of a URL or of SOQL, so they pass this list or nothing (salesforce.md 4.4).
+# Names cannot be parameters of a URL or of SOQL, so they pass this list or nothing (docs/vendors/salesforce.md#names).
 ApiName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*(__r|__c)?$", max_length=80)]
 
 
@@ -66,7 +66,7 @@ def _moment(source: str) -> FieldRule:
 
 
 def default_fields() -> dict[str, FieldRule]:
-    """The shipped record: one custom object of our own (salesforce.md 2.1)."""
+    """The shipped record: one custom object of our own (docs/vendors/salesforce.md#names)."""
     return {
         "Subject__c": _text("subject", 255),
         "Status__c": _text("status", 40, "omit"),

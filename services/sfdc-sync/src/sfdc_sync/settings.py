@@ -23,7 +23,10 @@ from supportops.config.durations import Duration
 
 
 class SalesforceSettings(Block):
-    """The Salesforce org, written as one integration user (OAuth client credentials, salesforce.md 8)."""
+    """The Salesforce org, written as one integration user.
+
+    OAuth client credentials: docs/vendors/salesforce.md#login.
+    """
 
     model_config = SettingsConfigDict(env_prefix="SALESFORCE_")
 

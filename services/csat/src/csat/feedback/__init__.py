@@ -1,1 +1,1 @@
-"""Feedback as GitLab issues, for those who can act on it (handbook C11)."""
+"""Feedback as GitLab issues, for those who can act on it (docs/rules.md C11)."""

@@ -194,7 +194,10 @@ class ExportFeedback:
     def _check(
         self, work: _Work, issue: Issue, labels: tuple[str, ...], *, confidential: bool = False
     ) -> None:
-        """GitLab drops in silence what the token's user may not set (gitlab.md 1): say it aloud."""
+        """GitLab drops in silence what the token's user may not set: say it aloud.
+
+        See docs/vendors/gitlab.md#issues-and-notes.
+        """
         lost = sorted(set(labels) - set(issue.labels))
         exposed = confidential and not issue.confidential
         if lost or exposed:

@@ -1,4 +1,4 @@
-"""The calls to GitLab that the export makes, and what their answers mean (gitlab.md 1, 5)."""
+"""The calls to GitLab that the export makes, and what their answers mean (docs/vendors/gitlab.md#answers)."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager

@@ -1,4 +1,7 @@
-"""What an issue says: title, description, labels, notes, and how its own are recognised. Pure (handbook C10, C11)."""
+"""What an issue says: title, description, labels, notes, and how its own are recognised. Pure.
+
+See docs/rules.md C10, C11.
+"""
 
 import re
 from dataclasses import dataclass
@@ -84,7 +87,7 @@ class Writer:
         return tuple(sorted(self._policy.answer_labels.difference(self.answer_labels(answer))))
 
     def mentions(self, answer: Answer) -> tuple[str, ...]:
-        """Managers on every bad rating, and the reason's team in addition; nobody on a good one (design §6)."""
+        """Managers on every bad rating, and the reason's team in addition; nobody on a good one."""
         if answer.score != "bad":
             return ()
         route = self._route(answer)
@@ -92,7 +95,7 @@ class Writer:
         return tuple(dict.fromkeys(name for team in teams for name in self._policy.teams[team]))
 
     def marker(self, ticket_id: str, rating_id: str) -> str:
-        """A word that is on this rating's issue and nowhere else (gitlab.md 4)."""
+        """A word that is on this rating's issue and nowhere else (docs/vendors/gitlab.md#after-a-lost-answer)."""
         return marker_of(urlsplit(self._zendesk).hostname or "", ticket_id, rating_id)
 
     def _route(self, answer: Answer) -> Route | None:

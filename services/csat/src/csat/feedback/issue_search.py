@@ -1,4 +1,4 @@
-"""After a lost answer: is the issue, or the note, there? (gitlab.md 4)"""
+"""After a lost answer: is the issue, or the note, there? (docs/vendors/gitlab.md#after-a-lost-answer)"""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta

@@ -1,4 +1,6 @@
-"""What a customer wrote, so that GitLab shows it and does nothing with it (gitlab.md 3). Pure.
+"""What a customer wrote, so that GitLab shows it and does nothing with it (docs/vendors/gitlab.md#untrusted-text).
+
+Pure.
 
 GitLab executes lines that begin with `/name`, notifies who is mentioned, and leaves notes on issues that are named.
 A fence longer than any run of backticks makes the text literal; `> ` before each line, the fence's own too, keeps

@@ -220,7 +220,10 @@ class NumbersApi:
         self._policy = policy
 
     async def kpi(self, asked: Annotated[KpiQuery, Query()]) -> KpiReply:
-        """The KPI, the response rate and the offered rate of the tickets solved in these days (handbook C2, C9)."""
+        """The KPI, the response rate and the offered rate of the tickets solved in these days.
+
+        See docs/rules.md C2, C9.
+        """
         view = asked.view(self._today())
         async with self._store.reading() as conn:
             return await kpi_reply(conn, view, self._policy, asked.by, asked.trend)

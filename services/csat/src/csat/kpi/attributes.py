@@ -32,7 +32,10 @@ def _raw(source: Source, material: Material) -> str:
 
 
 def as_text(value: object) -> str:
-    """A field's value as text: a drop-down's is the tag of its option, a check-box is a boolean (zendesk.md 4.8)."""
+    """A field's value as text: a drop-down's is the tag of its option, a check-box is a boolean.
+
+    See docs/vendors/zendesk.md#organizations.
+    """
     if value is None:
         return ""
     if isinstance(value, bool):

@@ -54,7 +54,7 @@ def add_numbers_commands(app: typer.Typer, service: Service[Settings, CsatPolicy
         as_json: AsJson = False,
         as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
     ) -> None:
-        """Show KPI, response rate and offered rate, each with its 95 % interval (handbook C2, C9)."""
+        """Show KPI, response rate and offered rate, each with its 95 % interval (rules C2 and C9)."""
         if as_csv and (as_json or (by is not None and trend is not None)):
             raise typer.BadParameter("--csv prints one table: with --by or with --trend, without --json")
         params = {"since": since, "until": until} | _filters(filters or [])

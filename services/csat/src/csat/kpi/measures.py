@@ -1,4 +1,4 @@
-"""The one definition of each number (handbook C2, C9): what is counted, and what is divided by what. Pure.
+"""The one definition of each number (docs/rules.md C2, C9): what is counted, and what is divided by what. Pure.
 
 Every number belongs to the day of the ticket's solve, in the report's time zone, and a ticket counts once.
 """

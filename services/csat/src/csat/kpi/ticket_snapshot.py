@@ -1,4 +1,5 @@
-"""What a ticket looked like when it was solved: form, plan, region, group and assignee, for the numbers (handbook C9).
+"""What a ticket looked like when it was solved: form, plan, region, group and assignee, for the numbers
+(docs/rules.md C9).
 
 Read right after the solve, many tickets at once. Ids that the event itself told are those of the solve, and win over
 what the ticket shows by now; the ticket is read only for what the event did not tell. What cannot be found is "" and

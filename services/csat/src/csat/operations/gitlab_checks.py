@@ -1,7 +1,7 @@
 """The doctor's look at GitLab: may the token make issues *with labels* in the project?
 
-Whoever may not administer issues gets 201 all the same, without the labels (gitlab.md 1); so the right is looked up
-instead of tried.
+Whoever may not administer issues gets 201 all the same, without the labels (docs/vendors/gitlab.md#issues-and-notes);
+so the right is looked up instead of tried.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,7 +13,10 @@ from supportops.errors import NotFound, Permanent
 from supportops.operations.checks import Check, Finding
 
 PLANNER = 15
-"""The lowest role that may set labels; below it GitLab drops them without a word (gitlab.md 1)."""
+"""The lowest role that may set labels; below it GitLab drops them without a word.
+
+See docs/vendors/gitlab.md#issues-and-notes.
+"""
 _TOKEN = "Check GITLAB_BASE_URL, GITLAB_TOKEN (scope api) and csat.feedback.project."  # noqa: S105  # advice, no secret
 
 

@@ -1,7 +1,7 @@
 """Whether Zendesk's own business rules ask for ratings too, or, where they are to ask, whether they do. Pure.
 
 A rule asks when one of its actions sets or mentions satisfaction, or names a survey. Actions that call a webhook are
-left out: they tell of ratings, they ask for none (zendesk.md 3).
+left out: they tell of ratings, they ask for none (docs/vendors/zendesk.md#trigger-bodies).
 """
 
 from collections.abc import Mapping, Sequence

@@ -71,7 +71,7 @@ class CsatPolicy(Rules):
     ticket_updates_per_minute: int | None = Field(
         100,
         ge=1,
-        description="Zendesk's limit of ticket updates for the account (zendesk.md 4.1); null lifts it.",
+        description="Zendesk's limit of ticket updates for the account (docs/vendors/zendesk.md#rest); null lifts it.",
     )
     surveys_per_minute: int | None = Field(
         None,

@@ -73,7 +73,7 @@ def _as_text(value: object) -> object:
 
 
 class FeedbackPolicy(Rules):
-    """Where feedback goes and who hears of it (handbook C10, C11)."""
+    """Where feedback goes and who hears of it (docs/rules.md C10, C11)."""
 
     project: Annotated[str, BeforeValidator(_as_text), StringConstraints(min_length=1)] | None = Field(
         None,
@@ -86,7 +86,7 @@ class FeedbackPolicy(Rules):
         "feedback_exported", description="Tag of a ticket whose issue exists (C11)."
     )
     issues_per_minute: int = Field(
-        60, ge=1, le=1000, description="Pace of creations and updates (gitlab.md 5)."
+        60, ge=1, le=1000, description="Pace of creations and updates (docs/vendors/gitlab.md#answers)."
     )
     satisfaction: dict[Literal["good", "bad"], Label] = Field(
         SATISFACTION, description="Label of each rating."

@@ -33,7 +33,7 @@ class Source(Rules):
 
 
 class KpiPolicy(Rules):
-    """Targets, and the time zone of the report's days (handbook C2, C9)."""
+    """Targets, and the time zone of the report's days (docs/rules.md C2, C9)."""
 
     target_kpi: float = Field(0.95, ge=0, le=1, description="Good of good and bad (C2).")
     target_response: float = Field(0.24, ge=0, le=1, description="Answered of asked (C9).")

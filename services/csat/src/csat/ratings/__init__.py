@@ -1,1 +1,1 @@
-"""What customers answer: on our page, or in Zendesk (handbook C1, C2, C10)."""
+"""What customers answer: on our page, or in Zendesk (docs/rules.md C1, C2, C10)."""

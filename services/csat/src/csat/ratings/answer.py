@@ -1,4 +1,4 @@
-"""What a rating means (handbook C1, C10). Pure."""
+"""What a rating means (docs/rules.md C1, C10). Pure."""
 
 import unicodedata
 from collections.abc import Collection

@@ -1,7 +1,9 @@
-"""Ratings that Zendesk itself collects count like ours (handbook C1): an event is a hint, the truth is read by REST.
+"""Ratings that Zendesk itself collects count like ours (docs/rules.md C1): an event is a hint, the truth is
+read by REST.
 
-The latest answer of a ticket counts, whoever brought it; of a native one the moment is `updated_at` (zendesk.md 4.5
-does not say which of its two moments it is; this is the one that moves when a customer changes their mind).
+The latest answer of a ticket counts, whoever brought it; of a native one the moment is `updated_at`
+(docs/vendors/zendesk.md#ratings does not say which of its two moments it is; this is the one that moves when a customer
+changes their mind).
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""What an answer that Zendesk collected means to us (zendesk.md 4.5, 4.6). Pure."""
+"""What an answer that Zendesk collected means to us (docs/vendors/zendesk.md#ratings). Pure."""
 
 from collections.abc import Collection
 from dataclasses import dataclass

@@ -11,7 +11,10 @@ BATCH = 20  # tickets that are read in one call when many are due at once
 
 
 def updates_budget(policy: CsatPolicy) -> Budget | None:
-    """The account's limit of ticket updates, shared by all that csat writes (zendesk.md 4.1); None: lifted."""
+    """The account's limit of ticket updates, shared by all that csat writes; None: lifted.
+
+    See docs/vendors/zendesk.md#rest.
+    """
     if policy.ticket_updates_per_minute is None:
         return None
     return Budget("zendesk.ticket_updates", Rate(policy.ticket_updates_per_minute, timedelta(minutes=1)))

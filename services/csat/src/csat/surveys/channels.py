@@ -1,7 +1,7 @@
 """The two ways to ask, and how to find out whether it was done: a comment with our links, or a tag (`ask_by`).
 
 A tag may have been inherited from a follow-up's parent, and an inherited one makes nobody ask: only a tag that came
-later than the ticket does (zendesk.md §5).
+later than the ticket does (docs/vendors/zendesk.md#surprises).
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Who is asked: an ordered list of named rules (handbook C3-C8). Pure; the first objection is kept."""
+"""Who is asked: an ordered list of named rules (docs/rules.md C3-C8). Pure; the first objection is kept."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -99,7 +99,8 @@ def _deleted(ticket: FreshTicket, _facts: DecisionInput, _policy: CsatPolicy) ->
 
 
 def _closed(ticket: FreshTicket, _facts: DecisionInput, _policy: CsatPolicy) -> str | None:
-    # Below closed is what C4 asks for; archived and scrubbed tickets lie beyond it (zendesk.md 2.3).
+    # Below closed is what C4 asks for; archived and scrubbed tickets lie beyond it
+    # (docs/vendors/zendesk.md#ticket-events).
     beyond = ticket.status in ("closed", "archived", "scrubbed")
     return f"the ticket is {ticket.status}" if beyond else None
 

@@ -56,7 +56,7 @@ class SurveyHandlers:
         event_log.note(tx, event, "merged")
 
     def on_ticket_rated(self, event: TicketRated, tx: Transaction) -> None:
-        """A hint that Zendesk's own rating changed: have the truth read (zendesk.md 2.11)."""
+        """A hint that Zendesk's own rating changed: have the truth read (docs/vendors/zendesk.md#rating-events)."""
         event_log.note(tx, event, "rated")
         payload = {
             "ticket_id": event.ticket_id,

@@ -29,7 +29,7 @@ class Helpdesk(Protocol):
 
 
 class Organizations(Protocol):
-    """Organizations by id, with a lifetime (design §5)."""
+    """Organizations by id, with a lifetime."""
 
     async def get(self, key: str) -> Organization | None: ...
 

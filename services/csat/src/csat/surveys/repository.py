@@ -43,7 +43,7 @@ class Survey:
 
 
 def solve_key(ticket_id: str, solved_at: datetime) -> str:
-    """The semantic key of a solve (design §3)."""
+    """The semantic key of a solve."""
     return f"{ticket_id}:{solved_at:%Y-%m-%dT%H:%M:%S.%fZ}"
 
 

@@ -1,8 +1,7 @@
-"""When is a ticket's survey due? The clock of handbook C3 as a pure state machine.
+"""When is a ticket's survey due? The clock of docs/rules.md C3 as a pure state machine.
 
 A step takes what is known of a ticket and one fact (solved, reopened) and says what to arm and what to cancel.
-The newest fact decides, whatever the order in which facts arrive: an older or equal version changes nothing
-(design §3).
+The newest fact decides, whatever the order in which facts arrive: an older or equal version changes nothing.
 """
 
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from typing import Literal
 from supportops.ticket_version import is_newer
 
 SAME_SOLVE = timedelta(seconds=5)
-"""Two roads may report one solve a little differently; within this it is the same solve (design §3)."""
+"""Two roads may report one solve a little differently; within this it is the same solve."""
 
 
 @dataclass(frozen=True)

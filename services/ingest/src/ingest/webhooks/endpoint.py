@@ -1,5 +1,5 @@
-"""ingest's HTTP side: the webhook endpoint (bytes in, 200 out) and the operators' counts (design §6,
-zendesk.md 1.4).
+"""ingest's HTTP side: the webhook endpoint (bytes in, 200 out) and the operators' counts
+(docs/vendors/zendesk.md#answers).
 
 The hook is plain ASGI in front of FastAPI, whose machinery would halve its throughput. Every answer is one
 of the few below; none is a 500, which Zendesk would not send again.

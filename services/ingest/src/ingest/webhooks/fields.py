@@ -1,4 +1,4 @@
-"""One tolerant reader per kind of value that Zendesk sends (zendesk.md 2.1-2.3, 2.13, 5). Pure.
+"""One tolerant reader per kind of value that Zendesk sends (docs/vendors/zendesk.md#event-bodies). Pure.
 
 Each takes what came out of the JSON (cleaned once by `cleaned`) and gives our form of it. They run twenty times for
 each webhook, so the usual case comes first in each.
@@ -38,7 +38,10 @@ def as_text(value: object) -> str | None:
 
 
 def as_id(value: object) -> str | None:
-    """An id as text; null, "", "0" and 0 mean that there is none. Not every id is a number (zendesk.md 5)."""
+    """An id as text; null, "", "0" and 0 mean that there is none. Not every id is a number.
+
+    See docs/vendors/zendesk.md#event-bodies.
+    """
     if type(value) is str and value.isalnum() and value != "0":
         return value
     text = as_text(value)

@@ -1,5 +1,4 @@
-"""Accepting a webhook: its rows are committed (or spooled) before the answer, many in one transaction
-(design §6).
+"""Accepting a webhook: its rows are committed (or spooled) before the answer, many in one transaction.
 
 A request puts its webhook into a queue and waits. One writer takes what is there, stores it in one
 transaction and releases the waiting requests: under load one commit serves hundreds. The broker is never
@@ -21,7 +20,7 @@ from supportops.observability.logging import get_logger
 from supportops.observability.metrics import Recorder
 from supportops.store import Transaction, is_outage
 
-COMMIT_TIME: Final = timedelta(seconds=3)  # Zendesk gives up after 12 s (zendesk.md 1.4)
+COMMIT_TIME: Final = timedelta(seconds=3)  # Zendesk gives up after 12 s (docs/vendors/zendesk.md#answers)
 PROBE_EVERY: Final = timedelta(milliseconds=500)
 LET_GO_TIME: Final = 1.0  # seconds for an attempt to end when it is cancelled
 BATCH: Final = 256

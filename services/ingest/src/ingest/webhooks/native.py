@@ -1,4 +1,4 @@
-"""Event subscriptions: from Zendesk's types to our events (design §3, zendesk.md 2.3-2.8). Pure.
+"""Event subscriptions: from Zendesk's types to our events (docs/vendors/zendesk.md#ticket-events). Pure.
 
 `detail` gives the snapshot, `event` what happened. Only `detail.id` is required: real bodies come without
 `meta`, with partial `detail`, lower-case words and ids as numbers.
@@ -164,7 +164,10 @@ def _comment_added(f: NativeEvent) -> tuple[c.Event, ...]:
 
 
 def _rated(f: NativeEvent) -> tuple[c.Event, ...]:
-    """A hint: keys are unconfirmed, so look in `satisfaction_score` and at the top (zendesk.md 2.11)."""
+    """A hint: keys are unconfirmed, so look in `satisfaction_score` and at the top.
+
+    See docs/vendors/zendesk.md#rating-events.
+    """
     rating = fields.mapping(f.event.get("satisfaction_score")) or f.event
     values: dict[str, object] = {}
     score = fields.as_word(rating.get("score"))
@@ -216,7 +219,8 @@ def _list_changed(f: NativeEvent) -> tuple[c.Event, ...]:
     """For lists `after` holds what was added and `before` what was taken away."""
     field, added, removed = _LISTS[f.name]
     event = f.event
-    if field == "tags" and added not in event:  # organizations nest theirs (zendesk.md 2.8)
+    if field == "tags" and added not in event:
+        # organizations nest theirs (docs/vendors/zendesk.md#organization-events)
         event = {
             key: fields.mapping(event.get(part)).get("tags")
             for key, part in ((added, "added"), (removed, "removed"))

@@ -2,7 +2,7 @@
 
 `verify` looks at bytes only. `read` takes a verified body and never raises: every body ends as published
 (our events), ignored (well-formed, not ours) or parked (ours, but unreadable: for people to look at).
-Design §3, zendesk.md 1.3, 2.13.
+What Zendesk sends: docs/vendors/zendesk.md#event-bodies.
 """
 
 import hashlib

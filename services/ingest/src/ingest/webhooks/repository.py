@@ -1,4 +1,7 @@
-"""The raw log of webhooks: what is written when one comes, what people ask, and replay (zendesk.md 1.9)."""
+"""The raw log of webhooks: what is written when one comes, what people ask, and replay.
+
+See docs/vendors/zendesk.md#delivery.
+"""
 
 import hashlib
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Signed bodies on the local disk while the database is away (design §6). Blocking: called in a thread.
+"""Signed bodies on the local disk while the database is away. Blocking: called in a thread.
 
 A spool is a folder of segments, each a row of frames `magic, length, crc32, payload`. What `append`
 returned from is on the disk (fsync, the folder too). Reading stops at a torn tail, which a crash or a full

@@ -1,4 +1,5 @@
-"""Trigger and automation bodies: what the Zendesk admin typed, placeholders filled in (zendesk.md 3). Pure.
+"""Trigger and automation bodies: what the Zendesk admin typed, placeholders filled in
+(docs/vendors/zendesk.md#trigger-bodies). Pure.
 
 Every value is text, words are display text, and nothing is escaped: a quote in a subject can break the
 body or smuggle in a key, so a body that names a key twice is parked instead of believed.
@@ -65,7 +66,7 @@ def trigger_name(raw: Mapping[str, object]) -> str:
 
 
 def semantic_hash(body: Body) -> str:
-    """What dedupes two runs of one trigger: there is no event id (zendesk.md 3.4)."""
+    """What dedupes two runs of one trigger: there is no event id (docs/vendors/zendesk.md#trigger-bodies)."""
     parts = (body.required("trigger"), body.required("ticket_id"), body.required("updated_at"))
     return hashlib.sha256("|".join((*parts, body.text("rating") or "")).encode()).hexdigest()
 
@@ -120,7 +121,7 @@ def _snapshot(body: Body, updated_at: datetime) -> dict[str, object]:
 
 def _specific(kind: Kind, name: str, body: Body, updated_at: datetime) -> dict[str, object]:
     if kind == "solved":
-        # The body has no `solved_at`; the trigger fires on the solve, so this is within the 5 s of design §3.
+        # The body has no `solved_at`; the trigger fires on the solve, so this is within csat's 5 s for one solve.
         return {"solved_at": updated_at}
     if kind == "reopened":
         return {"current_status": fields.as_word(body.text("ticket_status")) or "open"}

@@ -1,4 +1,4 @@
-"""Ticket events in; messages of feeds planned (handbook N3, N4). Touches our database only.
+"""Ticket events in; messages of feeds planned (docs/rules.md N3, N4). Touches our database only.
 
 Only a comment, or the creation of a ticket, makes a message; other changes of the same action are folded in. What an
 event cannot tell (names, the form, sometimes whether a comment is public) is read later, where the message is made.

@@ -1,4 +1,4 @@
-"""What an event does not tell, read from Zendesk where a message is made (design §5); names are believed for a while.
+"""What an event does not tell, read from Zendesk where a message is made; names are believed for a while.
 
 Comments are read every time: whether one is public is decided by what Zendesk says now, not by what an event said.
 """

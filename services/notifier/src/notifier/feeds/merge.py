@@ -1,9 +1,9 @@
 """One message per comment, whatever the order, the road and the number of the events that tell of it. Pure.
 
-One action of an agent arrives as several events (zendesk.md 2.4): a comment, a change of status, of tags. The comment
-(or the creation, which is the ticket's first comment) makes the message; the others only tell what it shows. They are
-kept per action until the comment is there, and belong to it when Zendesk names the same sequence, or, where it names
-none, when the same person did them within the fold window.
+One action of an agent arrives as several events (docs/vendors/zendesk.md#ticket-events): a comment, a change of status,
+of tags. The comment (or the creation, which is the ticket's first comment) makes the message; the others only tell what
+it shows. They are kept per action until the comment is there, and belong to it when Zendesk names the same sequence,
+or, where it names none, when the same person did them within the fold window.
 
 Everything is merged by version and by set union, so that duplicates and shuffles end in the same messages.
 """

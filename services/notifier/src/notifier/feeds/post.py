@@ -1,7 +1,8 @@
-"""Feed messages as deliveries: find the feeds, post once, change what was posted (handbook N3-N5; slack.md 1 and 3).
+"""Feed messages as deliveries: find the feeds, post once, change what was posted (docs/rules.md N3-N5;
+docs/vendors/slack.md).
 
 A post carries its key in Slack's metadata. After an unknown outcome the channel's history says whether it is there;
-where the history cannot be read, the line is skipped rather than doubled (design §9). A change may be made twice.
+where the history cannot be read, the line is skipped rather than doubled. A change may be made twice.
 """
 
 from collections.abc import Sequence

@@ -1,10 +1,11 @@
-"""What a feed message looks like (handbook N5 in today's form, slack.md 8). Pure: facts in, Slack's JSON out.
+"""What a feed message looks like (docs/rules.md N5 in today's form, docs/vendors/slack.md#message-form). Pure: facts
+in, Slack's JSON out.
 
 The one line of `text` stands alone, because screen readers and phones read nothing else; the attachment carries the
 colour bar, the linked title, the organization and the comment.
 
 Everything that came from a ticket is untrusted: it passes `clean` or `one_line`, is cut, and only then escaped, so that
-no cut falls inside an entity (slack.md 1 and 4). `plain_text` objects need no escaping.
+no cut falls inside an entity (docs/vendors/slack.md#limits). `plain_text` objects need no escaping.
 """
 
 import re
@@ -17,7 +18,7 @@ from urllib.parse import quote
 from notifier.policy import FEED_COLOUR
 from notifier.slack.message import Json, Message
 
-TEXT_LIMIT = 3_000  # of `text`, and of one text object (slack.md 1)
+TEXT_LIMIT = 3_000  # of `text`, and of one text object (docs/vendors/slack.md#limits)
 NAME_LIMIT = 120
 TITLE_LIMIT = 300
 _STATUS_WORDS = {"hold": "On-hold"}  # Zendesk's own display text; the others are capitalised

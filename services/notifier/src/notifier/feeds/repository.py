@@ -14,7 +14,7 @@ POSTED, GONE = "posted", "gone"
 
 
 def metadata_of(key: str, planned: MessagePayload) -> Json:
-    """Everybody in the workspace can read it: ids only (slack.md 3)."""
+    """Everybody in the workspace can read it: ids only (docs/vendors/slack.md#metadata)."""
     return {"event_type": EVENT_TYPE, "event_payload": {"key": key, "ticket_id": int(planned.ticket_id)}}
 
 

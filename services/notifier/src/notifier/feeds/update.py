@@ -71,7 +71,8 @@ class FeedUpdates:
         try:
             metadata = metadata_of(row.key, planned)
             await self._desk.slack.update(Posted(row.address, row.ts), message, metadata)
-        except SlackRateLimited as error:  # chat.update has one limit for the whole workspace (slack.md 1)
+        except SlackRateLimited as error:
+            # chat.update has one limit for the whole workspace (docs/vendors/slack.md#limits)
             raise DestinationPaused(str(error), error.after) from error
         except SlackTargetGone:
             return after | {"state": GONE}

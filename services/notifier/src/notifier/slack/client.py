@@ -1,4 +1,4 @@
-"""Slack's Web API: the four calls of ours, and what its answers mean (slack.md 1, 3, 7).
+"""Slack's Web API: the four calls of ours, and what its answers mean (docs/vendors/slack.md#errors).
 
 The only file that knows Slack's HTTP. HTTP 200 does not mean success: `ok` does. Nothing here tries again, waits or
 logs; the delivery row does.
@@ -214,7 +214,9 @@ async def open_slack(
 
 
 def read_answer(method: str, response: httpx.Response, now: datetime) -> Json:
-    """The answer's body when Slack did what it was asked; otherwise the error of the table in slack.md 1."""
+    """The answer's body when Slack did what it was asked; otherwise the error of the table in
+    docs/vendors/slack.md#errors.
+    """
     after = retry_after(response.headers, now)
     if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
         raise SlackRateLimited(f"slack {method}: rate limited", after or RATE_LIMIT_WAIT)

@@ -1,4 +1,5 @@
-"""What must be true in Salesforce for records to be written (handbook S4, salesforce.md 9), as code.
+"""What must be true in Salesforce for records to be written (docs/rules.md S4, docs/vendors/salesforce.md#describe), as
+code.
 
 The checks run as the integration user, because describe shows what *that* user may see: a field that field-level
 security hides is simply absent, just like one that was never created.

@@ -1,4 +1,5 @@
-"""How we reach Salesforce: one kind of HTTP session, and the token behind a lock (salesforce.md 4, 8).
+"""How we reach Salesforce: one kind of HTTP session, and the token behind a lock
+(docs/vendors/salesforce.md#the-library).
 
 Everything here blocks and runs in the threads of the Salesforce client. Tokens are never logged.
 """
@@ -26,7 +27,8 @@ Transport = requests.adapters.BaseAdapter
 class LoopbackAdapter(requests.adapters.HTTPAdapter):
     """Only for the stand-in: every https request goes to one plain-http address instead.
 
-    simple-salesforce builds https URLs whatever it is told (salesforce.md 4.1); the transport rewrites them.
+    simple-salesforce builds https URLs whatever it is told (docs/vendors/salesforce.md#the-library); the transport
+    rewrites them.
     """
 
     def __init__(self, target: str) -> None:

@@ -1,8 +1,8 @@
 """Salesforce, the only file that knows simple-salesforce: direct mode, in a bounded pool of threads.
 
-The library blocks, has no locks and no time-outs, and its session refresh can loop for ever (salesforce.md
-4.7), so sessions, time-outs and retries are ours. Its errors are translated here; past this door only our
-own tree exists.
+The library blocks, has no locks and no time-outs, and its session refresh can loop for ever
+(docs/vendors/salesforce.md#the-library), so sessions, time-outs and retries are ours. Its errors are translated here;
+past this door only our own tree exists.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ _USAGE = re.compile(r"(?<![-\w])api-usage=(\d{1,12})/(\d{1,12})", re.ASCII)
 
 
 class Usage:
-    """How much of the daily requests is used, as the last answer said (salesforce.md 10)."""
+    """How much of the daily requests is used, as the last answer said (docs/vendors/salesforce.md#limits)."""
 
     def __init__(self) -> None:
         self._share = 0.0

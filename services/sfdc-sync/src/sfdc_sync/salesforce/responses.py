@@ -1,4 +1,5 @@
-"""What an answer of Salesforce means and what to do about it (salesforce.md 6). Pure, and total for any body.
+"""What an answer of Salesforce means and what to do about it (docs/vendors/salesforce.md#errors). Pure, and total for
+any body.
 
 The code decides first and the status second: a lock row comes as 400 or 500, a quota error as 403, and the
 edge answers with HTML. Messages may quote what was sent, so only those of configuration and validation

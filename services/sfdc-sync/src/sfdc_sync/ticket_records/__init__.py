@@ -1,1 +1,1 @@
-"""A ticket's record in Salesforce (handbook S1, S2)."""
+"""A ticket's record in Salesforce (docs/rules.md S1, S2)."""

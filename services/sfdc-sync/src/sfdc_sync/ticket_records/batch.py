@@ -82,7 +82,7 @@ class Batch:
 
 
 def outcome_of(result: RecordResult, pauses: Pauses) -> Outcome:
-    """What to do about a record that was not written (the table of salesforce.md 6).
+    """What to do about a record that was not written (the table of docs/vendors/salesforce.md#errors).
 
     Waits for people and quotas are free: they must not use up the attempts of a record that is all right.
     """

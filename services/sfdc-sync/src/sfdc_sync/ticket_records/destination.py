@@ -1,5 +1,4 @@
-"""`salesforce.ticket_record`: writes the newest state of up to 200 tickets in one call (handbook S1, design
-§6).
+"""`salesforce.ticket_record`: writes the newest state of up to 200 tickets in one call (docs/rules.md S1).
 
 A delivery only names the ticket. What is sent is built here, from what we know at this moment and from what
 must be read by REST, so a late or replayed fact can never overwrite newer state: when nothing changed since
@@ -114,7 +113,7 @@ class TicketRecords:
     async def _write(self, due: Sequence[Ticket]) -> dict[str, RecordResult]:
         if self._salesforce.quota_reached(self._policy.quota_share):
             raise DestinationPaused("our share of the daily requests is used up", self._policy.pauses.quota)
-        # Neighbours of one account together: inserting a child locks its parent (salesforce.md 11.4).
+        # Neighbours of one account together: inserting a child locks its parent (docs/vendors/salesforce.md#locks).
         due = sorted(due, key=lambda t: (str(t.known.get("organization_id") or ""), int(t.ticket_id)))
         records = await self._records(due)
         results = await self._batch().send(records)

@@ -1,11 +1,11 @@
 """From what we know of a ticket to the fields of its Salesforce record. Pure, and total for any value.
 
-Three cases per field (salesforce.md 11.1): unknown is never sent; known to be empty is left out or cleared
-by the field's own rule; a value is made to fit the field. What cannot be made to fit counts as unknown: one
-odd value must not cost the ticket its record.
+Three cases per field (docs/vendors/salesforce.md#writing): unknown is never sent; known to be empty is left out or
+cleared by the field's own rule; a value is made to fit the field. What cannot be made to fit counts as unknown: one odd
+value must not cost the ticket its record.
 
-Below: record ids, 15 characters as people see them, 18 as the API returns them (salesforce.md 7). We store
-and compare the 18-character form only, since two 15s that differ in case alone are two records.
+Below: record ids, 15 characters as people see them, 18 as the API returns them (docs/vendors/salesforce.md#record-ids).
+We store and compare the 18-character form only, since two 15s that differ in case alone are two records.
 """
 
 import re
@@ -57,7 +57,7 @@ def record_of(policy: TicketRecordPolicy, ticket_id: str, known: Mapping[str, Va
 
 
 def without_lookups(policy: TicketRecordPolicy, record: Record) -> Record:
-    """`record` without its references: for a parent that is missing or hidden (salesforce.md 6)."""
+    """`record` without its references: for a parent that is missing or hidden (docs/vendors/salesforce.md#errors)."""
     lookups = {name for name, rule in policy.fields.items() if rule.type == "reference"}
     return {name: value for name, value in record.items() if name not in lookups}
 

@@ -1,4 +1,4 @@
-"""`make bench`: every row of design §8 on real Apache Kafka and PostgreSQL, floors in the same run.
+"""`make bench`: every row of docs/performance.md on real Apache Kafka and PostgreSQL, floors in the same run.
 
     python -m bench [--only ROW ...] [--write docs/performance.md]
 

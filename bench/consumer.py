@@ -1,4 +1,4 @@
-"""Design §8, row "consumer with inbox, handler and state": ours beside a bare aiokafka loop, as processes."""
+"""Row "consumer with inbox, handler and state": ours beside a bare aiokafka loop, as processes."""
 
 import asyncio
 import uuid

@@ -1,4 +1,4 @@
-"""Design §8, row "ingest": webhooks/s of one worker, durable before 200, the relay running, beside two floors."""
+"""Row "ingest": webhooks/s of one worker, durable before 200, the relay running, beside two floors."""
 
 import asyncio
 import tempfile

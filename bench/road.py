@@ -1,4 +1,4 @@
-"""Design §8: webhook sent -> Slack called at 100/s; accepted and delivered, sustained; memory under event load."""
+"""Webhook sent -> Slack called at 100/s; accepted and delivered, sustained; memory under event load."""
 
 import asyncio
 import tempfile

@@ -1,4 +1,4 @@
-"""Design §8, row "Salesforce calls per 1,000 ticket records under backlog"."""
+"""Row "Salesforce calls per 1,000 ticket records under backlog"."""
 
 import asyncio
 import tempfile

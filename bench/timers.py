@@ -1,4 +1,4 @@
-"""Design §8, row "due rows, claim lateness": 10,000 in one minute among 1,000,000 done and 100,000 future ones."""
+"""Row "due rows, claim lateness": 10,000 in one minute among 1,000,000 done and 100,000 future ones."""
 
 from bench.consumer_events import make_tables
 from bench.figures import Figure, last_line

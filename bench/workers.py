@@ -1,4 +1,4 @@
-"""Design §8, row "one -> two workers": processor time per event, and wall clock with a handler that waits."""
+"""Row "one -> two workers": processor time per event, and wall clock with a handler that waits."""
 
 import asyncio
 import uuid

@@ -1,4 +1,4 @@
-"""Which of two facts about a ticket is newer (design §3, "Order").
+"""Which of two facts about a ticket is newer.
 
 Zendesk delivers out of order and replicas publish concurrently, so arrival order means nothing. A fact's version is
 the triple (`updated_at` of the ticket, time of the event, position in its sequence), kept as one sortable text:
@@ -18,7 +18,7 @@ _UNKNOWN_TIME = "0000-00-00T00:00:00.000000000Z"
 def sortable_time(value: datetime | str | None) -> str:
     """`value` as UTC text with nine fractional digits; what is unknown or unreadable sorts first.
 
-    Takes what Zendesk sends: 0 to 9 fractional digits, `Z` or an offset (zendesk.md 2.1).
+    Takes what Zendesk sends: 0 to 9 fractional digits, `Z` or an offset (docs/vendors/zendesk.md#event-bodies).
     """
     if value is None:
         return _UNKNOWN_TIME

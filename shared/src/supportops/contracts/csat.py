@@ -1,4 +1,4 @@
-"""Survey and feedback events of the csat service, version 1 (handbook C1-C4)."""
+"""Survey and feedback events of the csat service, version 1 (docs/rules.md C1-C4)."""
 
 from typing import ClassVar, Literal
 
@@ -42,7 +42,7 @@ class FeedbackReceived(Event):
     rating_id: str
     score: Literal["good", "bad"]
     comment: str | None = None
-    reason: str | None = Field(default=None, description="one of the five reasons of handbook C10")
+    reason: str | None = Field(default=None, description="one of the five reasons of rule C10")
     requester_id: str | None = None
     rated_at: UtcDatetime
     source_kind: Literal["hosted", "native"] = Field(description="our page, or Zendesk's own rating")

@@ -3,7 +3,7 @@
 An event is a frozen model. Its envelope (id, source, time, subject, and two extension attributes) travels in
 Kafka headers as CloudEvents 1.0 attributes; everything else is the JSON value.
 
-A field that is absent is *unknown*; a field that is `None` is *known to be empty* (design §3). Both survive
+A field that is absent is *unknown*; a field that is `None` is *known to be empty*. Both survive
 the codec, because values are dumped without the fields that were never set. Ask with `Event.knows`.
 """
 

@@ -1,4 +1,4 @@
-"""Organization events, version 1 (zendesk.md 2.8).
+"""Organization events, version 1 (docs/vendors/zendesk.md#organization-events).
 
 Zendesk sends no tags, custom fields, domain names or notes of an organization: read it by REST.
 """

@@ -1,4 +1,4 @@
-"""Ticket events, version 1, in Zendesk's words (design §3, zendesk.md 2.3-2.5).
+"""Ticket events, version 1, in Zendesk's words (docs/vendors/zendesk.md#ticket-events).
 
 Ids are strings of digits, statuses and priorities lower-case REST words, moments aware UTC. `ticket` is a
 snapshot taken near the event, not the state now: effects that people see are decided from a fresh read.
@@ -106,7 +106,7 @@ class TicketCommented(TicketEvent):
 
 
 class TicketRated(TicketEvent):
-    """A hint that the satisfaction of this ticket changed: the truth is read by REST (zendesk.md 2.11)."""
+    """A hint that the satisfaction of this ticket changed: the truth is read by REST."""
 
     type: ClassVar[str] = "support.ticket.rated.v1"
     score: str | None = Field(default=None, description="good or bad; other text is kept as it is")

@@ -1,4 +1,4 @@
-"""The one topic table: topics are created, checked and documented from it (design §2)."""
+"""The one topic table: topics are created, checked and documented from it."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from supportops.contracts.organizations import ORGANIZATION_EVENTS
 from supportops.contracts.salesforce import SALESFORCE_EVENTS
 from supportops.contracts.tickets import TICKET_EVENTS
 
-# Personal data leaves Kafka by retention only (design §9), so these stay short.
+# Personal data leaves Kafka by retention only, so these stay short.
 _TWO_WEEKS = timedelta(days=14)
 _MONTH = timedelta(days=30)
 

@@ -1,7 +1,7 @@
 """Claiming due deliveries: heads of lanes only, under a lease and a token, within shared paces and budgets.
 
-Which rows may be claimed is for `heads.py` to say. `next_attempt_at` is never before `due_at` nor, while leased, before
-`lease_until`, so that one index finds what can be claimed among millions of finished and future rows.
+Which rows may be claimed is for `lane_heads.py` to say. `next_attempt_at` is never before `due_at` nor, while leased,
+before `lease_until`, so that one index finds what can be claimed among millions of finished and future rows.
 `lease_until` is set while a call is in flight and only then, even when the row was cancelled or re-armed meanwhile.
 """
 

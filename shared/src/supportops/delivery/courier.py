@@ -1,4 +1,4 @@
-"""The courier: claims due deliveries, calls their destinations, writes what came of it (design §4).
+"""The courier: claims due deliveries, calls their destinations, writes what came of it.
 
 One loop per process. It sleeps until the next due row, at most a second, and is woken by this process's commits.
 Outcomes are settled in groups: one transaction for many rows, with everything that follows from them.

@@ -1,4 +1,4 @@
-"""What a destination is: somebody else's server, what it may be asked for, and what its answers mean (design §4)."""
+"""What a destination is: somebody else's server, what it may be asked for, and what its answers mean."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

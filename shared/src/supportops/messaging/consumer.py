@@ -1,4 +1,4 @@
-"""One consumer group of a service: batch in, one transaction, offsets after it (design §4, "Inbox").
+"""One consumer group of a service: batch in, one transaction, offsets after it.
 
 A batch that fails is done again record by record, so that only the poison one goes to the dead letters. An outage of
 our database or of the broker is nobody's poison: the partition waits, without bound and visibly.

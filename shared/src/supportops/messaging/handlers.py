@@ -1,6 +1,6 @@
 """Which event is handled by what: the table that is the map of a service.
 
-Handlers are plain functions, not coroutines: they cannot await, hence not send one statement per event (design §4).
+Handlers are plain functions, not coroutines: they cannot await, hence not send one statement per event.
 """
 
 from collections.abc import Callable

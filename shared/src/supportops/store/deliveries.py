@@ -1,4 +1,4 @@
-"""Schedule, re-arm and cancel deliveries by key, inside the transaction that has a reason to (design §4).
+"""Schedule, re-arm and cancel deliveries by key, inside the transaction that has a reason to.
 
 The calls of one transaction are collected and written in bulk. Calls for the same key keep their order: they are
 written in waves, each with at most one call per key.

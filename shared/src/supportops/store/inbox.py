@@ -1,4 +1,4 @@
-"""Which events a consumer group has taken already (design §4, "Inbox")."""
+"""Which events a consumer group has taken already."""
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Events promised by a transaction: collected, written in bulk, published after the commit (design §4)."""
+"""Events promised by a transaction: collected, written in bulk, published after the commit."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta

@@ -107,7 +107,7 @@ def waiting(deliveries: FromClause) -> ColumnElement[bool]:
 
 
 def _deliveries(metadata: MetaData) -> Table:
-    """Every call to someone else's server, and every durable timer (design §4)."""
+    """Every call to someone else's server, and every durable timer."""
     table = Table(
         "deliveries",
         metadata,

@@ -1,4 +1,4 @@
-"""The relay: from the outbox to the broker, at least once (design §4).
+"""The relay: from the outbox to the broker, at least once.
 
 The process that wrote rows publishes them at once after its commit, everything that is there in one round. Rows that
 stay (their process died, or the broker was away) are swept by anyone a few seconds later.

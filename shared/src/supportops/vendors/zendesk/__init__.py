@@ -1,4 +1,4 @@
-"""Zendesk's REST API, as far as the services need it (zendesk.md §4)."""
+"""Zendesk's REST API, as far as the services need it (docs/vendors/zendesk.md#rest)."""
 
 from supportops.vendors.cache import ReferenceCache
 from supportops.vendors.zendesk.client import Refused, Zendesk, open_zendesk

@@ -60,7 +60,7 @@ class Calls:
         return await self._write("DELETE", call, path, body)
 
     async def pages(self, call: str, path: str, query: Mapping[str, str]) -> AsyncIterator[Answer]:
-        """Cursor pages. Only the cursor is taken from an answer, never an address (zendesk.md §4.1)."""
+        """Cursor pages. Only the cursor is taken from an answer, never an address (docs/vendors/zendesk.md#rest)."""
         page = await self.get(call, path, query)
         yield page
         while cursor := next_cursor(page):
@@ -159,13 +159,13 @@ def next_cursor(page: Answer) -> str | None:
 
 
 def _is_account_wide(response: httpx.Response) -> bool:
-    """Whether a 429 is about the account's calls, not about one endpoint (zendesk.md §4.1, headers)."""
+    """Whether a 429 is about the account's calls, not about one endpoint (docs/vendors/zendesk.md#rest, headers)."""
     left = response.headers.get("ratelimit-remaining") or response.headers.get("x-rate-limit-remaining")
     return left is None or left.strip() == "0"
 
 
 def _error_of(response: httpx.Response) -> tuple[dict[str, Any], str]:
-    """Details and words of an error body in either shape (zendesk.md §4.1); HTML gives neither."""
+    """Details and words of an error body in either shape (docs/vendors/zendesk.md#rest); HTML gives neither."""
     try:
         body = orjson.loads(response.content)
     except orjson.JSONDecodeError:

@@ -1,4 +1,4 @@
-"""The calls to Zendesk that the services make, each a few lines (zendesk.md §4).
+"""The calls to Zendesk that the services make, each a few lines (docs/vendors/zendesk.md#rest).
 
 Not found is None (a deletion is normal); everything else that goes wrong is raised as `http_client` says.
 """

@@ -1,4 +1,4 @@
-"""The incremental export of tickets, page by page (zendesk.md 4.9)."""
+"""The incremental export of tickets, page by page (docs/vendors/zendesk.md#exports)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """What a ticket's audits tell that its present state does not: whose tags they are, whether it was merged.
 
-A follow-up inherits its parent's tags (zendesk.md §5), so a tag alone does not say that something was done to *this*
-ticket: only a tag that came later than the ticket does.
+A follow-up inherits its parent's tags (docs/vendors/zendesk.md#surprises), so a tag alone does not say that something
+was done to *this* ticket: only a tag that came later than the ticket does.
 """
 
 import re
@@ -80,7 +80,7 @@ def _of_tags(events: Iterable[AuditEvent]) -> Iterable[AuditEvent]:
 
 
 def _tags(value: object) -> frozenset[str]:
-    """A list of words; null and words in one string are taken as well (zendesk.md §5)."""
+    """A list of words; null and words in one string are taken as well (docs/vendors/zendesk.md#surprises)."""
     if isinstance(value, str):
         return frozenset(value.split())
     return frozenset(str(each) for each in value) if isinstance(value, list) else frozenset()

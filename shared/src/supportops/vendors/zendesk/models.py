@@ -4,7 +4,8 @@ A model holds the fields that we use, and no others. What is `decides` must be r
 unreadable: a wrong guess would ask, show or tell somebody who must not be. Any other field that is not what Zendesk
 documents is as if it had not been sent.
 
-REST gives ids as numbers and enum values in lower case; events give strings and upper case (zendesk.md §0.5).
+REST gives ids as numbers and enum values in lower case; events give strings and upper case
+(docs/vendors/zendesk.md#event-bodies).
 """
 
 from dataclasses import dataclass
@@ -55,7 +56,7 @@ def _empty_when_null(value: object) -> object:
 
 
 def only(value: object) -> object:
-    """Some objects are documented as lists of one; both forms are taken (zendesk.md §4.3, §4.5)."""
+    """Some objects are documented as lists of one; both forms are taken (docs/vendors/zendesk.md#tickets)."""
     if isinstance(value, list):
         return value[0] if value else None
     return value
@@ -107,7 +108,7 @@ class Answered(BaseModel):
 class SatisfactionRating(Answered):
     """A ticket's rating; without an id it is only the state "offered" or "unoffered".
 
-    Ticket, requester and moments are known where it was read or listed by itself (zendesk.md §4.5).
+    Ticket, requester and moments are known where it was read or listed by itself (docs/vendors/zendesk.md#ratings).
     """
 
     decides = frozenset({"score"})
@@ -137,7 +138,7 @@ class Identified(Answered):
 
 
 class Ticket(Identified):
-    """A ticket as it is now (zendesk.md §4.2)."""
+    """A ticket as it is now (docs/vendors/zendesk.md#tickets)."""
 
     decides = frozenset(
         {"tags", "requester_id", "organization_id", "form_id", "recipient", "satisfaction_rating"}
@@ -168,7 +169,10 @@ class Ticket(Identified):
 
     @property
     def is_follow_up(self) -> bool:
-        """Whether the ticket continues a closed one, whose tags it then inherited (zendesk.md §5)."""
+        """Whether the ticket continues a closed one, whose tags it then inherited.
+
+        See docs/vendors/zendesk.md#surprises.
+        """
         return self.via_rel == "follow_up" or self.followup_source_id is not None
 
     @property

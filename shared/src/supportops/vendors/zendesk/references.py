@@ -1,4 +1,4 @@
-"""Names that events do not carry, read when a delivery is executed and remembered for a while (design §5)."""
+"""Names that events do not carry, read when a delivery is executed and remembered for a while."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 

@@ -1,4 +1,5 @@
-"""What customers answer in Zendesk itself: legacy ratings (good, bad) and survey responses (zendesk.md 4.5, 4.6).
+"""What customers answer in Zendesk itself: legacy ratings (good, bad) and survey responses
+(docs/vendors/zendesk.md#ratings).
 
 The two exclude each other: an account has one of them. Which moment of a legacy rating is the customer's answer is not
 documented; `updated_at` moves when they change their mind, so that is the one we take.

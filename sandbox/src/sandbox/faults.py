@@ -214,7 +214,9 @@ def _limited(fault: Fault, service: str) -> tuple[int, dict[str, str], bytes]:
     headers = _JSON | {"retry-after": str(fault.retry_after)}
     if service == "slack":
         return 429, headers, orjson.dumps({"ok": False, "error": "ratelimited"})
-    if service == "salesforce":  # its quota error is a 403 without Retry-After (salesforce.md 6)
+    if (
+        service == "salesforce"
+    ):  # its quota error is a 403 without Retry-After (docs/vendors/salesforce.md#errors)
         body = [{"message": "TotalRequests Limit exceeded.", "errorCode": "REQUEST_LIMIT_EXCEEDED"}]
         return 403, _JSON, orjson.dumps(body)
     if service == "gitlab":
@@ -227,7 +229,10 @@ def _limited(fault: Fault, service: str) -> tuple[int, dict[str, str], bytes]:
 
 
 def _gitlab_limited(fault: Fault, headers: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
-    """Its limit for all calls has plain text and a Retry-After; that of one endpoint has neither (gitlab.md 5)."""
+    """Its limit for all calls has plain text and a Retry-After; that of one endpoint has neither.
+
+    See docs/vendors/gitlab.md#answers.
+    """
     if fault.code == "endpoint":
         words = "This endpoint has been requested too many times. Try again later."
         others = {"ratelimit-limit": "600", "ratelimit-remaining": "599", "ratelimit-name": "throttle_api"}

@@ -71,7 +71,7 @@ def _split(ticket: Ticket, integration_id: int) -> tuple[list[Comment], list[Com
 
 
 def _in_feed(action: Action, ticket: Ticket, integration_id: int) -> bool:
-    """A creation, or somebody else's action with a public comment: what a feed shows (handbook N3)."""
+    """A creation, or somebody else's action with a public comment: what a feed shows (docs/rules.md N3)."""
     if action.actor_id == integration_id:
         return False
     if "created" in action.names:

@@ -11,7 +11,10 @@ from sandbox.zendesk.webhooks import ulid
 
 
 class SurveyControl:
-    """The account keeps legacy ratings as they are: the two kinds exclude each other (zendesk.md 2.11)."""
+    """The account keeps legacy ratings as they are: the two kinds exclude each other.
+
+    See docs/vendors/zendesk.md#rating-events.
+    """
 
     def __init__(self, world: World, people: People) -> None:
         self._world = world

@@ -1,4 +1,7 @@
-"""What happens when a text is saved: quick actions run, people are notified, other issues get a note (gitlab.md 3)."""
+"""What happens when a text is saved: quick actions run, people are notified, other issues get a note.
+
+See docs/vendors/gitlab.md#untrusted-text.
+"""
 
 import re
 from typing import Any

@@ -1,4 +1,4 @@
-"""Issues and their notes, as the REST API shows and changes them (gitlab.md 1, 2)."""
+"""Issues and their notes, as the REST API shows and changes them (docs/vendors/gitlab.md#issues-and-notes)."""
 
 from typing import Any
 

@@ -1,4 +1,5 @@
-"""What a text sets off when GitLab renders it: mentions, references, images, HTML, task items (gitlab.md 3).
+"""What a text sets off when GitLab renders it: mentions, references, images, HTML, task items
+(docs/vendors/gitlab.md#untrusted-text).
 
 The text is rendered as CommonMark with its HTML, then read as a browser would. Nothing counts within `code`, `pre`
 and `style`, no mention within links and block quotes. Links and references in block quotes do count.

@@ -1,4 +1,7 @@
-"""Offset pages with their headers: `page`, `per_page` (20, at most 100), `Link`, `X-Next-Page` (gitlab.md 1)."""
+"""Offset pages with their headers: `page`, `per_page` (20, at most 100), `Link`, `X-Next-Page`.
+
+See docs/vendors/gitlab.md#issues-and-notes.
+"""
 
 from collections.abc import Callable, Sequence
 from typing import Any

@@ -1,4 +1,5 @@
-"""Which lines of a text GitLab executes as quick actions, by the rules of its own extractor (gitlab.md 3).
+"""Which lines of a text GitLab executes as quick actions, by the rules of its own extractor
+(docs/vendors/gitlab.md#untrusted-text).
 
 Every carriage return is deleted first. Then a command is `/name` at the very start of a line, in any case, outside
 fenced blocks of backticks, code spans whose backticks begin and end lines, HTML blocks whose tags are alone on their

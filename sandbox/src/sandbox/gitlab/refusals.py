@@ -1,4 +1,4 @@
-"""How this GitLab says no (gitlab.md 5)."""
+"""How this GitLab says no (docs/vendors/gitlab.md#answers)."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Issues and notes as JSON, and the filters of their lists (gitlab.md 1)."""
+"""Issues and notes as JSON, and the filters of their lists (docs/vendors/gitlab.md#issues-and-notes)."""
 
 from datetime import datetime
 from typing import Any

@@ -1,1 +1,1 @@
-"""The pretended Salesforce org (salesforce.md 5-9)."""
+"""The pretended Salesforce org (docs/vendors/salesforce.md)."""

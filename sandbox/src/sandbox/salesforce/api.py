@@ -1,4 +1,4 @@
-"""REST of the org: describe, upsert by external id, collections, query, limits (salesforce.md 5 and 9)."""
+"""REST of the org: describe, upsert by external id, collections, query, limits (docs/vendors/salesforce.md#writing)."""
 
 import base64
 import binascii

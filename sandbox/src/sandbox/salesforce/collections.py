@@ -1,4 +1,4 @@
-"""Upsert of up to 200 records in one call: a result per record, in their order (salesforce.md 5.2)."""
+"""Upsert of up to 200 records in one call: a result per record, in their order (docs/vendors/salesforce.md#writing)."""
 
 from typing import Any
 

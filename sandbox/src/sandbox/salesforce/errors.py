@@ -1,4 +1,7 @@
-"""Refusals of the REST API: an array of objects (salesforce.md 6), or an object from the token endpoint."""
+"""Refusals of the REST API: an array of objects, or an object from the token endpoint.
+
+See docs/vendors/salesforce.md#errors.
+"""
 
 from sandbox.web import Json, Reply
 

@@ -1,4 +1,4 @@
-"""Record ids of 15 and 18 characters (salesforce.md 7)."""
+"""Record ids of 15 and 18 characters (docs/vendors/salesforce.md#record-ids)."""
 
 import itertools
 import re

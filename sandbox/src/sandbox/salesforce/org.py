@@ -1,4 +1,4 @@
-"""The org's records and the rules of writing them by external id (salesforce.md 5.1, 5.2)."""
+"""The org's records and the rules of writing them by external id (docs/vendors/salesforce.md#writing)."""
 
 from dataclasses import dataclass, field
 from typing import Any

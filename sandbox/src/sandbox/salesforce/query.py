@@ -1,4 +1,4 @@
-"""Runs a parsed query over the org's rows and answers in pages (salesforce.md 5.4)."""
+"""Runs a parsed query over the org's rows and answers in pages (docs/vendors/salesforce.md#queries)."""
 
 import base64
 from typing import Any

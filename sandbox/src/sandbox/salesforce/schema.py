@@ -1,4 +1,4 @@
-"""Objects and fields, and what describe tells of them (salesforce.md 9)."""
+"""Objects and fields, and what describe tells of them (docs/vendors/salesforce.md#describe)."""
 
 from dataclasses import dataclass, field
 from typing import Any

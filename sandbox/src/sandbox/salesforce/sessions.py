@@ -1,4 +1,4 @@
-"""Logging in and being counted: access tokens and the daily limit (salesforce.md 8 and 10)."""
+"""Logging in and being counted: access tokens and the daily limit (docs/vendors/salesforce.md#login)."""
 
 import base64
 import binascii
@@ -58,7 +58,10 @@ class Sessions:
         return right and client == self._settings.salesforce_client
 
     def _address(self, call: Call) -> str:
-        """The host that the client meant, when its loopback adapter names it (salesforce.md 4.2); else ours."""
+        """The host that the client meant, when its loopback adapter names it; else ours.
+
+        See docs/vendors/salesforce.md#the-library.
+        """
         meant = call.headers.get("x-original-host")
         return f"https://{meant}" if meant else f"{self._settings.public_url}/salesforce"
 

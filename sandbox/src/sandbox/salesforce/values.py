@@ -1,4 +1,4 @@
-"""One field's value: what is accepted, and how it is kept (salesforce.md 6 and 9)."""
+"""One field's value: what is accepted, and how it is kept (docs/vendors/salesforce.md#errors)."""
 
 from datetime import UTC, datetime
 from typing import Any

@@ -1,1 +1,1 @@
-"""The pretended Slack workspace (slack.md 1-4)."""
+"""The pretended Slack workspace (docs/vendors/slack.md)."""

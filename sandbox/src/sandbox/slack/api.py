@@ -1,4 +1,4 @@
-"""The Web API methods that a notifier needs; everything but a rate limit is HTTP 200 (slack.md 1 and 3)."""
+"""The Web API methods that a notifier needs; everything but a rate limit is HTTP 200 (docs/vendors/slack.md)."""
 
 from collections.abc import Callable
 from typing import Any

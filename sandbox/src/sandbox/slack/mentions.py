@@ -1,4 +1,4 @@
-"""Which people a message would really notify: the truth check for injected text (slack.md 4)."""
+"""Which people a message would really notify: the truth check for injected text (docs/vendors/slack.md#text)."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What Slack refuses: the limits of slack.md 1, answered as `ok: false` with HTTP 200."""
+"""What Slack refuses: the limits of docs/vendors/slack.md#limits, answered as `ok: false` with HTTP 200."""
 
 import re
 from typing import Any

@@ -42,7 +42,10 @@ class Person:
 
 
 class Pace:
-    """Messages per second and channel, with a tolerated burst: a token bucket per channel (slack.md 1)."""
+    """Messages per second and channel, with a tolerated burst: a token bucket per channel.
+
+    See docs/vendors/slack.md#limits.
+    """
 
     def __init__(self, clock: Clock, per_second: float | None = 1.0, burst: int = 3) -> None:
         self.per_second = per_second

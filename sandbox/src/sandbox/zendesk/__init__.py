@@ -1,1 +1,4 @@
-"""The pretended Zendesk account: REST (zendesk.md 4), event bodies (2, 3) and the sender of webhooks (1)."""
+"""The pretended Zendesk account: REST, event bodies, and the sender of webhooks.
+
+See docs/vendors/zendesk.md.
+"""

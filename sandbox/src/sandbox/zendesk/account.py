@@ -21,7 +21,8 @@ from sandbox.zendesk.records import (
     User,
 )
 
-SYSTEM_ACTOR = -1  # what automations act as; real accounts differ (zendesk.md 5), so it is no user's id
+# what automations act as; real accounts differ (docs/vendors/zendesk.md#surprises), so it is no user's id
+SYSTEM_ACTOR = -1
 
 
 _FIRST_IDS = {

@@ -1,4 +1,6 @@
-"""The circuit breaker and the throttle of zendesk.md 1.4, both off unless a webhook's modes turn them on."""
+"""The circuit breaker and the throttle of docs/vendors/zendesk.md#answers, off unless a webhook turns
+them on.
+"""
 
 from collections import deque
 

@@ -1,4 +1,7 @@
-"""Writes that run as jobs: update_many and merge (zendesk.md 4.2). Here a job is finished when it is answered."""
+"""Writes that run as jobs: update_many and merge. Here a job is finished when it is answered.
+
+See docs/vendors/zendesk.md#tickets.
+"""
 
 from sandbox.clock import Clock
 from sandbox.ledger import Ledger

@@ -1,4 +1,7 @@
-"""Bodies of event subscriptions (zendesk.md 2): ids as strings, enums upper case, nine fractional digits."""
+"""Bodies of event subscriptions: ids as strings, enums upper case, nine fractional digits.
+
+See docs/vendors/zendesk.md#event-bodies.
+"""
 
 import uuid
 from dataclasses import dataclass, field
@@ -80,7 +83,7 @@ def organization_detail(o: Organization) -> Json:
 
 
 def user_detail(u: User) -> Json:
-    """Missing values are not null here: `""` and `"0"` (zendesk.md 2.9)."""
+    """Missing values are not null here: `""` and `"0"` (docs/vendors/zendesk.md#organization-events)."""
     return {
         "created_at": iso_seconds(u.created_at),
         "email": u.email or "",
@@ -104,7 +107,10 @@ def changed(name: str, current: Any, previous: Any) -> Happening:
 
 
 def sequence_id(audit_id: int) -> str:
-    """Digits written as hexadecimal ASCII: the form seen in samples (zendesk.md 2.4); opaque to readers."""
+    """Digits written as hexadecimal ASCII: the form seen in samples; opaque to readers.
+
+    See docs/vendors/zendesk.md#ticket-events.
+    """
     return str(audit_id).encode().hex()
 
 

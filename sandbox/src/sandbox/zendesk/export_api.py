@@ -1,4 +1,4 @@
-"""Reading in bulk: the incremental exports, satisfaction ratings and search (zendesk.md 4.5, 4.9, 4.10)."""
+"""Reading in bulk: the incremental exports, satisfaction ratings and search (docs/vendors/zendesk.md#exports)."""
 
 import base64
 import binascii

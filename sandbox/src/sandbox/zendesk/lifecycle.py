@@ -1,4 +1,4 @@
-"""Ends and returns of tickets: merge, delete, bring back (zendesk.md 2.5, 4.2)."""
+"""Ends and returns of tickets: merge, delete, bring back (docs/vendors/zendesk.md#ticket-events)."""
 
 from sandbox.web import Json
 from sandbox.zendesk.account import Account
@@ -7,7 +7,7 @@ from sandbox.zendesk.events import Happening
 from sandbox.zendesk.problems import invalid, not_found
 from sandbox.zendesk.records import Ticket
 
-MERGED_TAG = "close_by_merge"  # handbook C5's spelling; Zendesk's own marker is unconfirmed
+MERGED_TAG = "close_by_merge"  # docs/rules.md C5's spelling; Zendesk's own marker is unconfirmed
 
 
 class Lifecycle:

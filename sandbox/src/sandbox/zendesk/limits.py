@@ -1,4 +1,4 @@
-"""Rate limits of zendesk.md 4.1, off until a test or an operator sets them."""
+"""Rate limits of docs/vendors/zendesk.md#rest, off until a test or an operator sets them."""
 
 from collections.abc import Hashable
 from dataclasses import dataclass

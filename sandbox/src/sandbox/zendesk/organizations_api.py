@@ -1,4 +1,4 @@
-"""REST for organizations (zendesk.md 4.8), which raise the events of 2.8."""
+"""REST for organizations (docs/vendors/zendesk.md#organizations), which raise events."""
 
 from sandbox.ledger import Ledger
 from sandbox.web import Call, Json, Reply, RouteRow

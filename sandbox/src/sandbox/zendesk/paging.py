@@ -1,4 +1,4 @@
-"""Cursor and offset pages of zendesk.md 4.1."""
+"""Cursor and offset pages of docs/vendors/zendesk.md#rest."""
 
 import base64
 import binascii

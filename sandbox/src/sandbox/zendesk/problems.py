@@ -1,4 +1,4 @@
-"""Refusals of the REST side in the two shapes of zendesk.md 4.1."""
+"""Refusals of the REST side in the two shapes of docs/vendors/zendesk.md#rest."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Records as REST shows them (zendesk.md 4.2-4.8): numbers for ids, lower-case enums, whole seconds."""
+"""Records as REST shows them (docs/vendors/zendesk.md): numbers for ids, lower-case enums, whole seconds."""
 
 from typing import Any
 

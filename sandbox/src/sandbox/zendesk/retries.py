@@ -1,4 +1,4 @@
-"""What the sender does with an answer: the table of zendesk.md 1.4, as a pure function."""
+"""What the sender does with an answer: the table of docs/vendors/zendesk.md#answers, as a pure function."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Zendesk's own ticket rules (zendesk.md 4.2 and 5): what is refused, and what changes by itself."""
+"""Zendesk's own ticket rules (docs/vendors/zendesk.md#tickets): what is refused, and what changes by itself."""
 
 from typing import Any
 

@@ -60,5 +60,6 @@ def _customers(account: Account) -> None:
         account.add_user(User(key, name, email, organization_id=organization))
 
 
-# Account ids that Salesforce's seed uses too (salesforce.md 7: 18 characters with a right suffix).
+# Account ids that Salesforce's seed uses too (docs/vendors/salesforce.md#record-ids: 18 characters with a right
+# suffix).
 SEED_ACCOUNTS = ("001D000000IqhSLIAZ", "0018a00001rBqb8AAC")

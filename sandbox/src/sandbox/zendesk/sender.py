@@ -125,7 +125,7 @@ class Sender:
             return Answer(0, None, f"{type(error).__name__}: {error}")
 
     def headers(self, webhook: Webhook, invocation: Invocation) -> list[tuple[str, str]]:
-        """The headers of zendesk.md 1.2; the timestamp is the attempt's."""
+        """The headers of docs/vendors/zendesk.md#requests; the timestamp is the attempt's."""
         timestamp = iso_seconds(self._clock.now_ns() - int(invocation.age * NANOS))
         secret = f"not-{webhook.secret}" if invocation.copy == "wrong_secret" else webhook.secret
         return [

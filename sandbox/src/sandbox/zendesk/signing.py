@@ -1,4 +1,6 @@
-"""The signature of zendesk.md 1.3: base64(HMAC-SHA256(secret, timestamp + body)), and the headers of 1.2."""
+"""The signature of docs/vendors/zendesk.md#signature: base64(HMAC-SHA256(secret, timestamp + body)), and the headers
+that carry it.
+"""
 
 import base64
 import hashlib

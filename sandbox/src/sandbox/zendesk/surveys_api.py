@@ -1,4 +1,7 @@
-"""Survey responses of the new CSAT (zendesk.md 4.6): one by id, and those about a ticket or of a time."""
+"""Survey responses of the new CSAT: one by id, and those about a ticket or of a time.
+
+See docs/vendors/zendesk.md#ratings.
+"""
 
 from sandbox.clock import NANOS, iso_seconds
 from sandbox.web import Call, Json, Reply, RouteRow

@@ -1,4 +1,4 @@
-"""REST for tickets, comments and tags (zendesk.md 4.2-4.4). Each accepted write raises its events."""
+"""REST for tickets, comments and tags (docs/vendors/zendesk.md#tickets). Each accepted write raises its events."""
 
 from collections.abc import Iterable
 from typing import Any

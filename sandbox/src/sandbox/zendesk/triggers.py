@@ -1,4 +1,7 @@
-"""Bodies that an admin typed, with the placeholders filled in (zendesk.md 3.3), and when their triggers fire."""
+"""Bodies that an admin typed, with the placeholders filled in, and when their triggers fire.
+
+See docs/vendors/zendesk.md#trigger-bodies.
+"""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""REST for users (zendesk.md 4.8)."""
+"""REST for users (docs/vendors/zendesk.md#organizations)."""
 
 from sandbox.ledger import Ledger
 from sandbox.web import Call, Json, Reply, RouteRow

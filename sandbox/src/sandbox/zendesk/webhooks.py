@@ -1,4 +1,4 @@
-"""Webhooks, their modes and the record of every invocation (zendesk.md 1.1, 1.4, 1.8)."""
+"""Webhooks, their modes and the record of every invocation (docs/vendors/zendesk.md#webhooks-api)."""
 
 import secrets
 from dataclasses import dataclass, field, fields

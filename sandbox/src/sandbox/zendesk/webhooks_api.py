@@ -1,4 +1,7 @@
-"""The webhooks API for admins (zendesk.md 1.8): create, change, secrets, invocations and attempts."""
+"""The webhooks API for admins: create, change, secrets, invocations and attempts.
+
+See docs/vendors/zendesk.md#webhooks-api.
+"""
 
 import base64
 import secrets as randomness

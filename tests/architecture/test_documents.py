@@ -248,11 +248,9 @@ def remarks(module: tree.Module) -> str:
 
 def test_what_docstrings_and_comments_name_is_there() -> None:
     checks = (missing_paths, missing_sections, missing_commands, missing_modules)
+    texts = {module.path: remarks(module) for module in (*tree.sources(), *tree.tests(), *tree.benches())}
     missing = [
-        f"{module.path}: {found}"
-        for module in (*tree.sources(), *tree.tests(), *tree.benches())
-        for check in checks
-        for found in check(remarks(module))
+        f"{path}: {found}" for path, text in texts.items() for check in checks for found in check(text)
     ]
     assert missing == []
 

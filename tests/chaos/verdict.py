@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.support.system import System
 
-EXCLUDED = "GitLab"  # the organization that is not asked for ratings (handbook C7)
+EXCLUDED = "GitLab"  # the organization that is not asked for ratings (docs/rules.md C7)
 
 
 @dataclass(frozen=True)

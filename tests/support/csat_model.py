@@ -1,6 +1,6 @@
-"""Who should be asked, when, why not, and what the numbers are: handbook C2-C8 in its simplest form.
+"""Who should be asked, when, why not, and what the numbers are: docs/rules.md C2-C8 in its simplest form.
 
-Written from the handbook and design §3, not from csat: no states that step by step lead to others, but each answer
+Written from docs/rules.md and docs/csat.md, not from csat: no states that step by step lead to others, but each answer
 derived anew from what was heard and from how the ticket stands.
 """
 
@@ -29,7 +29,7 @@ class Truth:
 
 @dataclass(frozen=True, order=True)
 class Fact:
-    """Something that csat was told or read: the newest one decides, whatever came first (design §3)."""
+    """Something that csat was told or read: the newest one decides, whatever came first."""
 
     version: datetime
     solved_at: datetime | None  # None: reopened

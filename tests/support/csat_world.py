@@ -16,7 +16,7 @@ from supportops.vendors.zendesk import Audit, Comment, NewComment, Organization,
 from tests.integration.csat.events import reopened, solved
 from tests.support.csat_model import Truth
 
-APART = timedelta(seconds=6)  # within 5 s two solves are one (design §3)
+APART = timedelta(seconds=6)  # within 5 s two solves are one
 ORGANIZATIONS = {"1": "GitLab", "2": "GitLab Inc.", "3": "Acme"}
 
 

@@ -1,6 +1,6 @@
 """What deliveries should do, in its simplest form: dictionaries in memory, no SQL, no concurrency.
 
-Written from design §4, not from the engine: the property test holds the engine against it.
+Written from docs/architecture.md, not from the engine: the property test holds the engine against it.
 """
 
 from dataclasses import dataclass, field

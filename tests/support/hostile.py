@@ -27,7 +27,7 @@ ACTION, MENTION, REFERENCE, IMAGE, HTML, TASKS = (
 NESTED = "\n".join("> " * depth + "@tam" for depth in range(1, 5))
 
 COMMENTS = (
-    # quick actions (gitlab.md 3)
+    # quick actions (docs/vendors/gitlab.md#untrusted-text)
     Hostile("plain command", "/close", ACTION),
     Hostile("in capitals", "/CLOSE", ACTION),
     Hostile("in the middle", "I am unhappy.\n/label ~urgent\nThanks.", ACTION),

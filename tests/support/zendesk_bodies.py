@@ -1,4 +1,4 @@
-"""Bodies and signatures as Zendesk makes them, for tests: written from zendesk.md, not from our parser."""
+"""Bodies and signatures as Zendesk makes them, for tests: written from docs/vendors/zendesk.md, not from our parser."""
 
 import base64
 import hashlib
@@ -88,7 +88,7 @@ def signature(body: bytes, timestamp: str, secret: str = SECRET) -> str:
 
 
 def signed_headers(body: bytes, timestamp: str, secret: str = SECRET) -> dict[str, str]:
-    """The headers of zendesk.md 1.2."""
+    """The headers of docs/vendors/zendesk.md#requests."""
     return {
         "Content-Type": "application/json; charset=utf-8",
         "User-Agent": "Zendesk Webhook",

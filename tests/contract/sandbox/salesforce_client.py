@@ -1,4 +1,4 @@
-"""simple-salesforce pointed at the sandbox, as salesforce.md 4.2 recommends."""
+"""simple-salesforce pointed at the sandbox, as docs/vendors/salesforce.md#the-library recommends."""
 
 from typing import Any
 from urllib.parse import urlsplit

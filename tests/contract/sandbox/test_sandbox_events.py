@@ -1,4 +1,7 @@
-"""Event bodies against the published samples, and which events an action raises (zendesk.md 2)."""
+"""Event bodies against the published samples, and which events an action raises.
+
+See docs/vendors/zendesk.md#event-bodies.
+"""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""The GitLab stand-in, driven by python-gitlab over a real connection (gitlab.md 1-5)."""
+"""The GitLab stand-in, driven by python-gitlab over a real connection (docs/vendors/gitlab.md)."""
 
 from typing import Any
 

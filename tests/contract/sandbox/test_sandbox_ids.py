@@ -1,4 +1,4 @@
-"""15 and 18 characters: the published vectors of salesforce.md 7."""
+"""15 and 18 characters: the published vectors of docs/vendors/salesforce.md#record-ids."""
 
 import pytest
 

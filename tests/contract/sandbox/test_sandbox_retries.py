@@ -1,4 +1,4 @@
-"""The retry table of zendesk.md 1.4, as a function and through the sender with a fake clock."""
+"""The retry table of docs/vendors/zendesk.md#answers, as a function and through the sender with a fake clock."""
 
 import pytest
 

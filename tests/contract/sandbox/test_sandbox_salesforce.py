@@ -1,4 +1,4 @@
-"""The Salesforce stand-in, driven by simple-salesforce over a real connection (salesforce.md 5-9)."""
+"""The Salesforce stand-in, driven by simple-salesforce over a real connection (docs/vendors/salesforce.md)."""
 
 from typing import Any
 

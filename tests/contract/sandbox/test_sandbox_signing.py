@@ -1,4 +1,7 @@
-"""The sender's signature, against the published vectors and an independent computation (zendesk.md 1.3)."""
+"""The sender's signature, against the published vectors and an independent computation.
+
+See docs/vendors/zendesk.md#signature.
+"""
 
 import base64
 import shutil

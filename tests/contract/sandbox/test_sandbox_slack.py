@@ -1,4 +1,4 @@
-"""The Slack stand-in, driven by slack_sdk over a real connection (slack.md 1, 3, 4)."""
+"""The Slack stand-in, driven by slack_sdk over a real connection (docs/vendors/slack.md)."""
 
 from typing import Any
 

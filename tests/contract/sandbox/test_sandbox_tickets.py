@@ -1,4 +1,4 @@
-"""Zendesk's REST side for tickets, comments and tags (zendesk.md 4.1-4.4)."""
+"""Zendesk's REST side for tickets, comments and tags (docs/vendors/zendesk.md)."""
 
 from typing import Any
 

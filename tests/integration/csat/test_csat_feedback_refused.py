@@ -1,4 +1,7 @@
-"""Feedback that is not exported, exported by others, or refused: said aloud, and nothing doubled (gitlab.md 1, 5)."""
+"""Feedback that is not exported, exported by others, or refused: said aloud, and nothing doubled.
+
+See docs/vendors/gitlab.md#issues-and-notes.
+"""
 
 from collections.abc import AsyncIterator
 from functools import partial

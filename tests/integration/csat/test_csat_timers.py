@@ -1,4 +1,4 @@
-"""Events in, survey timers out, on both databases: the clock of handbook C3 whatever the order of arrival."""
+"""Events in, survey timers out, on both databases: the clock of docs/rules.md C3 whatever the order of arrival."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta

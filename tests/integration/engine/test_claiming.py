@@ -1,4 +1,4 @@
-"""Which deliveries may be started: heads of lanes, due, not in flight, within what is declared (design §4)."""
+"""Which deliveries may be started: heads of lanes, due, not in flight, within what is declared."""
 
 from datetime import timedelta
 

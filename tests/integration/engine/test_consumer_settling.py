@@ -1,4 +1,4 @@
-"""What becomes of a polled batch: state and offsets move together, poison is told from outage (design §4, "Inbox")."""
+"""What becomes of a polled batch: state and offsets move together, poison is told from outage."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence

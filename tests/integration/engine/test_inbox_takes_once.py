@@ -1,4 +1,4 @@
-"""An event is handled once per consumer group, whatever is delivered how often to how many (design §4, "Inbox")."""
+"""An event is handled once per consumer group, whatever is delivered how often to how many."""
 
 import asyncio
 

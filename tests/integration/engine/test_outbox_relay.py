@@ -1,4 +1,4 @@
-"""Promised events: published after the commit and only then, at least once, whoever dies (design §4, "Outbox")."""
+"""Promised events: published after the commit and only then, at least once, whoever dies."""
 
 import asyncio
 from collections import Counter

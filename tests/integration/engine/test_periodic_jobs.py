@@ -1,4 +1,4 @@
-"""Periodic jobs: any number of replicas, one of them runs the job; the janitor is one (design §2)."""
+"""Periodic jobs: any number of replicas, one of them runs the job; the janitor is one."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""What is written when a call has ended: state, history and all that follows, together or not at all (design §4)."""
+"""What is written when a call has ended: state, history and all that follows, together or not at all."""
 
 import asyncio
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Paces and budgets live in the database: replicas share them (design §4). Two stores are two processes."""
+"""Paces and budgets live in the database: replicas share them. Two stores are two processes."""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta

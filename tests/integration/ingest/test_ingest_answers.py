@@ -1,4 +1,4 @@
-"""What each kind of request is answered, and what is kept of it (zendesk.md 1.4, design §6)."""
+"""What each kind of request is answered, and what is kept of it (docs/vendors/zendesk.md#answers)."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""The database is away while webhooks come: the disk takes them, and the database gets them later (design §6)."""
+"""The database is away while webhooks come: the disk takes them, and the database gets them later."""
 
 import asyncio
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Parked and ignored bodies are read again after a fix; one group takes handled ones anew (design §6)."""
+"""Parked and ignored bodies are read again after a fix; one group takes handled ones anew."""
 
 import json
 import os

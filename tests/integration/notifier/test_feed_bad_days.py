@@ -1,4 +1,4 @@
-"""Slack on its bad days: every message once, or skipped where nobody can know (slack.md 1 and 3, design §9)."""
+"""Slack on its bad days: every message once, or skipped where nobody can know (docs/vendors/slack.md)."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta

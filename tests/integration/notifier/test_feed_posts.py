@@ -1,4 +1,4 @@
-"""From ticket events to what people read in the channels (handbook N3-N5), on a good day."""
+"""From ticket events to what people read in the channels (docs/rules.md N3-N5), on a good day."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""Salesforce's bad days (design §9): afterwards every ticket has its one record, in its newest state."""
+"""Salesforce's bad days: afterwards every ticket has its one record, in its newest state."""
 
 import asyncio
 import re

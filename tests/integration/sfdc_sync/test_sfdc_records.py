@@ -145,7 +145,7 @@ async def test_hostile_text_arrives_as_text(service: Service, outside: Outside) 
 
 
 async def test_tickets_of_one_account_are_neighbours_in_a_batch(service: Service, outside: Outside) -> None:
-    """Inserting a child locks its parent (salesforce.md 11.4)."""
+    """Inserting a child locks its parent (docs/vendors/salesforce.md#locks)."""
     organizations = {"1": GROABLET, "2": "8447346622463", "3": GROABLET, "4": "8447346622463", "5": None}
     await service.hears(*(created(key, organization_id=value) for key, value in organizations.items()))
     async with service.delivering():

@@ -1,4 +1,4 @@
-"""What an issue says and which labels it gets: handbook C10 and C11, as tables."""
+"""What an issue says and which labels it gets: docs/rules.md C10 and C11, as tables."""
 
 import pytest
 from pydantic import ValidationError

@@ -1,4 +1,4 @@
-"""The one definition of each number (handbook C2, C9), and what a spreadsheet gets to see of it."""
+"""The one definition of each number (docs/rules.md C2, C9), and what a spreadsheet gets to see of it."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""What GitLab's answers mean, as a table (gitlab.md 5)."""
+"""What GitLab's answers mean, as a table (docs/vendors/gitlab.md#answers)."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Who is asked (handbook C3-C8): one row per case."""
+"""Who is asked (docs/rules.md C3-C8): one row per case."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

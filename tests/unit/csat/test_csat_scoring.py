@@ -1,4 +1,4 @@
-"""What is an answer, and what is none (handbook C1, C10)."""
+"""What is an answer, and what is none (docs/rules.md C1, C10)."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""Published, ignored or parked; never an exception (design §3, zendesk.md 2.13)."""
+"""Published, ignored or parked; never an exception (docs/vendors/zendesk.md#event-bodies)."""
 
 import json
 from datetime import UTC, datetime
@@ -89,7 +89,7 @@ def snapshot(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_bodies_of_the_field() -> None:
-    """Less tidy than the samples: each of these was seen by somebody (zendesk.md 2.3, 2.13, 5)."""
+    """Less tidy than the samples: each of these was seen by somebody (docs/vendors/zendesk.md#event-bodies)."""
     partial = z.native("ticket.created") | {"detail": {"id": 5158}, "event": {}, "subject": None}
     assert snapshot(partial) == {}
     assert (

@@ -1,4 +1,7 @@
-"""The webhook endpoint without a server: what it reads, and that no failure of ours is a 500 (zendesk.md 1.4)."""
+"""The webhook endpoint without a server: what it reads, and that no failure of ours is a 500.
+
+See docs/vendors/zendesk.md#answers.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping

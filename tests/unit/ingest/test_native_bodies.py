@@ -1,4 +1,4 @@
-"""From each of Zendesk's types to our events (design §3, zendesk.md 2.5)."""
+"""From each of Zendesk's types to our events (docs/vendors/zendesk.md#ticket-events)."""
 
 from datetime import UTC, datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""Which requests Zendesk signed (zendesk.md 1.3)."""
+"""Which requests Zendesk signed (docs/vendors/zendesk.md#signature)."""
 
 import base64
 import hashlib

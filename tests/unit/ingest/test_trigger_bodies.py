@@ -1,4 +1,4 @@
-"""Bodies of triggers and automations (zendesk.md 3)."""
+"""Bodies of triggers and automations (docs/vendors/zendesk.md#trigger-bodies)."""
 
 import hashlib
 from datetime import UTC, datetime
@@ -125,7 +125,10 @@ def test_numbers_are_fine_where_text_is_expected() -> None:
 
 
 def test_a_smuggled_key_is_parked() -> None:
-    """A subject with a quote in an admin's body: the second `ticket_id` must not win (zendesk.md 3.1)."""
+    """A subject with a quote in an admin's body: the second `ticket_id` must not win.
+
+    See docs/vendors/zendesk.md#trigger-bodies.
+    """
     body = b'{"trigger":"created","ticket_id":"1","subject":"x","ticket_id":"2","updated_at":"2026-03-02T10:15:21Z"}'
     result = read(body, ACCOUNT, NOW)
     assert (result.disposition, result.reason) == ("parked", "a key occurs twice")

@@ -159,7 +159,7 @@ def test_any_text_makes_a_message_that_slack_takes(line: FeedLine) -> None:
 
 
 def check_limits(message: Message) -> None:
-    """slack.md 1, plus slack_sdk's own validators."""
+    """docs/vendors/slack.md#posting, plus slack_sdk's own validators."""
     shown = texts(message)
     assert 1 <= units(message.text) <= 3_000
     assert all(1 <= units(text["text"]) <= 3_000 for text in shown)

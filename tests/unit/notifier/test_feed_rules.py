@@ -1,4 +1,4 @@
-"""Routing tables: which ticket belongs to which feed (handbook N3, N4, N8), and what the rules file refuses."""
+"""Routing tables: which ticket belongs to which feed (docs/rules.md N3, N4, N8), and what the rules file refuses."""
 
 from pathlib import Path
 

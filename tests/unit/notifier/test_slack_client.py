@@ -1,4 +1,4 @@
-"""What we send to Slack, and what its answers mean (the tables of slack.md 1 and 3)."""
+"""What we send to Slack, and what its answers mean (the tables of docs/vendors/slack.md)."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager

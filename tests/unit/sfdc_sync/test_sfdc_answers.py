@@ -1,4 +1,4 @@
-"""Every row of the error table (salesforce.md 6), and no body that could break the reading of it."""
+"""Every row of the error table (docs/vendors/salesforce.md#errors), and no body that could break the reading of it."""
 
 import json
 

@@ -1,4 +1,7 @@
-"""Record ids: published and recorded pairs (salesforce.md 7), and what must not pass for an id."""
+"""Record ids: published and recorded pairs, and what must not pass for an id.
+
+See docs/vendors/salesforce.md#record-ids.
+"""
 
 import pytest
 from hypothesis import given

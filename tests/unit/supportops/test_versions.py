@@ -1,4 +1,4 @@
-"""Which of two facts is newer: one sortable text per fact (design §3, "Order"; zendesk.md 2.1)."""
+"""Which of two facts is newer: one sortable text per fact (docs/vendors/zendesk.md#event-bodies)."""
 
 from datetime import UTC, datetime, timedelta, timezone
 

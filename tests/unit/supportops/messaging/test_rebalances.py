@@ -1,4 +1,4 @@
-"""What a member does when partitions come and go, step by step, without a broker (libraries.md §2, 1-5)."""
+"""What a member does when partitions come and go, step by step, without a broker."""
 
 import asyncio
 from collections.abc import Sequence

@@ -4,7 +4,9 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import orjson
 import pytest
 import yaml
 
@@ -91,7 +93,29 @@ def test_no_log_holds_a_body_or_a_secret(day: Played, words: str) -> None:
     assert [log.name for log in services if words in log.read_text()] == []
 
 
-def test_the_logs_tell_of_events_and_attempts(day: Played) -> None:
-    told = "".join(log.read_text() for log in day.logs)
-    assert '"event":"event.received"' in told
-    assert '"event":"delivery.attempted"' in told
+def lines(day: Played, event: str) -> list[dict[str, Any]]:
+    """The lines of that name from all services."""
+    texts = [log.read_text() for log in day.logs if log.name != "sandbox.log"]
+    rows = [orjson.loads(line) for text in texts for line in text.splitlines() if line.startswith("{")]
+    return [row for row in rows if row["event"] == event]
+
+
+def test_a_ticket_can_be_followed_by_its_correlation_id_from_webhook_to_last_outcome(day: Played) -> None:
+    received, attempted = lines(day, "event.received"), lines(day, "delivery.attempted")
+    began = {row["correlation_id"] for row in received}
+    assert received
+    assert None not in began
+    assert attempted
+    assert [row for row in attempted if row["correlation_id"] is None] == []
+    by_service = {
+        service: {row["correlation_id"] for row in attempted if row["service"] == service}
+        for service in ("csat", "sfdc-sync", "notifier")
+    }
+    # A solve ends as a survey and as a record, a comment as a message: each under the id that its webhook began.
+    assert by_service["sfdc-sync"] <= began
+    assert by_service["notifier"] <= began
+    assert by_service["csat"] & by_service["sfdc-sync"]
+    solves = {row["correlation_id"] for row in received if row["type"] == "support.ticket.solved.v1"}
+    surveys = {row["correlation_id"] for row in attempted if row["destination"] == "zendesk.survey"}
+    assert surveys
+    assert surveys <= solves

@@ -55,3 +55,8 @@ class Event(Part):
         exclude=True,
         description="ce_reprocess: the one consumer group that handles it again",
     )
+
+    @property
+    def root_id(self) -> str:
+        """What all that follows from the same webhook carries as correlation id: its own id where nothing caused it."""
+        return self.correlation_id or self.id

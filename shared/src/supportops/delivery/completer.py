@@ -143,7 +143,7 @@ class Completer:
                 row = _planned(row)
                 finals.append(_final(current, row, tx.now))
                 written.append(row)
-            await _apply(tx, [row.outcome for row in written])
+            await _apply(tx, written)
             if finals:
                 await tx.conn.execute(_FINAL_WRITE, finals)
             if busy := _busy(rows, tx.now):
@@ -175,6 +175,7 @@ class Completer:
             "destination": delivery.destination,
             "lane": delivery.lane,
             "key": delivery.key,
+            "correlation_id": delivery.correlation_id,
             "attempt": delivery.attempts,
             "outcome": label,
             "reason": getattr(outcome, "reason", None),
@@ -183,17 +184,18 @@ class Completer:
         }
 
 
-async def _apply(tx: Transaction, outcomes: Sequence[Outcome]) -> None:
+async def _apply(tx: Transaction, rows: Sequence[Settled]) -> None:
     """What follows from the outcomes, in their order; the rows that they announced are read at once."""
     wanted: dict[Table, set[Any]] = {}
-    for outcome in outcomes:
-        for table, key in outcome.reads if isinstance(outcome, Done) else ():
+    for row in rows:
+        for table, key in row.outcome.reads if isinstance(row.outcome, Done) else ():
             wanted.setdefault(table, set()).add(key)
     for table in sorted(wanted, key=lambda table: table.name):
         await tx.load(table, wanted[table])
-    for outcome in outcomes:
-        if not isinstance(outcome, TryAgain | Snooze):
-            await tx.apply(outcome.then)
+    for row in rows:
+        if not isinstance(row.outcome, TryAgain | Snooze):
+            tx.because_of(row.delivery.correlation_id)
+            await tx.apply(row.outcome.then)
 
 
 def _planned(row: Settled) -> Settled:

@@ -7,6 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from sqlalchemy import Table
 
+from supportops.store.deliveries import CORRELATION
 from supportops.store.transaction import Then
 
 SCHEDULE = (
@@ -79,6 +80,12 @@ class Delivery:
     claimed_at: datetime
     uncertain: bool
     token: str = field(repr=False)
+
+    @property
+    def correlation_id(self) -> str | None:
+        """That of the event which led to it, from the webhook on; None for what an operator or a clock began."""
+        found: str | None = self.payload.get(CORRELATION)
+        return found
 
 
 @dataclass(frozen=True)

@@ -169,7 +169,7 @@ class Consumer:
                 "event_id": event.id,
                 "type": event.type,
                 "subject": event.subject,
-                "correlation_id": event.correlation_id,
+                "correlation_id": event.root_id,
                 "outcome": outcome,
             }
             lines.append(line | batch)

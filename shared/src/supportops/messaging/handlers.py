@@ -62,5 +62,6 @@ class Handlers:
         for table in sorted(wanted, key=lambda table: table.name):  # one order of locking for all
             await tx.load(table, wanted[table])
         for event in events:
+            tx.because_of(event.root_id)
             for handler in self._by_type[event.type]:
                 handler.handle(event, tx)

@@ -18,6 +18,7 @@ from uuid_utils import uuid7
 from supportops.store.tables import ENGINE, active
 from supportops.store.upsert import insert_for
 
+CORRELATION = "correlation_id"  # its name in payloads
 PRIORITY_STEP = 10**16  # more than any moment in microseconds, so that a higher priority always goes first
 
 
@@ -36,6 +37,8 @@ class DeliveryBook:
         self._now = now
         self._calls: list[_Call] = []
         self.destinations: set[str] = set()
+        self.correlation_id: str | None = None
+        """Goes into the payload of what is scheduled, unless that names one itself."""
 
     def schedule(
         self,
@@ -96,6 +99,8 @@ class DeliveryBook:
         priority: int,
     ) -> dict[str, Any]:
         due = due_at or self._now
+        if self.correlation_id is not None:
+            payload = {CORRELATION: self.correlation_id, **payload}
         position = int(due.timestamp() * 1_000_000) + len(self._calls) - priority * PRIORITY_STEP
         return {
             "id": str(uuid7()),

@@ -32,6 +32,7 @@ class Transaction:
         self.tables = tables
         self.outbox = Outbox(tables.outbox, now)
         self.deliveries = DeliveryBook(now)
+        self._correlation_id: str | None = None
         self._rows: dict[Table, Rows] = {}
         self._writes: dict[int, tuple[Executable, list[dict[str, Any]]]] = {}
 
@@ -45,8 +46,14 @@ class Transaction:
         """`sqlite` or `postgresql`."""
         return self._conn.dialect.name
 
+    def because_of(self, correlation_id: str | None) -> None:
+        """What is collected from now on follows from that event: events and deliveries carry its correlation id."""
+        self._correlation_id = self.deliveries.correlation_id = correlation_id
+
     def publish(self, event: Event) -> None:
         """Promise `event` to its topic: published if and only if this transaction commits."""
+        if event.correlation_id is None and self._correlation_id is not None:
+            event = event.model_copy(update={"correlation_id": self._correlation_id})
         self.outbox.add(event)
 
     def rows(self, table: Table) -> Rows:

@@ -8,6 +8,7 @@ import structlog
 from sqlalchemy import or_, update
 from uuid_utils import uuid7
 
+from supportops.observability.log_limit import LimitedWarnings
 from supportops.store import Store, is_outage
 from supportops.store.tables import ENGINE
 from supportops.store.upsert import insert_into
@@ -29,6 +30,7 @@ class Periodic:
         self._every = every
         self._lease = max(every, timedelta(minutes=5))
         self._holder = str(uuid7())
+        self._failures = LimitedWarnings(_log)
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Look for the lease until `stopping`; a failed run is logged and comes again."""
@@ -36,8 +38,8 @@ class Periodic:
             try:
                 await self.run_if_due()
             except Exception as error:  # noqa: BLE001  # the one loop of periodic jobs
-                _log.warning(
-                    "periodic.failed", job=self._lease_name, error=str(error)[:300], outage=is_outage(error)
+                self._failures.warning(
+                    "periodic.failed", self._lease_name, error=str(error)[:300], outage=is_outage(error)
                 )
             look_every = min(self._every, timedelta(seconds=10))
             try:

@@ -22,6 +22,9 @@ class LoadingOnly:
     async def load(self, table: Table, keys: Iterable[Any]) -> None:
         self.loaded.append((table.name, set(keys)))
 
+    def because_of(self, correlation_id: str | None) -> None:
+        """Of no interest here."""
+
 
 def nothing(event: Any, tx: Transaction) -> None:
     """A handler that has nothing to do."""

@@ -20,6 +20,7 @@ from csat import tables
 from csat.kpi.buckets import COLUMNS, COUNTERS, Counted, counted_as
 from csat.kpi.filters import DIMENSIONS
 from csat.kpi.measures import Counts
+from supportops.observability.log_limit import LimitedWarnings
 from supportops.observability.logging import get_logger
 from supportops.store import Store, Transaction
 from supportops.store.key_lookup import POSTGRES, among, as_parameter
@@ -60,6 +61,7 @@ class Tallying:
         self._store = store
         self._zone = zone
         self._batch = batch
+        self._failures = LimitedWarnings(log)
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Look each second whether something is to be counted; trouble with the database is waited out."""
@@ -67,7 +69,7 @@ class Tallying:
             try:
                 await self._catch_up(stopping)
             except (SQLAlchemyError, OSError, TimeoutError) as error:
-                log.warning("numbers.not_counted", reason=str(error)[:300])
+                self._failures.warning("numbers.not_counted", type(error).__name__, reason=str(error)[:300])
             try:
                 async with asyncio.timeout(EVERY.total_seconds()):
                     await stopping.wait()

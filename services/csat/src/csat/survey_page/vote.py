@@ -24,4 +24,6 @@ async def vote(tx: Transaction, survey: Survey, answer: Answer) -> Rating:
     await hold(tx, survey)
     await record_sent(tx, survey, survey.asking_since)
     given = NewRating(answer, "hosted", survey.requester_id, tx.now)
-    return await record_answer(tx, survey.ticket_id, given, cause=f"survey-sent:{survey.survey_id}")
+    cause = f"survey-sent:{survey.survey_id}"  # the id of the event that told of it
+    tx.because_of(cause)
+    return await record_answer(tx, survey.ticket_id, given, cause=cause)

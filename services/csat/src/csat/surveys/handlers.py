@@ -37,7 +37,7 @@ class SurveyHandlers:
         """Start the ticket's clock, and have read what the ticket looks like at this moment."""
         step = survey_clock.solved(state_of(tx, event.ticket_id), event.version, event.solved_at)
         event_log.note(tx, event, "solved", news=step is not None)
-        self.take(tx, event.ticket_id, step, event.id, known_of(event))
+        self.take(tx, event.ticket_id, step, event.root_id, known_of(event))
         if step is not None and event.knows("requester_id"):
             tx.rows(tables.tickets).put(event.ticket_id, requester_id=event.ticket.requester_id)
 
@@ -45,7 +45,7 @@ class SurveyHandlers:
         """Stop the ticket's clock."""
         step = survey_clock.reopened(state_of(tx, event.ticket_id), event.version)
         event_log.note(tx, event, "reopened", news=step is not None)
-        self.take(tx, event.ticket_id, step, event.id)
+        self.take(tx, event.ticket_id, step, event.root_id)
 
     def on_ticket_merged(self, event: TicketMerged, tx: Transaction) -> None:
         """Remember that this very ticket was merged: a tag would also be on its follow-ups (C5)."""
@@ -60,7 +60,7 @@ class SurveyHandlers:
         event_log.note(tx, event, "rated")
         payload = {
             "ticket_id": event.ticket_id,
-            "cause": event.id,
+            "cause": event.root_id,
             "hinted_at": event.time.isoformat(),
             "score": event.score,
         }
@@ -74,7 +74,7 @@ class SurveyHandlers:
         cause: str,
         known: Mapping[str, Any] | None = None,
     ) -> None:
-        """Write a step of the ticket's clock; `cause` is the id of the event that led to it, `known` what it told."""
+        """Write a step of the ticket's clock; `cause` is the correlation id of the event, `known` what it told."""
         if step is None:
             return
         state = step.state

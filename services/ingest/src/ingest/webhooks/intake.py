@@ -16,6 +16,7 @@ from ingest.webhooks import repository
 from ingest.webhooks.parse import Account
 from ingest.webhooks.repository import SignedRequest, Webhook
 from ingest.webhooks.spool import Spool, SpoolFailed
+from supportops.observability.log_limit import LimitedWarnings
 from supportops.observability.logging import get_logger
 from supportops.observability.metrics import Recorder
 from supportops.store import Transaction, is_outage
@@ -71,6 +72,7 @@ class Intake:
         self.running = False
         self._in_spool = 0
         self._away = False  # the database; then batches go straight to the spool
+        self._waits = LimitedWarnings(_log)
         self._attempts: set[asyncio.Task[set[str] | Exception]] = set()
 
     @property
@@ -233,7 +235,7 @@ class Intake:
                 try:
                     moved = await self._drain()
                 except OSError as error:
-                    _log.error("spool.unreadable", error=str(error))
+                    self._waits.warning("spool.unreadable", "spool", error=str(error))
                     moved = False
                 if not moved:
                     await asyncio.sleep(PROBE_EVERY.total_seconds())
@@ -261,7 +263,7 @@ class Intake:
         if not isinstance(result, set) and not is_outage(result):
             result = await self._store_singly(hooks)
         if not isinstance(result, set):
-            _log.info("spool.drain_waits", error=type(result).__name__)
+            self._waits.warning("spool.drain_waits", type(result).__name__)
             return False
         # New webhooks go to the database again while we go on: consumers do not rely on the order of roads.
         self._away = False

@@ -23,7 +23,7 @@ async def write_again(tx: Transaction, ticket_ids: Collection[str]) -> list[str]
     rows = (await tx.execute(again)).all()
     for row in rows:
         fact = f"again:{row.revision}"
-        payload = {"ticket_id": row.ticket_id, "fact": fact, "correlation_id": None}
+        payload = {"ticket_id": row.ticket_id, "fact": fact}
         tx.deliveries.schedule(TICKET_RECORD, f"{row.ticket_id}:{fact}", lane=row.ticket_id, payload=payload)
     return sorted(row.ticket_id for row in rows)
 

@@ -180,7 +180,6 @@ def _written(delivery: Delivery, ticket: Ticket, result: RecordResult, tx: Trans
             source="/sfdc-sync",
             time=tx.now,
             subject=ticket.ticket_id,
-            correlation_id=delivery.payload.get("correlation_id"),
             ticket_id=ticket.ticket_id,
             record_id=result.record_id,
             created=result.created,

@@ -85,11 +85,7 @@ def _schedule(event: TicketEvent, fact: str, tx: Transaction) -> None:
         TICKET_RECORD,
         f"{event.ticket_id}:{fact}",
         lane=event.ticket_id,
-        payload={
-            "ticket_id": event.ticket_id,
-            "fact": fact,
-            "correlation_id": event.correlation_id or event.id,
-        },
+        payload={"ticket_id": event.ticket_id, "fact": fact},
     )
 
 

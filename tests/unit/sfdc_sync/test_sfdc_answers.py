@@ -90,6 +90,33 @@ def test_a_persons_own_code_fails_for_good_unless_a_lock_was_behind_it(code: str
     assert (
         reaction(Problem(code, "System.LimitException: Too many SOQL queries"), 400) is ErrorAction.TRANSIENT
     )
+    locked = (
+        "TicketTrigger: System.QueryException: Record Currently Unavailable: The record you are attempting"
+    )
+    assert reaction(Problem(code, locked), None) is ErrorAction.TRANSIENT
+
+
+@pytest.mark.parametrize(
+    "code", ["INVALID_EMAIL_ADDRESS", "STRING_TOO_LONG", "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST"]
+)
+def test_what_is_refused_of_a_named_field_is_the_fields(code: str) -> None:
+    assert reaction(Problem(code, "", ("E__c",)), None) is ErrorAction.FIELD
+    assert reaction(Problem(code), None) is ErrorAction.REJECTED
+
+
+def test_a_record_with_two_troubles_has_the_worse_one() -> None:
+    errors = [
+        {"statusCode": "INVALID_EMAIL_ADDRESS", "message": "secret@x", "fields": ["E__c"]},
+        {
+            "statusCode": "REQUIRED_FIELD_MISSING",
+            "message": "Required fields are missing: [A__c]",
+            "fields": [],
+        },
+    ]
+    (result,) = read_results([{"success": False, "errors": errors}], 1)
+    assert result.reaction is ErrorAction.REJECTED
+    assert "secret@x" not in result.reason
+    assert "REQUIRED_FIELD_MISSING" in result.reason
 
 
 def test_both_shapes_of_an_error_are_read() -> None:

@@ -1,13 +1,14 @@
 """One batch: what is sent again at once, what waits, and who pays for a spoilt request."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from sfdc_sync.policy import FieldRule, Pauses, TicketRecordPolicy
 from sfdc_sync.salesforce.responses import ErrorAction, Record, RecordResult
-from sfdc_sync.ticket_records.batch import MOST_CALLS, Batch, outcome_of, pause_when_all_wait
+from sfdc_sync.ticket_records.batch import MOST_CALLS, ROUNDS, Batch, outcome_of, pause_when_all_wait
 from supportops.delivery import Discard, Outcome, Snooze, TryAgain
 from supportops.errors import DestinationPaused, Permanent, Retryable, UnknownOutcome
 
@@ -61,17 +62,55 @@ async def test_a_lost_race_is_run_again_alone() -> None:
     assert [len(call) for call in writer.calls] == [3, 1]
 
 
-async def test_a_race_that_is_lost_twice_is_no_race() -> None:
+async def test_a_race_that_is_lost_again_and_again_waits_and_is_never_dead_at_once() -> None:
     race = RecordResult(ErrorAction.RACE, reason="DUPLICATE_VALUE")
     results = await send(writer := Writer(lambda _record, _call: race), 2)
-    assert isinstance(outcome_of(results[0], PAUSES), Discard)
-    assert len(writer.calls) == 2
+    assert outcome_of(results[0], PAUSES) == TryAgain(None, "DUPLICATE_VALUE")
+    assert len(writer.calls) == 1 + ROUNDS
+
+
+def refusing(*names: str) -> Callable[[Record, int], RecordResult]:
+    """Salesforce that refuses the values of these fields, one after the other."""
+
+    def answer(record: Record, _call: int) -> RecordResult:
+        for name in names:
+            if name in record:
+                return RecordResult(ErrorAction.FIELD, reason=f"INVALID on {name}", fields=(name,))
+        return WRITTEN
+
+    return answer
+
+
+async def test_a_field_whose_value_is_refused_is_left_out_and_said_so() -> None:
+    writer = Writer(refusing("S__c", "Account__c"))
+    results = await send(writer, 2)
+    assert [result.reaction for result in results] == [ErrorAction.WRITTEN] * 2
+    assert results[0].left_out == ("INVALID on S__c", "INVALID on Account__c")
+    assert writer.calls[-1] == [{"Zendesk_Ticket_ID__c": str(n)} for n in range(2)]
+
+
+async def test_a_refused_field_harms_no_neighbour() -> None:
+    def answer(record: Record, _call: int) -> RecordResult:
+        odd = record["Zendesk_Ticket_ID__c"] == "1" and "S__c" in record
+        return RecordResult(ErrorAction.FIELD, reason="no", fields=("s__C",)) if odd else WRITTEN
+
+    writer = Writer(answer)
+    assert [result.reaction for result in await send(writer, 3)] == [ErrorAction.WRITTEN] * 3
+    assert [len(call) for call in writer.calls] == [3, 1]
+
+
+async def test_the_field_that_identifies_the_record_is_never_left_out() -> None:
+    refused = RecordResult(ErrorAction.FIELD, reason="no", fields=("Zendesk_Ticket_ID__c",))
+    results = await send(writer := Writer(lambda _record, _call: refused), 1)
+    assert outcome_of(results[0], PAUSES) == Discard("no")
+    assert len(writer.calls) == 1
 
 
 async def test_a_missing_parent_is_left_out() -> None:
     unlink = RecordResult(ErrorAction.UNLINK, reason="INVALID_CROSS_REFERENCE_KEY")
     writer = Writer(lambda record, _call: unlink if "Account__c" in record else WRITTEN)
-    assert await send(writer, 2) == [WRITTEN, WRITTEN]
+    without = replace(WRITTEN, left_out=("INVALID_CROSS_REFERENCE_KEY",))
+    assert await send(writer, 2) == [without, without]
     assert all("Account__c" not in record for record in writer.calls[1])
 
 
@@ -131,9 +170,10 @@ async def test_an_error_of_a_later_call_does_not_undo_what_was_written() -> None
         (ErrorAction.QUOTA, Snooze(PAUSES.quota, "why")),
         (ErrorAction.STORAGE, Snooze(timedelta(hours=1), "why")),
         (ErrorAction.LOGIN, Snooze(PAUSES.login, "why")),
-        (ErrorAction.CONFIG, Snooze(PAUSES.config, "run `sfdc-sync doctor`: why")),
+        (ErrorAction.CONFIG, TryAgain(PAUSES.config, "run `sfdc-sync doctor`: why")),
         (ErrorAction.REJECTED, Discard("why")),
-        (ErrorAction.RACE, Discard("why")),
+        (ErrorAction.RACE, TryAgain(None, "why")),
+        (ErrorAction.FIELD, Discard("why")),
         (ErrorAction.UNLINK, Discard("why")),
     ],
 )

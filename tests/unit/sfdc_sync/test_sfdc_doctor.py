@@ -54,7 +54,7 @@ def test_an_object_that_cannot_be_written_is_named() -> None:
         (
             column("P__c", restrictedPicklist=True, picklistValues=[{"value": "Low", "active": True}]),
             "field P__c",
-            "does not allow High",
+            "does not allow low, normal, High, urgent: set values",
         ),
         (column("Must__c", nillable=False), "field Must__c", "required"),
     ],
@@ -62,6 +62,40 @@ def test_an_object_that_cannot_be_written_is_named() -> None:
 def test_each_shortcoming_is_named(replacement: dict[str, Any], check: str, words: str) -> None:
     fields = [f for f in described()["fields"] if f["name"].lower() != replacement["name"].lower()]
     assert words in verdicts(described(fields=[*fields, replacement]))[check]
+
+
+STATUS_WORDS = ["New", "Open", "Pending", "On-hold", "Solved", "Closed"]
+
+
+def test_the_words_that_will_really_be_sent_are_checked() -> None:
+    """A restricted picklist without a mapping: every record would be refused, whatever the rules list."""
+    picklist = column(
+        "Status__c",
+        type="picklist",
+        length=255,
+        restrictedPicklist=True,
+        picklistValues=[{"value": word, "active": True} for word in STATUS_WORDS],
+    )
+    as_shipped = TicketRecordPolicy(fields={"Status__c": FieldRule(source="status", max_length=40)})
+    fields = [column("Zendesk_Ticket_ID__c", externalId=True, unique=True), picklist]
+    found = {f.check: f for f in check_record(as_shipped, described(fields=fields))}["field Status__c"]
+    assert found.verdict == "failed"
+    assert found.detail == "does not allow new, open, pending, hold, solved, closed: set values"
+    words = zip(("new", "open", "pending", "hold", "solved", "closed"), STATUS_WORDS, strict=True)
+    mapped = TicketRecordPolicy(
+        fields={"Status__c": FieldRule(source="status", values=dict(words), max_length=40)}
+    )
+    assert {f.verdict for f in check_record(mapped, described(fields=fields))} == {"ok"}
+
+
+def test_a_restricted_picklist_for_free_text_is_warned_of() -> None:
+    form = column(
+        "F__c", type="picklist", restrictedPicklist=True, picklistValues=[{"value": "A", "active": True}]
+    )
+    policy = TicketRecordPolicy(fields={"F__c": FieldRule(source="form_id", max_length=40)})
+    fields = [column("Zendesk_Ticket_ID__c", externalId=True, unique=True), form]
+    found = {f.check: f for f in check_record(policy, described(fields=fields))}["field F__c"]
+    assert (found.verdict, found.detail) == ("warning", "takes 1 words only, and form_id may be any text")
 
 
 def test_a_field_that_is_absent_may_be_hidden() -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from sfdc_sync.policy import FieldRule, TicketRecordPolicy
-from sfdc_sync.ticket_records.mapping import Value, record_of, without_lookups
+from sfdc_sync.ticket_records.mapping import Value, left_out, record_of, without_lookups
 
 VALUES: st.SearchStrategy[Value] = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.lists(st.text(), max_size=4)
@@ -26,7 +26,11 @@ def send(value: Value, **rule: object) -> object:
     [
         ("Printer on fire", {}, "Printer on fire"),
         ("abcdef", {"max_length": 3}, "abc"),
-        ("😀😀😀", {"max_length": 2}, "😀😀"),
+        ("😀😀😀", {"max_length": 2}, "😀"),  # Salesforce counts UTF-16 units
+        ("x😀😀", {"max_length": 2}, "x"),
+        ("x" * 250 + "🔥" * 10, {"max_length": 255}, "x" * 250 + "🔥🔥"),
+        ("a@b.example", {"type": "email", "max_length": 11}, "a@b.example"),
+        ("a@b.example.com", {"type": "email", "max_length": 11}, "-"),
         ("ab cd", {"max_length": 3}, "ab"),
         ("a\x00b\x1fc\ud800d\ne", {}, "abcd\ne"),
         (["mobile", "login"], {}, "mobile, login"),
@@ -59,11 +63,32 @@ def send(value: Value, **rule: object) -> object:
         (5, {"type": "datetime"}, "-"),
         ("0015500001QdZPK", {"type": "reference"}, "0015500001QdZPKAA3"),
         ("001/../../User", {"type": "reference", "empty": "null"}, "-"),
+        ("0015500001QdZPK", {"type": "reference", "key_prefix": "001"}, "0015500001QdZPKAA3"),
+        ("0035500001QdZPK", {"type": "reference", "key_prefix": "001"}, "-"),  # a contact's id
         (None, {"type": "reference", "empty": "null"}, None),
     ],
 )
 def test_a_value_is_made_to_fit_its_field(value: Value, rule: dict[str, object], sent: object) -> None:
     assert send(value, **rule) == sent
+
+
+LONG_ADDRESSES = [
+    "maria.fernandez.de.la.vega.support.operations@customer-success.emea.example.com.au",
+    "mariax.fernandez.de.la.vega.support.operations@customer-success-emea.example.com.au",
+]
+
+
+@pytest.mark.parametrize("address", LONG_ADDRESSES)
+@pytest.mark.parametrize("kind", ["text", "email"])
+def test_an_address_is_never_cut_into_another_one(address: str, kind: str) -> None:
+    """Whatever type the rule says: cut at 80 characters the second one is somebody else's."""
+    field = {"source": "requester_email", "type": kind, "max_length": 80, "empty": "null"}
+    policy = TicketRecordPolicy(fields={"E__c": FieldRule.model_validate(field)})
+    known: dict[str, Value] = {"requester_email": address}
+    assert "E__c" not in record_of(policy, "7", known)
+    assert left_out(policy, known) == {
+        "E__c": "the address is longer than 80 characters; an address is never cut"
+    }
 
 
 def test_what_is_unknown_is_never_sent() -> None:

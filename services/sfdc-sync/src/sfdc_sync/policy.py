@@ -49,9 +49,15 @@ class FieldRule(Rules):
     """
 
     source: Annotated[str, BeforeValidator(_known_source)]
-    type: Literal["text", "number", "checkbox", "datetime", "reference"] = "text"
+    type: Literal["text", "email", "number", "checkbox", "datetime", "reference"] = "text"
     max_length: int | None = Field(
-        default=None, ge=1, le=131_072, description="in characters; the rest is cut"
+        default=None,
+        ge=1,
+        le=131_072,
+        description="in characters as Salesforce counts them (an emoji is two); the rest is cut, an address left out",
+    )
+    key_prefix: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{3}$")] | None = Field(
+        default=None, description="of a reference: the first three characters of the ids that it takes"
     )
     empty: Annotated[Literal["omit", "null"], BeforeValidator(_null_word)] = "omit"
     values: dict[str, str] = Field(default_factory=dict, description="Zendesk's word -> the picklist's")
@@ -65,6 +71,9 @@ def _moment(source: str) -> FieldRule:
     return FieldRule(source=source, type="datetime", empty="null")
 
 
+ACCOUNT_PREFIX = "001"  # of every Account's id, in every org
+
+
 def default_fields() -> dict[str, FieldRule]:
     """The shipped record: one custom object of our own (docs/vendors/salesforce.md#names)."""
     return {
@@ -75,10 +84,12 @@ def default_fields() -> dict[str, FieldRule]:
         "Form__c": _text("form_id", 40),
         "Assignee_Id__c": _text("assignee_id", 40),
         "Requester_Id__c": _text("requester_id", 40, "omit"),
-        "Requester_Email__c": _text("requester_email", 80),
+        "Requester_Email__c": FieldRule(source="requester_email", type="email", max_length=80, empty="null"),
         "Organization_Id__c": _text("organization_id", 40),
         "Organization_Name__c": _text("organization_name", 255),
-        "Account__c": FieldRule(source="organization_salesforce_id", type="reference", empty="null"),
+        "Account__c": FieldRule(
+            source="organization_salesforce_id", type="reference", key_prefix=ACCOUNT_PREFIX, empty="null"
+        ),
         "Ticket_URL__c": _text("ticket_url", 255, "omit"),
         "Created_At__c": _moment("created_at"),
         "Updated_At__c": _moment("updated_at"),

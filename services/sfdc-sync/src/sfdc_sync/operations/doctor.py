@@ -18,11 +18,19 @@ _TYPES: Mapping[str, frozenset[str]] = {
     "text": frozenset(
         {"string", "textarea", "picklist", "multipicklist", "combobox", "email", "url", "phone", "id"}
     ),
+    "email": frozenset({"email", "string", "textarea"}),
     "number": frozenset({"double", "int", "long", "currency", "percent"}),
     "checkbox": frozenset({"boolean"}),
     "datetime": frozenset({"datetime"}),
     "reference": frozenset({"reference"}),
 }
+
+
+_ENUMERATED: Mapping[str, tuple[str, ...]] = {
+    "status": ("new", "open", "pending", "hold", "solved", "closed"),
+    "priority": ("low", "normal", "high", "urgent"),
+}
+"""What Zendesk may say where it says one of a few words."""
 
 
 async def examine(salesforce: Salesforce, policy: TicketRecordPolicy) -> list[Finding]:
@@ -83,13 +91,26 @@ def _field(name: str, rule: FieldRule, field: Mapping[str, Any] | None) -> Findi
 def _values(check: str, rule: FieldRule, field: Mapping[str, Any]) -> Finding:
     """Lengths and picklists: what would be refused later, record by record."""
     length = field.get("length") or 0
-    if rule.type == "text" and length and (rule.max_length or length + 1) > length:
+    if rule.type in ("text", "email") and length and (rule.max_length or length + 1) > length:
         return Finding(check, "warning", f"holds {length} characters: set max_length to {length} or less")
-    known = {entry.get("value") for entry in field.get("picklistValues", []) if entry.get("active")}
-    unknown = sorted(set(rule.values.values()) - known)
-    if field.get("restrictedPicklist") and unknown:
-        return Finding(check, "failed", f"does not allow {', '.join(unknown)}")
+    if not field.get("restrictedPicklist"):
+        return Finding(check, "ok")
+    allowed = {entry.get("value") for entry in field.get("picklistValues", []) if entry.get("active")}
+    unknown = [word for word in dict.fromkeys(_words(rule)) if word not in allowed]
+    if unknown:
+        return Finding(check, "failed", f"does not allow {', '.join(unknown)}: set values")
+    if rule.source not in _ENUMERATED:
+        return Finding(
+            check, "warning", f"takes {len(allowed)} words only, and {rule.source} may be any text"
+        )
     return Finding(check, "ok")
+
+
+def _words(rule: FieldRule) -> list[str]:
+    """The words that will really be sent: Zendesk's own, each as the rule translates it."""
+    return [rule.values.get(word, word) for word in _ENUMERATED.get(rule.source, ())] + list(
+        rule.values.values()
+    )
 
 
 def _required(policy: TicketRecordPolicy, fields: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:

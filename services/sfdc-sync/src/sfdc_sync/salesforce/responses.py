@@ -26,6 +26,7 @@ class ErrorAction(StrEnum):
     UNLINK = (
         "unlink"  # the record points at something that is missing or hidden: write it without the lookups
     )
+    FIELD = "field"  # the values of named fields are refused: write the record without them
     CONFIG = "config"  # an object, a field or a permission is missing: everything waits for a person
     REJECTED = "rejected"  # this record will never be accepted
 
@@ -62,7 +63,26 @@ _BY_CODE: Mapping[str, ErrorAction] = {
 _CUSTOMER_CODE = frozenset(
     {"CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "CANNOT_EXECUTE_FLOW_TRIGGER", "APEX_ERROR"}
 )
-_PASSING_TROUBLE = re.compile(r"UNABLE_TO_LOCK_ROW|LIMIT_EXCEEDED|LimitException|Too many", re.IGNORECASE)
+_PASSING_TROUBLE = re.compile(
+    r"UNABLE_TO_LOCK_ROW|LIMIT_EXCEEDED|LimitException|Too many|Record Currently Unavailable"
+    r"|currently being modified|unable to obtain exclusive access|try again",
+    re.IGNORECASE,
+)
+
+# About the value of a field; where they name it, the record can do without.
+_OF_A_FIELD = frozenset(
+    {
+        "INVALID_EMAIL_ADDRESS",
+        "STRING_TOO_LONG",
+        "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST",
+        "NUMBER_OUTSIDE_VALID_RANGE",
+        "FIELD_INTEGRITY_EXCEPTION",
+        "FIELD_FILTER_VALIDATION_EXCEPTION",
+        "MALFORMED_ID",
+        "INVALID_TYPE_ON_FIELD_IN_RECORD",
+        "JSON_PARSER_ERROR",
+    }
+)
 
 _BY_STATUS: Mapping[int, ErrorAction] = {
     300: ErrorAction.REJECTED,
@@ -85,6 +105,10 @@ _TELLING = frozenset(
         "FIELD_CUSTOM_VALIDATION_EXCEPTION",
         "REQUEST_LIMIT_EXCEEDED",
         "STORAGE_LIMIT_EXCEEDED",
+        "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY",
+        "CANNOT_EXECUTE_FLOW_TRIGGER",
+        "APEX_ERROR",
+        "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST",
     }
 )
 _TOKEN = re.compile(r"00D[0-9A-Za-z]{12,15}![^\s\"]+")
@@ -117,6 +141,10 @@ class RecordResult:
     record_id: str = ""
     created: bool = False
     reason: str = ""
+    fields: tuple[str, ...] = ()
+    """Those that the refusal names."""
+    left_out: tuple[str, ...] = ()
+    """What of the record was not written, and why; a line each."""
 
 
 def problems(body: object) -> list[Problem]:
@@ -128,6 +156,8 @@ def reaction(problem: Problem, status: int | None) -> ErrorAction:
     """What to do about `problem`; the status helps when the code says nothing. Never WRITTEN."""
     if problem.code in _BY_CODE:
         return _BY_CODE[problem.code]
+    if problem.code in _OF_A_FIELD and problem.fields:
+        return ErrorAction.FIELD
     if problem.code in _CUSTOMER_CODE and _PASSING_TROUBLE.search(problem.message):
         return ErrorAction.TRANSIENT
     if status is None:
@@ -162,7 +192,9 @@ def _result(item: object) -> RecordResult:
             return RecordResult(ErrorAction.TRANSIENT, reason="written, but without a record id")
         return RecordResult(ErrorAction.WRITTEN, record_id, item.get("created") is True)
     found = problems(item.get("errors")) or [Problem()]
-    return RecordResult(reaction(found[0], None), reason=str(found[0]))
+    worst = next((each for each in found if reaction(each, None) is not ErrorAction.FIELD), found[0])
+    fields = tuple(dict.fromkeys(name for each in found for name in each.fields))
+    return RecordResult(reaction(worst, None), reason="; ".join(map(str, found)), fields=fields)
 
 
 def _record_id(value: object) -> str | None:

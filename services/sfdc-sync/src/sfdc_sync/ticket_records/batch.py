@@ -2,14 +2,16 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from sfdc_sync.policy import Pauses, TicketRecordPolicy
 from sfdc_sync.salesforce.responses import ErrorAction, Record, RecordResult
-from sfdc_sync.ticket_records.mapping import without_lookups
+from sfdc_sync.ticket_records.mapping import without, without_lookups
 from supportops.delivery import Discard, Outcome, Snooze, TryAgain
 from supportops.errors import DestinationPaused, Permanent, Retryable
 
+ROUNDS = 3  # of what can be mended at once: several fields may be refused one after the other
 MOST_CALLS = 20  # to find the one record that spoils a batch: twice log2(200) and a few
 
 
@@ -45,18 +47,35 @@ class Batch:
         return await self._once_more(records, results)
 
     async def _once_more(self, records: list[Record], results: list[RecordResult]) -> list[RecordResult]:
-        """A lost race is won by the same upsert; a missing parent is left out."""
-        again: dict[int, Record] = {}
-        for index, result in enumerate(results):
-            if result.reaction is ErrorAction.RACE:
-                again[index] = records[index]
-            elif result.reaction is ErrorAction.UNLINK:
-                again[index] = without_lookups(self._policy, records[index])
-        if not again:
-            return results
-        second = await self._part(list(again.values()))
-        merged = dict(enumerate(results)) | dict(zip(again, second, strict=True))
-        return [merged[index] for index in range(len(results))]
+        """A lost race is won by the same upsert; a missing parent, and a field whose value is refused, are left out."""
+        for _ in range(ROUNDS):
+            again = {
+                index: record
+                for index, result in enumerate(results)
+                if (record := self._better(records[index], result)) is not None
+            }
+            if not again:
+                break
+            second = await self._part(list(again.values()))
+            records = [again.get(index, record) for index, record in enumerate(records)]
+            news = dict(zip(again, second, strict=True))
+            results = [
+                _after(result, news[index]) if index in news else result
+                for index, result in enumerate(results)
+            ]
+        return results
+
+    def _better(self, record: Record, result: RecordResult) -> Record | None:
+        """The record as it may be taken; None where sending it at once is of no use."""
+        if result.reaction is ErrorAction.RACE:
+            return record
+        if result.reaction is ErrorAction.UNLINK:
+            less = without_lookups(self._policy, record)
+        elif result.reaction is ErrorAction.FIELD:
+            less = without(record, set(result.fields) - {self._policy.external_id})
+        else:
+            return None
+        return less if len(less) < len(record) else None
 
     async def _part(self, records: list[Record]) -> list[RecordResult]:
         """Like `send`, but the fate of the others is known already: errors become results."""
@@ -81,6 +100,13 @@ class Batch:
         return await self._salesforce.upsert(self._policy.object, self._policy.external_id, records)
 
 
+def _after(before: RecordResult, now: RecordResult) -> RecordResult:
+    """The second result, with what the first one said about what was left out."""
+    if before.reaction is ErrorAction.RACE:
+        return now
+    return replace(now, left_out=(*before.left_out, before.reason, *now.left_out))
+
+
 def outcome_of(result: RecordResult, pauses: Pauses) -> Outcome:
     """What to do about a record that was not written (the table of docs/vendors/salesforce.md#errors).
 
@@ -93,10 +119,12 @@ def outcome_of(result: RecordResult, pauses: Pauses) -> Outcome:
             return Snooze(pauses.storage, result.reason)
         case ErrorAction.LOGIN:
             return Snooze(pauses.login, result.reason)
-        case ErrorAction.CONFIG:
-            return Snooze(pauses.config, f"run `sfdc-sync doctor`: {result.reason}")
-        case ErrorAction.RACE | ErrorAction.UNLINK | ErrorAction.REJECTED:
-            return Discard(result.reason)
+        case ErrorAction.CONFIG:  # of this record alone: where all met it, the destination pauses
+            return TryAgain(pauses.config, f"run `sfdc-sync doctor`: {result.reason}")
+        case ErrorAction.RACE:  # two writers at once: for about a second the same upsert is refused again
+            return TryAgain(None, result.reason)
+        case ErrorAction.UNLINK | ErrorAction.FIELD | ErrorAction.REJECTED:
+            return Discard("; ".join((result.reason, *result.left_out)))
         case _:
             return TryAgain(None, result.reason)
 
@@ -107,5 +135,5 @@ def pause_when_all_wait(results: Sequence[RecordResult], pauses: Pauses) -> None
     if len(reactions) != 1 or not reactions <= {ErrorAction.QUOTA, ErrorAction.LOGIN, ErrorAction.CONFIG}:
         return
     outcome = outcome_of(results[0], pauses)
-    if isinstance(outcome, Snooze):
+    if isinstance(outcome, Snooze | TryAgain):
         raise DestinationPaused(outcome.reason, outcome.after)

@@ -7,7 +7,7 @@ the last write, it is moot. Repeating is always safe, because the write is an up
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from typing import Any, Protocol
@@ -17,16 +17,19 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from sfdc_sync.destinations import TICKET_RECORD
 from sfdc_sync.policy import ORGANIZATION_SOURCES, REQUESTER_SOURCES, SfdcPolicy
-from sfdc_sync.salesforce.responses import ErrorAction, Record, RecordResult
+from sfdc_sync.salesforce.responses import ErrorAction, RecordResult
 from sfdc_sync.tables import ticket_records, tickets
 from sfdc_sync.ticket_records.batch import Batch, RecordWriter, outcome_of, pause_when_all_wait
-from sfdc_sync.ticket_records.mapping import Value, record_of
+from sfdc_sync.ticket_records.mapping import Value, left_out, record_of
 from sfdc_sync.ticket_records.state import TicketState
 from supportops.contracts import RecordWritten
 from supportops.delivery import Cancel, Delivery, DestinationSpec, Done, Outcome
 from supportops.errors import DestinationPaused
+from supportops.observability.logging import get_logger
 from supportops.observability.metrics import Recorder
 from supportops.store import Store, Transaction
+
+log = get_logger("sfdc_sync.records")
 
 
 class Directory(Protocol):
@@ -115,15 +118,22 @@ class TicketRecords:
             raise DestinationPaused("our share of the daily requests is used up", self._policy.pauses.quota)
         # Neighbours of one account together: inserting a child locks its parent (docs/vendors/salesforce.md#locks).
         due = sorted(due, key=lambda t: (str(t.known.get("organization_id") or ""), int(t.ticket_id)))
-        records = await self._records(due)
+        record = self._policy.ticket_record
+        facts = await self._facts(due)
+        records = [record_of(record, each.ticket_id, known) for each, known in zip(due, facts, strict=True)]
         results = await self._batch().send(records)
-        return {ticket.ticket_id: result for ticket, result in zip(due, results, strict=True)}
+        unfit = [tuple(f"{name}: {why}" for name, why in left_out(record, known).items()) for known in facts]
+        return {
+            ticket.ticket_id: replace(result, left_out=(*names, *result.left_out))
+            for ticket, result, names in zip(due, results, unfit, strict=True)
+        }
 
     def _batch(self) -> Batch:
         deadline = asyncio.get_running_loop().time() + self._patience.total_seconds()
         return Batch(self._salesforce, self._policy.ticket_record, deadline)
 
-    async def _records(self, due: Sequence[Ticket]) -> list[Record]:
+    async def _facts(self, due: Sequence[Ticket]) -> list[dict[str, Value]]:
+        """What is known of each ticket, by source: from its events, and looked up."""
         wanted = self._policy.ticket_record.sources
         people: Mapping[str, Mapping[str, Value]] = {}
         organizations: Mapping[str, Mapping[str, Value]] = {}
@@ -132,17 +142,13 @@ class TicketRecords:
         if wanted & ORGANIZATION_SOURCES:
             organizations = await self._directory.organizations(_ids(due, "organization_id"))
         return [
-            record_of(
-                self._policy.ticket_record,
-                ticket.ticket_id,
-                {
-                    **ticket.known,
-                    "ticket_id": ticket.ticket_id,
-                    "ticket_url": self._directory.ticket_url(ticket.ticket_id),
-                    **_looked_up(ticket, "requester_id", people, REQUESTER_SOURCES),
-                    **_looked_up(ticket, "organization_id", organizations, ORGANIZATION_SOURCES),
-                },
-            )
+            {
+                **ticket.known,
+                "ticket_id": ticket.ticket_id,
+                "ticket_url": self._directory.ticket_url(ticket.ticket_id),
+                **_looked_up(ticket, "requester_id", people, REQUESTER_SOURCES),
+                **_looked_up(ticket, "organization_id", organizations, ORGANIZATION_SOURCES),
+            }
             for ticket in due
         ]
 
@@ -156,10 +162,15 @@ class TicketRecords:
         result = results[ticket.ticket_id]
         if result.reaction is ErrorAction.WRITTEN:
             self._metrics.count("records_written", result="created" if result.created else "updated")
-            return Done(
-                {"record_id": result.record_id, "created": result.created, "revision": ticket.revision},
-                partial(_written, delivery, ticket, result),
-            )
+            told: dict[str, Any] = {
+                "record_id": result.record_id,
+                "created": result.created,
+                "revision": ticket.revision,
+            }
+            if result.left_out:
+                told["left_out"] = list(result.left_out)
+                log.warning("record.incomplete", ticket_id=ticket.ticket_id, left_out=result.left_out)
+            return Done(told, partial(_written, delivery, ticket, result))
         self._metrics.count("records_written", result="refused")
         return outcome_of(result, self._policy.pauses)
 

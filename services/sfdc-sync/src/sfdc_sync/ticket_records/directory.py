@@ -1,5 +1,6 @@
 """Names and addresses of Zendesk's people and organizations, read in batches."""
 
+import re
 from collections.abc import Collection, Mapping
 
 from sfdc_sync.policy import SfdcPolicy
@@ -7,6 +8,8 @@ from sfdc_sync.ticket_records.mapping import Value
 from supportops.errors import DestinationPaused, Permanent
 from supportops.vendors.cache import ReferenceCache
 from supportops.vendors.zendesk import Organization, User
+
+_ID = re.compile(r"[0-9]{1,20}", re.ASCII)
 
 
 class ZendeskDirectory:
@@ -51,7 +54,7 @@ class ZendeskDirectory:
     async def _read[T](self, cache: ReferenceCache[T], ids: Collection[str]) -> Mapping[str, T]:
         """A refusal is about our rights, not about these tickets: everything waits for a person."""
         try:
-            return await cache.get_many(key for key in sorted(ids) if key.isascii() and key.isdigit())
+            return await cache.get_many(key for key in sorted(ids) if _ID.fullmatch(key))
         except Permanent as error:
             raise DestinationPaused(
                 f"Zendesk refuses a look-up: {error}", self._policy.pauses.config

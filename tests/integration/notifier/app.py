@@ -34,15 +34,15 @@ RULES = NotifierPolicy(
 class Service:
     """The service's handlers and courier around one store."""
 
-    desk: MessageContext
+    context: MessageContext
 
     @property
     def store(self) -> Store:
-        return self.desk.store
+        return self.context.store
 
     async def hears(self, *events: Event) -> None:
         """As the consumer does with a batch of new events."""
-        handlers = FeedHandlers(self.desk.policy, self.desk.planner).table()
+        handlers = FeedHandlers(self.context.policy, self.context.scheduler).table()
         async with self.store.transaction() as tx:
             await handlers.run(list(events), tx)
 
@@ -50,7 +50,7 @@ class Service:
     async def delivering(self) -> AsyncIterator[None]:
         """The courier runs meanwhile."""
         stopping = asyncio.Event()
-        courier = Courier(self.store, destinations(self.desk), Metrics())
+        courier = Courier(self.store, destinations(self.context), Metrics())
         running = asyncio.create_task(courier.run(stopping))
         try:
             yield

@@ -11,7 +11,7 @@ from notifier.feeds.routing import FormNames
 from notifier.feeds.scheduling import MessageScheduler
 from notifier.policy import NotifierPolicy
 from notifier.settings import Settings, SlackSettings
-from notifier.wiring import open_desk
+from notifier.wiring import open_context
 from supportops.clock import SystemClock
 from supportops.config import (
     ConfigSettings,
@@ -82,9 +82,11 @@ async def open_service(settings: Settings) -> AsyncIterator[OpenService]:
 
         async def open_one(rules: NotifierPolicy) -> Service:
             store = await stack.enter_async_context(open_store(settings.database, clock=SystemClock()))
-            planner = MessageScheduler(rules, FormNames(rules.names_lifetime))
-            desk = await stack.enter_async_context(open_desk(settings, rules, planner, store, Metrics()))
-            return Service(desk)
+            scheduler = MessageScheduler(rules, FormNames(rules.names_lifetime))
+            context = await stack.enter_async_context(
+                open_context(settings, rules, scheduler, store, Metrics())
+            )
+            return Service(context)
 
         yield open_one
 

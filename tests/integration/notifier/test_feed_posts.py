@@ -163,11 +163,11 @@ async def test_a_ticket_that_moves_to_a_secret_form_is_not_told(
     ticket = outside.create(form="Self-Managed")
     number = outside.comment(str(ticket["id"]), "It can be exploited like this.")
     secret = outside.create(form="Security Issue")["ticket_form_id"]
-    service.desk.planner.forms.learn(str(ticket["ticket_form_id"]), "Self-Managed", now)
+    service.context.scheduler.forms.learn(str(ticket["ticket_form_id"]), "Self-Managed", now)
     await service.hears(commented(ticket, said(number), now), moved(ticket, str(secret), now))
-    planned = await service.desk.newest(MessagePayload(str(ticket["id"]), number, 1, Content(now, {})))
+    payload = await service.context.newest(MessagePayload(str(ticket["id"]), number, 1, Content(now, {})))
     with pytest.raises(NotToBeShown, match="does not belong"):
-        await service.desk.rendered(planned, RULES.feeds[0])
+        await service.context.rendered(payload, RULES.feeds[0])
     async with service.delivering():
         settled = await service.settled()
     assert outside.posts() == []

@@ -29,23 +29,23 @@ def happened(
     return Action(key, at(seconds), actor, {name: Fact(newest, value) for name, value in facts.items()})  # type: ignore[misc]  # names of fields
 
 
-def comment(action: Action, number: str, **told: Any) -> Event:
-    told = {"public": True, "person_id": action.actor} | told
-    return action, CommentReport(action.key, action.at, comment_id=number, **told)
+def comment(action: Action, number: str, **reports: Any) -> Event:
+    reports = {"public": True, "person_id": action.actor} | reports
+    return action, CommentReport(action.key, action.at, comment_id=number, **reports)
 
 
-def created(action: Action, **told: Any) -> Event:
+def created(action: Action, **reports: Any) -> Event:
     return action, CommentReport(
-        action.key, action.at, **({"public": True, "person_id": action.actor} | told)
+        action.key, action.at, **({"public": True, "person_id": action.actor} | reports)
     )
 
 
 def fold(events: Iterable[Event]) -> tuple[TicketFeed, list[Item]]:
     """The feed after the events, stored and read back after each, and every message that changed on the way."""
     feed, changed = TicketFeed(), []
-    for action, telling in events:
+    for action, report in events:
         feed = msgspec.json.decode(msgspec.json.encode(feed), type=TicketFeed)
-        changed += feed.fold(action, telling, WINDOW)
+        changed += feed.fold(action, report, WINDOW)
     return feed, changed
 
 
@@ -234,10 +234,10 @@ def actions(draw: st.DrawFn, number: int, sequences: bool) -> list[Event]:
             begins + position / 10, sequence=sequence, actor=person, version=version, status=status
         )
 
-    told: list[Event] = [(part(position), None) for position in range(1, draw(st.integers(1, 3)))]
+    reports: list[Event] = [(part(position), None) for position in range(1, draw(st.integers(1, 3)))]
     if draw(st.booleans()):
-        told.append(comment(part(0), str(100 + number), person=person.title(), public=draw(st.booleans())))
-    return told
+        reports.append(comment(part(0), str(100 + number), person=person.title(), public=draw(st.booleans())))
+    return reports
 
 
 @settings(deadline=None)  # a busy machine is no bug
@@ -256,8 +256,8 @@ def test_duplicates_and_shuffles_end_in_the_same_messages(events: list[Event], d
 @given(days(), st.data())
 def test_a_duplicate_changes_nothing(events: list[Event], data: st.DataObject) -> None:
     feed, _ = fold(events)
-    action, telling = data.draw(st.sampled_from(events))
-    assert feed.fold(action, telling, WINDOW) == []
+    action, report = data.draw(st.sampled_from(events))
+    assert feed.fold(action, report, WINDOW) == []
 
 
 def by_comment(found: dict[str, Content]) -> Sequence[Content]:

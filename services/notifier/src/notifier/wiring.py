@@ -61,20 +61,20 @@ def http_side(settings: Settings, parts: Parts) -> Component:
 async def workers(settings: Settings, parts: Parts) -> AsyncIterator[tuple[Component, ...]]:
     """What `work` runs."""
     policy = POLICY.load(settings.config.file)
-    planner = MessageScheduler(policy, FormNames(policy.names_lifetime))
-    handlers = FeedHandlers(policy, planner).table()
-    async with open_desk(settings, policy, planner, parts.store, parts.metrics) as desk:
+    scheduler = MessageScheduler(policy, FormNames(policy.names_lifetime))
+    handlers = FeedHandlers(policy, scheduler).table()
+    async with open_context(settings, policy, scheduler, parts.store, parts.metrics) as context:
         yield (
             Consumer(parts.broker, parts.store, handlers, group=GROUP, metrics=parts.metrics, policy=PACE),
             Relay(parts.broker, parts.store, parts.metrics),
-            Courier(parts.store, destinations(desk), parts.metrics),
+            Courier(parts.store, destinations(context), parts.metrics),
             janitor(parts.store, (*_retention(policy), *engine_retention()), parts.metrics),
         )
 
 
 @asynccontextmanager
-async def open_desk(
-    settings: Settings, policy: NotifierPolicy, planner: MessageScheduler, store: Store, metrics: Recorder
+async def open_context(
+    settings: Settings, policy: NotifierPolicy, scheduler: MessageScheduler, store: Store, metrics: Recorder
 ) -> AsyncIterator[MessageContext]:
     """The vendors' clients, and what the destinations work with."""
     clock = store.clock
@@ -84,13 +84,13 @@ async def open_desk(
     ):
         lifetime = Lifetime(found=policy.names_lifetime)
         references = References(zendesk, clock=clock, metrics=metrics, lifetime=lifetime)
-        lookups = Lookups(zendesk, references, planner.forms, clock)
-        yield MessageContext(store, policy, planner, lookups, slack, settings.zendesk.base_url, metrics)
+        lookups = Lookups(zendesk, references, scheduler.forms, clock)
+        yield MessageContext(store, policy, scheduler, lookups, slack, settings.zendesk.base_url, metrics)
 
 
-def destinations(desk: MessageContext) -> list[Destination]:
+def destinations(context: MessageContext) -> list[Destination]:
     """Everybody whom the courier calls."""
-    return [FeedRouting(desk), FeedPosts(desk), FeedUpdates(desk)]
+    return [FeedRouting(context), FeedPosts(context), FeedUpdates(context)]
 
 
 def _retention(policy: NotifierPolicy) -> tuple[Retention, ...]:

@@ -32,34 +32,34 @@ class MessageContext:
 
     store: Store
     policy: NotifierPolicy
-    planner: MessageScheduler
+    scheduler: MessageScheduler
     lookups: Lookups
     slack: SlackClient
     base_url: str
     metrics: Recorder
 
-    async def newest(self, planned: MessagePayload) -> MessagePayload:
+    async def newest(self, payload: MessagePayload) -> MessagePayload:
         """The message as it is known now; what the delivery brought along, when the ticket is forgotten."""
         async with self.store.reading() as conn:
-            stored = (await conn.execute(_STATE, {"ticket_id": planned.ticket_id})).scalar()
+            stored = (await conn.execute(_STATE, {"ticket_id": payload.ticket_id})).scalar()
         feed = json.decode(stored, type=TicketFeed) if stored else TicketFeed()
-        item = feed.items.get(planned.item)
+        item = feed.items.get(payload.item)
         if item is None:
-            return planned
+            return payload
         content = feed.content(item, self.policy.fold_window)
-        return structs.replace(planned, revision=item.revision, content=content)
+        return structs.replace(payload, revision=item.revision, content=content)
 
-    async def rendered(self, planned: MessagePayload, feed: FeedRule) -> Message:
+    async def rendered(self, payload: MessagePayload, feed: FeedRule) -> Message:
         """The message as it looks in `feed` now. Raises NotToBeShown, also when the ticket's form is another by now."""
-        verdict = self.policy.verdict(feed, self.planner.routable(planned.content, self.store.clock.now()))
+        verdict = self.policy.verdict(feed, self.scheduler.routable(payload.content, self.store.clock.now()))
         if verdict is Verdict.UNKNOWN:
-            routable = await self.lookups.routable(planned.ticket_id, planned.content)
+            routable = await self.lookups.routable(payload.ticket_id, payload.content)
             verdict = self.policy.verdict(feed, routable)
         if verdict is Verdict.NO:
             raise NotToBeShown("it does not belong to the feed any more")
         if feed.lookups:
-            return self.look(feed, await self.lookups.line(planned.ticket_id, planned.content, feed))
-        return self.look(feed, carried_line(planned.ticket_id, planned.content))
+            return self.laid_out(feed, await self.lookups.line(payload.ticket_id, payload.content, feed))
+        return self.laid_out(feed, carried_line(payload.ticket_id, payload.content))
 
     def counted(self, outcome: Outcome, success: str) -> Outcome:
         """`outcome`, counted."""
@@ -68,6 +68,6 @@ class MessageContext:
             self.metrics.count("messages_posted", outcome=word)
         return outcome
 
-    def look(self, feed: FeedRule, line: FeedLine) -> Message:
+    def laid_out(self, feed: FeedRule, line: FeedLine) -> Message:
         """`line` in the colours of `feed`."""
         return render(line, Look(self.base_url, feed.colour, self.policy.comment_length))

@@ -46,9 +46,9 @@ _DECODER = msgspec.json.Decoder(TicketFeed)
 class FeedHandlers:
     """The handlers of the consumer group `notifier`."""
 
-    def __init__(self, policy: NotifierPolicy, planner: MessageScheduler) -> None:
+    def __init__(self, policy: NotifierPolicy, scheduler: MessageScheduler) -> None:
         self._policy = policy
-        self._planner = planner
+        self._scheduler = scheduler
         self._keep_text = any(not feed.lookups for feed in policy.feeds)
 
     def table(self) -> Handlers:
@@ -64,12 +64,12 @@ class FeedHandlers:
 
     def on_created(self, event: TicketCreated, tx: Transaction) -> None:
         """A message for the new ticket; its text is the first comment."""
-        self._take(event, self._creation(event), tx)
+        self._merge_event(event, self._creation(event), tx)
 
     def on_commented(self, event: TicketCommented, tx: Transaction) -> None:
         """A message for the comment, unless one tells of it already."""
         comment = event.comment
-        telling = CommentReport(
+        report = CommentReport(
             action=action_key(event),
             at=event.time,
             comment_id=comment.id,
@@ -79,30 +79,30 @@ class FeedHandlers:
             text=self._text(comment.body),
             echo=_is_first_comment(event, self._policy.fold_window),
         )
-        self._take(event, telling, tx)
+        self._merge_event(event, report, tx)
 
     def on_status(self, event: TicketSolved | TicketReopened | TicketClosed, tx: Transaction) -> None:
         """Folded into the message of the same action, if there is one."""
-        self._take(event, None, tx)
+        self._merge_event(event, None, tx)
 
     def on_updated(self, event: TicketUpdated, tx: Transaction) -> None:
         """The same for other changes; a comment that was made private or redacted changes its message."""
         if event.zendesk_type in FOLDED:
-            self._take(event, _withdrawal(event), tx)
+            self._merge_event(event, _withdrawal(event), tx)
 
-    def _take(self, event: TicketEvent, telling: CommentReport | None, tx: Transaction) -> None:
+    def _merge_event(self, event: TicketEvent, report: CommentReport | None, tx: Transaction) -> None:
         if event.own_action or event.time < tx.now - self._policy.max_age:
             return
         rows = tx.rows(tables.feed_tickets)
         stored = rows.get(event.ticket_id)
         feed = _DECODER.decode(stored["state"]) if stored else TicketFeed()
-        changed = feed.fold(_action(event), telling, self._policy.fold_window)
+        changed = feed.fold(_action(event), report, self._policy.fold_window)
         rows.put(event.ticket_id, state=msgspec.json.encode(feed).decode(), changed_at=tx.now)
         for item in changed:
-            self._plan(event.ticket_id, feed, item, tx)
+            self._schedule(event.ticket_id, feed, item, tx)
 
-    def _plan(self, ticket_id: str, feed: TicketFeed, item: Item, tx: Transaction) -> None:
-        self._planner.plan(tx, ticket_id, item, feed.content(item, self._policy.fold_window))
+    def _schedule(self, ticket_id: str, feed: TicketFeed, item: Item, tx: Transaction) -> None:
+        self._scheduler.schedule(tx, ticket_id, item, feed.content(item, self._policy.fold_window))
 
     def _creation(self, event: TicketCreated) -> CommentReport:
         ticket = event.ticket

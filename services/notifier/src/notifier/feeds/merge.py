@@ -71,9 +71,9 @@ class Item(Struct, frozen=True):
     revision: int = 0
 
     @property
-    def tellings(self) -> tuple[CommentReport, ...]:
+    def reports(self) -> tuple[CommentReport, ...]:
         """The comment's first: it knows better."""
-        return tuple(telling for telling in (self.comment, self.created) if telling is not None)
+        return tuple(report for report in (self.comment, self.created) if report is not None)
 
 
 class Content(Struct, frozen=True):
@@ -120,7 +120,7 @@ class TicketFeed(Struct):
     actions: dict[str, Action] = field(default_factory=dict)
     items: dict[str, Item] = field(default_factory=dict)
 
-    def fold(self, happened: Action, telling: CommentReport | None, window: timedelta) -> list[Item]:
+    def fold(self, happened: Action, report: CommentReport | None, window: timedelta) -> list[Item]:
         """Take one event in; the messages that are new or of which something else is known now.
 
         The revision of a message rises when readers would see a difference.
@@ -128,9 +128,9 @@ class TicketFeed(Struct):
         before = self._contents(window)
         known = self.actions.get(happened.key)
         self.actions[happened.key] = _merged(known, happened) if known else happened
-        if telling is not None:
-            item = self._item_of(telling, happened)
-            self.items[item.name] = _told(item, telling, happened)
+        if report is not None:
+            item = self._item_of(report, happened)
+            self.items[item.name] = _with_report(item, report, happened)
         after = self._contents(window)
         changed = [name for name, content in after.items() if before.get(name) != content]
         for name in changed:
@@ -145,34 +145,34 @@ class TicketFeed(Struct):
         for action in self.actions.values():
             if _belongs(action, item, window):
                 facts = _newest(facts, action.facts)
-        told = item.tellings
+        reports = item.reports
         return Content(
-            at=told[-1].at,
+            at=reports[-1].at,
             facts={name: facts[name].value for name in sorted(facts)},
-            public=_public(told),
-            comment_id=_first(telling.comment_id for telling in told),
-            person_id=_first(telling.person_id for telling in told),
-            person=_first(telling.person for telling in told),
-            text=_first(telling.text for telling in told),
-            redacted=any(telling.redacted for telling in told),
+            public=_public(reports),
+            comment_id=_first(report.comment_id for report in reports),
+            person_id=_first(report.person_id for report in reports),
+            person=_first(report.person for report in reports),
+            text=_first(report.text for report in reports),
+            redacted=any(report.redacted for report in reports),
         )
 
     def _contents(self, window: timedelta) -> dict[str, Content]:
         return {name: self.content(item, window) for name, item in self.items.items()}
 
-    def _item_of(self, telling: CommentReport, happened: Action) -> Item:
+    def _item_of(self, report: CommentReport, happened: Action) -> Item:
         """The message that this telling is about: a known one, or a new one."""
-        if telling.comment_id is None:
+        if report.comment_id is None:
             found = self._where(lambda item: item.created is not None or item.name == FIRST)
         else:
-            found = self.items.get(telling.comment_id) or self._where(
-                lambda item: item.comment is not None and item.comment.comment_id == telling.comment_id
+            found = self.items.get(report.comment_id) or self._where(
+                lambda item: item.comment is not None and item.comment.comment_id == report.comment_id
             )
-        found = found or self._where(lambda item: _same_first(item, telling, happened))
+        found = found or self._where(lambda item: _same_first(item, report, happened))
         if found is not None:
             return found
-        opens = telling.comment_id is None or (telling.echo and FIRST not in self.items)
-        return Item(FIRST if opens else str(telling.comment_id))
+        opens = report.comment_id is None or (report.echo and FIRST not in self.items)
+        return Item(FIRST if opens else str(report.comment_id))
 
     def _where(self, test: Callable[[Item], bool]) -> Item | None:
         return next((item for item in self.items.values() if test(item)), None)
@@ -180,40 +180,40 @@ class TicketFeed(Struct):
     def _forget(self) -> None:
         for key in sorted(self.actions, key=lambda key: self.actions[key].at)[:-KEPT]:
             del self.actions[key]
-        for name in sorted(self.items, key=lambda name: self.items[name].tellings[-1].at)[:-KEPT]:
+        for name in sorted(self.items, key=lambda name: self.items[name].reports[-1].at)[:-KEPT]:
             del self.items[name]
 
 
-def _same_first(item: Item, telling: CommentReport, happened: Action) -> bool:
+def _same_first(item: Item, report: CommentReport, happened: Action) -> bool:
     """Whether one of the two is the creation of the ticket and the other its first comment."""
-    if (item.comment if telling.comment_id is None else item.created) is None:
+    if (item.comment if report.comment_id is None else item.created) is None:
         return False
-    if item.comment is not None and telling.comment_id is not None:
+    if item.comment is not None and report.comment_id is not None:
         return False  # another comment already has this place
     mine, theirs = _sequences({happened.key}), _sequences(item.actions)
     if mine & theirs:
         return True
     if mine and theirs:
         return False
-    moments = [told.at for told in (*item.tellings, telling)]
-    people = {telling.person_id, happened.actor} & {*(told.person_id for told in item.tellings), *item.actors}
+    moments = [each.at for each in (*item.reports, report)]
+    people = {report.person_id, happened.actor} & {*(each.person_id for each in item.reports), *item.actors}
     return bool(people - {None}) and max(moments) - min(moments) <= SAME_MOMENT
 
 
-def _told(item: Item, telling: CommentReport, happened: Action) -> Item:
+def _with_report(item: Item, report: CommentReport, happened: Action) -> Item:
     actors = item.actors | ({happened.actor} if happened.actor else set())
     item = structs.replace(item, actions=item.actions | {happened.key}, actors=actors)
-    if telling.comment_id is None:
-        return structs.replace(item, created=_filled(item.created, telling))
-    return structs.replace(item, comment=_filled(item.comment, telling))
+    if report.comment_id is None:
+        return structs.replace(item, created=_filled(item.created, report))
+    return structs.replace(item, comment=_filled(item.comment, report))
 
 
-def _filled(known: CommentReport | None, telling: CommentReport) -> CommentReport:
+def _filled(known: CommentReport | None, report: CommentReport) -> CommentReport:
     """What was told first, completed by what another road tells of the same; private wins over public."""
     if known is None:
-        return telling
-    blank = {name: value for name, value in structs.asdict(telling).items() if getattr(known, name) is None}
-    return structs.replace(known, **(blank | {"public": _public((known, telling))}))
+        return report
+    blank = {name: value for name, value in structs.asdict(report).items() if getattr(known, name) is None}
+    return structs.replace(known, **(blank | {"public": _public((known, report))}))
 
 
 def _belongs(action: Action, item: Item, window: timedelta) -> bool:
@@ -224,7 +224,7 @@ def _belongs(action: Action, item: Item, window: timedelta) -> bool:
         return False
     if action.actor is None or action.actor not in item.actors:
         return False
-    return any(abs(action.at - telling.at) <= window for telling in item.tellings)
+    return any(abs(action.at - report.at) <= window for report in item.reports)
 
 
 def _merged(known: Action, happened: Action) -> Action:
@@ -246,8 +246,8 @@ def _newest(facts: FieldVersions, others: FieldVersions) -> FieldVersions:
     return facts | newer
 
 
-def _public(tellings: Iterable[CommentReport]) -> bool | None:
-    said = {telling.public for telling in tellings} - {None}
+def _public(reports: Iterable[CommentReport]) -> bool | None:
+    said = {report.public for report in reports} - {None}
     return False if False in said else (True if said else None)
 
 

@@ -48,9 +48,9 @@ NO_FEED = "the feed is not in the rules any more"
 class FeedPosts:
     """Posts a message, once; lane = channel."""
 
-    def __init__(self, desk: MessageContext) -> None:
-        self._desk = desk
-        pace = desk.policy.channel_pace
+    def __init__(self, context: MessageContext) -> None:
+        self._context = context
+        pace = context.policy.channel_pace
         self.spec = DestinationSpec(
             POSTS,
             concurrency=32,
@@ -59,15 +59,15 @@ class FeedPosts:
         )
 
     async def deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
-        return [self._desk.counted(await self._post(delivery), "posted") for delivery in deliveries]
+        return [self._context.counted(await self._post(delivery), "posted") for delivery in deliveries]
 
     async def did_it_happen(self, delivery: Delivery) -> Outcome | None:
-        planned = from_payload(delivery.payload)
-        feed = self._desk.policy.feed(planned.feed)
+        payload = from_payload(delivery.payload)
+        feed = self._context.policy.feed(payload.feed)
         if feed is None:
             return Cancel(NO_FEED)
         try:
-            found = await self._find(delivery, planned, feed)
+            found = await self._find(delivery, payload, feed)
         except SlackRateLimited as error:
             return Snooze(error.after, str(error), uncertain=True)
         except SlackChannelError as error:
@@ -80,25 +80,25 @@ class FeedPosts:
             raise
         except Retryable as error:
             return TryAgain(error.after, str(error), uncertain=True)
-        return None if found is None else self._found(delivery, planned, feed, found)
+        return None if found is None else self._found(delivery, payload, feed, found)
 
     async def _post(self, delivery: Delivery) -> Outcome:
-        planned = await self._desk.newest(from_payload(delivery.payload))
-        feed, policy = self._desk.policy.feed(planned.feed), self._desk.policy
+        payload = await self._context.newest(from_payload(delivery.payload))
+        feed, policy = self._context.policy.feed(payload.feed), self._context.policy
         if feed is None:
             return Cancel(NO_FEED)
-        if self._desk.store.clock.now() - planned.content.at > policy.max_age:
+        if self._context.store.clock.now() - payload.content.at > policy.max_age:
             return Cancel("too old to be news")
         try:
-            message = await self._desk.rendered(planned, feed)
+            message = await self._context.rendered(payload, feed)
         except NotToBeShown as reason:
             return Cancel(str(reason))
-        thread_ts = await self._thread(feed, planned.ticket_id)
+        thread_ts = await self._thread(feed, payload.ticket_id)
         try:
-            posted, thread_ts = await self._send(delivery, planned, message, thread_ts)
+            posted, thread_ts = await self._send(delivery, payload, message, thread_ts)
         except SlackRateLimited as error:
             return Snooze(error.after, str(error))
-        row = message_row(planned, feed, posted, thread_ts) | {"digest": message.digest}
+        row = message_row(payload, feed, posted, thread_ts) | {"digest": message.digest}
         return Done(
             {"channel": posted.channel, "ts": posted.ts},
             partial(record_message, key=delivery.key, row=row),
@@ -106,16 +106,16 @@ class FeedPosts:
         )
 
     async def _send(
-        self, delivery: Delivery, planned: MessagePayload, message: Message, thread_ts: str | None
+        self, delivery: Delivery, payload: MessagePayload, message: Message, thread_ts: str | None
     ) -> tuple[Posted, str | None]:
         """Post into the thread; where that is refused (the first message was deleted), at top level."""
-        channel, metadata = delivery.lane, metadata_of(delivery.key, planned)
+        channel, metadata = delivery.lane, metadata_of(delivery.key, payload)
         if thread_ts is not None:
             try:
-                return await self._desk.slack.post(channel, message, metadata, thread_ts), thread_ts
+                return await self._context.slack.post(channel, message, metadata, thread_ts), thread_ts
             except SlackTargetGone:
                 thread_ts = None
-        return await self._desk.slack.post(channel, message, metadata), thread_ts
+        return await self._context.slack.post(channel, message, metadata), thread_ts
 
     async def _thread(self, feed: FeedRule, ticket_id: str) -> str | None:
         """The ticket's first message in the channel, when later ones go into its thread."""
@@ -128,16 +128,16 @@ class FeedPosts:
             messages.state == POSTED,
             messages.thread_ts.is_(None),
         )
-        async with self._desk.store.reading() as conn:
+        async with self._context.store.reading() as conn:
             return (await conn.execute(query.order_by(messages.ts).limit(1))).scalar()
 
     async def _find(
-        self, delivery: Delivery, planned: MessagePayload, feed: FeedRule
+        self, delivery: Delivery, payload: MessagePayload, feed: FeedRule
     ) -> tuple[SeenMessage, str | None] | None:
         """Our message by its key: in the channel, and in the thread that it was to go to."""
         since = delivery.created_at - CLOCK_MARGIN
-        for thread_ts in dict.fromkeys((None, await self._thread(feed, planned.ticket_id))):
-            async for seen in self._desk.slack.history(feed.channel, since, thread_ts):
+        for thread_ts in dict.fromkeys((None, await self._thread(feed, payload.ticket_id))):
+            async for seen in self._context.slack.history(feed.channel, since, thread_ts):
                 if seen.event_type == EVENT_TYPE and seen.payload.get("key") == delivery.key:
                     return seen, thread_ts
         return None
@@ -145,16 +145,16 @@ class FeedPosts:
     def _found(
         self,
         delivery: Delivery,
-        planned: MessagePayload,
+        payload: MessagePayload,
         feed: FeedRule,
         found: tuple[SeenMessage, str | None],
     ) -> Outcome:
         """It was posted; since then the message may have changed, which a change finds out."""
         seen, thread_ts = found
-        row = message_row(planned, feed, Posted(feed.channel, seen.ts), thread_ts) | {"revision": 0}
+        row = message_row(payload, feed, Posted(feed.channel, seen.ts), thread_ts) | {"revision": 0}
 
         async def then(tx: Transaction) -> None:
             await record_message(tx, key=delivery.key, row=row)
-            self._desk.planner.change(tx, planned, reason=f"found:{feed.channel}")
+            self._context.scheduler.change(tx, payload, reason=f"found:{feed.channel}")
 
         return Done({"channel": feed.channel, "ts": seen.ts, "found": True}, then)

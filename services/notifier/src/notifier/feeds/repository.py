@@ -13,22 +13,22 @@ EVENT_TYPE = "ticket_feed"
 POSTED, GONE = "posted", "gone"
 
 
-def metadata_of(key: str, planned: MessagePayload) -> Json:
+def metadata_of(key: str, payload: MessagePayload) -> Json:
     """Everybody in the workspace can read it: ids only (docs/vendors/slack.md#metadata)."""
-    return {"event_type": EVENT_TYPE, "event_payload": {"key": key, "ticket_id": int(planned.ticket_id)}}
+    return {"event_type": EVENT_TYPE, "event_payload": {"key": key, "ticket_id": int(payload.ticket_id)}}
 
 
-def message_row(planned: MessagePayload, feed: FeedRule, posted: Posted, thread_ts: str | None) -> Json:
+def message_row(payload: MessagePayload, feed: FeedRule, posted: Posted, thread_ts: str | None) -> Json:
     return {
         "channel": feed.channel,
         "address": posted.channel,
-        "ticket_id": planned.ticket_id,
-        "item": planned.item,
+        "ticket_id": payload.ticket_id,
+        "item": payload.item,
         "feed": feed.name,
         "state": POSTED,
         "ts": posted.ts,
         "thread_ts": thread_ts,
-        "revision": planned.revision,
+        "revision": payload.revision,
     }
 
 

@@ -21,22 +21,22 @@ class FeedRouting:
 
     spec = DestinationSpec(ROUTING, idempotent=True)
 
-    def __init__(self, desk: MessageContext) -> None:
-        self._desk = desk
+    def __init__(self, context: MessageContext) -> None:
+        self._context = context
 
     async def deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
         return [await self._route(from_payload(delivery.payload)) for delivery in deliveries]
 
-    async def _route(self, planned: MessagePayload) -> Outcome:
-        planned = await self._desk.newest(planned)
+    async def _route(self, payload: MessagePayload) -> Outcome:
+        payload = await self._context.newest(payload)
         try:
-            routable = await self._desk.lookups.routable(planned.ticket_id, planned.content)
+            routable = await self._context.lookups.routable(payload.ticket_id, payload.content)
         except NotToBeShown as reason:
             return Cancel(str(reason))
-        policy = self._desk.policy
+        policy = self._context.policy
         feeds = [feed for feed in policy.feeds if policy.verdict(feed, routable) is Verdict.YES]
         if not feeds:
             return Cancel("no feed wants it")
         return Done(
-            {"feeds": [f.name for f in feeds]}, lambda tx: self._desk.planner.post(tx, planned, feeds)
+            {"feeds": [f.name for f in feeds]}, lambda tx: self._context.scheduler.post(tx, payload, feeds)
         )

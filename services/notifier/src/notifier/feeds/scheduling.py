@@ -40,33 +40,33 @@ class MessageScheduler:
         self._feeds = FeedIndex(policy)
         self.forms = forms
 
-    def plan(self, tx: Transaction, ticket_id: str, item: Item, content: Content) -> None:
+    def schedule(self, tx: Transaction, ticket_id: str, item: Item, content: Content) -> None:
         """A post in each feed the message belongs to, or a look-up first; a change where it may be posted already."""
         candidates = self._feeds.candidates(self.routable(content, tx.now))
-        planned = MessagePayload(ticket_id, item.name, item.revision, content)
+        payload = MessagePayload(ticket_id, item.name, item.revision, content)
         if any(verdict is Verdict.UNKNOWN for _, verdict in candidates):
             key = f"{ticket_id}:{item.name}:r{item.revision}"
-            tx.deliveries.schedule(ROUTING, key, lane=ticket_id, payload=as_payload(planned))
-        self.post(tx, planned, [feed for feed, verdict in candidates if verdict is Verdict.YES])
+            tx.deliveries.schedule(ROUTING, key, lane=ticket_id, payload=as_payload(payload))
+        self.post(tx, payload, [feed for feed, verdict in candidates if verdict is Verdict.YES])
         if item.revision > 1:
-            self.change(tx, planned, reason=f"r{item.revision}")
+            self.change(tx, payload, reason=f"r{item.revision}")
 
-    def post(self, tx: Transaction, planned: MessagePayload, feeds: list[FeedRule]) -> None:
+    def post(self, tx: Transaction, payload: MessagePayload, feeds: list[FeedRule]) -> None:
         """Have the message posted in `feeds`; a channel named by several gets it once."""
         for feed in feeds:
             tx.deliveries.schedule(
                 POSTS,
-                message_key(feed.channel, planned),
+                message_key(feed.channel, payload),
                 lane=feed.channel,
-                payload=as_payload(msgspec.structs.replace(planned, feed=feed.name)),
+                payload=as_payload(msgspec.structs.replace(payload, feed=feed.name)),
             )
 
-    def change(self, tx: Transaction, planned: MessagePayload, reason: str) -> None:
+    def change(self, tx: Transaction, payload: MessagePayload, reason: str) -> None:
         """Have the message changed in every channel that shows an older one; `reason` makes the key."""
-        lane = f"{planned.ticket_id}:{planned.item}"
+        lane = f"{payload.ticket_id}:{payload.item}"
         due_at = tx.now + FOLD_WAIT
         tx.deliveries.schedule(
-            UPDATES, f"{lane}:{reason}", lane=lane, payload=as_payload(planned), due_at=due_at
+            UPDATES, f"{lane}:{reason}", lane=lane, payload=as_payload(payload), due_at=due_at
         )
 
     def routable(self, content: Content, now: datetime) -> Routable:
@@ -74,14 +74,14 @@ class MessageScheduler:
         return Routable(self.forms.name_of(content, now), content.tags(), content.public)
 
 
-def message_key(channel: str, planned: MessagePayload) -> str:
+def message_key(channel: str, payload: MessagePayload) -> str:
     """The semantic key of a message across roads: channel and comment."""
-    return f"{channel}:{planned.ticket_id}:{planned.item}"
+    return f"{channel}:{payload.ticket_id}:{payload.item}"
 
 
-def as_payload(planned: MessagePayload) -> dict[str, Any]:
-    """`planned` as the JSON object that a delivery keeps."""
-    built: dict[str, Any] = msgspec.to_builtins(planned)
+def as_payload(payload: MessagePayload) -> dict[str, Any]:
+    """`payload` as the JSON object that a delivery keeps."""
+    built: dict[str, Any] = msgspec.to_builtins(payload)
     return built
 
 

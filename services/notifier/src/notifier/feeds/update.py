@@ -36,41 +36,41 @@ class FeedUpdates:
 
     spec = DestinationSpec(UPDATES, idempotent=True)
 
-    def __init__(self, desk: MessageContext) -> None:
-        self._desk = desk
+    def __init__(self, context: MessageContext) -> None:
+        self._context = context
 
     async def deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
         outcomes = [await self._change(from_payload(delivery.payload)) for delivery in deliveries]
-        return [self._desk.counted(outcome, "folded") for outcome in outcomes]
+        return [self._context.counted(outcome, "folded") for outcome in outcomes]
 
-    async def _change(self, planned: MessagePayload) -> Outcome:
-        if await self._being_posted(planned):
+    async def _change(self, payload: MessagePayload) -> Outcome:
+        if await self._being_posted(payload):
             return Snooze(SOON, "the message is being posted")
-        planned = await self._desk.newest(planned)
+        payload = await self._context.newest(payload)
         changed: dict[str, Json] = {}
-        for row in await self._shown(planned):
-            if (after := await self._change_one(planned, row)) is not None:
+        for row in await self._shown(payload):
+            if (after := await self._change_one(payload, row)) is not None:
                 changed[row.key] = after
         if not changed:
             return Cancel("nothing posted shows anything older")
         return Done({"changed": sorted(changed)}, partial(record_messages, rows=changed))
 
-    async def _change_one(self, planned: MessagePayload, row: Row[Any]) -> Json | None:
+    async def _change_one(self, payload: MessagePayload, row: Row[Any]) -> Json | None:
         """What to note of a message that shows something older; None when it is as it should be."""
-        feed = self._desk.policy.feed(row.feed)
-        if feed is None or row.revision >= planned.revision:
+        feed = self._context.policy.feed(row.feed)
+        if feed is None or row.revision >= payload.revision:
             return None
         try:
-            message = await self._desk.rendered(planned, feed)
+            message = await self._context.rendered(payload, feed)
         except NotToBeShown as reason:
-            line = FeedLine(planned.ticket_id, planned.content.at, comment=f"(not shown any more: {reason})")
-            message = self._desk.look(feed, line)
-        after: Json = {"revision": planned.revision, "digest": message.digest}
+            line = FeedLine(payload.ticket_id, payload.content.at, comment=f"(not shown any more: {reason})")
+            message = self._context.laid_out(feed, line)
+        after: Json = {"revision": payload.revision, "digest": message.digest}
         if message.digest == row.digest:
             return after
         try:
-            metadata = metadata_of(row.key, planned)
-            await self._desk.slack.update(Posted(row.address, row.ts), message, metadata)
+            metadata = metadata_of(row.key, payload)
+            await self._context.slack.update(Posted(row.address, row.ts), message, metadata)
         except SlackRateLimited as error:
             # chat.update has one limit for the whole workspace (docs/vendors/slack.md#limits)
             raise DestinationPaused(str(error), error.after) from error
@@ -78,20 +78,20 @@ class FeedUpdates:
             return after | {"state": GONE}
         return after
 
-    async def _being_posted(self, planned: MessagePayload) -> bool:
+    async def _being_posted(self, payload: MessagePayload) -> bool:
         """Whether a post is in flight: it may have been read what to show before this change."""
-        keys = [message_key(feed.channel, planned) for feed in self._desk.policy.feeds]
+        keys = [message_key(feed.channel, payload) for feed in self._context.policy.feeds]
         d = tables.engine.deliveries.c
         query = select(d.id).where(d.destination == POSTS, d.key.in_(keys), d.state == "leased").limit(1)
-        async with self._desk.store.reading() as conn:
+        async with self._context.store.reading() as conn:
             return (await conn.execute(query)).first() is not None
 
-    async def _shown(self, planned: MessagePayload) -> Sequence[Row[Any]]:
+    async def _shown(self, payload: MessagePayload) -> Sequence[Row[Any]]:
         messages = tables.feed_messages
         query = select(messages).where(
-            messages.c.ticket_id == planned.ticket_id,
-            messages.c.item == planned.item,
+            messages.c.ticket_id == payload.ticket_id,
+            messages.c.item == payload.item,
             messages.c.state == POSTED,
         )
-        async with self._desk.store.reading() as conn:
+        async with self._context.store.reading() as conn:
             return (await conn.execute(query)).all()

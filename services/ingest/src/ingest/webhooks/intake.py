@@ -87,7 +87,7 @@ class Intake:
             self._queue.append(waiting)
             self._work.set()
         else:  # the writer has stopped (or not begun): a late request serves itself
-            await self._settle([waiting])
+            await self._store_batch([waiting])
         return await waiting.kept
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -123,7 +123,7 @@ class Intake:
         while self._queue:
             await self._gather()
             batch, self._queue = self._queue[:BATCH], self._queue[BATCH:]
-            await self._settle(batch)
+            await self._store_batch(batch)
 
     async def _gather(self) -> None:
         """Let requests that have arrived already join the batch: a few turns of the loop, no waiting.
@@ -138,7 +138,7 @@ class Intake:
             if len(self._queue) == before or before >= BATCH:
                 return
 
-    async def _settle(self, batch: Sequence[_Waiting]) -> None:
+    async def _store_batch(self, batch: Sequence[_Waiting]) -> None:
         """Store or spool a batch and release its requests. Raises nothing: the requests get the outcome."""
         if self._away:
             await self._spool_batch(batch)
@@ -153,7 +153,7 @@ class Intake:
             await self._spool_batch(batch)
         elif len(batch) > 1:  # one of them is poison: find it, let the others pass
             for each in batch:
-                await self._settle([each])
+                await self._store_batch([each])
         else:
             await self._park(batch[0], result)
 
@@ -166,13 +166,13 @@ class Intake:
         else:  # whatever it is, the disk is next
             await self._spool_batch([waiting])
 
-    async def _attempt(self, hooks: Sequence[Webhook], within: timedelta | None) -> set[str] | Exception:
+    async def _attempt(self, webhooks: Sequence[Webhook], within: timedelta | None) -> set[str] | Exception:
         """The keys that were new, or why the batch is not stored; TimeoutError when it took longer than `within`.
 
         An attempt that took too long is left to end by itself. It may still commit: its webhooks are spooled as
         well then, and their keys make them one.
         """
-        storing = asyncio.create_task(self._store_all(hooks))
+        storing = asyncio.create_task(self._store_all(webhooks))
         self._attempts.add(storing)
         storing.add_done_callback(self._attempts.discard)
         try:
@@ -185,10 +185,10 @@ class Intake:
             return storing.result()
         return TimeoutError(f"the database took more than {within}")
 
-    async def _store_all(self, hooks: Sequence[Webhook]) -> set[str] | Exception:
+    async def _store_all(self, webhooks: Sequence[Webhook]) -> set[str] | Exception:
         try:
             async with self._store.transaction() as tx:
-                return await repository.add(tx, hooks)
+                return await repository.add(tx, webhooks)
         except Exception as error:  # noqa: BLE001  # the loop's one door to the database: every error is an outcome
             return error
 
@@ -258,24 +258,24 @@ class Intake:
 
     async def _drain_batch(self, batch: Sequence[SignedRequest]) -> bool:
         """Store a part of a segment, one by one when there is poison in it; False: the database is away."""
-        hooks = [self._examine(received) for received in batch]
-        result = await self._attempt(hooks, None)
+        webhooks = [self._examine(received) for received in batch]
+        result = await self._attempt(webhooks, None)
         if not isinstance(result, set) and not is_outage(result):
-            result = await self._store_singly(hooks)
+            result = await self._store_singly(webhooks)
         if not isinstance(result, set):
             self._waits.warning("spool.drain_waits", type(result).__name__)
             return False
         # New webhooks go to the database again while we go on: consumers do not rely on the order of roads.
         self._away = False
-        self._count_spooled(-len(hooks))
+        self._count_spooled(-len(webhooks))
         return True
 
-    async def _store_singly(self, hooks: Sequence[Webhook]) -> set[str] | Exception:
-        for hook in hooks:
-            result = await self._attempt([hook], None)
+    async def _store_singly(self, webhooks: Sequence[Webhook]) -> set[str] | Exception:
+        for webhook in webhooks:
+            result = await self._attempt([webhook], None)
             if not isinstance(result, set) and not is_outage(result):
-                _log.error("webhook.unstorable", key=hook.key, error=type(result).__name__)
-                result = await self._attempt([repository.unstorable(hook, result)], None)
+                _log.error("webhook.unstorable", key=webhook.key, error=type(result).__name__)
+                result = await self._attempt([repository.unstorable(webhook, result)], None)
             if not isinstance(result, set):
                 return result
         return set()

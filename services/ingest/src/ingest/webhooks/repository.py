@@ -88,36 +88,36 @@ async def add(tx: Transaction, batch: Sequence[Webhook]) -> set[str]:
     if not batch:
         await tx.execute(select(1))  # a question whether the database is there must reach it
         return set()
-    first = {hook.key: hook for hook in reversed(batch)}
+    first = {webhook.key: webhook for webhook in reversed(batch)}
     # In one order everywhere: two replicas with the same webhooks must not wait for each other in a circle.
     new = await tx.insert_new(webhooks, [_row(first[key]) for key in sorted(first)])
     again = dict.fromkeys(first, 0)
-    for hook in batch:
-        again[hook.key] += 1
+    for webhook in batch:
+        again[webhook.key] += 1
     for key, times in again.items():
         repeated = times - (key in new)
         if repeated:
             tx.write(_ONE_MORE, b_key=key, b_times=repeated)
-    for hook in batch:
-        if hook.key in new and hook is first[hook.key]:
-            for event in hook.reading.events:
+    for webhook in batch:
+        if webhook.key in new and webhook is first[webhook.key]:
+            for event in webhook.reading.events:
                 tx.publish(event)
     return new
 
 
-def unstorable(hook: Webhook, error: BaseException) -> Webhook:
+def unstorable(webhook: Webhook, error: BaseException) -> Webhook:
     """The same body, parked, for a webhook whose rows the database (or the codec) refuses."""
     reason = f"could not be stored: {type(error).__name__}"
-    reading = ParsedWebhook("parked", hook.reading.key, "unknown", reason)
-    return Webhook(hook.received, reading, hook.key)
+    reading = ParsedWebhook("parked", webhook.reading.key, "unknown", reason)
+    return Webhook(webhook.received, reading, webhook.key)
 
 
-def _row(hook: Webhook) -> tuple[Any, ...]:
+def _row(webhook: Webhook) -> tuple[Any, ...]:
     """In the order of the table's columns."""
-    received, reading = hook.received, hook.reading
+    received, reading = webhook.received, webhook.reading
     headers = msgspec.json.encode(received.headers).decode()
     what = (reading.disposition, reading.kind, reading.reason, reading.ticket_id)
-    return hook.key, received.received_at, headers, received.body, *what, 0
+    return webhook.key, received.received_at, headers, received.body, *what, 0
 
 
 async def counts(conn: AsyncConnection) -> list[dict[str, Any]]:

@@ -54,18 +54,18 @@ class TicketHandlers:
             rows.put(event.ticket_id, state="{}", revision=revision, erased=True, changed_at=tx.now)
             return
         before = TicketState.parse(row["state"] if row else None)
-        after = before.merged(event.version, self._told(event))
+        after = before.merged(event.version, self._known_from(event))
         if after is before and row is not None:
             return
         changed = after.fields() != before.fields()
         revision = (row["revision"] if row else 0) + (1 if changed or row is None else 0)
         rows.put(event.ticket_id, state=after.dump(), revision=revision, erased=False, changed_at=tx.now)
 
-    def _told(self, event: TicketEvent) -> dict[str, Value]:
+    def _known_from(self, event: TicketEvent) -> dict[str, Value]:
         """What the event says about the ticket; what it does not say is absent."""
         snapshot = event.ticket.model_dump(mode="json", exclude_unset=True)
-        told = {**_implied(event), **snapshot}
-        return {name: value for name, value in told.items() if name in self._kept}
+        known = {**_implied(event), **snapshot}
+        return {name: value for name, value in known.items() if name in self._kept}
 
 
 def on_created(event: TicketCreated, tx: Transaction) -> None:

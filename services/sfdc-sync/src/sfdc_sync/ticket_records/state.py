@@ -32,14 +32,14 @@ class TicketState:
     def merged(self, version: str, facts: Mapping[str, Value]) -> "TicketState":
         """The state after an event of `version` told `facts`; newer and equally old knowledge stays."""
         versions = self._versions()
-        taken = {name: value for name, value in facts.items() if is_newer(version, versions.get(name))}
-        if not taken:
+        newer = {name: value for name, value in facts.items() if is_newer(version, versions.get(name))}
+        if not newer:
             return self
         kept = {
-            known: {name: value for name, value in fields.items() if name not in taken}
+            known: {name: value for name, value in fields.items() if name not in newer}
             for known, fields in self.groups.items()
         }
-        kept[version] = {**kept.get(version, {}), **taken}
+        kept[version] = {**kept.get(version, {}), **newer}
         return TicketState({known: fields for known, fields in kept.items() if fields})
 
     def fields(self) -> dict[str, Value]:

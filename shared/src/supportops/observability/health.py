@@ -58,14 +58,14 @@ class Readiness:
         ]
         for result in results:
             self._metrics.gauge("ready", float(result.ok), probe=result.name)
-        self._tell(results)
+        self._log_changes(results)
         return results
 
     async def _ask(self, probe: Probe) -> ProbeResult:
         async with asyncio.timeout(self._timeout.total_seconds()):
             return await probe()
 
-    def _tell(self, results: list[ProbeResult]) -> None:
+    def _log_changes(self, results: list[ProbeResult]) -> None:
         failing = [result for result in results if not result.ok]
         if self._ready is not None and self._ready != (not failing):
             log.warning("ready.changed", ready=not failing, failing=[asdict(result) for result in failing])

@@ -36,7 +36,7 @@ def check_config_command[R: Rules](
         if path is not None:
             rules, wrong = _rules_of(path, section)
             problems += wrong
-        _tell(service, path, problems, rules if show else None, as_json=as_json)
+        _print(service, path, problems, rules if show else None, as_json=as_json)
         raise typer.Exit(UNUSABLE if problems else VALID)
 
     return check_config
@@ -66,7 +66,7 @@ def _rules_of[R: Rules](path: Path, section: Section[R]) -> tuple[R | None, list
     return rules, []
 
 
-def _tell(
+def _print(
     service: str, path: Path | None, problems: list[str], rules: Rules | None, *, as_json: bool
 ) -> None:
     values = rules.model_dump(mode="json") if rules is not None else None

@@ -33,7 +33,7 @@ class RateLimiter:
         self._limiter = AsyncLimiter(burst, 60 * burst / per_minute)
         self._closed_until: datetime | None = None
 
-    async def take(self) -> None:
+    async def acquire(self) -> None:
         """Wait for our turn; raises DestinationPaused when that would take too long."""
         self._refuse_while_closed()
         begin = monotonic()

@@ -73,7 +73,7 @@ class Calls:
         return await self._send(call, request)
 
     async def _send(self, call: str, request: httpx.Request) -> Answer:
-        await self._share.take()
+        await self._share.acquire()
         what = f"zendesk {call}"
         with counted_call(self._metrics, "zendesk", call), map_transport_errors(request.method, what):
             response = await self._client.send(request)

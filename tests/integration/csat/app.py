@@ -168,7 +168,7 @@ class Readers:
         return row
 
     async def facts(self, ticket_id: str) -> Any:
-        [row] = [row for row in await rows_of(self.store, tables.facts) if row.ticket_id == ticket_id]
+        [row] = [row for row in await rows_of(self.store, tables.ticket_facts) if row.ticket_id == ticket_id]
         return row
 
 

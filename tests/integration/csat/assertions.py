@@ -62,7 +62,7 @@ def on(dialect: str) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("dialect", [dialect])
 
 
-TABLES = (tables.facts, tables.counted, tables.tally, tables.cells)
+TABLES = (tables.ticket_facts, tables.counted, tables.tally, tables.cells)
 
 
 async def note(store: Store, ticket_id: str, **values: Any) -> None:
@@ -87,7 +87,7 @@ async def forget_all(store: Store) -> None:
 async def naive(store: Store, view: View, zone: tzinfo, key: Callable[[Any, date], Any]) -> dict[Any, Counts]:
     """Counts of the view by whatever `key` says of a row and its day."""
     found: dict[Any, Counts] = defaultdict(Counts)
-    for row in await rows_of(store, tables.facts):
+    for row in await rows_of(store, tables.ticket_facts):
         moment = row.solved_at or (row.rated_at if row.score else None)
         if moment is None:
             continue

@@ -89,7 +89,7 @@ async def quarter(store: Store, clock: ManualClock, tickets: int = 1500) -> None
     chance = Random(4)
     rows = [_ticket(chance, number, clock.now()) for number in range(1, tickets + 1)]
     async with store.transaction() as tx:
-        await tx.conn.execute(insert(tables.facts), [facts for facts, _ in rows])
+        await tx.conn.execute(insert(tables.ticket_facts), [facts for facts, _ in rows])
         rated = [rating for _, rating in rows if rating]
         if rated:
             await tx.conn.execute(insert(tables.ratings), rated)
@@ -100,7 +100,7 @@ async def rated_ticket(store: Store, at: datetime, ticket_id: str, comment: str,
     """One ticket with an unhappy comment, counted."""
     facts, rating = _rows(ticket_id, at, {"score": "bad", "comment": comment, **values})
     async with store.transaction() as tx:
-        await tx.conn.execute(insert(tables.facts), [facts])
+        await tx.conn.execute(insert(tables.ticket_facts), [facts])
         await tx.conn.execute(insert(tables.ratings), [rating])
     await tallied(store, UTC)
 

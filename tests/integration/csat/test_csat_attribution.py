@@ -37,7 +37,7 @@ async def reopen(store: Store, ticket_id: str) -> None:
 
 async def in_handler(store: Store, ticket_id: str, act: Callable[[Transaction], None]) -> None:
     async with store.transaction() as tx:
-        await tx.load(tables.facts, [ticket_id])
+        await tx.load(tables.ticket_facts, [ticket_id])
         act(tx)
 
 
@@ -148,7 +148,7 @@ async def test_what_somebody_holds_is_counted_later(store: Store) -> None:
     await solve(store, "1", JANUARY)
     await solve(store, "2", JANUARY)
     async with store.transaction() as tx:
-        await tx.load(tables.facts, ["1"])
+        await tx.load(tables.ticket_facts, ["1"])
         assert await tally_batch(store, UTC) == 1
         assert await tally_batch(store, UTC) == 0
     assert await tally_batch(store, UTC) == 1

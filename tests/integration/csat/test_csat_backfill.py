@@ -63,7 +63,7 @@ class History:
         return
 
     async def facts(self) -> dict[str, Any]:
-        return {row.ticket_id: row for row in await rows_of(self.store, tables.facts)}
+        return {row.ticket_id: row for row in await rows_of(self.store, tables.ticket_facts)}
 
 
 @pytest.fixture
@@ -173,7 +173,7 @@ async def test_what_csat_knows_better_stays(history: History, desk: Desk) -> Non
         await SurveyHandlers(timedelta(hours=24)).handlers().run(list(events), tx)
     async with history.store.transaction() as tx:
         later = datetime.now(UTC) + timedelta(hours=1)
-        await record_answer(tx, voted, NewRating(Answer("good"), "hosted", "5", later), tell=False)
+        await record_answer(tx, voted, NewRating(Answer("good"), "hosted", "5", later), publish=False)
     surveys = await rows_of(history.store, tables.engine.deliveries)
     await history.run()
     facts = await history.facts()

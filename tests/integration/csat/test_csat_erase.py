@@ -15,7 +15,7 @@ from csat.destinations import FEEDBACK, SURVEY
 from csat.kpi.aggregation import tally_batch
 from csat.ratings.answer import Answer
 from csat.ratings.erase import erase
-from csat.ratings.native import take as take_native
+from csat.ratings.native import store_rating as take_native
 from csat.ratings.repository import NewRating, record_answer
 from csat.survey_link.tokens import SurveyTokens
 from csat.survey_page.opt_out import opt_out

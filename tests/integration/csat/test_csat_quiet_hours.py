@@ -9,8 +9,8 @@ from csat import tables
 from csat.destinations import SURVEY
 from csat.policy.csat import CsatPolicy
 from csat.policy.quiet_hours import QuietHours
+from csat.solve import Solve
 from csat.surveys.eligibility import EligibilityReader
-from csat.surveys.ports import Solve
 from supportops.clock import ManualClock, SystemClock
 from supportops.store import Store
 from supportops.vendors.zendesk import Organization, Ticket, User, Zendesk

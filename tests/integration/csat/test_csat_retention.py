@@ -29,7 +29,7 @@ OWN = (
     tables.surveys,
     tables.ratings,
     tables.answers,
-    tables.facts,
+    tables.ticket_facts,
 )
 
 
@@ -81,7 +81,7 @@ async def test_days_leave_the_numbers_with_their_tickets(store: Store, clock: Ma
     clock.advance(rules.keep_history + timedelta(days=9))
 
     async def nothing_is_counted() -> bool:
-        counted = (tables.tally, tables.cells, tables.counted, tables.facts)
+        counted = (tables.tally, tables.cells, tables.counted, tables.ticket_facts)
         return [await rows_of(store, table) for table in counted] == [[]] * len(counted)
 
     async with running(janitor(store, own_retention(rules), Metrics())):
@@ -99,7 +99,7 @@ async def test_old_words_go_and_the_rating_stays(store: Store, clock: ManualCloc
     for table in (tables.ratings, tables.answers):
         kept = {row.ticket_id: (row.score, row.comment) for row in await rows_of(store, table)}
         assert kept == {"1": ("good", None), "2": ("good", "thanks")}
-    commented = {row.ticket_id: row.has_comment for row in await rows_of(store, tables.facts)}
+    commented = {row.ticket_id: row.has_comment for row in await rows_of(store, tables.ticket_facts)}
     assert commented == {"1": False, "2": True}
     await tally_batch(store, ZoneInfo("UTC"))
     assert [tuple(row) for row in await rows_of(store, tables.tally)] == before

@@ -89,7 +89,7 @@ class Killed(Exception):
 
 async def crash(store: Store) -> None:
     """A batch that was counted, and whose transaction did not come to its end."""
-    rows = await rows_of(store, tables.facts)
+    rows = await rows_of(store, tables.ticket_facts)
     try:
         async with store.transaction() as tx:
             await count(tx, [dict(row._mapping) for row in rows], BERLIN)

@@ -18,7 +18,9 @@ tickets = Table(
     Column("requester_id", Text, index=True),
     Column("changed_at", UtcDateTime, nullable=False, index=True),
 )
-"""What csat tracks of a ticket: see `asking.lifecycle.TicketState`; `merged_at`: its own merge, as an event told.
+"""What csat tracks of a ticket: see `csat.surveys.survey_clock.TicketState`.
+
+`merged_at`: its own merge, as an event told.
 
 `requester_id`: whose ticket it is, so that what is not asked yet is found when a person is to be forgotten.
 """
@@ -47,7 +49,10 @@ decisions = Table(
     Column("reason", Text, nullable=False),
     Column("decided_at", UtcDateTime, nullable=False, index=True),
 )
-"""Why the requester of a solved ticket was asked, or was not. One row per solve (`asking.records.solve_key`)."""
+"""Why the requester of a solved ticket was asked, or was not.
+
+One row per solve (`csat.surveys.repository.solve_key`).
+"""
 
 surveys = Table(
     "surveys",
@@ -141,7 +146,7 @@ issues = Table(
 """The GitLab issue of a ticket's feedback. `revision` of the answer that it shows; `noted_comment`: a hash of the
 comment that it shows last; `skipped`: why there is none (somebody else had exported the ticket)."""
 
-facts = Table(
+ticket_facts = Table(
     "facts",
     metadata,
     Column("ticket_id", Text, primary_key=True),
@@ -161,7 +166,7 @@ facts = Table(
     Column("noted_at", UtcDateTime, nullable=False),
     Column("stale", Boolean, nullable=False, default=True, server_default=text("true")),
 )
-"""What the numbers know of a ticket: one row each, written through `numbers.facts.note`.
+"""What the numbers know of a ticket: one row each, written through `csat.kpi.ticket_facts.note`.
 
 `solved_at`: the solve that counts; None: it does not count now (reopened before it was asked). Names are what they
 were at that solve, "" where there is none; `described_at`: when they were read. `noted_at`: when something was last
@@ -170,7 +175,7 @@ noted; `stale`: `counted` does not know of it yet.
 
 
 def _counters() -> tuple[Column[int], ...]:
-    """What is counted: see `numbers.figures.Counts`."""
+    """What is counted: see `csat.kpi.measures.Counts`."""
     return tuple(
         Column(name, Integer, nullable=False) for name in ("solved", "decided", "asked", "good", "bad")
     )
@@ -192,7 +197,7 @@ counted = Table(
     Column("has_comment", Boolean, nullable=False),
     *_counters(),
 )
-"""As what a ticket is counted in `tally` and `cells`; all three change together (`numbers.tallying`, decision 0071).
+"""As what a ticket is counted in `tally` and `cells`; all three change together (`csat.kpi.aggregation`).
 
 `day`: of the solve, in the report's time zone; `period`: the one it lies in, a week, cut where a month begins (under
 its first day). The counters are 0 or 1.
@@ -236,8 +241,13 @@ progress = Table(
 Index("ratings_score", ratings.c.score)
 Index("ratings_rated", ratings.c.rated_at)
 Index("surveys_sent", surveys.c.sent_at)
-Index("facts_stale", facts.c.ticket_id, postgresql_where=facts.c.stale, sqlite_where=facts.c.stale)
-Index("facts_solved", facts.c.solved_at)
+Index(
+    "facts_stale",
+    ticket_facts.c.ticket_id,
+    postgresql_where=ticket_facts.c.stale,
+    sqlite_where=ticket_facts.c.stale,
+)
+Index("facts_solved", ticket_facts.c.solved_at)
 rated = counted.c.rated_at.is_not(None)
 Index(
     "counted_rated",

@@ -10,7 +10,7 @@ from csat import tables
 
 ENOUGH = 2_000  # looked at on the request path; what is more is called "at least"
 
-_STALE = select(tables.facts.c.noted_at).where(tables.facts.c.stale).limit(ENOUGH).subquery()
+_STALE = select(tables.ticket_facts.c.noted_at).where(tables.ticket_facts.c.stale).limit(ENOUGH).subquery()
 _OLDEST = select(func.count(), func.min(_STALE.c.noted_at))
 
 

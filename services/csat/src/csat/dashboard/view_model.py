@@ -31,7 +31,7 @@ class Kind:
     measure: Measure
     title: str
     of: str
-    take: Callable[[Figures], Figure]
+    figure: Callable[[Figures], Figure]
 
 
 KINDS = (
@@ -121,7 +121,7 @@ class Chip:
 def cards(totals: Counts, policy: KpiPolicy) -> list[Card]:
     """The three figures."""
     figures = figures_of(totals, policy)
-    found = ((kind, kind.take(figures)) for kind in KINDS)
+    found = ((kind, kind.figure(figures)) for kind in KINDS)
     return [Card(kind, figure, charts.bar(figure)) for kind, figure in found]
 
 
@@ -132,7 +132,9 @@ def panels(trend: Trend, step: Step, policy: KpiPolicy) -> list[Panel]:
         _panel(
             kind,
             tuple(
-                Period(formatting.period(first, step), formatting.short_period(first, step), kind.take(each))
+                Period(
+                    formatting.period(first, step), formatting.short_period(first, step), kind.figure(each)
+                )
                 for first, each in figures
             ),
             step,

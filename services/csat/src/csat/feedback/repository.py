@@ -50,7 +50,7 @@ class Known:
 
 async def known_of(conn: AsyncConnection, ticket_id: str) -> Known:
     """The answer that counts, the issue, the names as of the solve (None: not read yet), the first answer."""
-    issues, facts, answers = tables.issues, tables.facts, tables.answers
+    issues, facts, answers = tables.issues, tables.ticket_facts, tables.answers
     row = (await conn.execute(select(issues).where(issues.c.ticket_id == ticket_id))).mappings().one_or_none()
     described = select(facts.c.form, facts.c.plan).where(
         facts.c.ticket_id == ticket_id, facts.c.described_at.is_not(None)

@@ -34,7 +34,7 @@ log = get_logger("csat.kpi")
 
 type Changes = dict[tuple[Any, ...], list[int]]
 
-_facts, _counted = tables.facts, tables.counted
+_facts, _counted = tables.ticket_facts, tables.counted
 _READ = [_facts.c[name] for name in ("ticket_id", "solved_at", "decided", "asked_at", "score", "has_comment")]
 _READ += [_facts.c.rated_at, *(_facts.c[COLUMNS[name]] for name in DIMENSIONS)]
 _STALE = (

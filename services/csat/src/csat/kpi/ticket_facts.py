@@ -11,13 +11,13 @@ from supportops.store import Transaction
 
 async def note(tx: Transaction, ticket_id: str, **values: Any) -> None:
     """Lay `values` over what is known of the ticket; the tally follows within a second."""
-    await tx.load(tables.facts, [ticket_id])
+    await tx.load(tables.ticket_facts, [ticket_id])
     note_loaded(tx, ticket_id, **values)
 
 
 def note_loaded(tx: Transaction, ticket_id: str, **values: Any) -> None:
-    """The same for handlers, which declare `tables.facts` among their reads."""
-    rows = tx.rows(tables.facts)
+    """The same for handlers, which declare `tables.ticket_facts` among their reads."""
+    rows = tx.rows(tables.ticket_facts)
     known = rows.get(ticket_id)
     if known is None or any(known.get(name) != value for name, value in values.items()):
         rows.put(ticket_id, **values, noted_at=tx.now, stale=True)
@@ -25,7 +25,7 @@ def note_loaded(tx: Transaction, ticket_id: str, **values: Any) -> None:
 
 async def note_decided(tx: Transaction, ticket_id: str, solved_at: datetime) -> None:
     """It was decided about the survey of this solve, if that is the solve that counts."""
-    rows = await tx.load(tables.facts, [ticket_id])
+    rows = await tx.load(tables.ticket_facts, [ticket_id])
     known = rows.get(ticket_id)
     if known is None or known.get("solved_at") == solved_at:
         note_loaded(tx, ticket_id, solved_at=solved_at, decided=True)
@@ -33,7 +33,7 @@ async def note_decided(tx: Transaction, ticket_id: str, solved_at: datetime) -> 
 
 def note_solved(tx: Transaction, ticket_id: str, solved_at: datetime) -> None:
     """The ticket was solved: from now on this solve counts, unless its requester was asked about an earlier one."""
-    known = tx.rows(tables.facts).get(ticket_id)
+    known = tx.rows(tables.ticket_facts).get(ticket_id)
     asked = known is not None and known.get("asked_at") is not None and known.get("solved_at") is not None
     if known is None or (known.get("solved_at") != solved_at and not asked):
         note_loaded(tx, ticket_id, solved_at=solved_at, decided=False)
@@ -41,7 +41,7 @@ def note_solved(tx: Transaction, ticket_id: str, solved_at: datetime) -> None:
 
 def note_reopened(tx: Transaction, ticket_id: str) -> None:
     """The ticket is open again: it does not count, unless its requester was asked or has answered."""
-    known = tx.rows(tables.facts).get(ticket_id)
+    known = tx.rows(tables.ticket_facts).get(ticket_id)
     if known is not None and known.get("asked_at") is None and known.get("score") is None:
         note_loaded(tx, ticket_id, solved_at=None, decided=False)
 
@@ -53,7 +53,7 @@ async def note_described(
 
     `names`: form, plan, region, group_name, assignee; "" where there is none.
     """
-    rows = await tx.load(tables.facts, [ticket_id])
+    rows = await tx.load(tables.ticket_facts, [ticket_id])
     known = rows.get(ticket_id)
     if known is None or known.get("solved_at") != solved_at:
         return False
@@ -63,7 +63,7 @@ async def note_described(
 
 async def note_asked(tx: Transaction, ticket_id: str, asked_at: datetime, solved_at: datetime | None) -> None:
     """Zendesk itself asked the requester; `solved_at`: after which solve, should we not know of one that counts."""
-    rows = await tx.load(tables.facts, [ticket_id])
+    rows = await tx.load(tables.ticket_facts, [ticket_id])
     known = rows.get(ticket_id) or {}
     if known.get("asked_at") is None:
         solve = known.get("solved_at") or solved_at
@@ -87,7 +87,7 @@ def note_past(tx: Transaction, past: HistoricTicket, *, tracked: bool) -> bool:
     The ticket's facts are loaded. `tracked`: csat follows the ticket by its events and knows better when it was solved
     and whether its requester was asked; then only names that were never read are filled in.
     """
-    known = tx.rows(tables.facts).get(past.ticket_id) or {}
+    known = tx.rows(tables.ticket_facts).get(past.ticket_id) or {}
     values: dict[str, Any] = {}
     counts_already = known.get("solved_at") is not None and known.get("asked_at") is not None
     solved_at = known.get("solved_at")

@@ -8,14 +8,15 @@ holds nothing up. One call at a time, so that a survey waits for at most one of 
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any, Protocol
+from datetime import timedelta
+from typing import Protocol
 
 from csat import tables
 from csat.destinations import DESCRIPTION
 from csat.kpi import ticket_facts
 from csat.kpi.attributes import Material, value_of
 from csat.policy.kpi import KpiPolicy
+from csat.solve import Solve
 from supportops.delivery import Delivery, DestinationSpec, Done, Outcome
 from supportops.delivery.pausing import quota_pauses_all
 from supportops.errors import Permanent
@@ -45,27 +46,6 @@ class Names:
     users: Lookup[User]
 
 
-@dataclass(frozen=True)
-class Solved:
-    """A solve, and what its event told: ids (None: known to be empty) and tags; what it did not tell is not there."""
-
-    ticket_id: str
-    solved_at: datetime
-    known: Mapping[str, Any]
-
-    @classmethod
-    def of(cls, delivery: Delivery) -> "Solved":
-        payload = delivery.payload
-        moment = datetime.fromisoformat(payload["solved_at"])
-        return cls(payload["ticket_id"], moment, payload.get("known") or {})
-
-    def value(self, name: str, ticket: Ticket | None) -> Any:
-        """What the event told, else what the ticket shows."""
-        if name in self.known:
-            return self.known[name]
-        return getattr(ticket, name) if ticket is not None else None
-
-
 class DescribeSolves:
     """Notes names, plan and region of each solve that still counts when they are known."""
 
@@ -85,17 +65,17 @@ class DescribeSolves:
         policy: KpiPolicy,
     ) -> None:
         self._tickets, self._names, self._policy = tickets, names, policy
-        self._told: set[str] = set()
+        self._logged: set[str] = set()
 
     async def deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
         """Look everything up with a handful of calls; one outcome per solve."""
-        solves = [Solved.of(delivery) for delivery in deliveries]
+        solves = [Solve.of(delivery) for delivery in deliveries]
         with quota_pauses_all():
             unclear = [solve.ticket_id for solve in solves if not self._wanted() <= solve.known.keys()]
             described = await self.names_of(solves, await self._found("tickets", self._tickets, unclear))
         return [_outcome(solve, names) for solve, names in zip(solves, described, strict=True)]
 
-    async def names_of(self, solves: Sequence[Solved], tickets: Mapping[str, Ticket]) -> list[dict[str, str]]:
+    async def names_of(self, solves: Sequence[Solve], tickets: Mapping[str, Ticket]) -> list[dict[str, str]]:
         """Form, plan, region, group_name and assignee of each solve; `tickets`: what was read of them, by id."""
 
         def ids(name: str) -> list[str]:
@@ -109,7 +89,7 @@ class DescribeSolves:
         groups = await self._found("groups", self._names.groups.get_many, ids("group_id"))
         users = await self._found("users", self._names.users.get_many, ids("assignee_id"))
 
-        def describe(solve: Solved) -> dict[str, str]:
+        def describe(solve: Solve) -> dict[str, str]:
             ticket = tickets.get(solve.ticket_id)
             organization = organizations.get(solve.value("organization_id", ticket) or "")
             material = self._material(solve, ticket, organization)
@@ -133,7 +113,7 @@ class DescribeSolves:
             wanted.add("custom_fields")
         return wanted
 
-    def _material(self, solve: Solved, ticket: Ticket | None, organization: Organization | None) -> Material:
+    def _material(self, solve: Solve, ticket: Ticket | None, organization: Organization | None) -> Material:
         custom = ticket.custom_fields if ticket is not None else ()
         fields = (organization.organization_fields or {}) if organization is not None else {}
         self._look_for_keys(organization)
@@ -165,8 +145,8 @@ class DescribeSolves:
             return {}
 
     def _say_once(self, event: str, reason: str) -> None:
-        if reason not in self._told:
-            self._told.add(reason)
+        if reason not in self._logged:
+            self._logged.add(reason)
             log.warning(event, reason=reason)
 
 
@@ -175,8 +155,8 @@ def _name(found: Mapping[str, Named] | Mapping[str, User], key: str | None) -> s
     return thing.name if thing is not None else ""
 
 
-def _outcome(solve: Solved, names: dict[str, str]) -> Outcome:
+def _outcome(solve: Solve, names: dict[str, str]) -> Outcome:
     async def then(tx: Transaction) -> None:
         await ticket_facts.note_described(tx, solve.ticket_id, solve.solved_at, names)
 
-    return Done(then=then, reads=((tables.facts, solve.ticket_id),))
+    return Done(then=then, reads=((tables.ticket_facts, solve.ticket_id),))

@@ -49,7 +49,7 @@ async def story_of(conn: AsyncConnection, ticket_id: str, now: datetime) -> Stor
         calls=await calls_of_lane(conn, ticket_id, now),
         answers=await _all(conn, tables.answers, ticket_id, "revision"),
         issue=await _one(conn, tables.issues, ticket_id),
-        numbers=await _one(conn, tables.facts, ticket_id),
+        numbers=await _one(conn, tables.ticket_facts, ticket_id),
         requester=await _requester(conn, survey),
     )
 

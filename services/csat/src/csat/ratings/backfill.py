@@ -16,17 +16,17 @@ import orjson
 from sqlalchemy import delete, select
 
 from csat import tables
-from csat.kpi.ticket_snapshot import Solved
 from csat.policy.csat import CsatPolicy
 from csat.ratings.backfill_pages import (
     HistoricRating,
     answered_in,
     rated_in,
     solved_in,
-    take_rated,
-    take_solved,
+    store_ratings,
+    store_solves,
 )
 from csat.ratings.native_mapping import NativeRatingMapper
+from csat.solve import Solve
 from supportops.errors import Permanent, Retryable
 from supportops.observability.logging import get_logger
 from supportops.runtime.output import Report
@@ -47,7 +47,7 @@ class Describer(Protocol):
     """Names of tickets as they are now; `csat.kpi.ticket_snapshot.DescribeSolves` is one."""
 
     async def names_of(
-        self, solves: Sequence[Solved], tickets: Mapping[str, Ticket]
+        self, solves: Sequence[Solve], tickets: Mapping[str, Ticket]
     ) -> list[dict[str, str]]: ...
 
 
@@ -167,7 +167,7 @@ class Backfill:
         self._listed.update(each.ticket_id for each in page)
 
         async def write(tx: Transaction, state: State) -> None:
-            state.counts["ratings_added"] += await take_rated(tx, page)
+            state.counts["ratings_added"] += await store_ratings(tx, page)
 
         return write
 
@@ -183,8 +183,8 @@ class Backfill:
         rated = await self._unlisted(solved)
 
         async def write(tx: Transaction, state: State) -> None:
-            state.counts["ratings_added"] += await take_rated(tx, rated)
-            state.counts["tickets_added"] += await take_solved(tx, solved, names, self._policy)
+            state.counts["ratings_added"] += await store_ratings(tx, rated)
+            state.counts["tickets_added"] += await store_solves(tx, solved, names, self._policy)
 
         return write, 1.0 if page.last else self._share(span, page.reached)
 
@@ -202,12 +202,13 @@ class Backfill:
         ]
         if not untold:
             return list(tickets)
-        told = await self._patiently(lambda: self._sources.tickets(untold))
-        return [told.get(ticket.id, ticket) for ticket in tickets]
+        found = await self._patiently(lambda: self._sources.tickets(untold))
+        return [found.get(ticket.id, ticket) for ticket in tickets]
 
     async def _names(self, tickets: Sequence[Ticket]) -> list[dict[str, str]]:
         by_id = {ticket.id: ticket for ticket in tickets}
-        solves = [Solved(ticket.id, ticket.solved_at or self._store.clock.now(), {}) for ticket in tickets]
+        now = self._store.clock.now()
+        solves = [Solve(ticket.id, ticket.solved_at or now, due_at=now) for ticket in tickets]
         return await self._patiently(lambda: self._sources.describe.names_of(solves, by_id))
 
     async def _unlisted(self, tickets: Sequence[Ticket]) -> list[HistoricRating]:

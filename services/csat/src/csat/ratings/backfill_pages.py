@@ -12,7 +12,7 @@ from csat import tables
 from csat.kpi import ticket_facts
 from csat.kpi.ticket_facts import HistoricTicket
 from csat.policy.csat import CsatPolicy
-from csat.ratings.native import take
+from csat.ratings.native import store_rating
 from csat.ratings.native_mapping import NativeRating, NativeRatingMapper
 from csat.ratings.repository import NewRating
 from supportops.store import Transaction
@@ -52,16 +52,16 @@ def answered_in(rows: Iterable[SurveyResponse], reading: NativeRatingMapper) -> 
     return found
 
 
-async def take_rated(tx: Transaction, page: Sequence[HistoricRating]) -> int:
+async def store_ratings(tx: Transaction, page: Sequence[HistoricRating]) -> int:
     """Take the ratings of a page; how many of them were news."""
     ids = [rated.ticket_id for rated in page]
     tracked = await tx.load(tables.tickets, ids)
     await tx.load(tables.ratings, ids)
-    await tx.load(tables.facts, ids)
-    return sum([await _take(tx, rated, tracked.get(rated.ticket_id) is not None) for rated in page])
+    await tx.load(tables.ticket_facts, ids)
+    return sum([await _store_historic(tx, rated, tracked.get(rated.ticket_id) is not None) for rated in page])
 
 
-async def _take(tx: Transaction, rated: HistoricRating, tracked: bool) -> bool:
+async def _store_historic(tx: Transaction, rated: HistoricRating, tracked: bool) -> bool:
     native = rated.native
     if native is None or native.rated_at is None:
         if not tracked:
@@ -70,7 +70,7 @@ async def _take(tx: Transaction, rated: HistoricRating, tracked: bool) -> bool:
     if tracked and native.rated_at > tx.now - FRESH:
         return False
     given = NewRating(native.answer, "native", native.requester_id, native.rated_at)
-    news = await take(tx, rated.ticket_id, given, tell=False)
+    news = await store_rating(tx, rated.ticket_id, given, publish=False)
     await ticket_facts.note_asked(tx, rated.ticket_id, rated.asked_at, None)
     return news
 
@@ -85,13 +85,13 @@ def solved_in(tickets: Iterable[Ticket], since: datetime, until: datetime) -> li
     ]
 
 
-async def take_solved(
+async def store_solves(
     tx: Transaction, tickets: Sequence[Ticket], names: Sequence[Mapping[str, str]], policy: CsatPolicy
 ) -> int:
     """Note the solved tickets of a page in the numbers; for how many that added something."""
     ids = [ticket.id for ticket in tickets]
     tracked = await tx.load(tables.tickets, ids)
-    await tx.load(tables.facts, ids)
+    await tx.load(tables.ticket_facts, ids)
     added = 0
     for ticket, described in zip(tickets, names, strict=True):
         past = past_of(ticket, described, policy, tx.now)

@@ -78,13 +78,13 @@ def add_history_commands(
                 f"Remove what csat holds of requester {requester}? There is no way back.", abort=True
             )
 
-        async def take_out(settings: DatabaseCommandSettings) -> int:
+        async def erase_them(settings: DatabaseCommandSettings) -> int:
             async with service.open_database(settings) as store:
                 erased = await erase(store, requester, dry_run=dry_run)
             _show(erased, dry_run=dry_run, as_json=as_json)
             return CLEAN
 
-        raise typer.Exit(execute_with(service, DatabaseCommandSettings, take_out))
+        raise typer.Exit(execute_with(service, DatabaseCommandSettings, erase_them))
 
 
 def _counted(counts: dict[str, int], dry_run: bool) -> dict[str, object]:

@@ -108,7 +108,7 @@ class ReadRatings:
         if hint.attempts < LOOKS and (hint.is_ahead_of(found) or not asked):
             return TryAgain(None, "Zendesk does not show what the event told of yet")
         if found is not None:
-            return _taken(hint, ticket, found)
+            return _stored(hint, ticket, found)
         if asked:
             return _offered(ticket, hint.hinted_at)
         return Cancel(f"nobody was asked and nobody answered: {ticket.score}")
@@ -131,27 +131,27 @@ class ReadRatings:
         return (self._reading.of_rating(full) if full is not None else None) or native
 
 
-def _taken(hint: Hint, ticket: Ticket, found: NativeRating) -> Outcome:
+def _stored(hint: Hint, ticket: Ticket, found: NativeRating) -> Outcome:
     rated_at = found.rated_at or ticket.updated_at
 
     async def then(tx: Transaction) -> None:
         given = NewRating(found.answer, "native", found.requester_id or ticket.requester_id, rated_at)
-        await take(tx, ticket.id, given, cause=hint.cause)
+        await store_rating(tx, ticket.id, given, cause=hint.cause)
         await ticket_facts.note_asked(tx, ticket.id, found.asked_at or rated_at, ticket.solved_at)
 
     result = {"score": found.answer.score, "rated_at": rated_at.isoformat()}
-    return Done(result, then, reads=((tables.ratings, ticket.id), (tables.facts, ticket.id)))
+    return Done(result, then, reads=((tables.ratings, ticket.id), (tables.ticket_facts, ticket.id)))
 
 
 def _offered(ticket: Ticket, at: datetime) -> Outcome:
     async def then(tx: Transaction) -> None:
         await ticket_facts.note_asked(tx, ticket.id, at, ticket.solved_at)
 
-    return Done({"score": "offered"}, then, reads=((tables.facts, ticket.id),))
+    return Done({"score": "offered"}, then, reads=((tables.ticket_facts, ticket.id),))
 
 
-async def take(
-    tx: Transaction, ticket_id: str, given: NewRating, *, cause: str | None = None, tell: bool = True
+async def store_rating(
+    tx: Transaction, ticket_id: str, given: NewRating, *, cause: str | None = None, publish: bool = True
 ) -> bool:
     """Take an answer that Zendesk holds; True when it was news.
 
@@ -163,7 +163,7 @@ async def take(
     if row is not None and _is_known(row, given):
         return False
     before = row["revision"] if row is not None else 0
-    return (await record_answer(tx, ticket_id, given, cause=cause, tell=tell)).revision > before
+    return (await record_answer(tx, ticket_id, given, cause=cause, publish=publish)).revision > before
 
 
 def _is_known(row: Mapping[str, object], given: NewRating) -> bool:

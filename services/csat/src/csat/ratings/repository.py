@@ -52,7 +52,7 @@ class NewRating:
 
 
 async def record_answer(
-    tx: Transaction, ticket_id: str, given: NewRating, *, cause: str | None = None, tell: bool = True
+    tx: Transaction, ticket_id: str, given: NewRating, *, cause: str | None = None, publish: bool = True
 ) -> Rating:
     """Take an answer; the latest one of a ticket counts, and the same one again changes nothing.
 
@@ -78,8 +78,8 @@ async def record_answer(
     answers.put(answer_id, ticket_id=ticket_id, revision=revision, **values)
     await _note(tx, ticket_id, given)
     rating = rating_of(rows.get(ticket_id) or {})
-    if tell:
-        _tell(tx, rating, cause)
+    if publish:
+        _publish(tx, rating, cause)
     return rating
 
 
@@ -95,7 +95,7 @@ async def _note(tx: Transaction, ticket_id: str, given: NewRating) -> None:
     )
 
 
-def _tell(tx: Transaction, rating: Rating, cause: str | None) -> None:
+def _publish(tx: Transaction, rating: Rating, cause: str | None) -> None:
     """Everyone who subscribed, and GitLab: the issue is made or brought up to date from what counts by then."""
     tx.publish(_feedback(rating, cause))
     tx.deliveries.schedule(

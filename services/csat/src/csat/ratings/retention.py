@@ -35,10 +35,10 @@ def own_retention(policy: CsatPolicy) -> tuple[Retention, ...]:
         (tables.ratings, tables.ratings.c.rated_at),
         (tables.answers, tables.answers.c.rated_at),
         (tables.issues, tables.issues.c.created_at),
-        (tables.facts, tables.facts.c.solved_at),
+        (tables.ticket_facts, tables.ticket_facts.c.solved_at),
         (tables.progress, tables.progress.c.updated_at),
     )
-    requesters, facts = tables.requesters, tables.facts
+    requesters, facts = tables.requesters, tables.ticket_facts
     sums = (tables.counted, tables.tally, tables.cells)  # in this order, and after the facts (decision 71)
     keep = policy.keep_history
     return (
@@ -85,6 +85,6 @@ async def without_comment(tx: Transaction, ticket_ids: Sequence[str]) -> None:
     """Have the numbers know that these tickets' ratings have no comment to show any more."""
     if not ticket_ids:
         return
-    facts = tables.facts
+    facts = tables.ticket_facts
     commented = facts.c.ticket_id.in_(ticket_ids) & facts.c.has_comment
     await tx.execute(update(facts).where(commented).values(has_comment=False, stale=True, noted_at=tx.now))

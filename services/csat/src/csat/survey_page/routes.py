@@ -127,10 +127,10 @@ class SurveyPage:
         survey = shown.opened.survey
         if survey.requester_id is None:  # the page does not offer it: there is nobody to remember it for
             raise Refused(400, "unreadable")
-        take = opt_out if wish == "stop" else opt_in
+        change = opt_out if wish == "stop" else opt_in
         async with self._store.transaction() as tx:
             await hold(tx, survey)  # nobody who was erased meanwhile is written down again
-            changed = await take(tx, survey.requester_id)
+            changed = await change(tx, survey.requester_id)
         if changed:
             self._metrics.count("survey_opt_outs", wish=wish)
             log.info("requester.asking", wish=wish, ticket_id=survey.ticket_id)

@@ -7,9 +7,10 @@ from typing import Self
 
 from csat.policy.csat import CsatPolicy
 from csat.policy.quiet_hours import quiet_until, zone_of
+from csat.solve import Solve
 from csat.surveys import repository
 from csat.surveys.exclusion_rules import DecisionInput, DecisionTime, FreshTicket, Requester, lot_of
-from csat.surveys.ports import Helpdesk, Organizations, Solve
+from csat.surveys.ports import Helpdesk, Organizations
 from supportops.store import Store
 from supportops.vendors.zendesk import Ticket, User, merged_at
 
@@ -83,13 +84,13 @@ class EligibilityReader:
         }
 
     async def _reading(
-        self, solve: Solve, ticket: Ticket | None, requester: Requester, told: datetime | None
+        self, solve: Solve, ticket: Ticket | None, requester: Requester, known_merge: datetime | None
     ) -> Eligibility:
         if ticket is None:
             return Eligibility(None, DecisionInput(solve.solved_at, None, None))
         needed = ticket.organization_id is None or self._policy.quiet_hours is not None
         person = await self.person(ticket) if needed else ticket.requester
-        fresh = await self._fresh(ticket, person, told)
+        fresh = await self._fresh(ticket, person, known_merge)
         now = self._store.clock.now()
         times = _Times.of(solve, now, self._policy, person)
         moment = DecisionTime(now, solve.due_at, times.deadline)
@@ -103,7 +104,7 @@ class EligibilityReader:
             return ticket.requester
         return (await self._zendesk.users([ticket.requester_id])).get(ticket.requester_id)
 
-    async def _fresh(self, ticket: Ticket, person: User | None, told: datetime | None) -> FreshTicket:
+    async def _fresh(self, ticket: Ticket, person: User | None, known_merge: datetime | None) -> FreshTicket:
         return FreshTicket(
             status=ticket.status,
             organization=await self._organization(ticket, person),
@@ -112,7 +113,7 @@ class EligibilityReader:
             last_solved_at=ticket.solved_at,
             recipient=ticket.recipient,
             is_follow_up=ticket.is_follow_up,
-            merged_at=await self._merged_at(ticket, told),
+            merged_at=await self._merged_at(ticket, known_merge),
             requester_suspended=person is not None and person.suspended,
         )
 
@@ -122,8 +123,8 @@ class EligibilityReader:
         found = await self._organizations.get(key) if key is not None else None
         return found.name if found is not None else None
 
-    async def _merged_at(self, ticket: Ticket, told: datetime | None) -> datetime | None:
-        """As an event `told`, or by the audits where an inherited tag leaves it open (C5)."""
-        if told is not None or not ticket.is_follow_up or self._policy.merge_tag not in ticket.tags:
-            return told
+    async def _merged_at(self, ticket: Ticket, known_merge: datetime | None) -> datetime | None:
+        """As an event `known_merge`, or by the audits where an inherited tag leaves it open (C5)."""
+        if known_merge is not None or not ticket.is_follow_up or self._policy.merge_tag not in ticket.tags:
+            return known_merge
         return merged_at(await self._zendesk.audits(ticket.id), self._policy.merge_tag)

@@ -75,7 +75,7 @@ class Decision:
 def decide(facts: DecisionInput, policy: CsatPolicy) -> Decision:
     """Go through the rules in order; the first that objects decides."""
     if facts.asked_at is not None:
-        return Decision(False, "already_surveyed", f"a survey was sent on {_told(facts.asked_at)}")
+        return Decision(False, "already_surveyed", f"a survey was sent on {_format_date(facts.asked_at)}")
     if facts.ticket is None:
         return Decision(False, "deleted", "Zendesk does not know the ticket any more")
     for name, objection in RULES:
@@ -135,7 +135,7 @@ def _tag(ticket: FreshTicket, _facts: DecisionInput, policy: CsatPolicy) -> str 
 
 def _merged(ticket: FreshTicket, _facts: DecisionInput, policy: CsatPolicy) -> str | None:
     if ticket.merged_at is not None:
-        return f"the ticket was merged into another one on {_told(ticket.merged_at)}"
+        return f"the ticket was merged into another one on {_format_date(ticket.merged_at)}"
     if (
         policy.merge_tag not in ticket.tags or ticket.is_follow_up
     ):  # a follow-up inherits its parent's tags (C5)
@@ -158,7 +158,7 @@ def _suspended(ticket: FreshTicket, _facts: DecisionInput, _policy: CsatPolicy) 
 
 def _opted_out(_ticket: FreshTicket, facts: DecisionInput, _policy: CsatPolicy) -> str | None:
     since = facts.requester.opted_out_at
-    return None if since is None else f"the requester wants no surveys since {_told(since)}"
+    return None if since is None else f"the requester wants no surveys since {_format_date(since)}"
 
 
 def _asked_recently(_ticket: FreshTicket, facts: DecisionInput, policy: CsatPolicy) -> str | None:
@@ -167,7 +167,7 @@ def _asked_recently(_ticket: FreshTicket, facts: DecisionInput, policy: CsatPoli
         return None
     if asked_at <= moment.now - policy.once_per:
         return None
-    return f"the requester was asked about another ticket on {_told(asked_at)}"
+    return f"the requester was asked about another ticket on {_format_date(asked_at)}"
 
 
 def _sampled_out(_ticket: FreshTicket, facts: DecisionInput, policy: CsatPolicy) -> str | None:
@@ -180,10 +180,12 @@ def _too_late(_ticket: FreshTicket, facts: DecisionInput, _policy: CsatPolicy) -
     moment = facts.moment
     if moment is None or moment.now <= moment.deadline:
         return None
-    return f"it was due on {_told(moment.due_at)}; after {_told(moment.deadline)} it is too late"
+    return (
+        f"it was due on {_format_date(moment.due_at)}; after {_format_date(moment.deadline)} it is too late"
+    )
 
 
-def _told(moment: datetime) -> str:
+def _format_date(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M} UTC"
 
 

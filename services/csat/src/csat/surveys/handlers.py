@@ -25,7 +25,7 @@ class SurveyHandlers:
 
     def handlers(self) -> Handlers:
         """The table of what csat listens to."""
-        ticket, numbers = (tables.tickets, _ticket_id), (tables.facts, _ticket_id)
+        ticket, numbers = (tables.tickets, _ticket_id), (tables.ticket_facts, _ticket_id)
         handlers = Handlers()
         handlers.on(TicketSolved, self.on_ticket_solved, reads=(ticket, numbers))
         handlers.on(TicketReopened, self.on_ticket_reopened, reads=(ticket, numbers))
@@ -37,7 +37,7 @@ class SurveyHandlers:
         """Start the ticket's clock, and have read what the ticket looks like at this moment."""
         step = survey_clock.solved(state_of(tx, event.ticket_id), event.version, event.solved_at)
         event_log.note(tx, event, "solved", news=step is not None)
-        self.take(tx, event.ticket_id, step, event.root_id, known_of(event))
+        self.apply(tx, event.ticket_id, step, event.root_id, known_of(event))
         if step is not None and event.knows("requester_id"):
             tx.rows(tables.tickets).put(event.ticket_id, requester_id=event.ticket.requester_id)
 
@@ -45,7 +45,7 @@ class SurveyHandlers:
         """Stop the ticket's clock."""
         step = survey_clock.reopened(state_of(tx, event.ticket_id), event.version)
         event_log.note(tx, event, "reopened", news=step is not None)
-        self.take(tx, event.ticket_id, step, event.root_id)
+        self.apply(tx, event.ticket_id, step, event.root_id)
 
     def on_ticket_merged(self, event: TicketMerged, tx: Transaction) -> None:
         """Remember that this very ticket was merged: a tag would also be on its follow-ups (C5)."""
@@ -66,7 +66,7 @@ class SurveyHandlers:
         }
         tx.deliveries.schedule(NATIVE_RATING, event.id, lane=event.ticket_id, payload=payload)
 
-    def take(
+    def apply(
         self,
         tx: Transaction,
         ticket_id: str,

@@ -1,11 +1,9 @@
-"""The part of Zendesk that asking needs, and what a delivery is about."""
+"""The part of Zendesk that asking needs."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from supportops.delivery import Delivery
 from supportops.vendors.zendesk import Audit, Comment, NewComment, Organization, Ticket, User
 
 
@@ -32,19 +30,3 @@ class Organizations(Protocol):
     """Organizations by id, with a lifetime."""
 
     async def get(self, key: str) -> Organization | None: ...
-
-
-@dataclass(frozen=True)
-class Solve:
-    """What the delivery is about: a solve of a ticket, when its survey is due, and the event that told us."""
-
-    ticket_id: str
-    solved_at: datetime
-    due_at: datetime
-    cause: str | None
-
-    @classmethod
-    def of(cls, delivery: Delivery) -> "Solve":
-        payload = delivery.payload
-        solved_at = datetime.fromisoformat(payload["solved_at"])
-        return cls(payload["ticket_id"], solved_at, delivery.due_at, payload.get("cause"))

@@ -99,8 +99,8 @@ async def former_surveys(conn: AsyncConnection, survey: Survey) -> list[Survey]:
 
 async def _supersede(tx: Transaction, survey: Survey) -> None:
     former = await tx.load(tables.superseded_surveys, [survey.survey_id])
-    told = {"ticket_id": survey.ticket_id, "solved_at": survey.solved_at, "superseded_at": tx.now}
-    former.put(survey.survey_id, **told)
+    row = {"ticket_id": survey.ticket_id, "solved_at": survey.solved_at, "superseded_at": tx.now}
+    former.put(survey.survey_id, **row)
 
 
 async def _reinstate(tx: Transaction, found: Survey, current: Survey) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from csat import tables
 from csat.destinations import SURVEY
 from csat.policy.csat import CsatPolicy
+from csat.solve import Solve
 from csat.survey_link.invitation import SurveyText
 from csat.surveys import exclusion_rules, repository, survey_clock
 from csat.surveys.budgets import BATCH, surveys_budget
@@ -19,7 +20,7 @@ from csat.surveys.channels import DeliveredSurvey, SurveyChannels
 from csat.surveys.eligibility import Eligibility, EligibilityReader
 from csat.surveys.exclusion_rules import Decision, DecisionInput
 from csat.surveys.handlers import SurveyHandlers, state_of
-from csat.surveys.ports import Helpdesk, Organizations, Solve
+from csat.surveys.ports import Helpdesk, Organizations
 from csat.surveys.repository import Survey
 from supportops.delivery import Cancel, Delivery, DestinationSpec, Done, Outcome, Snooze
 from supportops.delivery.pausing import quota_pauses_all, while_it_moves
@@ -197,7 +198,7 @@ class AskRequester:
             await repository.record_sent(tx, arrived.survey, arrived.at, solve.cause)
 
         # Read at once for many outcomes, in one order: requesters are shared by tickets.
-        reads = [(tables.surveys, solve.ticket_id), (tables.facts, solve.ticket_id)]
+        reads = [(tables.surveys, solve.ticket_id), (tables.ticket_facts, solve.ticket_id)]
         reads += [(tables.decisions, repository.solve_key(solve.ticket_id, solve.solved_at))]
         reads += [(tables.requesters, who)] if (who := arrived.survey.requester_id) is not None else []
         return Done({"survey_id": arrived.survey.survey_id}, then, tuple(reads))
@@ -228,4 +229,4 @@ class AskRequester:
         await tx.load(tables.tickets, [solve.ticket_id])
         version = version_of(ticket.updated_at)
         step = survey_clock.solved(state_of(tx, solve.ticket_id), version, ticket.solved_at)
-        self._clock.take(tx, solve.ticket_id, step, solve.cause or SURVEY)
+        self._clock.apply(tx, solve.ticket_id, step, solve.cause or SURVEY)

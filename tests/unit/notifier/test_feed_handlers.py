@@ -80,7 +80,7 @@ class Feed:
         self.tx = FakeTransaction()
 
     def hears(self, *events: TicketEvent) -> list[tuple[str, str]]:
-        """What is planned afterwards."""
+        """What is scheduled afterwards."""
         for event in events:
             for handler in self.handlers._by_type[event.type]:
                 handler.handle(event, cast(Transaction, self.tx))
@@ -118,7 +118,7 @@ def test_a_public_comment_is_posted_once_in_each_channel_that_wants_it() -> None
 
 
 @pytest.mark.parametrize(
-    ("event", "planned"),
+    ("event", "scheduled"),
     [
         (commented(public=False), []),
         (commented(own_action=True), []),
@@ -136,8 +136,8 @@ def test_a_public_comment_is_posted_once_in_each_channel_that_wants_it() -> None
     ],
     ids=lambda value: getattr(value, "type", None),
 )
-def test_what_an_event_plans(event: TicketEvent, payload: list[tuple[str, str]]) -> None:
-    assert Feed().hears(event) == payload
+def test_what_an_event_schedules(event: TicketEvent, scheduled: list[tuple[str, str]]) -> None:
+    assert Feed().hears(event) == scheduled
 
 
 def test_the_rest_of_an_action_is_one_change_of_its_message() -> None:
@@ -164,8 +164,8 @@ def test_a_comment_made_private_before_we_heard_of_it_is_never_posted() -> None:
     private = TicketUpdated(
         **base(5), zendesk_type="comment_made_private", changes=[Change(field="comment_id", after="77")]
     )
-    payload = Feed().hears(private, commented())
-    assert [key for key in payload if key[0] == POSTS] == []
+    scheduled = Feed().hears(private, commented())
+    assert [key for key in scheduled if key[0] == POSTS] == []
 
 
 def test_text_that_no_database_takes_is_cleaned_before_it_is_stored() -> None:

@@ -79,7 +79,7 @@ class Csat:
     async def hear(self, *events: TicketEvent) -> None:
         """Events arrive, as one batch."""
         async with self.store.transaction() as tx:
-            await self._clock.handlers().run(list(events), tx)
+            await self._clock.table().run(list(events), tx)
 
     async def settled(self, *destinations: str) -> dict[str, Any]:
         """Wait until nothing is waiting or in flight; the rows of the last destination."""
@@ -146,7 +146,7 @@ class Readers:
         reading = NativeRatingMapper(rules.native_ratings, rules.reasons, rules.comment_limit)
         self.store = store
         self.courier = Courier(store, [ReadRatings(zendesk, reading), describe], metrics)
-        self._handlers = SurveyHandlers(rules.survey_after).handlers()
+        self._handlers = SurveyHandlers(rules.survey_after).table()
 
     async def hear(self, *events: TicketEvent) -> None:
         """Events arrive, as one batch."""

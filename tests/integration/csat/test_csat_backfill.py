@@ -170,7 +170,7 @@ async def test_what_csat_knows_better_stays(history: History, desk: Desk) -> Non
     await desk.act(voted, "rating", score="bad")
     async with history.store.transaction() as tx:
         events = [solved(waiting, at), solved(again, first), reopened(again, first + SECOND)]
-        await SurveyHandlers(timedelta(hours=24)).handlers().run(list(events), tx)
+        await SurveyHandlers(timedelta(hours=24)).table().run(list(events), tx)
     async with history.store.transaction() as tx:
         later = datetime.now(UTC) + timedelta(hours=1)
         await record_answer(tx, voted, NewRating(Answer("good"), "hosted", "5", later), publish=False)
@@ -187,7 +187,7 @@ async def test_a_fresh_rating_of_a_followed_ticket_is_left_to_its_event(history:
     ticket_id, at = await desk.solved_ticket()
     await desk.act(ticket_id, "rating", score="bad")
     async with history.store.transaction() as tx:
-        await SurveyHandlers(timedelta(hours=24)).handlers().run([solved(ticket_id, at)], tx)
+        await SurveyHandlers(timedelta(hours=24)).table().run([solved(ticket_id, at)], tx)
     await history.run()
     assert await rows_of(history.store, tables.ratings) == []
 

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from sqlalchemy import insert
 
 from csat import destinations, tables
-from csat.operations.timeline import story_of
+from csat.operations.timeline import timeline_of
 from csat.operations.timeline_text import lines_of, standing
 from csat.ratings.answer import Answer
 from csat.survey_page.vote import vote
@@ -57,15 +57,15 @@ async def live_through(store: Store, clock: ManualClock) -> None:
 
 async def told(store: Store, ticket_id: str, *, words: bool = False) -> list[tuple[str, str]]:
     async with store.reading() as conn:
-        story = await story_of(conn, ticket_id, store.clock.now())
-    lines = lines_of(story, words=words)
+        timeline = await timeline_of(conn, ticket_id, store.clock.now())
+    lines = lines_of(timeline, words=words)
     assert [line.at for line in lines] == sorted(line.at for line in lines)
     return [(line.what, line.detail) for line in lines]
 
 
 async def stands(store: Store, ticket_id: str) -> dict[str, str]:
     async with store.reading() as conn:
-        return standing(await story_of(conn, ticket_id, store.clock.now()))
+        return standing(await timeline_of(conn, ticket_id, store.clock.now()))
 
 
 async def test_a_story_from_the_first_solve_to_the_vote(store: Store, clock: ManualClock) -> None:
@@ -161,7 +161,7 @@ async def test_issue_opt_out_and_old_links_are_told(store: Store, clock: ManualC
 async def test_nothing_is_known_of_a_stranger(store: Store, clock: ManualClock) -> None:
     await live_through(store, clock)
     async with store.reading() as conn:
-        assert not (await story_of(conn, "99", clock.now())).known
+        assert not (await timeline_of(conn, "99", clock.now())).known
     assert await told(store, "99") == []
 
 
@@ -174,9 +174,13 @@ async def test_the_command_needs_the_database_only(
         await live_through(store, clock)
     known, unknown, text = explain(url, "17", "--json"), explain(url, "99", "--json"), explain(url, "17")
     assert known.returncode == 0, known.stderr
-    story = json.loads(known.stdout)
-    assert story["timeline"][-1]["what"] == "rated bad"
-    assert (len(story["events"]), story["survey"]["mode"], story["numbers"]["score"]) == (3, "hosted", "bad")
+    timeline = json.loads(known.stdout)
+    assert timeline["timeline"][-1]["what"] == "rated bad"
+    assert (len(timeline["events"]), timeline["survey"]["mode"], timeline["numbers"]["score"]) == (
+        3,
+        "hosted",
+        "bad",
+    )
     assert "secret words" not in known.stdout + text.stdout
     assert (unknown.returncode, json.loads(unknown.stdout)["timeline"]) == (1, [])
     assert "nothing is known of ticket '99'" in unknown.stderr

@@ -212,7 +212,7 @@ class Histories(RuleBasedStateMachine):
 
     async def _hear(self, events: list[TicketEvent]) -> None:
         async with self.world.store.transaction() as tx:
-            await self.parts.clock.handlers().run([*events], tx)
+            await self.parts.clock.table().run([*events], tx)
 
     # --- what csat does ---
 

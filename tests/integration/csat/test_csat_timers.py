@@ -25,7 +25,7 @@ EXPORTED = solved("17", TEN + timedelta(hours=2, seconds=4), seen=TEN + timedelt
 async def take(store: Store, events: Iterable[TicketEvent]) -> None:
     """What the consumer does with a batch."""
     async with store.transaction() as tx:
-        await SurveyHandlers(DAY).handlers().run(list(events), tx)
+        await SurveyHandlers(DAY).table().run(list(events), tx)
 
 
 async def waiting(store: Store) -> list[datetime]:

@@ -1,7 +1,7 @@
 """The command line of csat."""
 
 from csat import wiring
-from csat.kpi.commands import add_numbers_commands
+from csat.kpi.commands import add_kpi_commands
 from csat.operations.commands import add_commands
 from csat.ratings.commands import add_history_commands
 from csat.settings import Settings
@@ -22,7 +22,7 @@ app = build_app(SERVICE)
 add_commands(app, SERVICE)
 add_history_commands(app, SERVICE, wiring.backfill)
 add_login_commands(app)
-add_numbers_commands(app, SERVICE)
+add_kpi_commands(app, SERVICE)
 
 
 if __name__ == "__main__":

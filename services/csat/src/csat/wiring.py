@@ -126,7 +126,7 @@ def workers(settings: Settings, policy: CsatPolicy, parts: Parts, vendors: Vendo
     text = SurveyText(settings.survey.base_url, tokens, languages(policy, settings.config.file))
     names = References(zendesk, clock=parts.clock, metrics=parts.metrics)
     ask = AskRequester(parts.store, zendesk, names.organizations, text, policy)
-    handlers = SurveyHandlers(policy.survey_after).handlers()
+    handlers = SurveyHandlers(policy.survey_after).table()
     reading = NativeRatingMapper(policy.native_ratings, policy.reasons, policy.comment_limit)
     describe = DescribeSolves(zendesk.tickets, names_of_solves(zendesk, names, parts), policy.numbers)
     return [

@@ -41,7 +41,7 @@ class KpiRequest:
     as_csv: bool
 
 
-def add_numbers_commands(app: typer.Typer, service: Service[Settings, CsatPolicy]) -> None:
+def add_kpi_commands(app: typer.Typer, service: Service[Settings, CsatPolicy]) -> None:
     """Add the commands of this file to csat's command line."""
 
     @app.command()

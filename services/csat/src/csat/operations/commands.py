@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from csat.operations.doctor import examine_csat
-from csat.operations.timeline import story_of
+from csat.operations.timeline import timeline_of
 from csat.operations.timeline_text import Line, document, lines_of, standing
 from csat.policy.csat import CsatPolicy
 from csat.settings import Settings
@@ -92,16 +92,16 @@ async def _explain(
     service: Service[Settings, CsatPolicy], settings: Settings, ticket: str, words: bool, as_json: bool
 ) -> int:
     async with service.open_database(settings) as store, store.reading() as conn:
-        story = await story_of(conn, ticket, store.clock.now())
+        timeline = await timeline_of(conn, ticket, store.clock.now())
     if as_json:
-        emit(document(story, words=words), as_json=True)
-    elif story.known:
-        emit(standing(story), as_json=False, title=f"Ticket {ticket}: how it stands")
+        emit(document(timeline, words=words), as_json=True)
+    elif timeline.known:
+        emit(standing(timeline), as_json=False, title=f"Ticket {ticket}: how it stands")
         typer.echo()
-        emit([_row(line) for line in lines_of(story, words=words)], as_json=False, title="What happened")
-    if not story.known:
+        emit([_row(line) for line in lines_of(timeline, words=words)], as_json=False, title="What happened")
+    if not timeline.known:
         typer.echo(f"csat: nothing is known of ticket {ticket!r}: {_UNKNOWN}", err=True)
-    return CLEAN if story.known else FAILED
+    return CLEAN if timeline.known else FAILED
 
 
 async def _given_up(

@@ -5,7 +5,7 @@ import re
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import RedirectResponse
 
-from csat.operations.timeline import Story, story_of
+from csat.operations.timeline import Timeline, timeline_of
 from csat.operations.timeline_text import lines_of, standing
 from supportops.store import Store
 from supportops.web.auth.guard import OperatorAuth, guarded_page
@@ -34,34 +34,34 @@ class TicketPage:
         if not _TICKET_ID.fullmatch(ticket_id):
             return self._search(request, 404, _NO_ID, ticket_id)
         async with self._store.reading() as conn:
-            story = await story_of(conn, ticket_id, self._store.clock.now())
-        if not story.known:
+            timeline = await timeline_of(conn, ticket_id, self._store.clock.now())
+        if not timeline.known:
             problem = (
                 f"Nothing is known of ticket {ticket_id}: no event of it arrived, or its history was removed."
             )
             return self._search(request, 404, problem, ticket_id)
-        return self._story(request, story)
+        return self._timeline(request, timeline)
 
     def _search(self, request: Request, status: int, problem: str, wanted: str) -> Response:
         return self._look.page(request, "find_ticket.html", status, problem=problem, wanted=wanted[:40])
 
-    def _story(self, request: Request, story: Story) -> Response:
+    def _timeline(self, request: Request, timeline: Timeline) -> Response:
         return self._look.page(
             request,
             "ticket.html",
-            ticket_id=story.ticket_id,
-            stands=standing(story),
-            lines=lines_of(story, words=True),
-            issue_url=_issue_url(story),
+            ticket_id=timeline.ticket_id,
+            stands=standing(timeline),
+            lines=lines_of(timeline, words=True),
+            issue_url=_issue_url(timeline),
         )
 
 
 _NO_ID = "The id of a ticket is a number, such as 35436."
 
 
-def _issue_url(story: Story) -> str | None:
+def _issue_url(timeline: Timeline) -> str | None:
     """The issue's address, as GitLab gave it; nothing but https or http becomes a link."""
-    url = (story.issue or {}).get("web_url")
+    url = (timeline.issue or {}).get("web_url")
     return url if isinstance(url, str) and url.startswith(("https://", "http://")) else None
 
 

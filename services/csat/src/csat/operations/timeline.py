@@ -11,7 +11,7 @@ from supportops.operations.delivery_history import Call, Row, calls_of_lane, row
 
 
 @dataclass(frozen=True)
-class Story:
+class Timeline:
     """One ticket. Rows are those of csat's tables, by column name; None: there is none."""
 
     ticket_id: str
@@ -35,10 +35,10 @@ class Story:
         return any(single) or any(several)
 
 
-async def story_of(conn: AsyncConnection, ticket_id: str, now: datetime) -> Story:
+async def timeline_of(conn: AsyncConnection, ticket_id: str, now: datetime) -> Timeline:
     """The ticket's story as of `now`; not `known` where csat never heard of the ticket."""
     survey = await _one(conn, tables.surveys, ticket_id)
-    return Story(
+    return Timeline(
         ticket_id=ticket_id,
         now=now,
         clock=await _one(conn, tables.tickets, ticket_id),

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from csat.operations.timeline import Story
+from csat.operations.timeline import Timeline
 from supportops.config.durations import format_duration
 from supportops.operations.delivery_history import Call, Row
 
@@ -22,25 +22,31 @@ class Line:
     detail: str
 
 
-def lines_of(story: Story, *, words: bool = False) -> list[Line]:
+def lines_of(timeline: Timeline, *, words: bool = False) -> list[Line]:
     """The whole story, oldest first; `words`: with the comments of answers."""
-    told = [*_events(story), *_decisions(story), *_survey(story), *_issue(story), *_opt_out(story)]
-    told += [line for answer in story.answers for line in _answer(answer, words=words)]
-    told += [line for call in story.calls for line in _attempts(call)]
-    return sorted(told, key=lambda line: line.at)
+    lines = [
+        *_events(timeline),
+        *_decisions(timeline),
+        *_survey(timeline),
+        *_issue(timeline),
+        *_opt_out(timeline),
+    ]
+    lines += [line for answer in timeline.answers for line in _answer(answer, words=words)]
+    lines += [line for call in timeline.calls for line in _attempts(call)]
+    return sorted(lines, key=lambda line: line.at)
 
 
-def standing(story: Story) -> dict[str, str]:
+def standing(timeline: Timeline) -> dict[str, str]:
     """How things stand now, by name: the ticket, its survey, what waits, how it counts."""
-    waits = {_name(call): wait_of(call, story.now) for call in story.calls if _is_open(call)}
+    waits = {_name(call): wait_of(call, timeline.now) for call in timeline.calls if _is_open(call)}
     stands = {
-        "ticket": _clock_words(story.clock),
-        "survey": _survey_words(story),
-        "answer": _answer_words(story.answers[-1]) if story.answers else "none",
-        "issue": _issue_words(story.issue),
-        "counts": _count_words(story.numbers),
+        "ticket": _clock_words(timeline.clock),
+        "survey": _survey_words(timeline),
+        "answer": _answer_words(timeline.answers[-1]) if timeline.answers else "none",
+        "issue": _issue_words(timeline.issue),
+        "counts": _count_words(timeline.numbers),
     }
-    opted_out = story.requester and story.requester["opted_out_at"]
+    opted_out = timeline.requester and timeline.requester["opted_out_at"]
     return stands | ({"requester": f"wants no surveys since {_when(opted_out)}"} if opted_out else {}) | waits
 
 
@@ -64,22 +70,24 @@ def wait_of(call: Call, now: datetime) -> str:
     return f"{turn}; late by {_span(now - call.next_attempt_at)}{last}"
 
 
-def document(story: Story, *, words: bool = False) -> dict[str, Any]:
+def document(timeline: Timeline, *, words: bool = False) -> dict[str, Any]:
     """Everything as one JSON document; moments as ISO text, `timeline` as the text form tells it."""
     hidden = {"comment"} if not words else set()
     return {
-        "ticket_id": story.ticket_id,
-        "standing": standing(story),
-        "timeline": [asdict(line) for line in lines_of(story, words=words)],
-        "events": [dict(row) for row in story.events],
-        "decisions": [dict(row) for row in story.decisions],
-        "survey": story.survey,
-        "superseded_surveys": [dict(row) for row in story.superseded],
-        "deliveries": [_call_document(call, story.now) for call in story.calls],
-        "answers": [_without(row, hidden) | {"has_comment": bool(row["comment"])} for row in story.answers],
-        "issue": story.issue,
-        "numbers": story.numbers,
-        "requester": story.requester,
+        "ticket_id": timeline.ticket_id,
+        "standing": standing(timeline),
+        "timeline": [asdict(line) for line in lines_of(timeline, words=words)],
+        "events": [dict(row) for row in timeline.events],
+        "decisions": [dict(row) for row in timeline.decisions],
+        "survey": timeline.survey,
+        "superseded_surveys": [dict(row) for row in timeline.superseded],
+        "deliveries": [_call_document(call, timeline.now) for call in timeline.calls],
+        "answers": [
+            _without(row, hidden) | {"has_comment": bool(row["comment"])} for row in timeline.answers
+        ],
+        "issue": timeline.issue,
+        "numbers": timeline.numbers,
+        "requester": timeline.requester,
     }
 
 
@@ -96,8 +104,8 @@ def _is_open(call: Call) -> bool:
     return call.state in ("waiting", "leased", "dead")
 
 
-def _events(story: Story) -> Iterator[Line]:
-    for row in story.events:
+def _events(timeline: Timeline) -> Iterator[Line]:
+    for row in timeline.events:
         late = "" if row["news"] else "; something newer was known, it changed nothing"
         seen = _late(row["seen_at"] - row["happened_at"])
         yield Line(row["happened_at"], f"event: {row['kind']}", f"by {row['road']}{seen}{late}")
@@ -107,16 +115,16 @@ def _late(span: timedelta) -> str:
     return f", heard of {_span(span)} later" if span >= timedelta(minutes=1) else ""
 
 
-def _decisions(story: Story) -> Iterator[Line]:
-    for row in story.decisions:
+def _decisions(timeline: Timeline) -> Iterator[Line]:
+    for row in timeline.decisions:
         verdict = "ask" if row["send"] else "do not ask"
         solve = f" (solve of {_when(row['solved_at'])})"
         yield Line(row["decided_at"], f"decision: {verdict}", f"{row['rule']}: {row['reason']}{solve}")
 
 
-def _survey(story: Story) -> Iterator[Line]:
-    survey = story.survey
-    for old in story.superseded:
+def _survey(timeline: Timeline) -> Iterator[Line]:
+    survey = timeline.survey
+    for old in timeline.superseded:
         yield Line(old["superseded_at"], "survey replaced", f"links of survey {old['survey_id']} say so now")
     if survey is None:
         return
@@ -137,8 +145,8 @@ def _answer(row: Row, *, words: bool) -> Iterator[Line]:
     yield Line(row["rated_at"], f"rated {row['score']}", ", ".join(filter(None, said)))
 
 
-def _issue(story: Story) -> Iterator[Line]:
-    issue = story.issue
+def _issue(timeline: Timeline) -> Iterator[Line]:
+    issue = timeline.issue
     if issue is None:
         return
     if issue["skipped"]:
@@ -149,8 +157,8 @@ def _issue(story: Story) -> Iterator[Line]:
         yield Line(issue["tagged_at"], "ticket tagged", "its feedback is exported")
 
 
-def _opt_out(story: Story) -> Iterator[Line]:
-    requester = story.requester
+def _opt_out(timeline: Timeline) -> Iterator[Line]:
+    requester = timeline.requester
     if requester is not None and requester["opted_out_at"] is not None:
         yield Line(requester["opted_out_at"], "opted out", "the requester wants no more surveys")
 
@@ -172,14 +180,14 @@ def _clock_words(clock: Row | None) -> str:
     return f"{clock['status']}{solve}{merged}"
 
 
-def _survey_words(story: Story) -> str:
-    survey = story.survey
+def _survey_words(timeline: Timeline) -> str:
+    survey = timeline.survey
     if survey is not None and survey["sent_at"] is not None:
         return f"sent {_when(survey['sent_at'])}"
     if survey is not None:
         return f"about to be sent since {_when(survey['asking_since'])}"
-    if story.decisions and not story.decisions[-1]["send"]:
-        last = story.decisions[-1]
+    if timeline.decisions and not timeline.decisions[-1]["send"]:
+        last = timeline.decisions[-1]
         return f"none: {last['rule']}: {last['reason']}"
     return "none yet"
 

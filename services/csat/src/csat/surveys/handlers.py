@@ -23,7 +23,7 @@ class SurveyHandlers:
     def __init__(self, survey_after: timedelta) -> None:
         self._survey_after = survey_after
 
-    def handlers(self) -> Handlers:
+    def table(self) -> Handlers:
         """The table of what csat listens to."""
         ticket, numbers = (tables.tickets, _ticket_id), (tables.ticket_facts, _ticket_id)
         handlers = Handlers()

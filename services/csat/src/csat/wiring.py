@@ -57,31 +57,21 @@ class Vendors:
 
 async def serve(settings: Settings) -> int:
     """The survey page and the API; its votes are published by a relay of its own."""
-    policy = POLICY.load(settings.config.file)
     async with open_parts(settings, PACKAGE) as parts:
         relay = Relay(parts.broker, parts.store, parts.metrics)
-        return await run_process(settings, parts, http_side(settings, policy, parts), relay)
+        return await run_process(settings, parts, http_side(settings, parts), relay)
 
 
 async def work(settings: Settings) -> int:
     """Consumer, relay, courier and janitor."""
-    policy = POLICY.load(settings.config.file)
-    async with (
-        open_parts(settings, PACKAGE) as parts,
-        open_vendors(settings, policy, parts) as vendors,
-    ):
-        return await run_process(settings, parts, *workers(settings, policy, parts, vendors))
+    async with open_parts(settings, PACKAGE) as parts, workers(settings, parts) as components:
+        return await run_process(settings, parts, *components)
 
 
 async def run(settings: Settings) -> int:
     """Both in one process."""
-    policy = POLICY.load(settings.config.file)
-    async with (
-        open_parts(settings, PACKAGE) as parts,
-        open_vendors(settings, policy, parts) as vendors,
-    ):
-        components = [http_side(settings, policy, parts), *workers(settings, policy, parts, vendors)]
-        return await run_process(settings, parts, *components)
+    async with open_parts(settings, PACKAGE) as parts, workers(settings, parts) as components:
+        return await run_process(settings, parts, http_side(settings, parts), *components)
 
 
 async def backfill(
@@ -103,8 +93,9 @@ async def backfill(
             return await work.run(Span(since, until or clock.now()))
 
 
-def http_side(settings: Settings, policy: CsatPolicy, parts: Parts) -> HttpServer:
-    """The HTTP side."""
+def http_side(settings: Settings, parts: Parts) -> Component:
+    """The survey page, the API and the operators' pages."""
+    policy = POLICY.load(settings.config.file)
     tokens = survey_tokens(settings, policy, parts.clock)
     gate = OperatorAuth(
         settings.dashboard,
@@ -119,33 +110,34 @@ def http_side(settings: Settings, policy: CsatPolicy, parts: Parts) -> HttpServe
     return HttpServer(app, settings.http.host, settings.http.port, name="csat-web")
 
 
-def workers(settings: Settings, policy: CsatPolicy, parts: Parts, vendors: Vendors) -> list[Component]:
-    """What consumes and delivers. Tags go first: a survey is not finished without, and both share a budget."""
-    zendesk = vendors.zendesk
-    tokens = survey_tokens(settings, policy, parts.clock)
+@asynccontextmanager
+async def workers(settings: Settings, parts: Parts) -> AsyncIterator[tuple[Component, ...]]:
+    """What `work` runs."""
+    policy = POLICY.load(settings.config.file)
+    table = SurveyHandlers(policy.survey_after).table()
+    async with open_vendors(settings, policy, parts) as vendors:
+        yield (
+            Consumer(parts.broker, parts.store, table, group=GROUP, metrics=parts.metrics, policy=UNHURRIED),
+            Relay(parts.broker, parts.store, parts.metrics),
+            Courier(parts.store, destinations(settings, policy, parts, vendors), parts.metrics),
+            Tallying(parts.store, policy.numbers.zone),
+            keep_comments(parts.store, policy, parts.metrics),
+            janitor(parts.store, [*engine_retention(), *own_retention(policy)], parts.metrics),
+        )
+
+
+def destinations(settings: Settings, policy: CsatPolicy, parts: Parts, vendors: Vendors) -> list[Destination]:
+    """Everybody whom the courier calls. Tags go first: a survey is not finished without, and both share a budget."""
+    zendesk, tokens = vendors.zendesk, survey_tokens(settings, policy, parts.clock)
     text = SurveyText(settings.survey.base_url, tokens, languages(policy, settings.config.file))
     names = References(zendesk, clock=parts.clock, metrics=parts.metrics)
-    ask = AskRequester(parts.store, zendesk, names.organizations, text, policy)
-    handlers = SurveyHandlers(policy.survey_after).table()
     reading = NativeRatingMapper(policy.native_ratings, policy.reasons, policy.comment_limit)
-    describe = DescribeSolves(zendesk.tickets, names_of_solves(zendesk, names, parts), policy.numbers)
     return [
-        Consumer(parts.broker, parts.store, handlers, group=GROUP, metrics=parts.metrics, policy=UNHURRIED),
-        Relay(parts.broker, parts.store, parts.metrics),
-        Courier(
-            parts.store,
-            [
-                tag_surveyed(zendesk, policy),
-                ask,
-                ReadRatings(zendesk, reading),
-                describe,
-                *feedback(settings, policy, parts, vendors, names),
-            ],
-            parts.metrics,
-        ),
-        Tallying(parts.store, policy.numbers.zone),
-        keep_comments(parts.store, policy, parts.metrics),
-        janitor(parts.store, [*engine_retention(), *own_retention(policy)], parts.metrics),
+        tag_surveyed(zendesk, policy),
+        AskRequester(parts.store, zendesk, names.organizations, text, policy),
+        ReadRatings(zendesk, reading),
+        DescribeSolves(zendesk.tickets, names_of_solves(zendesk, names, parts), policy.numbers),
+        *feedback(settings, policy, parts, vendors, names),
     ]
 
 

@@ -39,8 +39,8 @@ def components(settings: Settings, policy: IngestPolicy, parts: Parts) -> tuple[
     """What runs in one process of ingest."""
     own = settings.ingest
     intake = Intake(parts.store, Spool(own.spool_dir), account_of(own, policy), parts.metrics)
-    endpoint = WebhookEndpoint(intake, own.webhook_secrets, own.freshness, parts.clock, parts.metrics)
-    app = create_app(parts.store, intake, endpoint, own.operator_token)
+    hook = WebhookEndpoint(intake, own.webhook_secrets, own.freshness, parts.clock, parts.metrics)
+    app = create_app(parts.store, intake, hook, own.operator_token)
     kept = Retention(webhooks, webhooks.c.received_at, policy.keep_webhooks)
     return (
         HttpServer(app, settings.http.host, settings.http.port),

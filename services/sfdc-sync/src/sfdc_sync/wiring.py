@@ -1,11 +1,12 @@
 """The one place that knows every concrete class of sfdc-sync."""
 
-from collections.abc import Collection
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
 
 from sfdc_sync.operations import requeue
 from sfdc_sync.operations.doctor import examine as examine_salesforce
 from sfdc_sync.policy import SfdcPolicy
-from sfdc_sync.salesforce.client import open_salesforce
+from sfdc_sync.salesforce.client import Salesforce, open_salesforce
 from sfdc_sync.settings import ZENDESK_SCOPES, Settings
 from sfdc_sync.ticket_records import handlers
 from sfdc_sync.ticket_records.destination import TicketRecords
@@ -18,10 +19,11 @@ from supportops.observability.metrics import Metrics
 from supportops.operations.checks import Finding
 from supportops.operations.checks import examine as run_checks
 from supportops.operations.zendesk_checks import login_check
-from supportops.runtime.process import open_parts, run_process
+from supportops.runtime.process import Parts, open_parts, run_process
+from supportops.runtime.supervisor import Component
 from supportops.store import open_store
 from supportops.vendors.cache import Lifetime
-from supportops.vendors.zendesk import References, open_zendesk
+from supportops.vendors.zendesk import References, Zendesk, open_zendesk
 from supportops.workers import Relay, engine_retention, janitor
 
 PACKAGE, GROUP = "sfdc_sync", "sfdc-sync"
@@ -30,34 +32,45 @@ POLICY = Section("sfdc_sync", SfdcPolicy)
 
 async def work(settings: Settings) -> int:
     """Consumer, relay, courier and janitor, until the process is told to stop; the exit code."""
+    async with open_parts(settings, PACKAGE) as parts, workers(settings, parts) as components:
+        return await run_process(settings, parts, *components)
+
+
+@asynccontextmanager
+async def workers(settings: Settings, parts: Parts) -> AsyncIterator[tuple[Component, ...]]:
+    """What `work` runs."""
     policy = POLICY.load(settings.config.file)
     async with (
-        open_parts(settings, PACKAGE) as parts,
         open_zendesk(settings.zendesk, ZENDESK_SCOPES, clock=parts.clock, metrics=parts.metrics) as zendesk,
         open_salesforce(settings.salesforce, policy.pauses, parts.metrics) as salesforce,
     ):
-        lifetime = Lifetime(found=policy.lookup_lifetime)
-        names = References(zendesk, clock=parts.clock, metrics=parts.metrics, lifetime=lifetime)
-        directory = ZendeskDirectory(
-            names.users, names.organizations, policy=policy, base_url=settings.zendesk.base_url
-        )
-        records = TicketRecords(
-            parts.store,
-            salesforce,
-            directory,
-            policy,
-            call_timeout=settings.salesforce.call_timeout,
-            metrics=parts.metrics,
-        )
         table = handlers.TicketHandlers(policy.ticket_record).table()
-        return await run_process(
-            settings,
-            parts,
+        records = ticket_records(settings, policy, parts, zendesk, salesforce)
+        yield (
             Consumer(parts.broker, parts.store, table, group=GROUP, metrics=parts.metrics, policy=UNHURRIED),
             Relay(parts.broker, parts.store, parts.metrics),
             Courier(parts.store, [records], parts.metrics),
             janitor(parts.store, engine_retention(), parts.metrics),
         )
+
+
+def ticket_records(
+    settings: Settings, policy: SfdcPolicy, parts: Parts, zendesk: Zendesk, salesforce: Salesforce
+) -> TicketRecords:
+    """The one destination that the courier calls."""
+    lifetime = Lifetime(found=policy.lookup_lifetime)
+    names = References(zendesk, clock=parts.clock, metrics=parts.metrics, lifetime=lifetime)
+    directory = ZendeskDirectory(
+        names.users, names.organizations, policy=policy, base_url=settings.zendesk.base_url
+    )
+    return TicketRecords(
+        parts.store,
+        salesforce,
+        directory,
+        policy,
+        call_timeout=settings.salesforce.call_timeout,
+        metrics=parts.metrics,
+    )
 
 
 async def examine(settings: Settings) -> list[Finding]:

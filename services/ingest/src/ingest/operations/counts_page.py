@@ -37,7 +37,7 @@ _PAGE_HEADERS: Final = {
 
 
 def create_app(
-    store: Store, intake: Intake, endpoint: WebhookEndpoint, token: SecretStr | None
+    store: Store, intake: Intake, hook: WebhookEndpoint, token: SecretStr | None
 ) -> Callable[..., Awaitable[None]]:
     """The hook, and behind it the counts as a page (`/counts`) and as JSON (`/api/counts`)."""
     pages = FastAPI(title="ingest", docs_url=None, redoc_url=None, openapi_url=None)
@@ -57,7 +57,7 @@ def create_app(
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] == PATH:
-            await endpoint(scope, receive, send)
+            await hook(scope, receive, send)
         else:
             await pages(scope, receive, send)
 

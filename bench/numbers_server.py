@@ -50,7 +50,7 @@ async def main(url: str, port: str) -> int:
     configure(LogSettings(level="error"), service="bench")
     settings = DatabaseSettings.model_validate({"url": url})
     async with open_store(settings, clock=SystemClock()) as store:
-        server = HttpServer(application(store), "127.0.0.1", int(port), name="numbers")
+        server = HttpServer(application(store), ("127.0.0.1", int(port)), Metrics(), "numbers")
         return await run_until_stopped(server, grace=timedelta(seconds=5))
 
 

@@ -11,6 +11,7 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, ViewportSize
 
 from supportops.clock import ManualClock
+from supportops.observability.metrics import Metrics
 from supportops.runtime.http_server import HttpServer
 from supportops.store import Store
 from tests.integration.csat import dashboard_app
@@ -42,7 +43,7 @@ class Site:
 async def site(store: Store, clock: ManualClock) -> AsyncIterator[Site]:
     opened = dashboard_app.gate(clock, dashboard_app.settings(), "http://127.0.0.1")
     app = dashboard_app.application(store, clock, opened)
-    server, stopping = HttpServer(app, "127.0.0.1", 0), asyncio.Event()
+    server, stopping = HttpServer(app, ("127.0.0.1", 0), Metrics()), asyncio.Event()
     running = asyncio.create_task(server.run(stopping))
     await server.started.wait()
     yield Site(f"http://127.0.0.1:{server.port}")

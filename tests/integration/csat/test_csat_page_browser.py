@@ -17,6 +17,7 @@ from csat.policy.csat import CsatPolicy
 from csat.survey_link.tokens import SurveyTokens
 from csat.web import create_app
 from supportops.clock import ManualClock
+from supportops.observability.metrics import Metrics
 from supportops.runtime.http_server import HttpServer
 from supportops.store import Store
 from tests.integration.csat.assertions import on, rows_of, sent_survey
@@ -47,7 +48,7 @@ class Site:
 async def site(store: Store, tokens: SurveyTokens, clock: ManualClock) -> AsyncIterator[Site]:
     survey = await sent_survey(store, "17", clock.now() - timedelta(days=1))
     app = create_app(store, tokens, CsatPolicy(), SecretStr(API_TOKEN))
-    server, stopping = HttpServer(app, "127.0.0.1", 0), asyncio.Event()
+    server, stopping = HttpServer(app, ("127.0.0.1", 0), Metrics()), asyncio.Event()
     running = asyncio.create_task(server.run(stopping))
     await server.started.wait()
     origin = f"http://127.0.0.1:{server.port}"

@@ -14,6 +14,7 @@ from datetime import timedelta
 from starlette.types import Receive, Scope, Send
 
 from supportops.config.durations import parse_duration
+from supportops.observability.metrics import Metrics
 from supportops.runtime.http_server import HttpServer
 from supportops.runtime.supervisor import run, run_until_stopped
 
@@ -89,7 +90,7 @@ class Http(Tame):
     """The HTTP component, whose library would like to own the signals."""
 
     async def run(self, stopping: asyncio.Event) -> None:
-        server = HttpServer(_answer, "127.0.0.1", 0)
+        server = HttpServer(_answer, ("127.0.0.1", 0), Metrics())
         serving = asyncio.create_task(server.run(stopping))
         await server.started.wait()
         await super().run(stopping)

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
 
 import httpx
 import pytest
@@ -14,6 +13,7 @@ from starlette.routing import Route
 
 from supportops.config import SideSettings
 from supportops.observability.metrics import Metrics
+from supportops.runtime.http_limits import HttpLimits
 from supportops.runtime.http_server import CannotListen, HttpServer
 from supportops.runtime.side_server import side_server
 from tests.support.eventually import eventually
@@ -60,7 +60,7 @@ async def test_serves_on_any_free_port() -> None:
 
 async def test_a_request_that_has_begun_is_finished() -> None:
     gate = Gate()
-    server = HttpServer(gate.app, "127.0.0.1", 0)
+    server = HttpServer(gate.app, ("127.0.0.1", 0), Metrics())
     async with _running(server) as stopping, httpx.AsyncClient() as client:
         asking = asyncio.create_task(client.get(f"http://127.0.0.1:{server.port}/"))
         await gate.entered.wait()
@@ -72,7 +72,7 @@ async def test_a_request_that_has_begun_is_finished() -> None:
 
 async def test_a_request_that_hangs_does_not_hold_the_stop() -> None:
     gate = Gate()
-    server = HttpServer(gate.app, "127.0.0.1", 0, drain=timedelta(seconds=1))
+    server = HttpServer(gate.app, ("127.0.0.1", 0), Metrics(), limits=HttpLimits(drain=1.0))
     async with httpx.AsyncClient() as client:
         async with _running(server):
             asking = asyncio.create_task(client.get(f"http://127.0.0.1:{server.port}/"))
@@ -85,15 +85,15 @@ async def test_a_request_that_hangs_does_not_hold_the_stop() -> None:
 async def test_an_idle_connection_does_not_hold_the_stop() -> None:
     gate = Gate()
     gate.opened.set()
-    server = HttpServer(gate.app, "127.0.0.1", 0, drain=timedelta(seconds=30))
+    server = HttpServer(gate.app, ("127.0.0.1", 0), Metrics(), limits=HttpLimits(drain=30.0))
     async with httpx.AsyncClient() as client, asyncio.timeout(10), _running(server):
         await client.get(f"http://127.0.0.1:{server.port}/")
 
 
 async def test_a_taken_port_is_said_plainly() -> None:
-    first = HttpServer(Gate().app, "127.0.0.1", 0)
+    first = HttpServer(Gate().app, ("127.0.0.1", 0), Metrics())
     async with _running(first):
-        second = HttpServer(Gate().app, "127.0.0.1", first.port)
+        second = HttpServer(Gate().app, ("127.0.0.1", first.port), Metrics())
         with pytest.raises(
             CannotListen, match=rf"cannot listen on 127\.0\.0\.1:{first.port}: Address already in use"
         ):
@@ -101,7 +101,7 @@ async def test_a_taken_port_is_said_plainly() -> None:
 
 
 async def test_being_cancelled_closes_the_port() -> None:
-    server = HttpServer(Gate().app, "127.0.0.1", 0)
+    server = HttpServer(Gate().app, ("127.0.0.1", 0), Metrics())
     running = asyncio.create_task(server.run(asyncio.Event()))
     await server.started.wait()
     running.cancel()

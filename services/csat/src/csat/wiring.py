@@ -107,7 +107,7 @@ def http_side(settings: Settings, parts: Parts) -> Component:
     texts = languages(policy, settings.config.file)
     page = SurveyPage(parts.store, tokens, policy, texts, parts.metrics)
     app = create_app(parts.store, tokens, policy, settings.survey.api_token, gate, page)
-    return HttpServer(app, settings.http.host, settings.http.port, name="csat-web")
+    return HttpServer(app, (settings.http.host, settings.http.port), parts.metrics, "csat-web")
 
 
 @asynccontextmanager

@@ -43,7 +43,7 @@ def components(settings: Settings, policy: IngestPolicy, parts: Parts) -> tuple[
     app = create_app(parts.store, intake, hook, own.operator_token)
     kept = Retention(webhooks, webhooks.c.received_at, policy.keep_webhooks)
     return (
-        HttpServer(app, settings.http.host, settings.http.port),
+        HttpServer(app, (settings.http.host, settings.http.port), parts.metrics),
         intake,
         Relay(parts.broker, parts.store, parts.metrics),
         janitor(parts.store, (kept, *engine_retention()), parts.metrics),

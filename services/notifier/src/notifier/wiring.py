@@ -54,7 +54,7 @@ async def run(settings: Settings) -> int:
 
 def http_side(settings: Settings, parts: Parts) -> Component:
     """The page of figures."""
-    return HttpServer(create_app(parts.store), settings.http.host, settings.http.port)
+    return HttpServer(create_app(parts.store), (settings.http.host, settings.http.port), parts.metrics)
 
 
 @asynccontextmanager

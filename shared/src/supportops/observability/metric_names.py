@@ -9,6 +9,7 @@ from typing import Literal
 type MetricName = Literal[
     "webhooks",
     "webhook_answer_seconds",
+    "http_refused",
     "spool_bodies",
     "consumer_events",
     "consumer_batch_seconds",
@@ -74,6 +75,12 @@ METRICS: dict[MetricName, MetricSpec] = {
         "disposition",
     ),
     "webhook_answer_seconds": _histogram("From the last byte of a webhook to our answer.", "status"),
+    "http_refused": _counter(
+        "Connections and requests that a server of ours turned away (crowded, gave_way, slow, slow_reader, malformed, "
+        "head_too_large, body_too_large, too_much_held).",
+        "server",
+        "cause",
+    ),
     "spool_bodies": _gauge("Signed bodies that wait on the local disk because the database is away."),
     "consumer_events": _counter(
         "Events taken by a consumer (handled, duplicate, ignored, dead_letter).", "group", "type", "outcome"

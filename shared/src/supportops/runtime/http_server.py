@@ -4,15 +4,21 @@ import asyncio
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
-from typing import Any
+from functools import partial
+from typing import Any, Final, cast
 
 import uvicorn
+from starlette.requests import ClientDisconnect
 
 from supportops.errors import SupportOpsError
+from supportops.observability.log_limit import LimitedWarnings
 from supportops.observability.logging import get_logger
+from supportops.observability.metrics import Recorder
+from supportops.runtime.http_limits import ConnectionGuard, HttpLimits, file_descriptors
+from supportops.runtime.http_protocol import GuardedProtocol
 
-BACKLOG = 2048
+BACKLOG: Final = 2048
+DEFAULT_LIMITS: Final = HttpLimits()
 
 log = get_logger("supportops.runtime.http_server")
 
@@ -32,33 +38,45 @@ class _Server(uvicorn.Server):
 class HttpServer:
     """Serves one ASGI app until the process stops; then takes no more and finishes what it has begun.
 
-    `drain` is how long open requests may take after the stop; keep it below the process's grace time.
-    Access log off: the app writes its own wide lines. With port 0 the one that was taken is in `port` once
-    `started` is set. Raises CannotListen.
+    `limits` hold for every client, whoever it is; their `drain` is how long open requests may take after the
+    stop. Access log off: the app writes its own wide lines. With port 0 the one that was taken is in `port`
+    once `started` is set. Raises CannotListen.
     """
 
     def __init__(
         self,
         app: Any,
-        host: str,
-        port: int,
+        address: tuple[str, int],
+        metrics: Recorder,
         name: str = "http",
-        *,
-        drain: timedelta = timedelta(seconds=10),
+        limits: HttpLimits = DEFAULT_LIMITS,
     ) -> None:
-        self.name, self.host, self.port = name, host, port
+        self.name = name
+        self.host, self.port = address
         self.started = asyncio.Event()
+        self._app = app
+        self._warnings = LimitedWarnings(log)
         self._config = uvicorn.Config(
-            app,
+            self._served,
+            interface="asgi3",
             log_config=None,
             access_log=False,
-            http="httptools",
+            # A factory where uvicorn asks for a class: the guard is what its connections share.
+            http=cast("Any", partial(GuardedProtocol, ConnectionGuard(name, limits, metrics))),
             ws="none",
             proxy_headers=False,
             server_header=False,
-            timeout_keep_alive=75,
-            timeout_graceful_shutdown=max(1, round(drain.total_seconds())),
+            timeout_keep_alive=round(limits.keep_alive),
+            timeout_graceful_shutdown=max(1, round(limits.drain)),
         )
+
+    async def _served(self, scope: Any, receive: Any, send: Any) -> None:
+        try:
+            await self._app(scope, receive, send)
+        except (
+            ClientDisconnect
+        ):  # Starlette's word for a body that breaks off: anybody's doing, no bug of ours
+            self._warnings.warning("http.body_broken_off", "body_broken_off", server=self.name)
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Listen, serve, and stop when `stopping` is set."""
@@ -80,7 +98,9 @@ class HttpServer:
 
 def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # All that wait there are accepted at once, before any of them can be refused: files must be left for our own.
+    backlog = min(BACKLOG, file_descriptors() // 4)
     try:
-        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+        return socket.create_server((host, port), family=family, backlog=backlog)
     except OSError as error:
         raise CannotListen(f"cannot listen on {host}:{port}: {error.strerror}") from error

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import timedelta
+from typing import Final
 
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
@@ -13,7 +13,10 @@ from starlette.routing import Route
 from supportops.config import SideSettings
 from supportops.observability.health import Probe, Readiness
 from supportops.observability.metrics import Metrics
+from supportops.runtime.http_limits import KIB, HttpLimits
 from supportops.runtime.http_server import HttpServer
+
+SIDE_LIMITS: Final = HttpLimits(connections=64, body_bytes=KIB, held_bytes=64 * KIB, drain=1.0)
 
 
 def side_app(probes: Sequence[Probe], metrics: Metrics) -> Starlette:
@@ -40,6 +43,5 @@ def side_app(probes: Sequence[Probe], metrics: Metrics) -> Starlette:
 
 def side_server(settings: SideSettings, probes: Sequence[Probe], metrics: Metrics) -> HttpServer:
     """The side port as a component; every command that keeps running has one."""
-    return HttpServer(
-        side_app(probes, metrics), settings.host, settings.port, "side", drain=timedelta(seconds=1)
-    )
+    address = (settings.host, settings.port)
+    return HttpServer(side_app(probes, metrics), address, metrics, "side", SIDE_LIMITS)

@@ -1,22 +1,23 @@
-"""One line per cause in ten seconds, with how many there were."""
+"""Warnings that anybody can cause: few lines, and none forgotten."""
 
-from structlog.testing import capture_logs
+from structlog.testing import CapturingLogger
 
 from supportops.observability.log_limit import EVERY, LimitedWarnings
-from supportops.observability.logging import get_logger
 
 
-def test_the_first_is_told_at_once_and_the_rest_are_counted() -> None:
-    moment = [100.0]
-    with capture_logs() as lines:
-        limited = LimitedWarnings(get_logger("test"), now=lambda: moment[0])
-        for _ in range(50):
-            limited.warning("consumer.waits", "database", error="away")
-        limited.warning("consumer.waits", "broker", error="away")
-        moment[0] += EVERY
-        limited.warning("consumer.waits", "database", error="still away")
-    assert [(line["cause"], line["times"], line["error"]) for line in lines] == [
-        ("database", 1, "away"),
-        ("broker", 1, "away"),
-        ("database", 50, "still away"),
+def test_one_line_a_cause_and_how_many_there_were() -> None:
+    moment = 0.0
+    log = CapturingLogger()
+    warnings = LimitedWarnings(log, lambda: moment)
+    for _ in range(5):
+        warnings.warning("door.refused", "slow", client="1")
+    warnings.warning("door.refused", "crowded", client="2")
+    assert [call.kwargs for call in log.calls] == [
+        {"cause": "slow", "times": 1, "client": "1"},
+        {"cause": "crowded", "times": 1, "client": "2"},
     ]
+    moment = EVERY
+    warnings.warning("door.refused", "slow", client="3")
+    assert log.calls[-1].kwargs == {"cause": "slow", "times": 5, "client": "3"}
+    warnings.warning("door.refused", "slow", client="4")
+    assert len(log.calls) == 3

@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from sandbox.demo import reaper
 from tests.support import infra
 from tests.support.databases import database_of, run_sql
 
@@ -50,15 +51,18 @@ def _own(stack: ExitStack, kind: infra.Kind) -> str:
 
 def child(module: str, *arguments: str, env: dict[str, str] | None = None) -> "subprocess.Popen[str]":
     """A measured process of its own: `python -m MODULE ARGUMENTS`, its output to be read by the caller."""
-    return subprocess.Popen(
-        [sys.executable, "-m", module, *arguments],
-        cwd=ROOT,
-        env=os.environ | (env or {}),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
+    program = [sys.executable, "-m", module, *arguments]
+    with reaper.guarded(program, "2>/dev/null") as (command, register):
+        return subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=os.environ | (env or {}),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=register,
+            text=True,
+            start_new_session=True,
+        )
 
 
 def finish(process: "subprocess.Popen[str]", seconds: float = 180) -> str:

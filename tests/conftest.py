@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.demo import reaper
 from supportops.clock import ManualClock
 from tests.support import infra
 from tests.support.databases import PostgresDatabases, SqliteDatabases, run_sql
@@ -20,7 +21,9 @@ STATE = pytest.StashKey[infra.State]()
 
 def pytest_configure(config: pytest.Config) -> None:
     """Choose the rungs; the controlling process opens the run's state folder for its workers."""
-    if not hasattr(config, "workerinput"):
+    if hasattr(config, "workerinput"):
+        reaper.announce(os.getpid())
+    else:
         config.stash[STATE] = infra.State.begin()
         for name, choice in (("kafka", infra.choose("kafka")), ("postgres", infra.choose("postgres"))):
             if problem := infra.demand(choice, ci=infra.ci()):

@@ -16,6 +16,7 @@ from typing import Any
 
 import typer
 
+from sandbox.demo import reaper
 from tests.support.eventually import eventually_now
 from tests.support.processes import free_port
 
@@ -39,7 +40,12 @@ class Stack:
             "CSAT_DATABASE_PASSWORD": secrets.token_hex(16),
         }
         self._environment = os.environ | own
-        self._command = ["docker", "compose", "-p", f"supportops-test-{os.getpid()}", "--profile", "sandbox"]
+        project = f"supportops-test-{os.getpid()}"
+        self._command = ["docker", "compose", "-p", project, "--profile", "sandbox"]
+        down = f"docker compose -p {project} down --volumes --timeout 5"
+        reaper.run_at_end(
+            ["/bin/sh", "-c", f"cd / && {down}"]
+        )  # by its labels: the file would ask for values
 
     def url(self, port: str) -> str:
         """Base URL of a published port."""

@@ -2,8 +2,11 @@
 
 import os
 import socket
+import sys
+import uuid
 from pathlib import Path
 
+from sandbox.demo import reaper
 from tests.support.eventually import eventually_now
 from tests.support.processes import answers, free_port
 from tests.support.servers import Unavailable
@@ -79,6 +82,9 @@ class ContainerServer:
             self._started = True
 
     def _create(self) -> None:
+        name = f"supportops-{uuid.uuid4().hex[:12]}"
+        reaper.run_at_end([sys.executable, "-m", __name__, name])
+        self._container.with_name(name)
         try:
             self._container.start()
         except (RuntimeError, TimeoutError, DockerException) as error:
@@ -155,7 +161,7 @@ class PostgresContainer(ContainerServer):
 
 
 def remove(container_id: str) -> None:
-    """Remove a container by id; gone already is fine."""
+    """Remove a container by id or name; gone already is fine."""
     client = docker.from_env()
     try:
         client.containers.get(container_id).remove(force=True, v=True)
@@ -163,3 +169,7 @@ def remove(container_id: str) -> None:
         return
     finally:
         client.close()
+
+
+if __name__ == "__main__":
+    remove(sys.argv[1])

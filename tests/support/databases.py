@@ -10,6 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 
+from sandbox.demo.processes import write_aside
 from supportops.store import migrate
 from tests.support.infra import State
 
@@ -59,7 +60,7 @@ class PostgresDatabases:
             if not record.exists():
                 run_sql(self.server, f"CREATE DATABASE {name}")
                 on_the_side(lambda: migrate.upgrade(database_of(self.server, name), package))
-                record.write_text(f'{{"database": "{name}"}}')
+                write_aside(record, f'{{"database": "{name}"}}')
         return name
 
     def drop_all(self) -> None:

@@ -4,6 +4,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from sandbox.demo import reaper
 from tests.support.eventually import eventually_now
 from tests.support.processes import ChildProcess, answers, free_port
 
@@ -13,6 +14,7 @@ class EmbeddedKafka:
 
     def __init__(self, *, port: int | None = None) -> None:
         self.home = Path(tempfile.mkdtemp(prefix="supportops-tansu-"))
+        reaper.remove_folder(self.home)
         self.port = port or free_port()
         self._child = ChildProcess([], log=self.home / "tansu.log")
 

@@ -23,6 +23,8 @@ from typing import Literal
 
 import psutil
 
+from sandbox.demo import reaper
+from sandbox.demo.processes import write_aside
 from tests.support import containers, embedded, kafka_server, postgres_server
 from tests.support.servers import Server, Unavailable
 
@@ -153,6 +155,7 @@ class State:
     def begin(cls) -> "State":
         """Make the folder and name it in the environment, which workers inherit."""
         folder = Path(tempfile.mkdtemp(prefix="supportops-test-"))
+        reaper.remove_folder(folder)
         os.environ[STATE] = str(folder)
         return cls(folder)
 
@@ -175,7 +178,7 @@ class State:
         with self.locked(choice.kind) as record:
             if not record.exists():
                 server = _start(choice)
-                record.write_text(json.dumps(_let_go(server)))
+                write_aside(record, json.dumps(_let_go(server)))
             return str(json.loads(record.read_text())["address"])
 
     def end(self) -> None:

@@ -9,6 +9,7 @@ import tempfile
 import uuid
 from pathlib import Path
 
+from sandbox.demo import reaper
 from tests.support.eventually import eventually_now
 from tests.support.processes import ChildProcess, answers, free_port
 from tests.support.servers import Unavailable
@@ -86,6 +87,7 @@ class KafkaServer:
 
     def __init__(self, *, port: int | None = None, advertised: int | None = None) -> None:
         self.home = Path(tempfile.mkdtemp(prefix="supportops-kafka-"))
+        reaper.remove_folder(self.home)
         self.port = port or free_port()
         self.advertised = advertised or self.port
         self._child = ChildProcess([], log=self.home / "kafka.log")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 
+from sandbox.demo import reaper
 from tests.support.eventually import eventually_now
 from tests.support.processes import ChildProcess, free_port
 from tests.support.servers import Unavailable
@@ -46,6 +47,7 @@ class PostgresServer:
 
     def __init__(self, *, port: int | None = None) -> None:
         self.home = Path(tempfile.mkdtemp(prefix="supportops-postgres-"))
+        reaper.remove_folder(self.home)
         self.port = port or free_port()
         self.user = "postgres" if os.geteuid() == 0 else None
         self._child = ChildProcess([], log=self.home / "postgres.log", user=self.user)

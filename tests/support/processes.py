@@ -1,4 +1,4 @@
-"""Real child processes for tests: started with a log file, waited for, killed, and never left behind."""
+"""Real child processes for tests: started with a log file, waited for, killed, and never left behind (the reaper)."""
 
 import os
 import signal
@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 
+from sandbox.demo import reaper
 from tests.support.eventually import eventually_now
 
 PASSED_ON = (
@@ -85,12 +86,12 @@ class ChildProcess:
     def start_only(self) -> None:
         """Start it in its own session (Ctrl-C in the terminal does not reach it) and return at once."""
         assert not self.running, f"{self.command} runs already"
-        with self.log.open("ab") as out:
+        with self.log.open("ab") as out, reaper.guarded(self.command) as (command, register):
             self.process = subprocess.Popen(
-                self.command,
+                command,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
-                stderr=subprocess.STDOUT,
+                stderr=register,
                 env=clean_environment(self.environment),
                 start_new_session=True,
                 user=self.user,

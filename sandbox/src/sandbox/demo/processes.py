@@ -13,6 +13,9 @@ from typing import Self
 
 import httpx
 
+from sandbox.demo import reaper
+from sandbox.demo.patience import STILL, Patience, processor_time
+
 KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "SSL_CERT_FILE")
 GRACE = 15.0
 
@@ -35,12 +38,24 @@ def listens(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-class Processes:
-    """The running children, as a context: leaving it ends them all, the last started first."""
+def write_aside(path: Path, text: str) -> None:
+    """Write a file that other processes read: they find all of it, or nothing, or what it was before."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    aside.write_text(text, encoding="utf-8")
+    aside.replace(path)
 
-    def __init__(self, logs: Path) -> None:
+
+class Processes:
+    """The running children, as a context: leaving it ends them all, the last started first.
+
+    `still`: seconds after which a child that does nothing is not waited for any longer.
+    """
+
+    def __init__(self, logs: Path, *, still: float = STILL) -> None:
         self.logs = logs
+        self._still = still
         self._running: list[tuple[str, subprocess.Popen[bytes]]] = []
+        self._commands: list[tuple[str, subprocess.Popen[bytes]]] = []
         logs.mkdir(parents=True, exist_ok=True)
 
     def __enter__(self) -> Self:
@@ -53,31 +68,34 @@ class Processes:
 
     def start(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> None:
         """Start a child in a session of its own: Ctrl-C reaches us first, and we end it in order."""
-        with (self.logs / f"{name}.log").open("wb") as out:
-            child = subprocess.Popen(
-                command,
+        self._running.append((name, self._spawn(name, command, environment)))
+
+    def _spawn(
+        self, name: str, command: Sequence[str], environment: Mapping[str, str]
+    ) -> "subprocess.Popen[bytes]":
+        with (self.logs / f"{name}.log").open("wb") as out, reaper.guarded(command) as (guarded, register):
+            return subprocess.Popen(
+                guarded,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
-                stderr=subprocess.STDOUT,
+                stderr=register,
                 env=_environment(environment),
                 start_new_session=True,
             )
-        self._running.append((name, child))
 
     def run(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> None:
-        """Run a command to its end. Raises DemoError with the end of its output when it fails."""
-        done = subprocess.run(
-            command, env=_environment(environment), capture_output=True, text=True, check=False, timeout=120
-        )
-        (self.logs / f"{name}.log").write_text(done.stdout + done.stderr)
-        if done.returncode != 0:
-            raise DemoError(f"{name} failed with {done.returncode}:\n{(done.stdout + done.stderr)[-2000:]}")
+        """Run a command to its end. Raises DemoError with the end of its output when it fails or stands still."""
+        child = self._spawn(name, command, environment)
+        self._commands.append((name, child))
+        self._wait(name, child, lambda: child.poll() is not None)
+        if child.returncode != 0:
+            raise DemoError(f"{name} failed with {child.returncode}:\n{self.tail(name)}")
 
-    def wait_for_port(self, name: str, port: int, *, within: float = 20.0) -> None:
+    def wait_for_port(self, name: str, port: int) -> None:
         """Wait until the child accepts connections."""
-        self._wait(name, lambda: listens(port), within)
+        self._wait(name, dict(self._running)[name], lambda: listens(port))
 
-    def wait_for_url(self, name: str, url: str, *, within: float = 40.0) -> None:
+    def wait_for_url(self, name: str, url: str) -> None:
         """Wait until the child answers 200 there."""
 
         def ready() -> bool:
@@ -85,18 +103,20 @@ class Processes:
                 return httpx.get(url, timeout=2).status_code == 200
             return False
 
-        self._wait(name, ready, within)
+        self._wait(name, dict(self._running)[name], ready)
 
-    def _wait(self, name: str, ready: Callable[[], bool], within: float) -> None:
-        deadline = time.monotonic() + within
+    def _wait(self, name: str, child: "subprocess.Popen[bytes]", ready: Callable[[], bool]) -> None:
+        """Wait as long as the child does something: its log grows, or it uses the processor."""
+        log = self.logs / f"{name}.log"
+        patience = Patience(lambda: (log.stat().st_size, processor_time(child.pid)), still=self._still)
         while not ready():
             self.check()
-            if time.monotonic() > deadline:
-                raise DemoError(f"{name} was not ready after {within:g} s:\n{self.tail(name)}")
+            if patience.over():
+                raise DemoError(f"{name} gets nowhere, given up after {patience.waited:.0f} s; see {log}")
             time.sleep(0.05)
 
     def check(self) -> None:
-        """Raises DemoError when a child has ended by itself."""
+        """Raises DemoError when a child that was to stay has ended by itself."""
         for name, child in self._running:
             if child.poll() is not None:
                 raise DemoError(f"{name} ended with {child.returncode}:\n{self.tail(name)}")
@@ -109,7 +129,7 @@ class Processes:
     def end(self) -> list[str]:
         """SIGTERM to all, the last started first; SIGKILL past the grace time. Returns who had to be killed."""
         killed = []
-        for name, child in reversed(self._running):
+        for name, child in (*reversed(self._commands), *reversed(self._running)):
             _signal(child, signal.SIGTERM)
             try:
                 child.wait(timeout=GRACE)
@@ -118,6 +138,7 @@ class Processes:
                 child.wait()
                 killed.append(name)
         self._running.clear()
+        self._commands.clear()
         return killed
 
 

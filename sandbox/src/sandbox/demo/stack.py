@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox.demo import CSAT_KEY, DASHBOARD_HASH, LINK_KEY, SESSION_KEY, WEBHOOK_KEY
-from sandbox.demo.processes import DemoError, Processes, free_port
+from sandbox.demo.processes import DemoError, Processes, free_port, write_aside
 from sandbox.demo.world import Addresses
 
 SERVICES = ("ingest", "csat", "sfdc_sync", "notifier")
@@ -82,7 +82,7 @@ class Stack:
             self._processes.start(service, command, self.environment(service))
         for service in SERVICES:
             self._processes.wait_for_url(service, f"{self.side_url(service)}/readyz")
-        (self.home / "endpoints.json").write_text(json.dumps(self.endpoints(), indent=2) + "\n")
+        write_aside(self.home / "endpoints.json", json.dumps(self.endpoints(), indent=2) + "\n")
 
     def _migrate(self, service: str) -> None:
         command = [sys.executable, "-m", service, "migrate"]

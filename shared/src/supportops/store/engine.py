@@ -1,10 +1,13 @@
 """The database of one service: connections, transactions, and the only commit."""
 
 import asyncio
+import threading
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
+import aiosqlite
 from sqlalchemy import event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -134,10 +137,42 @@ def async_url(url: str) -> URL:
 async def open_store(settings: DatabaseSettings, *, clock: Clock) -> AsyncIterator[Store]:
     """Open the database named by `settings`; it is closed when the block ends."""
     engine = _create_engine(async_url(settings.url.get_secret_value()), settings)
+    threads = SqliteThreads(engine) if engine.dialect.name == "sqlite" else None
     try:
         yield Store(engine, clock)
     finally:
         await engine.dispose()
+        if threads is not None:
+            await threads.ended()
+
+
+class SqliteThreads:
+    """The threads of aiosqlite, one for each connection.
+
+    A statement that was cancelled goes on in its thread, and the pool gives up such a connection without waiting: its
+    thread would answer to a loop that is closed by then, and die of it. So whoever closes the store waits for them.
+    """
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._threads: list[threading.Thread] = []
+        event.listen(engine.sync_engine, "do_connect", self._count)
+
+    def _count(self, _dialect: Any, _record: Any, _args: Any, options: dict[str, Any]) -> None:
+        options["async_creator_fn"] = self._open
+
+    def _open(self, *args: Any, **options: Any) -> aiosqlite.Connection:
+        connection = aiosqlite.connect(*args, **options)
+        connection._thread.daemon = True  # as SQLAlchemy does for connections of its own making
+        self._threads = [*(thread for thread in self._threads if thread.is_alive()), connection._thread]
+        return connection
+
+    async def ended(self, within: float = 10.0) -> None:
+        """Returns when all have ended, or after `within` seconds: a statement may take that long and longer."""
+        await asyncio.to_thread(self._join, time.monotonic() + within)
+
+    def _join(self, deadline: float) -> None:
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
 
 
 def _create_engine(url: URL, settings: DatabaseSettings) -> AsyncEngine:

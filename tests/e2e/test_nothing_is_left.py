@@ -1,0 +1,125 @@
+"""Tests, demo, chaos and bench, interrupted or killed while their servers run: nothing of them is left."""
+
+import json
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psutil
+import pytest
+
+from tests.architecture.tree import ROOT
+from tests.support.eventually import eventually_now
+from tests.support.processes import PASSED_ON, answers, clean_environment, python_module
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+
+KEYS = {"ingest", "csat", "notifier", "sandbox", "kafka", "webhook_secret"}
+SERVERS = {"java", "postgres"}
+PYTEST = ("-q", "-p", "no:cacheprovider", "-o", "addopts=--import-mode=importlib")
+COMMANDS = {
+    "tests": python_module("pytest", *PYTEST, "-n", "2", "tests/support/session_that_waits.py"),
+    "chaos": python_module("pytest", *PYTEST, "tests/chaos/test_bad_days.py"),
+    "bench": python_module("bench", "--only", "workers"),
+}
+Start = Callable[[list[str]], "subprocess.Popen[bytes]"]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Starts a first process; it is killed when the test failed before it could."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def run(command: list[str]) -> "subprocess.Popen[bytes]":
+        with (tmp_path / "output").open("wb") as out:
+            environment = clean_environment({"CI": "true", "TMPDIR": str(tmp_path)})
+            process = subprocess.Popen(
+                command, cwd=ROOT, env=environment, stdout=out, stderr=out, start_new_session=True
+            )
+        started.append(process)
+        return process
+
+    yield run
+    for process in started:
+        process.kill()
+        process.wait(timeout=30)
+
+
+def family_of(process: "subprocess.Popen[bytes]") -> list[psutil.Process]:
+    return psutil.Process(process.pid).children(recursive=True)
+
+
+def names(family: list[psutil.Process]) -> set[str]:
+    found = set()
+    for member in family:
+        try:
+            found.add(member.name())
+        except psutil.NoSuchProcess:
+            continue
+    return found
+
+
+def alive(family: list[psutil.Process]) -> list[psutil.Process]:
+    return [each for each in family if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
+
+
+def ended(process: "subprocess.Popen[bytes]", family: list[psutil.Process], sign: signal.Signals) -> None:
+    process.send_signal(sign)
+    process.wait(timeout=120)
+    eventually_now(lambda: not alive(family), within=60, about=f"nobody of {family}")
+
+
+@pytest.mark.parametrize(
+    ("what", "sign"),
+    [
+        ("tests", signal.SIGINT),
+        ("tests", signal.SIGKILL),
+        ("chaos", signal.SIGKILL),
+        ("bench", signal.SIGTERM),
+        pytest.param("tests", signal.SIGTERM, marks=pytest.mark.long),
+        pytest.param("chaos", signal.SIGINT, marks=pytest.mark.long),
+        pytest.param("bench", signal.SIGKILL, marks=pytest.mark.long),
+        pytest.param("bench", signal.SIGINT, marks=pytest.mark.long),
+    ],
+)
+def test_no_server_is_left(start: Start, tmp_path: Path, what: str, sign: signal.Signals) -> None:
+    process = start(COMMANDS[what])
+
+    def servers_run() -> list[psutil.Process]:
+        assert process.poll() is None, (tmp_path / "output").read_text()[-3000:]
+        family = family_of(process)
+        assert names(family) >= SERVERS, names(family)
+        return family
+
+    ended(process, eventually_now(servers_run, within=120, every=0.1), sign)
+    eventually_now(
+        lambda: not list(tmp_path.glob("supportops-run-*")), within=30, about="the register is gone"
+    )
+    if sign != signal.SIGINT:  # by Ctrl-C pytest keeps its own folder of the last runs
+        left = [path.name for path in tmp_path.glob("supportops-*")]
+        assert left == []
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGKILL])
+def test_a_demo_leaves_nothing_running(start: Start, tmp_path: Path, sign: signal.Signals) -> None:
+    home = tmp_path / "demo"
+    demo = start(python_module("sandbox.demo", "run", "--home", str(home), "--config", "config/demo.yaml"))
+    endpoints = home / "endpoints.json"
+    eventually_now(endpoints.exists, within=240, about="endpoints.json")
+    places = json.loads(endpoints.read_text())
+    family = family_of(demo)
+    assert set(places) == KEYS
+    assert len(family) >= 7
+    ended(demo, family, sign)
+    assert demo.returncode == (0 if sign == signal.SIGINT else -sign), (tmp_path / "output").read_text()
+    assert [place for place in places.values() if ":" in place and answers(port_of(place))] == []
+
+
+def port_of(place: str) -> int:
+    return urlsplit(place).port or int(place.rpartition(":")[2])
+
+
+def test_temporary_folders_follow_the_environment() -> None:
+    assert "TMPDIR" in PASSED_ON, "else the folders above are looked for in the wrong place"

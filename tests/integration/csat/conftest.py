@@ -1,6 +1,6 @@
 """A migrated csat database on both kinds of server, and the parts that the tests put on it."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 
 import httpx
@@ -17,7 +17,6 @@ from supportops.store import Store, open_store
 from supportops.vendors.zendesk import Zendesk
 from tests.integration.csat.sandbox import Desk, impatient_zendesk
 from tests.support.browser import chromium
-from tests.support.processes import ChildProcess, free_port, python_module
 
 API_TOKEN = "operators-only-0123456789"
 
@@ -51,25 +50,10 @@ async def page(store: Store, tokens: SurveyTokens, rules: CsatPolicy) -> AsyncIt
         yield client
 
 
-@pytest.fixture(scope="module")
-def sandbox_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A sandbox process, shared by the tests of one file."""
-    url = f"http://127.0.0.1:{(port := free_port())}"
-    child = ChildProcess(
-        python_module("sandbox", "serve", "--port", str(port)),
-        log=tmp_path_factory.mktemp("sandbox") / "log",
-        ready_url=f"{url}/healthz",
-    )
-    child.start()
-    yield url
-    child.stop()
-
-
 @pytest.fixture
 async def desk(sandbox_url: str) -> AsyncIterator[Desk]:
     """People's side of a sandbox without a past."""
     async with httpx.AsyncClient(base_url=sandbox_url) as control:
-        await control.post("/control/reset")
         yield Desk(control)
 
 

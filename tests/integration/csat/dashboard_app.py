@@ -6,6 +6,7 @@ from random import Random
 from typing import Any
 
 import httpx
+from argon2 import PasswordHasher
 from fastapi import FastAPI
 from pydantic import SecretStr
 from sqlalchemy import insert
@@ -24,7 +25,8 @@ from tests.integration.csat.assertions import tallied
 from tests.integration.csat.conftest import API_TOKEN
 
 PASSWORD = "correct horse battery staple"
-HASHED = hash_password(PASSWORD)
+CHEAP = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+HASHED = hash_password(PASSWORD, CHEAP)
 SESSION_KEYS = "the-session-key-of-these-tests,the-one-before-that-0123"
 ADDRESS = "https://survey.example.com"
 

@@ -25,6 +25,7 @@ async def csat(live_store: Store, zendesk: Zendesk) -> AsyncIterator[Csat]:
         yield running_csat
 
 
+@pytest.mark.both_databases
 async def test_a_solved_ticket_gets_one_comment_one_tag_and_one_event(csat: Csat, desk: Desk) -> None:
     ticket_id, at = await desk.solved_ticket(tags=["vip"])
     event = solved(ticket_id, at)

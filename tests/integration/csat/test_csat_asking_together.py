@@ -28,6 +28,7 @@ async def asked(desk: Desk, tickets: list[str]) -> list[int]:
     return [len(await desk.surveys(ticket_id)) for ticket_id in tickets]
 
 
+@pytest.mark.both_databases
 async def test_all_are_asked_and_tagged_once_with_a_few_readings(
     live_store: Store, zendesk: Zendesk, desk: Desk
 ) -> None:

@@ -125,6 +125,7 @@ async def counted_rows(store: Store) -> list[Sequence[Any]]:
 
 
 @pytest.mark.parametrize("disturbed", [False, True])
+@pytest.mark.both_databases
 async def test_a_recount_finds_the_same_and_mends_what_was_spoilt(store: Store, disturbed: bool) -> None:
     for number in range(5):
         await solve(store, str(number), JANUARY + timedelta(days=number))

@@ -101,6 +101,7 @@ async def snapshot(history: History) -> list[Any]:
     return sorted(ratings) + sorted(facts) + sorted(await rows_of(history.store, tables.answers))
 
 
+@pytest.mark.both_databases
 async def test_the_first_day_is_not_empty_and_nobody_hears_of_it(history: History, desk: Desk) -> None:
     made = await a_past(desk)
     counts = await history.run()

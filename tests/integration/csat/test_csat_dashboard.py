@@ -79,6 +79,7 @@ async def test_before_anybody_answered(manager: httpx.AsyncClient) -> None:
         lines_of(await manager.get("/dashboard.csv", params={"table": table}))
 
 
+@pytest.mark.both_databases
 async def test_the_figures_of_a_hand_calculated_set(
     manager: httpx.AsyncClient, store: Store, clock: ManualClock
 ) -> None:

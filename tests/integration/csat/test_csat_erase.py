@@ -8,6 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import httpx
+import pytest
 from pydantic import SecretStr
 
 from csat import tables
@@ -74,6 +75,7 @@ async def numbers(store: Store) -> list[Any]:
     return [sorted(map(tuple, await rows_of(store, table))) for table in (tables.tally, tables.cells)]
 
 
+@pytest.mark.both_databases
 async def test_nothing_of_the_person_is_left_and_the_numbers_stay(store: Store, clock: ManualClock) -> None:
     await two_people(store, clock)
     before = await numbers(store)

@@ -5,6 +5,7 @@ import subprocess
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
+import pytest
 from pydantic import SecretStr
 from sqlalchemy import insert
 
@@ -68,6 +69,7 @@ async def stands(store: Store, ticket_id: str) -> dict[str, str]:
         return standing(await timeline_of(conn, ticket_id, store.clock.now()))
 
 
+@pytest.mark.both_databases
 async def test_a_story_from_the_first_solve_to_the_vote(store: Store, clock: ManualClock) -> None:
     await live_through(store, clock)
     lines = await told(store, "17")

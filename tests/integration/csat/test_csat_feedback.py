@@ -33,6 +33,7 @@ async def _rated_bad(feedback: Feedback, **ticket: Any) -> str:
     return ticket_id
 
 
+@pytest.mark.both_databases
 async def test_a_bad_rating_becomes_one_issue_and_then_a_tag(feedback: Feedback) -> None:
     ticket_id = await _rated_bad(feedback, subject="@all Printer #1", tags=["vip"])
     async with exporting(feedback):

@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, inspect
@@ -37,6 +38,7 @@ def tables(connection: Connection) -> set[str]:
     return set(inspect(connection).get_table_names())
 
 
+@pytest.mark.both_databases
 def test_up_again_and_down(database_url: str) -> None:
     for _ in range(2):
         migrate.upgrade(database_url, "csat")

@@ -39,6 +39,7 @@ async def hosted(store: Store, ticket_id: str, score: Answer, at: datetime) -> N
         await record_answer(tx, ticket_id, NewRating(score, "hosted", "5", at))
 
 
+@pytest.mark.both_databases
 async def test_a_rating_is_taken_and_told_once(csat: Readers, desk: Desk) -> None:
     ticket_id, at = await desk.solved_ticket()
     await csat.hear(solved(ticket_id, at))

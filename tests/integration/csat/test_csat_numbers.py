@@ -68,6 +68,7 @@ async def test_nothing_yet(page: httpx.AsyncClient) -> None:
     ]
 
 
+@pytest.mark.both_databases
 async def test_against_a_hand_calculated_set(
     page: httpx.AsyncClient, store: Store, clock: ManualClock
 ) -> None:
@@ -117,6 +118,7 @@ async def rated(store: Store, ticket_id: str, rated_at: datetime, **more: Any) -
         await vote(tx, survey, Answer("bad", f"comment of {ticket_id}", "My issue was not resolved"))
 
 
+@pytest.mark.both_databases
 async def test_ratings_page_by_page(page: httpx.AsyncClient, store: Store, clock: ManualClock) -> None:
     for number in range(5):  # two of them in the same moment
         await rated(store, str(number), clock.now(), plan="Premium" if number % 2 else "")
@@ -140,6 +142,7 @@ async def test_ratings_page_by_page(page: httpx.AsyncClient, store: Store, clock
     assert (await get(page, "/api/ratings", score="good"))["ratings"] == []
 
 
+@pytest.mark.both_databases
 async def test_surveys_tell_who_was_asked_and_who_was_not(
     page: httpx.AsyncClient, store: Store, clock: ManualClock
 ) -> None:

@@ -68,6 +68,7 @@ async def test_the_links_of_the_mail_only_preselect(page: httpx.AsyncClient, lin
     assert " checked" not in (await page.get(f"{link}?score=%22%3E%3Cscript%3E")).text
 
 
+@pytest.mark.both_databases
 async def test_a_vote_is_stored_and_becomes_an_event(
     page: httpx.AsyncClient, link: str, store: Store, clock: ManualClock
 ) -> None:
@@ -89,6 +90,7 @@ async def test_a_double_submit_is_one_vote(page: httpx.AsyncClient, link: str, s
     assert len(await feedback(store)) == 1
 
 
+@pytest.mark.both_databases
 async def test_votes_cast_at_the_same_moment_take_turns(
     page: httpx.AsyncClient, link: str, store: Store
 ) -> None:

@@ -3,6 +3,8 @@
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
+import pytest
+
 from csat import tables
 from csat.kpi.aggregation import tally_batch
 from csat.policy.csat import CsatPolicy
@@ -44,6 +46,7 @@ async def ticket_with_a_story(store: Store, ticket_id: str, clock: ManualClock) 
     await tally_batch(store, ZoneInfo("UTC"))
 
 
+@pytest.mark.both_databases
 async def test_old_history_goes_and_the_rest_stays(store: Store, clock: ManualClock) -> None:
     rules = CsatPolicy()
     await ticket_with_a_story(store, "1", clock)

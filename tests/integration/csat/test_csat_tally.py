@@ -122,6 +122,7 @@ def as_facts(values: dict[str, Any]) -> dict[str, Any]:
     derandomize=True,
 )
 @given(steps=STEPS, view=VIEWS)
+@pytest.mark.both_databases
 def test_it_equals_a_naive_count_after_anything(
     on_a_store: Histories, steps: list[tuple[str, str, dict[str, Any]]], view: View
 ) -> None:

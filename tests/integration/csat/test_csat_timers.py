@@ -34,6 +34,7 @@ async def waiting(store: Store) -> list[datetime]:
     return [row.due_at for row in rows.values() if row.state == "waiting"]
 
 
+@pytest.mark.both_databases
 async def test_a_survey_is_due_exactly_a_day_after_the_solve(store: Store) -> None:
     await take(store, [FIRST])
     [row] = (await deliveries(store, SURVEY)).values()

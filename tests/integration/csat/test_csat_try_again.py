@@ -56,6 +56,7 @@ async def test_dead_calls_are_told_with_their_reason(store: Store, clock: Manual
     assert [dead.key for dead in await given_up(store, [ISSUE])] == [issue.key]
 
 
+@pytest.mark.both_databases
 async def test_they_are_asked_about_and_done_once_it_is_mended(store: Store) -> None:
     destination = Refusing(SURVEY)
     await refused(store, destination)

@@ -166,6 +166,7 @@ async def test_who_opted_out_is_not_asked(csat: Csat, desk: Desk) -> None:
     assert await csat.decisions() == [(False, "opted_out")]
 
 
+@pytest.mark.both_databases
 async def test_two_tickets_of_one_requester_due_at_once(
     live_store: Store, zendesk: Zendesk, desk: Desk
 ) -> None:

@@ -23,6 +23,12 @@ def plain_tracebacks() -> None:
     structlog.configure(processors=[structlog.stdlib.add_log_level, renderer])
 
 
+@pytest.fixture(params=["sqlite", "postgres"])
+def dialect(request: pytest.FixtureRequest) -> str:
+    """Both databases for all of the engine."""
+    return str(request.param)
+
+
 @pytest.fixture(scope="session")
 def postgres_app(postgres_server_url: str) -> Iterator[str]:
     """One migrated database for all tests of this folder: emptying it is ten times faster than a new one."""

@@ -13,6 +13,7 @@ from tests.integration.ingest.app import OPERATOR, Ingest
 from tests.support import zendesk_bodies as z
 
 
+@pytest.mark.both_databases
 async def test_a_signed_body_is_kept_byte_for_byte_and_promised(ingest: Ingest) -> None:
     body = z.sample("ticket.created")
     answer = await ingest.post(body)
@@ -65,6 +66,7 @@ async def test_created_already_solved_promises_both(ingest: Ingest) -> None:
     assert isinstance(solved, TicketSolved)
 
 
+@pytest.mark.both_databases
 async def test_the_same_event_again_is_counted_not_promised(ingest: Ingest) -> None:
     body = z.sample("ticket.created")
     for _ in range(3):

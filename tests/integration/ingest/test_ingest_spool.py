@@ -5,6 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from ingest.webhooks import repository
 from ingest.webhooks.repository import WebhookFilter
 from supportops.contracts import TicketEvent
@@ -40,6 +42,7 @@ async def drained(ingest: Ingest, count: int) -> None:
     await eventually(all_there, about=f"{count} webhooks in the database")
 
 
+@pytest.mark.both_databases
 async def test_away_and_back(ingest: Ingest) -> None:
     assert (await ingest.post(body(1))).status_code == 200
     ingest.moody.down = True

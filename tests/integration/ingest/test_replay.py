@@ -40,6 +40,7 @@ async def test_parked_and_ignored_bodies_are_published_once_they_can_be_read(ing
     assert again == Replayed(webhooks=1, still_parked=1)
 
 
+@pytest.mark.both_databases
 async def test_published_bodies_stay_unless_a_group_asks(ingest: Ingest) -> None:
     body = z.native("ticket.status_changed", SOLVED)
     await ingest.send(body)

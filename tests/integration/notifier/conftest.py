@@ -26,31 +26,15 @@ from supportops.observability.metrics import Metrics
 from supportops.store import open_store
 from tests.integration.notifier.app import RULES, Service
 from tests.integration.notifier.sandbox import Outside
-from tests.support.processes import ChildProcess, free_port, python_module
 from tests.support.sandbox import zendesk_settings
 
 OpenService = Callable[[NotifierPolicy], Awaitable[Service]]
 
 
-@pytest.fixture(scope="session")
-def sandbox_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The sandbox's address."""
-    port = free_port()
-    child = ChildProcess(
-        python_module("sandbox", "serve", "--port", str(port)),
-        log=tmp_path_factory.mktemp("sandbox") / "sandbox.log",
-        ready_url=f"http://127.0.0.1:{port}/healthz",
-    )
-    child.start()
-    yield f"http://127.0.0.1:{port}"
-    child.stop()
-
-
 @pytest.fixture
-def outside(sandbox_process: str) -> Iterator[Outside]:
-    """A sandbox without memory of other tests."""
-    found = Outside(sandbox_process)
-    found.reset()
+def outside(sandbox_url: str) -> Iterator[Outside]:
+    """Its controls."""
+    found = Outside(sandbox_url)
     yield found
     found.close()
 

@@ -20,6 +20,7 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+@pytest.mark.both_databases
 async def test_a_new_ticket_is_told_with_its_organization_and_its_first_comment(
     service: Service, outside: Outside, now: datetime
 ) -> None:

@@ -42,6 +42,7 @@ async def test_the_page_counts_and_says_no_word_of_a_ticket(service: Service, ou
     assert "Confidential" not in str(found)
 
 
+@pytest.mark.both_databases
 async def test_posts_that_were_given_up_on_can_be_tried_again(service: Service, outside: Outside) -> None:
     outside.archive(SELF_MANAGED)
     ticket = outside.create(form="Self-Managed")
@@ -79,6 +80,7 @@ def environment(settings: Settings) -> dict[str, str]:
     }
 
 
+@pytest.mark.both_databases
 def test_migrating_twice_and_back(settings: Settings, new_database: Callable[[str], str]) -> None:
     assert on_the_side(lambda: SERVICE.migrate(settings)) == 0
     assert on_the_side(lambda: SERVICE.migrate(settings)) == 0

@@ -87,6 +87,7 @@ def test_rewriting_a_ticket_that_is_not_known_fails(environment: dict[str, str])
     assert run(environment, "rewrite", "--given-up", "--json").stdout == "[]\n"
 
 
+@pytest.mark.both_databases
 def test_the_history_goes_up_and_down(new_database: Callable[[str], str]) -> None:
     url = new_database("")
     upgrade(url, "sfdc_sync")

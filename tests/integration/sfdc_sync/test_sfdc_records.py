@@ -1,5 +1,7 @@
 """From ticket events to Salesforce records, on a good day."""
 
+import pytest
+
 from supportops.contracts import TicketSnapshot
 from tests.integration.sfdc_sync.app import Service, events_written, settled
 from tests.integration.sfdc_sync.events import created, erased, solved, updated
@@ -28,6 +30,7 @@ async def test_a_created_ticket_has_its_record(service: Service, outside: Outsid
     assert record["Created_At__c"].startswith("2026-11-02T09:00:00")
 
 
+@pytest.mark.both_databases
 async def test_solving_updates_the_same_record_and_says_so(service: Service, outside: Outside) -> None:
     await service.hears(created("7"))
     async with service.delivering():

@@ -91,15 +91,15 @@ lock-check: $(UV)
 env-example: $(READY) ## Write .env.example from the settings classes
 	@$(BIN)/python -m tests.support.env_example
 
-test: $(READY) ## Every test but the long chaos run; finds or makes its own Kafka and PostgreSQL
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+test: $(READY) ## Every test but tests/architecture (make check) and the long chaos runs; finds or makes its own servers
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --durations 10 --ignore tests/architecture $(ARGS)
 
 screenshots: $(READY) ## Take the pictures of pages anew (needs Chromium) and renew those that docs/images holds
 	@$(BIN)/python -m pytest -q -m browser tests/integration/csat $(ARGS)
 	@for image in docs/images/*.png; do cp "test-output/screenshots/$${image##*/}" docs/images/ || exit 1; done
 
-chaos: $(READY) ## Long run of the bad days: 10,000 webhooks while everything is killed; prints a table
-	@$(BIN)/python -m pytest -m long -o addopts= --import-mode=importlib -s tests/chaos $(ARGS)
+chaos: $(READY) ## Bad days one by one, 10,000 webhooks while everything is killed, interrupted runs; prints a table
+	@$(BIN)/python -m pytest -m long -o addopts= --import-mode=importlib -s tests/chaos tests/e2e $(ARGS)
 
 bench: $(READY) ## Figures beside their floors, measured in the same run (docs/performance.md)
 	@$(BIN)/python -m bench $(ARGS)

@@ -69,8 +69,8 @@ def benches() -> tuple[Module, ...]:
     return _below("bench")
 
 
-def calls(module: Module) -> Iterator[tuple[str, ast.Call]]:
+@cache
+def calls(module: Module) -> tuple[tuple[str, ast.Call], ...]:
     """Every call with the dotted name that is called, as written."""
-    for node in ast.walk(module.tree):
-        if isinstance(node, ast.Call):
-            yield ast.unparse(node.func), node
+    nodes = (node for node in ast.walk(module.tree) if isinstance(node, ast.Call))
+    return tuple((ast.unparse(node.func), node) for node in nodes)

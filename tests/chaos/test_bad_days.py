@@ -11,7 +11,7 @@ import pytest
 from tests.chaos import adversities
 from tests.chaos.place import Place, clean, open_place
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(300), pytest.mark.xdist_group("chaos")]
+pytestmark = [pytest.mark.long, pytest.mark.chaos, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from tests.chaos.rush import arm, asked, attempts, csat_workers, percentile, sol
 from tests.support.eventually import eventually_now
 from tests.support.system import System
 
-pytestmark = [pytest.mark.chaos, pytest.mark.xdist_group("chaos")]
+pytestmark = [pytest.mark.long, pytest.mark.chaos]
 
 SPARE = 10.0  # seconds beyond the lease that a busy machine may need until a dead worker's rows are claimed
 LIFTED: dict[str, object] = {
@@ -65,7 +65,6 @@ def test_a_small_rush_and_a_killed_worker(tmp_path: Path) -> None:
         assert max(again, default=0.0) <= LEASE.total_seconds() + 6 + SPARE
 
 
-@pytest.mark.long
 @pytest.mark.timeout(1800)
 def test_ten_thousand_surveys_in_one_minute(tmp_path: Path) -> None:
     with csat_workers(tmp_path, LIFTED) as system:
@@ -76,7 +75,6 @@ def test_ten_thousand_surveys_in_one_minute(tmp_path: Path) -> None:
         assert max(again, default=0.0) <= LEASE.total_seconds() + SPARE
 
 
-@pytest.mark.long
 @pytest.mark.timeout(600)
 def test_at_zendesks_limit_they_go_out_in_due_order_and_the_delay_is_shown(tmp_path: Path) -> None:
     """100 updates a minute are 50 surveys with their tags: a hundred that are due at once take two minutes."""

@@ -57,20 +57,19 @@ PLANS = [
 ]
 
 
-@pytest.mark.parametrize(("plan", "of_plan"), PLANS)
-@pytest.mark.parametrize(("form", "of_form"), FORMS)
-@pytest.mark.parametrize(("reason", "of_reason", "_mentions"), REASONS)
-def test_labels(
-    reason: str | None,
-    of_reason: list[str],
-    _mentions: object,
-    form: str,
-    of_form: str,
-    plan: str,
-    of_plan: str,
-) -> None:
+USUAL = ("form::Other", "subscription::Free User")
+LABELS = [
+    *((reason, "", "", (*USUAL, *of_reason)) for reason, of_reason, _ in REASONS),
+    *((None, form, "", (of_form, USUAL[1])) for form, of_form in FORMS),
+    *((None, "", plan, (USUAL[0], of_plan)) for plan, of_plan in PLANS),
+    (TIMELY, "Security Issue", "Gold", ("form::Security", "subscription::Customer", *REASONS[1][1])),
+]
+
+
+@pytest.mark.parametrize(("reason", "form", "plan", "expected"), LABELS)
+def test_labels(reason: str | None, form: str, plan: str, expected: tuple[str, ...]) -> None:
     labels = WRITER.labels(subject("bad", None, reason, form, plan))
-    assert labels == ("satisfaction::Bad", of_form, of_plan, *of_reason)
+    assert labels == ("satisfaction::Bad", *expected)
     keys = [label.rpartition("::")[0] for label in labels]
     assert len(keys) == len(set(keys))
 

@@ -16,11 +16,11 @@ class UnfitPassword(ValueError):
     """Too short, or longer than we would compare."""
 
 
-def hash_password(password: str) -> str:
-    """What belongs into CSAT_DASHBOARD_PASSWORD_HASH (argon2id, RFC 9106). UnfitPassword."""
+def hash_password(password: str, hasher: PasswordHasher | None = None) -> str:
+    """What belongs into CSAT_DASHBOARD_PASSWORD_HASH (argon2id, RFC 9106; `hasher`: of other costs). UnfitPassword."""
     if not SHORTEST <= len(password) <= LONGEST:
         raise UnfitPassword(f"a password has {SHORTEST} to {LONGEST} characters")
-    return PasswordHasher().hash(password)
+    return (hasher or PasswordHasher()).hash(password)
 
 
 def is_hash(text: str) -> bool:

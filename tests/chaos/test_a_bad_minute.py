@@ -1,0 +1,32 @@
+"""The short form of the bad days, for the gate: each happens once while webhooks flow (`make chaos`: the long ones)."""
+
+import random
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.chaos import adversities
+from tests.chaos.place import clean, open_place
+
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(400)]
+
+
+def test_a_bad_minute(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        place = open_place(stack, tmp_path)
+        system, killed = place.system, list[str]()
+
+        def trouble() -> None:
+            adversities.slack_storm(system, 3)
+            adversities.sessions_expire(system, 1)
+            adversities.lost_answers(system, 2)
+            killed.extend(adversities.kill_at_random(system, 8, random.Random(20261122), every=0.8))
+            adversities.away(system, place.kafka, 1)
+            adversities.away(system, place.postgres, 1)
+
+        adversities.send_while(system, 500, 30, trouble)
+        assert {name.partition("-")[0] for name in killed} == {"ingest", "csat", "sfdc_sync", "notifier"}
+        clean(system)
+        codes = system.stop()
+        assert {name: code for name, code in codes.items() if name != "sandbox" and code != 0} == {}

@@ -8,7 +8,7 @@ from typing import Literal
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, Page, ViewportSize
+from playwright.async_api import Browser, Page, ViewportSize, expect
 
 from supportops.clock import ManualClock
 from supportops.observability.metrics import Metrics
@@ -72,10 +72,10 @@ async def visit(
 async def log_in(page: Page, site: Site, path: str = "/dashboard") -> None:
     """By keyboard alone: the field has the focus, Enter sends."""
     await page.goto(f"{site.origin}{path}")
+    await expect(page.locator("#password")).to_be_focused(timeout=30_000)  # what is typed earlier is lost
     await page.keyboard.type(dashboard_app.PASSWORD)
-    async with page.expect_navigation():
-        await page.keyboard.press("Enter")
-    assert page.url == f"{site.origin}{path}"
+    await page.keyboard.press("Enter")
+    await page.wait_for_url(f"{site.origin}{path}", timeout=30_000)
 
 
 async def has_no_faults(page: Page) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 
 from sandbox.demo import reaper
-from tests.support.eventually import eventually_now
+from tests.support.eventually import eventually_now, patience
 
 PASSED_ON = (
     "PATH",
@@ -106,7 +106,7 @@ class ChildProcess:
             if not self.running:
                 raise RuntimeError(f"{self.command} ended with {self.returncode}:\n{self.tail()}")
             try:
-                return httpx.get(self.ready_url, timeout=2).status_code == 200
+                return httpx.get(self.ready_url, timeout=patience(2)).status_code == 200
             except httpx.HTTPError:
                 return False
 
@@ -132,7 +132,7 @@ class ChildProcess:
         if self.process.poll() is None:
             self.process.send_signal(sign)
         try:
-            return self.process.wait(timeout=within)
+            return self.process.wait(timeout=patience(within))
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait(timeout=10)

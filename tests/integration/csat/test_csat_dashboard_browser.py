@@ -161,6 +161,6 @@ async def test_logging_out_ends_it(browser: Browser, site: Site) -> None:
     async with visit(browser, site) as page:
         await log_in(page, site)
         await page.get_by_role("button", name="Log out").click()
-        assert page.url == f"{site.origin}/login"
+        await page.wait_for_url(f"{site.origin}/login", timeout=30_000)
         await page.goto(f"{site.origin}/dashboard?step=month")
         assert page.url == f"{site.origin}/login?next=%2Fdashboard%3Fstep%3Dmonth"

@@ -3,6 +3,7 @@
 import json
 import signal
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -28,13 +29,21 @@ Start = Callable[[list[str]], "subprocess.Popen[bytes]"]
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
+def temporary() -> Iterator[Path]:
+    """Where the first process makes its folders: PostgreSQL's user, too, must be let through."""
+    with tempfile.TemporaryDirectory(prefix="left-") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+@pytest.fixture
+def start(tmp_path: Path, temporary: Path) -> Iterator[Start]:
     """Starts a first process; it is killed when the test failed before it could."""
     started: list[subprocess.Popen[bytes]] = []
 
     def run(command: list[str]) -> "subprocess.Popen[bytes]":
         with (tmp_path / "output").open("wb") as out:
-            environment = clean_environment({"CI": "true", "TMPDIR": str(tmp_path)})
+            environment = clean_environment({"CI": "true", "TMPDIR": str(temporary)})
             process = subprocess.Popen(
                 command, cwd=ROOT, env=environment, stdout=out, stderr=out, start_new_session=True
             )
@@ -84,21 +93,24 @@ def ended(process: "subprocess.Popen[bytes]", family: list[psutil.Process], sign
         pytest.param("bench", signal.SIGINT, marks=pytest.mark.long),
     ],
 )
-def test_no_server_is_left(start: Start, tmp_path: Path, what: str, sign: signal.Signals) -> None:
+def test_no_server_is_left(
+    start: Start, tmp_path: Path, temporary: Path, what: str, sign: signal.Signals
+) -> None:
     process = start(COMMANDS[what])
 
     def servers_run() -> list[psutil.Process]:
-        assert process.poll() is None, (tmp_path / "output").read_text()[-3000:]
+        if process.poll() is not None:
+            raise RuntimeError(f"ended by itself:\n{(tmp_path / 'output').read_text()[-3000:]}")
         family = family_of(process)
         assert names(family) >= SERVERS, names(family)
         return family
 
     ended(process, eventually_now(servers_run, within=120, every=0.1), sign)
     eventually_now(
-        lambda: not list(tmp_path.glob("supportops-run-*")), within=30, about="the register is gone"
+        lambda: not list(temporary.glob("supportops-run-*")), within=30, about="the register is gone"
     )
     if sign != signal.SIGINT:  # by Ctrl-C pytest keeps its own folder of the last runs
-        left = [path.name for path in tmp_path.glob("supportops-*")]
+        left = [path.name for path in temporary.glob("supportops-*")]
         assert left == []
 
 

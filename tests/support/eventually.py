@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from typing import overload
 
 EVERY = 0.02
-MOST = 10.0  # times the seconds asked for, whatever else the machine does
+MOST = 5.0  # times the seconds asked for, whatever else the machine does
 
 
 class NotYet(AssertionError):

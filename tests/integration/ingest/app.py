@@ -14,9 +14,10 @@ from sqlalchemy import exc, select
 
 from ingest.operations.counts_page import create_app
 from ingest.tables import webhooks
-from ingest.webhooks.endpoint import PATH, WebhookEndpoint
+from ingest.webhooks.endpoint import WebhookEndpoint
+from ingest.webhooks.freshness import Freshness
 from ingest.webhooks.intake import Intake
-from ingest.webhooks.parse import Account
+from ingest.webhooks.parse import Account, Road
 from ingest.webhooks.spool import Spool
 from supportops.clock import SystemClock
 from supportops.contracts import Event, decode
@@ -27,6 +28,7 @@ from supportops.store.tables import ENGINE
 from tests.support import zendesk_bodies as z
 from tests.support.engine import store_on
 
+NATIVE, TRIGGERS = "/webhooks/zendesk", "/webhooks/zendesk/triggers"
 OPERATOR = "operators-only-1234"
 
 
@@ -67,15 +69,15 @@ class Ingest:
     stopping: asyncio.Event
 
     async def post(
-        self, body: bytes, secret: str = z.SECRET, age: timedelta = timedelta(0)
+        self, body: bytes, secret: str = z.SECRET, age: timedelta = timedelta(0), path: str = NATIVE
     ) -> httpx.Response:
         """Post a signed body."""
         timestamp = (datetime.now(UTC) - age).strftime("%Y-%m-%dT%H:%M:%SZ")
-        return await self.client.post(PATH, content=body, headers=z.signed_headers(body, timestamp, secret))
+        return await self.client.post(path, content=body, headers=z.signed_headers(body, timestamp, secret))
 
-    async def send(self, body: Any) -> httpx.Response:
+    async def send(self, body: Any, path: str = NATIVE) -> httpx.Response:
         """Post a signed body, given as JSON."""
-        return await self.post(z.as_bytes(body))
+        return await self.post(z.as_bytes(body), path=path)
 
     async def rows(self) -> list[dict[str, Any]]:
         """The raw log, in the order of arrival."""
@@ -98,7 +100,12 @@ async def running(url: str, spool: Path) -> AsyncIterator[Ingest]:
         account, metrics, stopping = Account(z.ACCOUNT), Metrics(), asyncio.Event()
         moody = Moody(store)
         intake = Intake(moody, Spool(spool), account, metrics)
-        hook = WebhookEndpoint(intake, (SecretStr(z.SECRET),), timedelta(minutes=5), SystemClock(), metrics)
+        secrets: dict[Road, list[SecretStr]] = {
+            "native": [SecretStr(z.SECRET)],
+            "trigger": [SecretStr(z.SECRET)],
+        }
+        freshness = Freshness(timedelta(minutes=5), SystemClock(), metrics)
+        hook = WebhookEndpoint(intake, secrets, freshness, SystemClock(), metrics)
         app = create_app(store, intake, hook, SecretStr(OPERATOR))
         transport = httpx.ASGITransport(app=app, raise_app_exceptions=True)
         client = await stack.enter_async_context(

@@ -16,7 +16,7 @@ from ingest.webhooks.parse import Account
 from ingest.webhooks.repository import Replayed, WebhookFilter
 from supportops.contracts import TicketUpdated
 from supportops.store import migrate
-from tests.integration.ingest.app import Ingest, running
+from tests.integration.ingest.app import TRIGGERS, Ingest, running
 from tests.support import zendesk_bodies as z
 from tests.support.databases import on_the_side
 from tests.support.processes import clean_environment, python_module
@@ -73,7 +73,7 @@ async def test_a_replay_is_narrowed_and_paged(ingest: Ingest, monkeypatch: pytes
 
 
 async def test_today_s_rules_read_yesterday_s_trigger(ingest: Ingest) -> None:
-    await ingest.send(z.TRIGGER | {"trigger": "escalated"})
+    await ingest.send(z.TRIGGER | {"trigger": "escalated"}, TRIGGERS)
     (event,) = await ingest.promised()
     assert isinstance(event, TicketUpdated)
     renamed = Account(ingest.account.id, trigger_kinds={"escalated": "sla_changed"})

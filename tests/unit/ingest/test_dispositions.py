@@ -1,7 +1,7 @@
 """Published, ignored or parked; never an exception (docs/vendors/zendesk.md#event-bodies)."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.webhooks.native import ORGANIZATION_TYPES, TICKET_TYPES
-from ingest.webhooks.parse import Account, ParsedWebhook, read
+from ingest.webhooks.parse import Account, ParsedWebhook, Road, read, road_of
 from supportops import contracts as c
 from supportops.contracts import decode, encode
 from tests.support import zendesk_bodies as z
@@ -18,8 +18,8 @@ NOW = datetime(2025, 1, 8, 17, 0, tzinfo=UTC)
 ACCOUNT = Account(z.ACCOUNT)
 
 
-def reading(body: Any) -> ParsedWebhook:
-    return read(body if isinstance(body, bytes) else z.as_bytes(body), ACCOUNT, NOW)
+def reading(body: Any, road: Road = "native") -> ParsedWebhook:
+    return read(body if isinstance(body, bytes) else z.as_bytes(body), road, ACCOUNT, NOW)
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_ignored_is_well_formed_but_not_ours(body: Any, kind: str) -> None:
         (b'"zen:event-type:ticket.created"', "not a JSON object"),
         (b"[" * 500_000, "nested too deeply"),
         (b'{"type":' * 200_000, "nested too deeply"),
-        (b"{}", "no trigger"),
+        (b"{}", "no event type"),
         (z.native("ticket.created", id=None), "no event id"),
         (z.native("ticket.created", id="a b"), "no event id"),
         (z.native("ticket.created", id="x" * 300), "no event id"),
@@ -67,6 +67,23 @@ def test_ignored_is_well_formed_but_not_ours(body: Any, kind: str) -> None:
         (z.native("ticket.created", detail={"id": "١٢"}), "no detail.id"),
         (z.native("ticket.created") | {"detail": "?"}, "no detail"),
         (z.native("ticket.created", subject="zen:ticket:999"), "detail.id and subject disagree"),
+        (z.native("ticket.created", time="2999-01-01T00:00:00Z"), "time cannot be true"),
+        (z.native("ticket.created", time="2025-01-10T00:00:00Z"), "time cannot be true"),
+        (z.native("ticket.created", time="0001-01-01T00:00:00Z"), "time cannot be true"),
+        (
+            z.native("ticket.created", detail={"updated_at": "9999-12-31T23:59:59Z"}),
+            "detail.updated_at cannot be true",
+        ),
+        (
+            z.native("ticket.created", detail={"created_at": "2999-12-31T23:59:59Z"}),
+            "detail.created_at cannot be true",
+        ),
+        (b'{"type": "zen:event-type:ticket.created", "id": "1", "id": "2"}', "a key occurs twice"),
+        (
+            b'{"type": "zen:event-type:ticket.created", "detail": {"id": "1", "i\\u0064": "2"}}',
+            "a key occurs twice",
+        ),
+        (b'{"type": "zen:event-type:ticket.created", "id": "1", "id\\u0000": "2"}', "a key occurs twice"),
         (z.native("ticket.comment_added"), "comment without id"),
         (z.native("ticket.comment_added", {"comment": []}), "comment without id"),
     ],
@@ -79,7 +96,7 @@ def test_parked_is_ours_but_unreadable(body: Any, reason: str) -> None:
 
 def test_a_parked_body_still_tells_its_ticket() -> None:
     assert reading(z.native("ticket.comment_added")).ticket_id == "5158"
-    assert reading(z.TRIGGER | {"updated_at": ""}).ticket_id == "35436"
+    assert reading(z.TRIGGER | {"updated_at": ""}, "trigger").ticket_id == "35436"
 
 
 def snapshot(body: dict[str, Any]) -> dict[str, Any]:
@@ -145,9 +162,17 @@ def test_missing_times_fall_back() -> None:
     assert event.time == NOW
 
 
-def test_the_last_of_two_equal_keys_counts_in_native_bodies() -> None:
-    text = z.as_bytes(z.native("ticket.undeleted")).replace(b'"account_id"', b'"time": 1, "account_id"', 1)
-    assert reading(text).disposition == "published"
+def test_a_body_of_tomorrow_is_read_when_it_is_tomorrow() -> None:
+    body = z.as_bytes(z.native("ticket.undeleted", time="2025-01-10T00:00:00Z"))
+    assert read(body, "native", ACCOUNT, NOW).disposition == "parked"
+    assert read(body, "native", ACCOUNT, NOW, NOW + timedelta(days=2)).disposition == "published"
+
+
+def test_what_came_before_there_were_two_roads() -> None:
+    assert road_of(None) == "native"
+    assert road_of(None, "trigger:csat-received") == "trigger"
+    assert road_of("/webhooks/zendesk", "trigger:csat-received") == "native"
+    assert road_of("/webhooks/zendesk/triggers", "ticket.created") == "trigger"
 
 
 HOSTILE = (
@@ -180,9 +205,9 @@ json_values = st.recursive(
 KINDS = [f"ticket.{name}" for name in TICKET_TYPES] + [f"organization.{name}" for name in ORGANIZATION_TYPES]
 
 
-def judged(body: bytes) -> None:
+def judged(body: bytes, road: Road = "native") -> None:
     """Any outcome is fine, an exception is not; what is published must pass the codec."""
-    result = reading(body)
+    result = reading(body, road)
     assert result.disposition in ("published", "ignored", "parked")
     assert (result.disposition == "published") == bool(result.events)
     for event in result.events:
@@ -194,6 +219,7 @@ def judged(body: bytes) -> None:
 @given(st.binary(max_size=200))
 def test_random_bytes(body: bytes) -> None:
     judged(body)
+    judged(body, "trigger")
 
 
 @settings(max_examples=120, deadline=None)
@@ -216,4 +242,4 @@ def test_random_values_in_native_bodies(
 @settings(max_examples=60, deadline=None)
 @given(st.dictionaries(st.sampled_from(list(z.TRIGGER)), json_values, max_size=4))
 def test_random_values_in_trigger_bodies(values: dict[str, Any]) -> None:
-    judged(json.dumps(z.TRIGGER | values).encode())
+    judged(json.dumps(z.TRIGGER | values).encode(), "trigger")

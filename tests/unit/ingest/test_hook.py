@@ -10,7 +10,8 @@ from typing import Any, cast
 import pytest
 from pydantic import SecretStr
 
-from ingest.webhooks.endpoint import PATH, WebhookEndpoint
+from ingest.webhooks.endpoint import WebhookEndpoint
+from ingest.webhooks.freshness import Freshness
 from ingest.webhooks.intake import Intake, NotKept
 from ingest.webhooks.repository import SignedRequest
 from supportops.clock import ManualClock
@@ -35,16 +36,17 @@ class FakeIntake:
         return "stored"
 
 
-def hook_on(intake: FakeIntake, freshness: timedelta = timedelta(minutes=5)) -> WebhookEndpoint:
-    return WebhookEndpoint(
-        cast("Intake", intake), (SecretStr(z.SECRET),), freshness, ManualClock(NOW), Metrics()
-    )
+def hook_on(intake: FakeIntake, freshness: Freshness | None = None) -> WebhookEndpoint:
+    clock = ManualClock(NOW)
+    secrets = {"native": [SecretStr(z.SECRET)], "trigger": [SecretStr("of triggers")]}
+    watch = freshness or Freshness(timedelta(minutes=5), clock, Metrics())
+    return WebhookEndpoint(cast("Intake", intake), cast("Any", secrets), watch, clock, Metrics())
 
 
-def scope(headers: dict[str, str] | None = None) -> dict[str, Any]:
+def scope(headers: dict[str, str] | None = None, path: str = "/webhooks/zendesk") -> dict[str, Any]:
     given = z.signed_headers(BODY, "2026-11-02T09:00:00Z") | (headers or {})
     raw = [(name.lower().encode(), value.encode("latin-1")) for name, value in given.items()]
-    return {"type": "http", "method": "POST", "path": PATH, "headers": raw}
+    return {"type": "http", "method": "POST", "path": path, "headers": raw}
 
 
 def arriving(*messages: dict[str, Any]) -> Callable[[], Awaitable[MutableMapping[str, Any]]]:
@@ -84,6 +86,7 @@ async def test_a_body_in_pieces_is_one_body() -> None:
     assert received.body == BODY
     assert received.received_at == NOW
     assert received.headers == {
+        ":path": "/webhooks/zendesk",
         "content-type": "application/json; charset=utf-8",
         "user-agent": "Zendesk Webhook",
         "x-zendesk-account-id": z.ACCOUNT,
@@ -134,9 +137,31 @@ async def test_a_sender_that_hangs_up_gets_no_answer() -> None:
     assert intake.received == []
 
 
-async def test_an_old_request_passes_without_a_window() -> None:
-    body_headers = z.signed_headers(BODY, "2020-01-01T00:00:00Z")
-    given = scope(body_headers)
-    for freshness, status in ((timedelta(minutes=5), 401), (timedelta(0), 200)):
-        start, _ = await answered(hook_on(FakeIntake(), freshness), given, arriving(whole(BODY)))
-        assert start["status"] == status
+async def test_an_old_request_is_kept_and_told() -> None:
+    given = scope(z.signed_headers(BODY, "2026-11-02T08:00:00Z"))
+    for window, told in ((timedelta(minutes=5), 1), (timedelta(0), 0)):
+        metrics, intake = Metrics(), FakeIntake()
+        watch = Freshness(window, ManualClock(NOW), metrics)
+        start, _ = await answered(hook_on(intake, watch), given, arriving(whole(BODY)))
+        assert (start["status"], len(intake.received)) == (200, 1)
+        assert metrics.value("webhooks_out_of_window", why="old") == told
+        probe = await watch()
+        assert probe.ok, "not ready would lose every webhook"
+        assert ("1 signatures outside 5m in 15m, the last 1h old" in probe.detail) == bool(told)
+
+
+async def test_the_probe_forgets() -> None:
+    clock = ManualClock(NOW)
+    watch = Freshness(timedelta(minutes=5), clock, Metrics())
+    watch.look(b"yesterday", NOW)
+    assert "the last unreadable" in (await watch()).detail
+    clock.advance(timedelta(minutes=16))
+    assert (await watch()).detail == "signatures are of now"
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("/webhooks/zendesk", 200), ("/webhooks/zendesk/triggers", 401)]
+)
+async def test_each_road_has_its_secrets(path: str, status: int) -> None:
+    start, _ = await answered(hook_on(FakeIntake()), scope(path=path), arriving(whole(BODY)))
+    assert start["status"] == status

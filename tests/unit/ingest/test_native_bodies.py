@@ -21,7 +21,7 @@ COMMENT = {
 
 
 def reading(body: Any) -> ParsedWebhook:
-    return read(body if isinstance(body, bytes) else z.as_bytes(body), ACCOUNT, NOW)
+    return read(body if isinstance(body, bytes) else z.as_bytes(body), "native", ACCOUNT, NOW)
 
 
 def only(body: Any) -> Any:
@@ -210,7 +210,9 @@ def test_organization_updates(name: str, event: dict[str, Any], expected: dict[s
 
 
 def test_organization_created_and_deleted() -> None:
-    created = read(z.sample("organization.created"), Account("10973248"), NOW)
+    created = read(
+        z.sample("organization.created"), "native", Account("10973248"), datetime(2099, 7, 8, tzinfo=UTC)
+    )
     (event,) = created.events
     assert isinstance(event, c.OrganizationCreated)
     assert event.organization.name == "Acme"

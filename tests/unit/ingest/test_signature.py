@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ingest.settings import PUBLIC_TEST_KEY
-from ingest.webhooks.signature import Verdict, verify
+from ingest.webhooks.signature import claimed, drift, is_signed
 from tests.support import zendesk_bodies as z
 
 TIMESTAMP = "2021-03-25T05:09:27Z"
@@ -20,9 +20,13 @@ BODY = z.sample("ticket.created")
 SECRETS = [z.SECRET.encode()]
 
 
-def verdict(body: bytes, timestamp: str | None, signature: str | bytes | None) -> Verdict:
+def passes(
+    body: bytes, timestamp: str | None, signature: str | bytes | None, secrets: list[bytes] = SECRETS
+) -> bool:
     sent = signature.encode("latin-1", "replace") if isinstance(signature, str) else signature
-    return verify(SECRETS, timestamp.encode("latin-1") if timestamp is not None else None, sent, body, WINDOW)
+    digest = claimed(sent)
+    signed_at = (timestamp or "").encode("latin-1")
+    return digest is not None and is_signed(secrets, signed_at, body, digest)
 
 
 @pytest.mark.parametrize(
@@ -35,7 +39,7 @@ def verdict(body: bytes, timestamp: str | None, signature: str | bytes | None) -
 )
 def test_published_vectors(body: str, signature: str) -> None:
     secrets = [PUBLIC_TEST_KEY.encode()]
-    assert verify(secrets, TIMESTAMP.encode(), signature.encode(), body.encode(), WINDOW) == "ok"
+    assert passes(body.encode(), TIMESTAMP, signature, secrets)
 
 
 def test_openssl_agrees() -> None:
@@ -44,7 +48,7 @@ def test_openssl_agrees() -> None:
         pytest.skip("no openssl on this machine")
     command = [openssl, "dgst", "-sha256", "-hmac", z.SECRET, "-binary"]
     digest = subprocess.run(command, input=TIMESTAMP.encode() + BODY, capture_output=True, check=True).stdout
-    assert verdict(BODY, TIMESTAMP, base64.b64encode(digest)) == "ok"
+    assert passes(BODY, TIMESTAMP, base64.b64encode(digest))
 
 
 GOOD = z.signature(BODY, TIMESTAMP)
@@ -77,49 +81,43 @@ DIGEST = base64.b64decode(GOOD)
     ],
 )
 def test_wrong_signatures_are_refused(signature: str | bytes | None, why: str) -> None:
-    assert verdict(BODY, TIMESTAMP, signature) in ("unsigned", "bad-signature"), why
+    assert not passes(BODY, TIMESTAMP, signature), why
 
 
 def test_one_changed_byte_is_refused() -> None:
-    assert verdict(BODY, TIMESTAMP, GOOD) == "ok"
+    assert passes(BODY, TIMESTAMP, GOOD)
     for position in range(0, len(BODY), 37):
         changed = bytearray(BODY)
         changed[position] ^= 1
-        assert verdict(bytes(changed), TIMESTAMP, GOOD) == "bad-signature"
+        assert not passes(bytes(changed), TIMESTAMP, GOOD)
 
 
 @pytest.mark.parametrize(
     ("timestamp", "expected"),
     [
-        ("2021-03-25T05:04:30Z", "ok"),
-        ("2021-03-25T05:14:30Z", "ok"),
-        ("2021-03-25T05:04:29Z", "stale"),
-        ("2021-03-25T05:14:31Z", "stale"),
-        ("2021-03-25T05:09:27.123456789Z", "ok"),
-        ("2021-03-25T07:09:27+02:00", "ok"),
-        ("1616648967", "bad-timestamp"),
-        ("yesterday", "bad-timestamp"),
-        ("Grüße 12345678", "bad-timestamp"),
-        ("", "unsigned"),
-        (None, "unsigned"),
-        ("9999-12-31T23:59:59-23:59", "bad-timestamp"),
+        ("2021-03-25T05:04:30Z", None),
+        ("2021-03-25T05:14:30Z", None),
+        ("2021-03-25T05:04:29Z", ("old", 301)),
+        ("2021-03-25T05:14:31Z", ("ahead", 301)),
+        ("2021-03-25T05:09:27.123456789Z", None),
+        ("2021-03-25T07:09:27+02:00", None),
+        ("1616648967", ("unreadable", 0)),
+        ("yesterday", ("unreadable", 0)),
+        ("Gr\u00fc\u00dfe 12345678", ("unreadable", 0)),
+        ("9999-12-31T23:59:59-23:59", ("unreadable", 0)),
     ],
 )
-def test_freshness(timestamp: str | None, expected: Verdict) -> None:
-    signed = base64.b64encode(
-        hmac.new(z.SECRET.encode(), (timestamp or "").encode("latin-1") + BODY, hashlib.sha256).digest()
-    )
-    assert verdict(BODY, timestamp, signed) == expected
+def test_how_far_a_signature_is_from_now(timestamp: str, expected: tuple[str, int] | None) -> None:
+    assert drift(timestamp.encode("latin-1"), *WINDOW) == expected
 
 
-def test_without_a_window_any_timestamp_will_do() -> None:
-    signature = z.signature(BODY, "yesterday").encode()
-    assert verify(SECRETS, b"yesterday", signature, BODY, None) == "ok"
+def test_age_is_no_matter_of_the_signature() -> None:
+    for timestamp in ("yesterday", "1970-01-01T00:00:00Z"):
+        assert passes(BODY, timestamp, z.signature(BODY, timestamp))
 
 
 def test_either_secret_of_a_rotation() -> None:
     secrets = [b"new secret", *SECRETS]
     for secret in ("new secret", z.SECRET):
-        signature = z.signature(BODY, TIMESTAMP, secret).encode()
-        assert verify(secrets, TIMESTAMP.encode(), signature, BODY, WINDOW) == "ok"
-    assert verify([], TIMESTAMP.encode(), GOOD.encode(), BODY, WINDOW) == "bad-signature"
+        assert passes(BODY, TIMESTAMP, z.signature(BODY, TIMESTAMP, secret), secrets)
+    assert not passes(BODY, TIMESTAMP, GOOD, [])

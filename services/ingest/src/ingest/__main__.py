@@ -10,7 +10,7 @@ import typer
 from ingest import wiring
 from ingest.settings import Settings
 from ingest.webhooks import repository
-from ingest.webhooks.parse import Account, Disposition
+from ingest.webhooks.parse import Account, Disposition, Road
 from ingest.webhooks.repository import WebhookFilter
 from supportops.contracts import GROUPS
 from supportops.runtime.cli import AsJson, Service, build_app, execute
@@ -96,10 +96,15 @@ def parked_show(key: Key, as_json: AsJson = False) -> None:
 @parked.command("replay")
 def parked_replay(
     key: Annotated[str | None, typer.Argument(help="One webhook; without it all that are parked.")] = None,
+    as_trigger: Annotated[
+        bool,
+        typer.Option("--as-trigger", help="Read them as bodies of triggers that posted to the other path."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Read parked bodies again, after a fix; what can be read now is published."""
-    _replay(WebhookFilter(disposition="parked", key=key), None, as_json)
+    wanted = WebhookFilter(disposition="parked", key=key)
+    _replay(wanted, None, as_json, road="trigger" if as_trigger else None)
 
 
 @app.command()
@@ -130,9 +135,9 @@ def replay(
     _replay(wanted, reprocess, as_json)
 
 
-def _replay(wanted: WebhookFilter, group: str | None, as_json: bool) -> None:
+def _replay(wanted: WebhookFilter, group: str | None, as_json: bool, road: Road | None = None) -> None:
     async def job(store: Store, account: Account) -> int:
-        done = await repository.replay(store, account, wanted, group)
+        done = await repository.replay(store, account, wanted, group, road)
         report: dict[str, Any] = asdict(done)
         emit(report, as_json=as_json, title="Replayed")
         return CLEAN

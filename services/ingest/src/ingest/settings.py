@@ -29,11 +29,17 @@ class IngestSettings(Block):
         min_length=1,
         description="Signing secrets of our webhooks, the current first; rotation keeps the old one for a while.",
     )
+    trigger_secrets: SecretList = Field(
+        (),
+        description="Signing secrets of webhooks that triggers and automations call, where they are others; "
+        "unset: INGEST_WEBHOOK_SECRETS sign on both paths.",
+    )
     integration_user_ids: TextList = Field(
         (), description="Zendesk ids of our own integration users: events they cause are marked."
     )
     freshness: Duration = Field(
-        timedelta(minutes=5), description="How far the signature's time may be from now; 0s: any age will do."
+        timedelta(minutes=5),
+        description="A signature's time further from now is counted and warned of, the body kept; 0s: not watched.",
     )
     mode: Literal["production", "test"] = Field(
         "production", description="test: Zendesk's public test secret is accepted among the secrets."
@@ -55,10 +61,11 @@ class IngestSettings(Block):
 
     @model_validator(mode="after")
     def _no_public_secret_in_production(self) -> Self:
-        known = {secret.get_secret_value() for secret in self.webhook_secrets}
+        known = {secret.get_secret_value() for secret in (*self.webhook_secrets, *self.trigger_secrets)}
         if self.mode == "production" and PUBLIC_TEST_KEY in known:
             raise ValueError(
-                "INGEST_WEBHOOK_SECRETS holds Zendesk's public test secret: anybody could sign (INGEST_MODE=test)"
+                "INGEST_WEBHOOK_SECRETS or INGEST_TRIGGER_SECRETS holds Zendesk's public test secret: "
+                "anybody could sign (INGEST_MODE=test)"
             )
         return self
 

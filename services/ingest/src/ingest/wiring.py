@@ -2,13 +2,16 @@
 
 import gc
 
+from pydantic import SecretStr
+
 from ingest.operations.counts_page import create_app
 from ingest.policy import DEFAULT_KINDS, IngestPolicy
 from ingest.settings import IngestSettings, Settings
 from ingest.tables import webhooks
 from ingest.webhooks.endpoint import WebhookEndpoint
+from ingest.webhooks.freshness import Freshness
 from ingest.webhooks.intake import Intake
-from ingest.webhooks.parse import Account
+from ingest.webhooks.parse import Account, Road
 from ingest.webhooks.spool import Spool
 from supportops.config.rules_file import Section
 from supportops.runtime.http_server import HttpServer
@@ -25,7 +28,9 @@ async def serve(settings: Settings) -> int:
     policy = POLICY.load(settings.config.file)
     async with open_parts(settings, PACKAGE) as parts:
         _collect_garbage_seldom()
-        return await run_process(settings, parts, *components(settings, policy, parts))
+        freshness = Freshness(settings.ingest.freshness, parts.clock, parts.metrics)
+        running = components(settings, policy, parts, freshness)
+        return await run_process(settings, parts, *running, probes=(freshness,))
 
 
 def _collect_garbage_seldom() -> None:
@@ -35,11 +40,13 @@ def _collect_garbage_seldom() -> None:
     gc.set_threshold(20_000, 20, 50)
 
 
-def components(settings: Settings, policy: IngestPolicy, parts: Parts) -> tuple[Component, ...]:
+def components(
+    settings: Settings, policy: IngestPolicy, parts: Parts, freshness: Freshness
+) -> tuple[Component, ...]:
     """What runs in one process of ingest."""
     own = settings.ingest
     intake = Intake(parts.store, Spool(own.spool_dir), account_of(own, policy), parts.metrics)
-    hook = WebhookEndpoint(intake, own.webhook_secrets, own.freshness, parts.clock, parts.metrics)
+    hook = WebhookEndpoint(intake, secrets_of(own), freshness, parts.clock, parts.metrics)
     app = create_app(parts.store, intake, hook, own.operator_token)
     kept = Retention(webhooks, webhooks.c.received_at, policy.keep_webhooks)
     return (
@@ -50,10 +57,19 @@ def components(settings: Settings, policy: IngestPolicy, parts: Parts) -> tuple[
     )
 
 
+def secrets_of(settings: IngestSettings) -> dict[Road, tuple[SecretStr, ...]]:
+    """Who may sign on which road."""
+    return {
+        "native": settings.webhook_secrets,
+        "trigger": settings.trigger_secrets or settings.webhook_secrets,
+    }
+
+
 def account_of(settings: IngestSettings, policy: IngestPolicy) -> Account:
     """What the parser must know about our account."""
     return Account(
         settings.account_id,
         frozenset(settings.integration_user_ids),
         {**DEFAULT_KINDS, **policy.triggers},
+        policy.keep_webhooks,
     )

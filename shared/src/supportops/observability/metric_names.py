@@ -8,6 +8,7 @@ from typing import Literal
 
 type MetricName = Literal[
     "webhooks",
+    "webhooks_out_of_window",
     "webhook_answer_seconds",
     "http_refused",
     "spool_bodies",
@@ -73,6 +74,10 @@ METRICS: dict[MetricName, MetricSpec] = {
     "webhooks": _counter(
         "Webhook requests by disposition (published, ignored, parked, duplicate, spooled, refused).",
         "disposition",
+    ),
+    "webhooks_out_of_window": _counter(
+        "Signed webhooks kept although their signature's time is far from ours (old, ahead, unreadable).",
+        "why",
     ),
     "webhook_answer_seconds": _histogram("From the last byte of a webhook to our answer.", "status"),
     "http_refused": _counter(

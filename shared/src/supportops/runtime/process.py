@@ -67,11 +67,15 @@ async def open_parts(settings: ProcessSettings, package: str) -> AsyncIterator[P
         yield Parts(store, broker, Metrics(), clock, package)
 
 
-async def run_process(settings: ProcessSettings, parts: Parts, *components: Component) -> int:
-    """Run `components` and the side port until the process is told to stop; the exit code of `runtime`."""
+async def run_process(
+    settings: ProcessSettings, parts: Parts, *components: Component, probes: Sequence[Probe] = ()
+) -> int:
+    """Run `components` and the side port until the process is told to stop; the exit code of `runtime`.
+
+    `probes` are the service's own, beside those of the engine.
+    """
     consumers = [component for component in components if isinstance(component, Consumer)]
-    probes = engine_probes(parts, consumers)
-    side = side_server(settings.side, probes, parts.metrics)
+    side = side_server(settings.side, [*engine_probes(parts, consumers), *probes], parts.metrics)
     guard = SchemaGuard(parts.store, parts.package)
     return await run_until_stopped(side, guard, *components, grace=settings.shutdown.grace)
 

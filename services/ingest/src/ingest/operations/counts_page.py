@@ -12,8 +12,9 @@ from jinja2 import Environment, StrictUndefined
 from pydantic import SecretStr
 
 from ingest.webhooks import repository
-from ingest.webhooks.endpoint import PATH, Receive, Scope, Send, WebhookEndpoint
+from ingest.webhooks.endpoint import Receive, Scope, Send, WebhookEndpoint
 from ingest.webhooks.intake import Intake
+from ingest.webhooks.parse import PATHS
 from supportops.store import Store
 
 _PAGE = Environment(autoescape=True, undefined=StrictUndefined).from_string(
@@ -56,7 +57,7 @@ def create_app(
             return await repository.counts(conn)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"] == PATH:
+        if scope["type"] == "http" and scope["path"] in PATHS:
             await hook(scope, receive, send)
         else:
             await pages(scope, receive, send)

@@ -6,21 +6,21 @@ of the few below; none is a 500, which Zendesk would not send again.
 """
 
 import time
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from datetime import timedelta
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from typing import Any, Final
 
 from pydantic import SecretStr
 
 from ingest.webhooks import signature
+from ingest.webhooks.freshness import Freshness
 from ingest.webhooks.intake import Intake, NotKept
-from ingest.webhooks.repository import SignedRequest
+from ingest.webhooks.parse import PATHS, Road
+from ingest.webhooks.repository import PATH, SignedRequest
 from supportops.clock import Clock
 from supportops.observability.log_limit import LimitedWarnings
 from supportops.observability.logging import get_logger
 from supportops.observability.metrics import Recorder
 
-PATH: Final = "/webhooks/zendesk"
 KEPT_HEADERS: Final = (
     b"content-type",
     b"user-agent",
@@ -55,18 +55,21 @@ class _Gone(Exception):
 
 
 class WebhookEndpoint:
-    """POST /webhooks/zendesk as an ASGI application."""
+    """POST to one of PATHS as an ASGI application; each road has its signing secrets."""
 
     def __init__(
         self,
         intake: Intake,
-        secrets: tuple[SecretStr, ...],
-        freshness: timedelta,
+        secrets: Mapping[Road, Sequence[SecretStr]],
+        freshness: Freshness,
         clock: Clock,
         metrics: Recorder,
     ) -> None:
         self._intake = intake
-        self._secrets = [secret.get_secret_value().encode() for secret in secrets]
+        self._secrets = {
+            path: [secret.get_secret_value().encode() for secret in secrets[road]]
+            for path, road in PATHS.items()
+        }
         self._freshness = freshness
         self._clock = clock
         self._metrics = metrics
@@ -91,27 +94,22 @@ class WebhookEndpoint:
         if scope["method"] != "POST":
             return NOT_POST
         headers: dict[bytes, bytes] = dict(scope["headers"])
-        claimed = signature.claimed(headers.get(b"x-zendesk-webhook-signature"))
-        if claimed is None or not headers.get(b"x-zendesk-webhook-signature-timestamp"):
+        digest = signature.claimed(headers.get(b"x-zendesk-webhook-signature"))
+        timestamp = headers.get(b"x-zendesk-webhook-signature-timestamp")
+        if digest is None or not timestamp:
             return self._refuse("unsigned", UNSIGNED)
         body = await _read(receive)
+        if not signature.is_signed(self._secrets[scope["path"]], timestamp, body, digest):
+            return self._refuse("bad-signature", REFUSED)
         now = self._clock.now()
-        verdict = signature.verify(
-            self._secrets,
-            headers.get(b"x-zendesk-webhook-signature-timestamp"),
-            headers.get(b"x-zendesk-webhook-signature"),
-            body,
-            (now, self._freshness) if self._freshness else None,
-        )
-        if verdict != "ok":
-            return self._refuse(verdict, REFUSED)
-        await self._intake.accept(SignedRequest(now, _kept(headers), body))
+        self._freshness.look(timestamp, now)
+        await self._intake.accept(SignedRequest(now, _kept(headers) | {PATH: scope["path"]}, body))
         return KEPT
 
-    def _refuse(self, verdict: str, answer: Answer) -> Answer:
+    def _refuse(self, why: str, answer: Answer) -> Answer:
         """401. Anybody can cause these, so the log gets one line in a while, the metric all of them."""
         self._metrics.count("webhooks", disposition="refused")
-        self._warnings.warning("webhook.refused", verdict)
+        self._warnings.warning("webhook.refused", why)
         return answer
 
 

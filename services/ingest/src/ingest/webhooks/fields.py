@@ -5,12 +5,14 @@ each webhook, so the usual case comes first in each.
 """
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Any
 
 MAX_ID = 10**32
+EARLIEST_YEAR = 2005
+AHEAD = timedelta(days=1)  # more than a wrong clock or zone explains
 _DIGITS = re.compile(r"[0-9]{1,32}", re.ASCII)
 _ATTRIBUTE = re.compile(r"[!-~]{1,200}", re.ASCII)  # leaves room for our suffixes in a column of 255
 _HALF_SURROGATES = re.compile("[\ud800-\udfff]")
@@ -18,13 +20,11 @@ _WORDS = {"on-hold": "hold", "on hold": "hold"}
 
 
 def cleaned(value: Any) -> Any:
-    """JSON without what our database or broker could not hold: NUL, and half surrogates (an emoji cut in two)."""
+    """Text, and texts in lists, without NUL and half surrogates; objects are clean already (`body.load`)."""
     if isinstance(value, str):
         return _HALF_SURROGATES.sub("\ufffd", value.replace("\x00", ""))
     if isinstance(value, list):
         return [cleaned(item) for item in value]
-    if isinstance(value, dict):
-        return {cleaned(key): cleaned(item) for key, item in value.items()}
     return value
 
 
@@ -109,6 +109,11 @@ def _mail_date(value: str) -> datetime | None:
         return parsedate_to_datetime(value)
     except (ValueError, IndexError, TypeError, OverflowError):
         return None
+
+
+def plausible(moment: datetime, now: datetime) -> bool:
+    """Whether a time in a body can be true: not before Zendesk was there, at most a day ahead of us."""
+    return moment.year >= EARLIEST_YEAR and moment - now <= AHEAD
 
 
 def as_change(value: object) -> str | bool | list[str] | None:

@@ -3,11 +3,10 @@
 See docs/vendors/zendesk.md#delivery.
 """
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from sqlalchemy import Select, bindparam, case, func, select, update
@@ -15,16 +14,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from uuid_utils import uuid7
 
 from ingest.tables import webhooks
-from ingest.webhooks import parse
-from ingest.webhooks.parse import Account, Disposition, ParsedWebhook
+from ingest.webhooks import fields, parse
+from ingest.webhooks.parse import Account, Disposition, ParsedWebhook, Road
 from supportops.contracts import Event
 from supportops.store import Store, Transaction
 
 PAGE = 200  # webhooks of one replay transaction
+PATH: Final = ":path"  # among the headers, as HTTP/2 has it: which road the body came on
+SIGNED_AT: Final = "x-zendesk-webhook-signature-timestamp"
 
 
 class SignedRequest(msgspec.Struct, frozen=True):
-    """A signed request as it came: `headers` are the few worth keeping, `body` every byte."""
+    """A signed request as it came: `headers` are the few worth keeping and the path (PATH), `body` every byte."""
 
     received_at: datetime
     headers: dict[str, str]
@@ -68,16 +69,24 @@ _ANEW = (
 
 
 def parse_request(received: SignedRequest, account: Account) -> Webhook:
-    """Read a signed request."""
-    reading = parse.read(received.body, account, received.received_at)
+    """Read a signed request.
+
+    One that was signed before our log's memory begins is parked: were it a replay, no key would tell (decision 110).
+    """
+    road = parse.road_of(received.headers.get(PATH))
+    reading = parse.read(received.body, road, account, received.received_at)
+    signed_at = fields.as_moment(received.headers.get(SIGNED_AT))
+    if signed_at is not None and received.received_at - signed_at > account.memory:
+        reading = parse.parked(
+            received.body, reading.kind, "signed before our log remembers", reading.ticket_id
+        )
     return Webhook(received, reading, f"{account.id}:{reading.key}")
 
 
 def unexamined(received: SignedRequest, account: Account, error: BaseException) -> Webhook:
     """A body that our reader failed on (a bug of ours), parked."""
-    key = f"body:{hashlib.sha256(received.body).hexdigest()}"
-    reading = ParsedWebhook("parked", key, "unknown", f"our reader failed: {type(error).__name__}")
-    return Webhook(received, reading, f"{account.id}:{key}")
+    reading = parse.parked(received.body, "unknown", f"our reader failed: {type(error).__name__}")
+    return Webhook(received, reading, f"{account.id}:{reading.key}")
 
 
 async def add(tx: Transaction, batch: Sequence[Webhook]) -> set[str]:
@@ -168,8 +177,27 @@ class _Target:
     run: str
 
 
-async def replay(store: Store, account: Account, wanted: WebhookFilter, group: str | None = None) -> Replayed:
-    """Read stored bodies again.
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Reads stored bodies by today's rules."""
+
+    account: Account
+    road: Road | None
+    now: datetime
+
+    def read(self, row: Mapping[str, Any]) -> ParsedWebhook:
+        came = parse.road_of(msgspec.json.decode(row["headers"], type=dict[str, str]).get(PATH), row["kind"])
+        return parse.read(row["body"], self.road or came, self.account, row["received_at"], self.now)
+
+
+async def replay(
+    store: Store,
+    account: Account,
+    wanted: WebhookFilter,
+    group: str | None = None,
+    road: Road | None = None,
+) -> Replayed:
+    """Read stored bodies again, on the road they came or, when an operator vouches for it, on `road`.
 
     Without `group` the bodies that were ignored or parked are read by today's rules; what can be read now is
     published under its own event id, the rest stays. With `group` every body that can be read is published
@@ -177,12 +205,13 @@ async def replay(store: Store, account: Account, wanted: WebhookFilter, group: s
     (`ce_reprocess`).
     """
     target = None if group is None else _Target(group, str(uuid7()))
+    reader = _Reader(account, road, store.clock.now())
     total = Replayed()
     last: Mapping[str, Any] | None = None
     while True:
         async with store.transaction() as tx:
             page = await _page(tx, wanted, last, group)
-            total = _sum(total, await _replay_page(tx, page, account, target))
+            total = _sum(total, await _replay_page(tx, page, reader, target))
         if len(page) < PAGE:
             return total
         last = page[-1]
@@ -202,12 +231,12 @@ async def _page(
 
 
 async def _replay_page(
-    tx: Transaction, page: Sequence[Mapping[str, Any]], account: Account, target: _Target | None
+    tx: Transaction, page: Sequence[Mapping[str, Any]], reader: _Reader, target: _Target | None
 ) -> Replayed:
     events = 0
     left = {"ignored": 0, "parked": 0, "published": 0}
     for row in page:
-        reading = parse.read(row["body"], account, row["received_at"])
+        reading = reader.read(row)
         left[reading.disposition] += 1
         for event in reading.events:
             tx.publish(event if target is None else _readdressed(event, target))

@@ -6,10 +6,9 @@ body or smuggle in a key, so a body that names a key twice is parked instead of 
 """
 
 import hashlib
-import json
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from ingest.policy import Kind
 from ingest.webhooks import fields
@@ -44,20 +43,6 @@ class Body:
         if value is None:
             raise Unreadable(f"no {key}")
         return value
-
-
-def names_a_key_twice(body: bytes) -> bool:
-    """True if any object of the JSON has the same key twice. Raises ValueError or RecursionError."""
-    doubled = False
-
-    def look(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        nonlocal doubled
-        found = dict(pairs)
-        doubled = doubled or len(found) != len(pairs)
-        return found
-
-    json.loads(body, object_pairs_hook=look)
-    return doubled
 
 
 def trigger_name(raw: Mapping[str, object]) -> str:

@@ -1,0 +1,45 @@
+"""The JSON of a signed body, strictly: an object that names no key twice, and nothing our stores cannot hold. Pure.
+
+In a trigger body customers' words stand unescaped: a quote in a title can add keys. Where a key then occurs
+twice, nobody can tell which one the admin wrote, so neither is believed. The stores cannot hold NUL and half
+surrogates (an emoji that someone cut in two); both are taken out before keys are compared.
+"""
+
+import json
+from typing import Any, Final
+
+from ingest.webhooks import fields
+from ingest.webhooks.native import Unreadable
+
+_SPECIAL: Final = ("\\u0000", "\\ud", "\\uD")
+
+
+def load(body: bytes) -> dict[str, object]:
+    """The JSON object. Raises Unreadable or RecursionError."""
+    try:
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise Unreadable("not UTF-8") from None
+    pairs = _cleaned if any(special in text for special in _SPECIAL) else _object
+    try:
+        raw: Any = json.loads(text, object_pairs_hook=pairs, parse_constant=_no_constant)
+    except ValueError:
+        raise Unreadable("not JSON") from None
+    if not isinstance(raw, dict):
+        raise Unreadable("not a JSON object")
+    return raw
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise Unreadable("a key occurs twice")
+    return found
+
+
+def _cleaned(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    return _object([(fields.cleaned(key), fields.cleaned(value)) for key, value in pairs])
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")

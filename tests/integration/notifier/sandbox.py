@@ -39,6 +39,9 @@ class Outside:
         made = {"id": self.channel_id(channel), "name": channel, "archived": archived}
         self._post("/slack/channels", made)
 
+    def delete_message(self, channel: str, ts: str) -> None:
+        self._post("/slack/delete", {"channel": channel, "ts": ts})
+
     def channel_id(self, name: str) -> str:
         return next(
             str(each["id"]) for each in self._get("/slack/channels")["channels"] if each["name"] == name

@@ -102,7 +102,7 @@ async def test_a_change_that_was_missed_in_between_is_made_once_the_post_is_foun
 
 @SQLITE
 @pytest.mark.parametrize("code", ["not_in_channel", "missing_scope"])
-async def test_where_the_history_cannot_be_read_the_line_is_skipped(
+async def test_where_the_history_cannot_be_read_the_doubt_is_listed(
     service: Service, outside: Outside, now: datetime, code: str
 ) -> None:
     outside.leave(SELF_MANAGED)
@@ -110,10 +110,58 @@ async def test_where_the_history_cannot_be_read_the_line_is_skipped(
         outside.arm("error", path="conversations.history", code=code)
     outside.arm("drop", count=1)
     settled = await service.after(*news(outside, now))
-    assert outcomes(settled, POSTS) == ["moot"]
+    assert outcomes(settled, POSTS) == ["give_up"]
     assert "history" in next(row["reason"] for key, row in settled.items() if POSTS in key)
     await service.after(*news(outside, now))
     assert len(outside.posts()) == 1  # a post that is answered needs no history
+
+
+@SQLITE
+async def test_a_channel_that_is_named_is_read_by_its_id(
+    service: Service, outside: Outside, now: datetime
+) -> None:
+    """The very first post fails and posts nothing: history takes no name, so that the id is looked up."""
+    outside.arm("error", code="internal_error", count=1)
+    settled = await service.after(*news(outside, now))
+    assert outcomes(settled, POSTS) == ["done"]
+    assert len(outside.posts()) == 1
+
+
+@SQLITE
+async def test_a_channel_that_cannot_be_found_leaves_a_doubt_that_is_listed(
+    service: Service, outside: Outside, now: datetime
+) -> None:
+    outside.arm("error", code="internal_error", count=1)
+    outside.arm("error", path="conversations.list", code="missing_scope")
+    settled = await service.after(*news(outside, now))
+    assert outcomes(settled, POSTS) == ["give_up"]
+    assert outside.posts() == []
+
+
+@SQLITE
+async def test_a_code_that_nobody_listed_is_the_messages_own(
+    service: Service, outside: Outside, now: datetime
+) -> None:
+    outside.arm("error", code="slack_connect_file_link_sharing_blocked", count=1)
+    settled = await service.after(*news(outside, now), *news(outside, now))
+    assert sorted(outcomes(settled, POSTS)) == ["done", "give_up"]
+    assert len(outside.posts()) == 1
+
+
+@SQLITE
+async def test_the_first_message_beside_a_deleted_root_is_the_new_root(
+    service: Service, outside: Outside, now: datetime
+) -> None:
+    ticket = outside.create(form="Self-Managed")
+    await service.after(created(ticket, now))
+    (root,) = outside.posts()
+    outside.delete_message(SELF_MANAGED, root["ts"])
+    for number in range(3):
+        comment = said(outside.comment(str(ticket["id"]), f"More {number}"))
+        await service.after(commented(ticket, comment, now, sequence=f"5{number}"))
+    second, third, fourth = outside.posts()[1:]
+    assert second["thread_ts"] is None
+    assert {third["thread_ts"], fourth["thread_ts"]} == {second["ts"]}
 
 
 @SQLITE

@@ -53,7 +53,7 @@ async def test_what_a_post_sends() -> None:
         return httpx.Response(200, json={"ok": True, "channel": "C9", "ts": "1.5"})
 
     async with slack(answer) as client:
-        assert await client.post("feed", MESSAGE, METADATA, thread_ts="1.1") == Posted("C9", "1.5")
+        assert await client.post("feed", MESSAGE, METADATA, thread_ts="1.1") == Posted("C9", "1.5", "1.1")
     (request,) = seen
     assert str(request.url) == "https://slack.example/api/chat.postMessage"
     assert request.headers["Authorization"] == "Bearer xoxb-1"
@@ -93,7 +93,7 @@ CODES: list[tuple[str, type[Exception]]] = [
     *[(code, SlackTargetGone) for code in ("message_not_found", "thread_not_found")],
     *[(code, SlackTargetGone) for code in ("cannot_reply_to_message", "restricted_action_thread_locked")],
     *[(code, SlackCredentialError) for code in ("invalid_auth", "token_revoked", "missing_scope")],
-    ("something_new", Retryable),
+    ("something_new", SlackRefused),
 ]
 
 
@@ -207,3 +207,46 @@ async def test_a_history_without_end_is_given_up() -> None:
     async with slack(always(200, page(cursor="more"))) as client:
         with pytest.raises(Permanent, match="history_too_long"):
             assert [each async for each in client.history("C1", NOW)]
+
+
+async def test_slacks_own_explanation_is_kept() -> None:
+    words = "must be less than 3001 characters [json-pointer:/attachments/0/blocks/2/text/text]"
+    body = {"ok": False, "error": "invalid_attachments", "errors": [words]}
+    body |= {"response_metadata": {"messages": [f"[ERROR] {words}"]}}
+    async with slack(always(200, body)) as client:
+        with pytest.raises(SlackRefused) as caught:
+            await client.post("feed", MESSAGE, METADATA)
+    assert str(caught.value) == f"Slack refuses the message: invalid_attachments: {words}"
+
+
+async def test_an_answer_shows_where_the_message_really_stands() -> None:
+    shown = {"ok": True, "channel": "C9", "ts": "1.5", "message": {"ts": "1.5", "text": "Hi"}}
+    async with slack(always(200, shown)) as client:
+        assert await client.post("feed", MESSAGE, METADATA, thread_ts="1.1") == Posted("C9", "1.5")
+
+
+async def test_a_success_without_an_address_is_a_doubt() -> None:
+    async with slack(always(200, {"ok": True, "message": 5})) as client:
+        with pytest.raises(UnknownOutcome):
+            await client.post("feed", MESSAGE, METADATA)
+
+
+ODD: list[Any] = [None, [], {}, "x", 5, [None, 5, "x", []]]
+
+
+@pytest.mark.parametrize("odd", ODD)
+@pytest.mark.parametrize("field", ["message", "response_metadata", "warning", "deprecated_argument"])
+async def test_what_we_do_not_use_of_an_answer_may_be_anything(field: str, odd: Any) -> None:
+    async with slack(always(200, {"ok": True, "channel": "C9", "ts": "1.5", field: odd})) as client:
+        assert (await client.post("feed", MESSAGE, METADATA)).ts == "1.5"
+    async with slack(always(200, {"ok": False, "error": "no_text", field: odd, "errors": odd})) as client:
+        with pytest.raises(SlackRefused):
+            await client.post("feed", MESSAGE, METADATA)
+
+
+@pytest.mark.parametrize("odd", ODD)
+async def test_odd_messages_of_a_history_hide_no_other(odd: Any) -> None:
+    good = {"ts": "1.5", "metadata": {"event_type": "ticket_feed", "event_payload": {"key": "k"}}}
+    body = {"ok": True, "messages": [odd, {"metadata": odd}, {"ts": odd}, good], "response_metadata": odd}
+    async with slack(always(200, body)) as client:
+        assert [seen.ts async for seen in client.history("C9", NOW)] == ["1.5"]

@@ -41,6 +41,7 @@ class ControlApi:
             ("DELETE", "/faults/{id}", self.disarm),
             ("POST", "/limits", self.limits),
             ("POST", "/slack/channels", self.channel),
+            ("POST", "/slack/delete", self.delete_message),
             ("POST", "/slack/users", self.person),
             ("GET", "/slack/channels", self.channels),
             ("POST", "/salesforce/objects", self.define),
@@ -159,6 +160,13 @@ class ControlApi:
         return {"zendesk": desk, "slack": slack, "salesforce": org, "gitlab": site}
 
     # --- slack ---
+
+    def delete_message(self, call: Call) -> Reply:
+        """`channel` (id or name), `ts`: as a person who deletes it."""
+        given = call.json()
+        channel = self._world.workspace.channel(str(given["channel"]))
+        gone = channel is not None and channel.delete(str(given["ts"]))
+        return Reply(200 if gone else 404, {"deleted": gone})
 
     def channel(self, call: Call) -> Reply:
         made = Channel(**call.json())

@@ -40,6 +40,7 @@ class SlackApi:
             "chat.update": self.update,
             "conversations.history": self.history,
             "conversations.replies": self.replies,
+            "conversations.list": self.list_channels,
             "users.lookupByEmail": self.lookup_by_email,
         }
         rows = [
@@ -82,7 +83,11 @@ class SlackApi:
             raise Refused("is_archived")
         warnings = check_message(given)
         thread = given.get("thread_ts")
-        if thread is not None and str(thread) not in channel.by_ts:
+        if (
+            str(thread) in channel.deleted
+        ):  # what was to answer a deleted message appears in the channel, as a success
+            given = {key: value for key, value in given.items() if key != "thread_ts"}
+        elif thread is not None and str(thread) not in channel.by_ts:
             raise Refused("cannot_reply_to_message")
         if (wait := self._space.pace.take(channel.id)) is not None:
             raise _Limited(wait)
@@ -122,6 +127,17 @@ class SlackApi:
         thread = [m for m in channel.messages if m["ts"] == parent or m.get("thread_ts") == parent]
         return _page(_between(thread, given), given, default=1000)
 
+    def list_channels(self, given: Json) -> Json:
+        """Public channels; posting takes their names, reading does not."""
+        shown = [
+            {"id": each.id, "name": each.name, "is_archived": each.archived, "is_member": each.member}
+            for each in self._space.channels.values()
+        ]
+        start = int(str(given.get("cursor") or "0").removeprefix("next:") or 0)
+        limit = max(1, min(999, int(given.get("limit") or 100)))
+        cursor = f"next:{start + limit}" if start + limit < len(shown) else ""
+        return {"channels": shown[start : start + limit], "response_metadata": {"next_cursor": cursor}}
+
     def lookup_by_email(self, given: Json) -> Json:
         wanted = str(given.get("email", "")).casefold()
         for person in self._space.people.values():
@@ -146,6 +162,8 @@ class SlackApi:
 
     def _readable(self, given: Json) -> Channel:
         channel = self._channel(given)
+        if channel.id != given.get("channel"):  # a name: only posting takes one
+            raise Refused("channel_not_found")
         if not channel.member:
             raise Refused("not_in_channel")
         return channel

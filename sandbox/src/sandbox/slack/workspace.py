@@ -30,6 +30,16 @@ class Channel:
     archived: bool = False
     messages: list[dict[str, Any]] = field(default_factory=list)
     by_ts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    deleted: set[str] = field(default_factory=set)
+
+    def delete(self, ts: str) -> bool:
+        """A person deletes a message; False when it is not there."""
+        message = self.by_ts.pop(ts, None)
+        if message is None:
+            return False
+        self.messages.remove(message)
+        self.deleted.add(ts)
+        return True
 
 
 @dataclass(slots=True)

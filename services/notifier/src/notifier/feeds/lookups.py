@@ -87,10 +87,15 @@ class Lookups:
         if form_id is None:
             return NO_FORM
         form = await self._references.forms.get(form_id)
-        if form is None:
-            raise NotToBeShown("the ticket's form is not known")
-        self._forms.learn(form_id, form.name, self._clock.now())
-        return form.name
+        if form is not None:
+            self._forms.learn(form_id, form.name, self._clock.now())
+            return form.name
+        if not self._forms.any_known and not await self._zendesk.ticket_forms():
+            # The account has no forms (small plans refuse the list), so a form is no reason to hide anything. Once a
+            # name was known, an empty list is a right that was lost: then what cannot be named is not shown.
+            self._forms.learn(form_id, NO_FORM, self._clock.now())
+            return NO_FORM
+        raise NotToBeShown("the ticket's form is not known")
 
 
 def carried_line(ticket_id: str, content: Content) -> FeedLine:

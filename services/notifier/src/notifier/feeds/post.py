@@ -5,9 +5,10 @@ A post carries its key in Slack's metadata. After an unknown outcome the channel
 where the history cannot be read, the line is skipped rather than doubled. A change may be made twice.
 """
 
+import re
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
-from functools import partial
 
 from sqlalchemy import select
 
@@ -15,7 +16,14 @@ from notifier import tables
 from notifier.destinations import POSTS
 from notifier.feeds.context import MessageContext
 from notifier.feeds.lookups import NotToBeShown
-from notifier.feeds.repository import EVENT_TYPE, POSTED, message_row, metadata_of, record_message
+from notifier.feeds.repository import (
+    EVENT_TYPE,
+    POSTED,
+    message_row,
+    metadata_of,
+    record_message,
+    record_root_gone,
+)
 from notifier.feeds.scheduling import MessagePayload, from_payload
 from notifier.policy import FeedRule
 from notifier.slack.client import (
@@ -24,6 +32,7 @@ from notifier.slack.client import (
     SlackChannelError,
     SlackCredentialError,
     SlackRateLimited,
+    SlackRefused,
     SlackTargetGone,
 )
 from notifier.slack.message import Message
@@ -31,6 +40,7 @@ from supportops.delivery.destination import (
     Cancel,
     Delivery,
     DestinationSpec,
+    Discard,
     Done,
     Outcome,
     Rate,
@@ -40,8 +50,10 @@ from supportops.delivery.destination import (
 from supportops.errors import DestinationPaused, Retryable
 from supportops.store import Transaction
 
+_CHANNEL_ID = re.compile(r"[CGD][A-Z0-9]{7,}", re.ASCII)
 CLOCK_MARGIN = timedelta(minutes=1)  # Slack's clock and ours
 SOON = timedelta(seconds=1)
+DOUBT = "outcome unknown, and the channel's history cannot be read: it is not posted a second time"
 NO_FEED = "the feed is not in the rules any more"
 
 
@@ -50,6 +62,7 @@ class FeedPosts:
 
     def __init__(self, context: MessageContext) -> None:
         self._context = context
+        self._addresses: dict[str, str] = {}
         pace = context.policy.channel_pace
         self.spec = DestinationSpec(
             POSTS,
@@ -70,12 +83,12 @@ class FeedPosts:
             found = await self._find(delivery, payload, feed)
         except SlackRateLimited as error:
             return Snooze(error.after, str(error), uncertain=True)
-        except SlackChannelError as error:
-            return Cancel(f"outcome unknown, and the history cannot be read ({error.code}): skipped")
+        except SlackRefused as error:
+            return Discard(f"{DOUBT} ({error.code})")
         except SlackCredentialError as error:
             if error.code != "missing_scope":
                 raise
-            return Cancel("outcome unknown, and the token may not read the history: skipped")
+            return Discard(f"{DOUBT} ({error.code})")
         except DestinationPaused:
             raise
         except Retryable as error:
@@ -95,27 +108,29 @@ class FeedPosts:
             return Cancel(str(reason))
         thread_ts = await self._thread(feed, payload.ticket_id)
         try:
-            posted, thread_ts = await self._send(delivery, payload, message, thread_ts)
+            posted = await self._send(delivery, payload, message, thread_ts)
         except SlackRateLimited as error:
             return Snooze(error.after, str(error))
-        row = message_row(payload, feed, posted, thread_ts) | {"digest": message.digest}
-        return Done(
-            {"channel": posted.channel, "ts": posted.ts},
-            partial(record_message, key=delivery.key, row=row),
-            reads=((tables.feed_messages, delivery.key),),
-        )
+        row = message_row(payload, feed, posted, posted.thread_ts) | {"digest": message.digest}
+        lost = thread_ts if posted.thread_ts is None else None
+
+        async def then(tx: Transaction) -> None:
+            await record_message(tx, key=delivery.key, row=row)
+            if lost is not None:
+                await record_root_gone(tx, channel=feed.channel, ts=lost)
+
+        reads = ((tables.feed_messages, delivery.key),)
+        return Done({"channel": posted.channel, "ts": posted.ts}, then, reads)
 
     async def _send(
         self, delivery: Delivery, payload: MessagePayload, message: Message, thread_ts: str | None
-    ) -> tuple[Posted, str | None]:
-        """Post into the thread; where that is refused (the first message was deleted), at top level."""
+    ) -> Posted:
+        """Post into the thread; where that is refused (the first message was deleted), at channel level."""
         channel, metadata = delivery.lane, metadata_of(delivery.key, payload)
         if thread_ts is not None:
-            try:
-                return await self._context.slack.post(channel, message, metadata, thread_ts), thread_ts
-            except SlackTargetGone:
-                thread_ts = None
-        return await self._context.slack.post(channel, message, metadata), thread_ts
+            with suppress(SlackTargetGone):
+                return await self._context.slack.post(channel, message, metadata, thread_ts)
+        return await self._context.slack.post(channel, message, metadata)
 
     async def _thread(self, feed: FeedRule, ticket_id: str) -> str | None:
         """The ticket's first message in the channel, when later ones go into its thread."""
@@ -131,13 +146,29 @@ class FeedPosts:
         async with self._context.store.reading() as conn:
             return (await conn.execute(query.order_by(messages.ts).limit(1))).scalar()
 
+    async def _address(self, channel: str) -> str:
+        """The channel's id: reading takes no name. Known from an earlier post, else looked up once."""
+        if _CHANNEL_ID.fullmatch(channel):
+            return channel
+        messages = tables.feed_messages.c
+        posted = select(messages.address).where(messages.channel == channel, messages.address != channel)
+        async with self._context.store.reading() as conn:
+            known = (await conn.execute(posted.order_by(messages.ts.desc()).limit(1))).scalar()
+        if known is None:
+            known = self._addresses.get(channel) or await self._context.slack.channel_id(channel)
+        if known is None:
+            raise SlackChannelError("channel_not_found")
+        self._addresses[channel] = known
+        return known
+
     async def _find(
         self, delivery: Delivery, payload: MessagePayload, feed: FeedRule
     ) -> tuple[SeenMessage, str | None] | None:
         """Our message by its key: in the channel, and in the thread that it was to go to."""
         since = delivery.created_at - CLOCK_MARGIN
+        address = await self._address(feed.channel)
         for thread_ts in dict.fromkeys((None, await self._thread(feed, payload.ticket_id))):
-            async for seen in self._context.slack.history(feed.channel, since, thread_ts):
+            async for seen in self._context.slack.history(address, since, thread_ts):
                 if seen.event_type == EVENT_TYPE and seen.payload.get("key") == delivery.key:
                     return seen, thread_ts
         return None
@@ -151,7 +182,8 @@ class FeedPosts:
     ) -> Outcome:
         """It was posted; since then the message may have changed, which a change finds out."""
         seen, thread_ts = found
-        row = message_row(payload, feed, Posted(feed.channel, seen.ts), thread_ts) | {"revision": 0}
+        address = self._addresses.get(feed.channel, feed.channel)
+        row = message_row(payload, feed, Posted(address, seen.ts), thread_ts) | {"revision": 0}
 
         async def then(tx: Transaction) -> None:
             await record_message(tx, key=delivery.key, row=row)

@@ -1,5 +1,7 @@
 """Which messages stand in which channel."""
 
+from sqlalchemy import update
+
 from notifier import tables
 from notifier.feeds.scheduling import MessagePayload
 from notifier.policy import FeedRule
@@ -40,3 +42,11 @@ async def record_messages(tx: Transaction, *, rows: dict[str, Json]) -> None:
     messages = await tx.load(tables.feed_messages, rows)
     for key, row in rows.items():
         messages.put(key, **row, changed_at=tx.now)
+
+
+async def record_root_gone(tx: Transaction, *, channel: str, ts: str) -> None:
+    """The first message of a thread was deleted in Slack: the next one at channel level takes its place."""
+    m = tables.feed_messages
+    await tx.execute(
+        update(m).where(m.c.channel == channel, m.c.ts == ts).values(state=GONE, changed_at=tx.now)
+    )

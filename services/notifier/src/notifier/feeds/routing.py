@@ -40,6 +40,11 @@ class FormNames:
         self._lifetime = lifetime
         self._known: dict[str, tuple[str, datetime]] = {}
 
+    @property
+    def any_known(self) -> bool:
+        """Whether Zendesk ever named a form to this process."""
+        return any(name != NO_FORM for name, _ in self._known.values())
+
     def learn(self, form_id: str, name: str, now: datetime) -> None:
         """Remember what Zendesk says now."""
         self._known[form_id] = (name, now)

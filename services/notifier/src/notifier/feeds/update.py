@@ -17,6 +17,7 @@ from notifier.feeds.scheduling import MessagePayload, from_payload, message_key
 from notifier.slack.client import (
     Posted,
     SlackRateLimited,
+    SlackRefused,
     SlackTargetGone,
 )
 from notifier.slack.message import Json
@@ -24,6 +25,7 @@ from supportops.delivery.destination import (
     Cancel,
     Delivery,
     DestinationSpec,
+    Discard,
     Done,
     Outcome,
     Snooze,
@@ -48,12 +50,21 @@ class FeedUpdates:
             return Snooze(SOON, "the message is being posted")
         payload = await self._context.newest(payload)
         changed: dict[str, Json] = {}
+        refused: list[str] = []
         for row in await self._shown(payload):
-            if (after := await self._change_one(payload, row)) is not None:
+            try:
+                after = await self._change_one(payload, row)
+            except SlackRefused as error:  # of this channel or message: the others are changed all the same
+                refused.append(f"{row.channel}: {error}")
+                continue
+            if after is not None:
                 changed[row.key] = after
+        then = partial(record_messages, rows=changed)
+        if refused:
+            return Discard("; ".join(refused), then if changed else None)
         if not changed:
             return Cancel("nothing posted shows anything older")
-        return Done({"changed": sorted(changed)}, partial(record_messages, rows=changed))
+        return Done({"changed": sorted(changed)}, then)
 
     async def _change_one(self, payload: MessagePayload, row: Row[Any]) -> Json | None:
         """What to note of a message that shows something older; None when it is as it should be."""

@@ -24,6 +24,7 @@ from supportops.vendors.http_client import HttpLimits, make_client, map_transpor
 CONNECTIONS = 64
 PAGE_SIZE = 200
 MAX_PAGES = 25
+LONGEST_WORDS = 300  # characters of what Slack explains
 RATE_LIMIT_WAIT = timedelta(seconds=5)  # where Slack says 429 and names no time
 _LONG_WAIT = timedelta(minutes=10)
 
@@ -38,29 +39,6 @@ _CHANNEL = frozenset(
         "ekm_access_denied",
         "messages_tab_disabled",
         "no_permission",
-    }
-)
-_MESSAGE = frozenset(
-    {
-        "no_text",
-        "msg_too_long",
-        "msg_blocks_too_long",
-        "invalid_blocks",
-        "invalid_blocks_format",
-        "invalid_attachments",
-        "attachment_payload_limit_exceeded",
-        "too_many_attachments",
-        "markdown_text_conflict",
-        "invalid_metadata_format",
-        "invalid_metadata_schema",
-        "metadata_too_large",
-        "invalid_arg_name",
-        "invalid_arguments",
-        "invalid_array_arg",
-        "invalid_charset",
-        "invalid_form_data",
-        "invalid_post_type",
-        "missing_post_type",
     }
 )
 _GONE = frozenset(
@@ -107,8 +85,8 @@ class SlackCredentialError(DestinationPaused):
 class SlackRefused(Permanent):
     """This message is refused, for good."""
 
-    def __init__(self, code: str) -> None:
-        super().__init__(f"Slack refuses the message: {code}")
+    def __init__(self, code: str, words: str = "") -> None:
+        super().__init__(f"Slack refuses the message: {code}{': ' if words else ''}{words}")
         self.code = code
 
 
@@ -122,10 +100,11 @@ class SlackTargetGone(SlackRefused):
 
 @dataclass(frozen=True)
 class Posted:
-    """A message's address; both parts are opaque."""
+    """A message's address, all of it opaque: the channel's id, and the message that it answers to, if any."""
 
     channel: str
     ts: str
+    thread_ts: str | None = None
 
 
 @dataclass(frozen=True)
@@ -146,7 +125,11 @@ class SlackClient:
     async def post(
         self, channel: str, message: Message, metadata: Json, thread_ts: str | None = None
     ) -> Posted:
-        """Post to a channel, or into the thread of the message `thread_ts`."""
+        """Post to a channel, or into the thread of the message `thread_ts`.
+
+        Where that message was deleted Slack may post at channel level and call it a success: what the answer shows is
+        what is returned.
+        """
         body = _visible(channel, message) | {
             "unfurl_links": False,
             "unfurl_media": False,
@@ -155,7 +138,12 @@ class SlackClient:
         if thread_ts is not None:
             body["thread_ts"] = thread_ts
         answer = await self._write("chat.postMessage", body)
-        return Posted(_text(answer, "channel") or channel, _text(answer, "ts"))
+        if not (ts := _text(answer, "ts")):
+            raise UnknownOutcome("slack chat.postMessage: posted, but the answer does not say where")
+        shown = answer.get("message")
+        if isinstance(shown, dict):
+            thread_ts = _text(shown, "thread_ts") or None
+        return Posted(_text(answer, "channel") or channel, ts, thread_ts)
 
     async def update(self, posted: Posted, message: Message, metadata: Json) -> None:
         """Change a message of ours; doing it twice changes nothing."""
@@ -182,6 +170,24 @@ class SlackClient:
                 return
             query["cursor"] = cursor
         raise SlackChannelError("history_too_long")
+
+    async def channel_id(self, name: str) -> str | None:
+        """The id of a channel that is named, among those that the bot may list; None when there is none.
+
+        Posting takes the name of a public channel, reading does not. Raises SlackRefused or SlackCredentialError where
+        the bot may not list channels.
+        """
+        query = {"types": "public_channel", "exclude_archived": "true", "limit": str(PAGE_SIZE)}
+        for _ in range(MAX_PAGES):
+            request = self._http.build_request("GET", "/conversations.list", params=query)
+            answer = await self._send("conversations.list", request)
+            for channel in _objects(answer, "channels"):
+                if _text(channel, "name") == name.removeprefix("#"):
+                    return _text(channel, "id") or None
+            if not (cursor := _next_cursor(answer)):
+                return None
+            query["cursor"] = cursor
+        return None
 
     async def _write(self, method: str, body: Json) -> Json:
         headers = {"Content-Type": "application/json; charset=utf-8"}
@@ -227,7 +233,9 @@ def read_answer(method: str, response: httpx.Response, now: datetime) -> Json:
     if not isinstance(body, dict) or response.is_server_error:
         raise UnknownOutcome(f"slack {method}: {response.status_code}", after)
     if body.get("ok") is not True:
-        _raise_for(method, str(body.get("error") or response.status_code), body, after)
+        if not (code := _text(body, "error")):
+            raise Retryable(f"slack {method}: {response.status_code}, refused without a code", after)
+        _raise_for(method, code, body, after)
     return body
 
 
@@ -242,14 +250,24 @@ def _raise_for(method: str, code: str, body: Json, after: timedelta | None) -> N
         raise UnknownOutcome(what, after)
     if code in _CREDENTIAL:
         raise SlackCredentialError(code, f" (needed: {body['needed']})" if "needed" in body else "")
+    if code in _LATER:
+        raise Retryable(what, after)
+    words = _words(body)
     if code in _GONE or "thread" in code:
-        raise SlackTargetGone(code)
+        raise SlackTargetGone(code, words)
     if code in _CHANNEL or code.startswith("restricted_action"):
-        raise SlackChannelError(code)
-    if code in _MESSAGE:
-        raise SlackRefused(code)
-    # What Slack says of itself (`_LATER`), or a code that nobody has listed: a few tries, then an operator looks.
-    raise Retryable(what if code in _LATER else f"{what} (unknown)", after)
+        raise SlackChannelError(code, words)
+    raise SlackRefused(
+        code[:100], words
+    )  # also a code that nobody has listed: it is this message's, and no other's
+
+
+def _words(body: Json) -> str:
+    """What Slack explains beside the code: `errors`, or the messages of `response_metadata`. They name places."""
+    metadata = body.get("response_metadata")
+    lists = [body.get("errors"), metadata.get("messages") if isinstance(metadata, dict) else None]
+    said = [word for each in lists if isinstance(each, list) for word in each if isinstance(word, str)]
+    return "; ".join(dict.fromkeys(word.removeprefix("[ERROR] ") for word in said))[:LONGEST_WORDS]
 
 
 def _visible(channel: str, message: Message) -> Json:
@@ -257,15 +275,20 @@ def _visible(channel: str, message: Message) -> Json:
 
 
 def _seen(answer: Json) -> list[SeenMessage]:
-    messages = answer.get("messages")
     found = []
-    for message in messages if isinstance(messages, list) else []:
-        metadata = message.get("metadata") if isinstance(message, dict) else None
+    for message in _objects(answer, "messages"):
+        metadata = message.get("metadata")
         if isinstance(metadata, dict) and isinstance(metadata.get("event_payload"), dict):
             found.append(
                 SeenMessage(_text(message, "ts"), _text(metadata, "event_type"), metadata["event_payload"])
             )
     return found
+
+
+def _objects(answer: Json, name: str) -> list[Json]:
+    """The objects in a list of an answer; whatever else is there is nothing to us."""
+    rows = answer.get(name)
+    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
 
 
 def _next_cursor(answer: Json) -> str:

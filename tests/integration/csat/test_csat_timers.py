@@ -39,7 +39,8 @@ async def test_a_survey_is_due_exactly_a_day_after_the_solve(store: Store) -> No
     await take(store, [FIRST])
     [row] = (await deliveries(store, SURVEY)).values()
     assert (row.due_at, row.lane, row.state) == (TEN + DAY, "17", "waiting")
-    assert payload_of(row) == {"ticket_id": "17", "solved_at": "2026-11-02T10:00:00+00:00", "cause": FIRST.id}
+    told = {"ticket_id": "17", "solved_at": "2026-11-02T10:00:00+00:00", "cause": FIRST.id}
+    assert payload_of(row) == told | {"correlation_id": FIRST.correlation_id or FIRST.id}
 
 
 @pytest.mark.parametrize("batches", ["one batch", "one by one"])

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from supportops.errors import DestinationPaused, Permanent
+from supportops.vendors.zendesk.grant import AWAY_WAIT
 from tests.support.eventually import eventually
 from tests.unit.supportops.vendors.token_endpoint import BASE, SECRET, TokenEndpoint
 
@@ -169,7 +170,7 @@ async def test_an_answer_without_a_token_is_an_outage(zendesk: TokenEndpoint, co
     zendesk.answer = lambda: httpx.Response(200, content=content)
     with pytest.raises(DestinationPaused, match="without a token") as caught:
         await zendesk.api.get("/users/me")
-    assert caught.value.after == timedelta(seconds=10)
+    assert caught.value.after == AWAY_WAIT
 
 
 async def test_a_lost_answer_is_an_outage_and_no_unknown_outcome(zendesk: TokenEndpoint) -> None:

@@ -20,7 +20,7 @@ from supportops.vendors.http_client import LOGIN_WAIT, retry_after
 LIFE = timedelta(hours=1)
 """What we ask for: Zendesk grants more than 5 minutes and less than 2 days."""
 LEAST_LIFE, LONGEST_LIFE = timedelta(minutes=5), timedelta(days=2)
-AWAY_WAIT = timedelta(seconds=10)
+AWAY_WAIT = timedelta(seconds=3)
 _CLIENTS = "Admin Center, Apps and integrations, APIs, OAuth clients"
 _REMEDIES = {
     "invalid_client": (

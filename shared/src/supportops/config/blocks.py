@@ -10,7 +10,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from supportops.config.durations import Duration
-from supportops.config.environment import Block
+from supportops.config.environment import Block, TextList
 
 DATABASE_SCHEMES = ("postgresql", "sqlite")
 
@@ -82,6 +82,22 @@ class HttpSettings(Block):
 
     host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 inside a container.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes any free one.")
+    allowed_hosts: TextList = Field(
+        (), description="Host names by which it may be asked, e.g. csat.example.com,*.local; unset: any."
+    )
+    trusted_proxies: TextList = Field(
+        (), description="Addresses or networks of proxies whose X-Forwarded-For names the client."
+    )
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _proxies_are_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for each in value:
+            try:
+                ipaddress.ip_network(each)
+            except ValueError:
+                raise ValueError(f"{each!r} is no address or network such as 10.0.0.0/8") from None
+        return value
 
 
 class SideSettings(Block):

@@ -7,7 +7,7 @@ What is missing or wrong is reported together, by name, in one `SettingsError`.
 
 import os
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, ClassVar, get_args
 
 from pydantic import BeforeValidator, SecretStr
 from pydantic.fields import FieldInfo
@@ -50,8 +50,12 @@ def is_secret(annotation: object) -> bool:
 class _SecretFiles(PydanticBaseSettingsSource):
     """Reads `NAME_FILE` for the secrets whose `NAME` is not set."""
 
+    def variable(self, field_name: str) -> str:
+        """The variable that names the file."""
+        return f"{env_name(self.settings_cls, field_name)}_FILE"
+
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        variable = f"{env_name(self.settings_cls, field_name)}_FILE"
+        variable = self.variable(field_name)
         path = os.environ.get(variable, "")
         if not path or not is_secret(field.annotation):
             return None, field_name, False
@@ -70,11 +74,34 @@ class _SecretFiles(PydanticBaseSettingsSource):
         return {name: value for name, value in values if value is not None}
 
 
+class _FormerNames(_SecretFiles):
+    """Reads what is not set under its name by the one that it had before (`former_prefix`), value or file."""
+
+    def variable(self, field_name: str) -> str:
+        return f"{self._former(field_name)}_FILE"
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        value = os.environ.get(self._former(field_name)) if self._prefix else None
+        if value:
+            return value, field_name, False
+        return super().get_field_value(field, field_name) if self._prefix else (None, field_name, False)
+
+    @property
+    def _prefix(self) -> str:
+        return str(getattr(self.settings_cls, "former_prefix", ""))
+
+    def _former(self, field_name: str) -> str:
+        return f"{self._prefix}{field_name}".upper()
+
+
 class Block(BaseSettings):
     """A frozen group of variables that share a prefix: subclass it and set `env_prefix`.
 
-    Every field has a description: it is the one line of meaning in `.env.example`.
+    Every field has a description: it is the one line of meaning in `.env.example`. Variables that began with
+    `former_prefix` until the last release are still read.
     """
+
+    former_prefix: ClassVar[str] = ""
 
     model_config = SettingsConfigDict(
         frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True
@@ -89,5 +116,5 @@ class Block(BaseSettings):
         *_others: PydanticBaseSettingsSource,
         **_unused: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Arguments first (tests), then the environment, then the files named by `*_FILE`."""
-        return init_settings, env_settings, _SecretFiles(settings_cls)
+        """Arguments first (tests), then the environment, the files named by `*_FILE`, and former names."""
+        return init_settings, env_settings, _SecretFiles(settings_cls), _FormerNames(settings_cls)

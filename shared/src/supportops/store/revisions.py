@@ -112,3 +112,20 @@ _ACTIVE = "state IN ('waiting', 'leased')"
 def _index(op: Op, name: str, columns: list[str], rows: str) -> None:
     op.drop_index(name, "deliveries")
     op.create_index(name, "deliveries", columns, postgresql_where=sa.text(rows), sqlite_where=sa.text(rows))
+
+
+def operators_0001(op: Op) -> None:
+    """Create the sessions that ended before their time: the operators' login of each service."""
+    moment = sa.DateTime(timezone=True)
+    op.create_table(
+        "ended_sessions",
+        sa.Column("holder", sa.Text, primary_key=True),
+        sa.Column("ended_at", moment, nullable=False),
+        sa.Column("forget_at", moment, nullable=False),
+    )
+    op.create_index("ix_ended_sessions_forget_at", "ended_sessions", ["forget_at"])
+
+
+def undo_operators_0001(op: Op) -> None:
+    """Undo `operators_0001`."""
+    op.drop_table("ended_sessions")

@@ -46,6 +46,10 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+THROTTLES = "throttle:"
+"""How the names of rates begin that belong to somebody outside (an address, a link): they go when they are free."""
+
+
 @dataclass(frozen=True)
 class EngineTables:
     """The tables that the engine keeps in a service's database."""
@@ -55,6 +59,7 @@ class EngineTables:
     deliveries: Table
     rates: Table
     leases: Table
+    ended_sessions: Table
 
 
 def engine_tables(metadata: MetaData) -> EngineTables:
@@ -62,7 +67,12 @@ def engine_tables(metadata: MetaData) -> EngineTables:
     if "inbox" in metadata.tables:
         return EngineTables(**{name: metadata.tables[name] for name in EngineTables.__annotations__})
     return EngineTables(
-        _inbox(metadata), _outbox(metadata), _deliveries(metadata), _rates(metadata), _leases(metadata)
+        _inbox(metadata),
+        _outbox(metadata),
+        _deliveries(metadata),
+        _rates(metadata),
+        _leases(metadata),
+        _ended_sessions(metadata),
     )
 
 
@@ -149,7 +159,7 @@ def _deliveries(metadata: MetaData) -> Table:
 
 
 def _rates(metadata: MetaData) -> Table:
-    """Shared paces and budgets: when a lane or a budget is free again (the same for all replicas)."""
+    """Shared paces, budgets and throttles: when one is free again (the same for all replicas)."""
     return Table(
         "rates",
         metadata,
@@ -167,6 +177,17 @@ def _leases(metadata: MetaData) -> Table:
         Column("holder", Text, nullable=False),
         Column("until", UtcDateTime, nullable=False),
         Column("last_run_at", UtcDateTime),
+    )
+
+
+def _ended_sessions(metadata: MetaData) -> Table:
+    """Operators' sessions that ended by a log-out, until their cookies would be too old anyway."""
+    return Table(
+        "ended_sessions",
+        metadata,
+        Column("holder", Text, primary_key=True),
+        Column("ended_at", UtcDateTime, nullable=False),
+        Column("forget_at", UtcDateTime, nullable=False, index=True),
     )
 
 

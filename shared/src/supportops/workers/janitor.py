@@ -9,7 +9,7 @@ from sqlalchemy import BindParameter, Column, ColumnElement, Table, bindparam, d
 
 from supportops.observability.metrics import Recorder
 from supportops.store import Store
-from supportops.store.tables import ENGINE
+from supportops.store.tables import ENGINE, THROTTLES
 from supportops.workers.periodic import Periodic
 
 BITE = 2_000  # rows per transaction, so that nobody waits long for a lock
@@ -30,11 +30,13 @@ class Retention:
 
 def engine_retention(keep: timedelta = timedelta(days=14)) -> tuple[Retention, ...]:
     """How long the engine keeps its own rows: the inbox longer than any topic, finished deliveries likewise."""
-    inbox, deliveries = ENGINE.inbox, ENGINE.deliveries
+    inbox, deliveries, rates, ended = ENGINE.inbox, ENGINE.deliveries, ENGINE.rates, ENGINE.ended_sessions
     longest_topic = max(keep, timedelta(days=30))
     return (
         Retention(inbox, inbox.c.seen_at, longest_topic),
         Retention(deliveries, deliveries.c.finished_at, longest_topic),
+        Retention(rates, rates.c.free_at, timedelta(), rates.c.name.startswith(THROTTLES, autoescape=True)),
+        Retention(ended, ended.c.forget_at, timedelta()),
     )
 
 

@@ -2,9 +2,10 @@
 
 import csv
 import io
+import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from csat.kpi.csv import COLUMNS, cells_of, to_csv
@@ -82,15 +83,28 @@ def test_csv_is_quoted_and_runs_nothing() -> None:
     written = to_csv(["form", "solved"], [[text, 1] for text in HOSTILE])
     lines = list(csv.reader(io.StringIO(written, newline="")))
     assert lines[0] == ["form", "solved"]
-    assert [line[0] for line in lines[1:]] == [f"'{text}" for text in HOSTILE[:7]] + HOSTILE[7:]
+    marked = ["'=1+1", "'+1", "'-1", "'@SUM(A1)", "'\t'=1", "'\r'=1", "  '=1"]
+    assert [line[0] for line in lines[1:]] == marked + HOSTILE[7:]
     assert all(line[1] == "1" for line in lines[1:])
     assert to_csv(["a"], [], bom=True) == "\ufeffa\r\n"
 
 
-@given(st.text())
-def test_no_text_begins_as_a_formula(text: str) -> None:
-    (line,) = list(csv.reader(io.StringIO(to_csv([text], []), newline=""))) or [[""]]
-    assert not line[0].lstrip().startswith(("=", "+", "-", "@"))
+FORMULA = st.text(st.sampled_from("=+-@;,\t\r\n \"'aé\uff1d"), max_size=12)
+
+
+@given(st.text() | FORMULA)
+@example('nice;=HYPERLINK("http://evil")')
+@example('nice;"=1')
+@example("nice\n=1")
+@example("\tx")
+def test_no_cell_begins_as_a_formula_for_whatever_reader(text: str) -> None:
+    """A reader of semicolons knows nothing of our quotes: for it a cell begins behind each `;`."""
+    written = to_csv(["first", text], [[text, text]])
+    pieces = [piece for line in re.split(r"[\r\n]", written) for piece in re.split(r"[;\t]", line)]
+    cells = [cell for line in csv.reader(io.StringIO(written, newline="")) for cell in line]
+    for begin in (*pieces, *cells):
+        assert not re.match(r'[\s"]*[=+\-@\uff1d]', begin), begin
+    assert not any(cell.startswith(("\t", "\r", "\n")) for cell in cells)
 
 
 def test_a_line_of_figures() -> None:

@@ -3,7 +3,7 @@
 import base64
 import binascii
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal, Self
 
 from fastapi import APIRouter, Depends, FastAPI, Query, Request
@@ -328,9 +328,9 @@ def _position(cursor: str | None) -> row_queries.Position | None:
     try:
         text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True).decode()
         moment, _, key = text.partition("|")
-        position = datetime.fromisoformat(moment), key
-    except (binascii.Error, ValueError) as error:
+        at = datetime.fromisoformat(moment)
+        if at.tzinfo is None or not key.isprintable():
+            raise ValueError("not ours")
+        return at.astimezone(UTC), key
+    except (binascii.Error, ValueError, OverflowError) as error:
         raise _refusal("cursor", "is not one that a page named as `next`") from error
-    if position[0].tzinfo is None or not key.isprintable():
-        raise _refusal("cursor", "is not one that a page named as `next`")
-    return position

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Sequence
 
 from csat.kpi.measures import Counts, figures_of
@@ -15,13 +16,19 @@ COLUMNS = (
 )
 """What `cells_of` gives. Rates are shares from 0 to 1, empty where there is nothing to divide by."""
 
-_FORMULA = ("=", "+", "-", "@")
-_SEPARATORS = ("\t", "\r")
+_FORMULA = re.compile(
+    r"""(^|[;\t\r\n])         # where a cell begins for some reader; commas are quoted
+        ([\s"']*)             # what readers skip
+        (?=[=+\-@\uff1d\uff0b\uff0d\uff20])""",
+    re.VERBOSE,
+)
+_LINE_STARTS = ("\t", "\r", "\n")
 _BOM = "\ufeff"
 
 
 def to_csv(header: Sequence[str], rows: Iterable[Sequence[object]], *, bom: bool = False) -> str:
-    """Lines as RFC 4180 wants them. Texts that a spreadsheet would run as a formula get a leading apostrophe.
+    """Lines as RFC 4180 wants them. What a spreadsheet would run as a formula gets an apostrophe before it, within a
+    text too: a reader that expects semicolons begins a new cell behind each of them, and a line behind each break.
 
     `bom`: begin with the mark by which spreadsheets know UTF-8; wanted in files, not in pipes.
     """
@@ -48,6 +55,5 @@ def _cell(value: object) -> object:
     """Numbers are ours and stay numbers; text is somebody's."""
     if not isinstance(value, str):
         return "" if value is None else value
-    text = value.replace("\x00", "")
-    is_risky = text.startswith(_SEPARATORS) or text.lstrip().startswith(_FORMULA)
-    return "'" + text if is_risky else text
+    text = _FORMULA.sub(r"\1\2'", value.replace("\x00", ""))
+    return "'" + text if text.startswith(_LINE_STARTS) else text

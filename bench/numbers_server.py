@@ -12,7 +12,8 @@ from sqlalchemy import text
 
 from csat.policy.csat import CsatPolicy
 from csat.survey_link.tokens import SurveyTokens
-from csat.web import create_app
+from csat.survey_page.routes import SurveyPage
+from csat.web import PAGES, START, create_app
 from supportops.clock import SystemClock
 from supportops.config import DatabaseSettings, LogSettings
 from supportops.observability.logging import configure
@@ -21,7 +22,8 @@ from supportops.runtime.http_server import HttpServer
 from supportops.runtime.supervisor import run, run_until_stopped
 from supportops.store import Store, open_store
 from supportops.web.auth.guard import OperatorAuth
-from supportops.web.auth.settings import DashboardSettings
+from supportops.web.auth.settings import OperatorsSettings
+from supportops.web.site import site_of
 
 TOKEN = "operators-only-0123456789"
 HEADERS = {"X-Forwarded-User": "bench", "X-Csat-Proxy-Secret": TOKEN}
@@ -29,13 +31,14 @@ HEADERS = {"X-Forwarded-User": "bench", "X-Csat-Proxy-Secret": TOKEN}
 
 def application(store: Store) -> FastAPI:
     """csat as it is served, with one more route."""
-    settings = DashboardSettings.model_validate(
+    settings = OperatorsSettings.model_validate(
         {"proxy_header": "X-Forwarded-User", "proxy_secret": TOKEN, "session_keys": ()}
     )
-    token = SecretStr(TOKEN)
-    gate = OperatorAuth(settings, token, "https://csat.example.com", clock=store.clock, metrics=Metrics())
+    site = site_of(settings, "csat", START, PAGES, "https://csat.example.com")
+    auth = OperatorAuth(settings, site, store, Metrics(), SecretStr(TOKEN))
     tokens = SurveyTokens([TOKEN], timedelta(days=28), store.clock)
-    app = create_app(store, tokens, CsatPolicy(), token, gate)
+    policy = CsatPolicy()
+    app = create_app(store, policy, auth, SurveyPage(store, tokens, policy))
 
     @app.get("/floor")
     async def floor() -> dict[str, int]:

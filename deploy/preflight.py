@@ -25,8 +25,8 @@ REQUIRED = (
     "CSAT_BASE_URL",
     "CSAT_LINK_KEYS",
     "CSAT_API_TOKEN",
-    "CSAT_DASHBOARD_PASSWORD_HASH",  # empty closes the dashboard, but somebody must have said so
-    "CSAT_DASHBOARD_SESSION_KEYS",
+    "OPERATORS_PASSWORD_HASH",  # empty closes the operators' pages, but somebody must have said so
+    "OPERATORS_SESSION_KEYS",
     "SALESFORCE_LOGIN_URL",
     "SALESFORCE_CLIENT_ID",
     "SALESFORCE_CLIENT_SECRET",

@@ -23,14 +23,16 @@ from tests.support.processes import free_port
 ROOT = Path(__file__).parents[2]
 SCALE = ("--scale", "csat=3", "--scale", "notifier=2")
 SCALE_AT = "Runners are stuck"  # the first line of the story: containers start while it goes on
-RUNNING = {"ingest": 1, "csat": 3, "csat-web": 1, "sfdc-sync": 1, "notifier": 2}
+RUNNING = {"ingest": 1, "csat": 3, "csat-web": 1, "sfdc-sync": 1, "notifier": 2, "notifier-web": 1}
 
 
 class Stack:
     """One compose project of its own, on free ports, with passwords of its own."""
 
     def __init__(self) -> None:
-        self.ports = {name: free_port() for name in ("INGEST_PORT", "CSAT_PORT", "SANDBOX_PORT")}
+        self.ports = {
+            name: free_port() for name in ("INGEST_PORT", "CSAT_PORT", "NOTIFIER_PORT", "SANDBOX_PORT")
+        }
         self.kpi_token = secrets.token_hex(16)
         own = {name: str(port) for name, port in self.ports.items()} | {
             "CONFIG_NAME": "demo.yaml",

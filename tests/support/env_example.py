@@ -25,6 +25,7 @@ COMPOSE_ONLY = {
     "POSTGRES_PASSWORD": ("", "Password of the database server's superuser."),
     "INGEST_PORT": ("8000", "Port of this machine that takes webhooks; put TLS in front of it."),
     "CSAT_PORT": ("8001", "Port of this machine with the survey page and the KPI."),
+    "NOTIFIER_PORT": ("8002", "Port of this machine with the notifier's figures."),
     "SANDBOX_PORT": ("9400", "Port of this machine with the stand-ins' page."),
 }
 

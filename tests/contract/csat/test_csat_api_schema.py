@@ -8,19 +8,17 @@ from typing import Any
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, seed, settings
-from pydantic import SecretStr
 from schemathesis import GenerationMode, Response
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 from schemathesis.specs.openapi.schemas import OpenApiSchema
 
 from csat.policy.csat import CsatPolicy
 from csat.survey_link.tokens import SurveyTokens
-from csat.web import create_app
 from supportops.clock import ManualClock
 from tests.integration.csat.assertions import note, tallied
+from tests.integration.csat.http_app import API_TOKEN, csat_app
 from tests.support.engine import store_on
 
-TOKEN = "operators-only-0123456789"
 EXAMPLES = 40
 PATHS = ("/api/kpi", "/api/ratings", "/api/surveys")
 
@@ -47,7 +45,7 @@ def api(new_database: Callable[[str], str], clock: ManualClock) -> Iterator[Open
     with asyncio.Runner() as runner:
         store = runner.run(opened.__aenter__())
         tokens = SurveyTokens(["the-key-of-these-tests"], timedelta(days=28), clock)
-        app = create_app(store, tokens, CsatPolicy(), SecretStr(TOKEN))
+        app = csat_app(store, tokens, CsatPolicy())
         yield schemathesis.openapi.from_asgi("/api/openapi.json", app)
         runner.run(opened.__aexit__(None, None, None))
 
@@ -67,7 +65,7 @@ def test_it_is_as_described(api: OpenApiSchema, path: str, mode: GenerationMode)
     )
     @given(case=operation.as_strategy(generation_mode=mode))
     def call(case: schemathesis.Case[Any]) -> None:
-        response = case.call(headers={"Authorization": f"Bearer {TOKEN}"})
+        response = case.call(headers={"Authorization": f"Bearer {API_TOKEN}"})
         case.validate_response(response, excluded_checks=[positive_data_acceptance] * is_beyond(response))
 
     call()

@@ -10,15 +10,13 @@ from pydantic import SecretStr
 
 from csat.policy.csat import CsatPolicy
 from csat.survey_link.tokens import SurveyTokens
-from csat.web import create_app
 from supportops.clock import ManualClock, SystemClock
 from supportops.config import DatabaseSettings
 from supportops.store import Store, open_store
 from supportops.vendors.zendesk import Zendesk
+from tests.integration.csat.http_app import csat_app
 from tests.integration.csat.sandbox import Desk, impatient_zendesk
 from tests.support.browser import chromium
-
-API_TOKEN = "operators-only-0123456789"
 
 
 @pytest.fixture
@@ -44,7 +42,7 @@ def tokens(clock: ManualClock) -> SurveyTokens:
 @pytest.fixture
 async def page(store: Store, tokens: SurveyTokens, rules: CsatPolicy) -> AsyncIterator[httpx.AsyncClient]:
     """A browser, more or less, in front of csat's HTTP side."""
-    app = create_app(store, tokens, rules, SecretStr(API_TOKEN))
+    app = csat_app(store, tokens, rules)
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="https://survey.example.com") as client:
         yield client

@@ -8,27 +8,23 @@ from typing import Any
 import httpx
 from argon2 import PasswordHasher
 from fastapi import FastAPI
-from pydantic import SecretStr
 from sqlalchemy import insert
 
 from csat import tables
 from csat.policy.csat import CsatPolicy
 from csat.survey_link.tokens import SurveyTokens
-from csat.web import create_app
 from supportops.clock import ManualClock
-from supportops.observability.metrics import Metrics
 from supportops.store import Store
 from supportops.web.auth.guard import OperatorAuth
 from supportops.web.auth.passwords import hash_password
-from supportops.web.auth.settings import DashboardSettings
+from supportops.web.auth.settings import OperatorsSettings
 from tests.integration.csat.assertions import tallied
-from tests.integration.csat.conftest import API_TOKEN
+from tests.integration.csat.http_app import ADDRESS, csat_app
 
 PASSWORD = "correct horse battery staple"
 CHEAP = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 HASHED = hash_password(PASSWORD, CHEAP)
 SESSION_KEYS = "the-session-key-of-these-tests,the-one-before-that-0123"
-ADDRESS = "https://survey.example.com"
 
 FORMS = ("Self-managed", "GitLab.com", "License Renewals and Upgrades", "Security Issue", "")
 PLANS = ("Ultimate", "Premium", "Starter", "")
@@ -47,22 +43,17 @@ BLAME = (
 )
 
 
-def settings(**values: Any) -> DashboardSettings:
+def settings(**values: Any) -> OperatorsSettings:
     """A login by password, unless something else is said."""
-    return DashboardSettings(**({"password_hash": HASHED, "session_keys": SESSION_KEYS} | values))
-
-
-def gate(clock: ManualClock, chosen: DashboardSettings, address: str = ADDRESS) -> OperatorAuth:
-    """The gate with these settings."""
-    return OperatorAuth(chosen, SecretStr(API_TOKEN), address, clock=clock, metrics=Metrics())
+    return OperatorsSettings(**({"password_hash": HASHED, "session_keys": SESSION_KEYS} | values))
 
 
 def application(
     store: Store, clock: ManualClock, opened: OperatorAuth, rules: CsatPolicy | None = None
 ) -> FastAPI:
-    """csat's HTTP side behind this gate."""
+    """csat's HTTP side behind this guard."""
     tokens = SurveyTokens(["the-key-of-these-tests"], timedelta(days=28), clock)
-    return create_app(store, tokens, rules or CsatPolicy(), SecretStr(API_TOKEN), opened)
+    return csat_app(store, tokens, rules or CsatPolicy(), opened)
 
 
 def browser_of(app: FastAPI) -> httpx.AsyncClient:

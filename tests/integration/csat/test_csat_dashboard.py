@@ -20,6 +20,7 @@ from supportops.store import Store, open_store
 from tests.integration.csat import dashboard_app
 from tests.integration.csat.assertions import note, on, tallied
 from tests.integration.csat.dashboard_app import browser_of, log_in, rated_ticket
+from tests.integration.csat.http_app import auth_of
 
 NAMES = ("form", "plan", "region", "group_name", "assignee", "reason")
 HOSTILE = [
@@ -39,8 +40,8 @@ HOSTILE = [
 @pytest.fixture
 async def manager(store: Store, clock: ManualClock) -> AsyncIterator[httpx.AsyncClient]:
     """Somebody who has logged in."""
-    gate = dashboard_app.gate(clock, dashboard_app.settings())
-    async with browser_of(dashboard_app.application(store, clock, gate)) as browser:
+    auth = auth_of(store, dashboard_app.settings())
+    async with browser_of(dashboard_app.application(store, clock, auth)) as browser:
         assert (await log_in(browser)).status_code == 303
         yield browser
 
@@ -204,10 +205,14 @@ async def test_the_style_is_the_one_that_the_policy_allows(manager: httpx.AsyncC
 async def test_without_its_database_it_says_so(clock: ManualClock, tmp_path: Path) -> None:
     nowhere = DatabaseSettings(url=SecretStr(f"sqlite:///{tmp_path}/no/such/folder.db"))
     async with open_store(nowhere, clock=clock) as store:
-        gate = dashboard_app.gate(clock, dashboard_app.settings())
-        async with browser_of(dashboard_app.application(store, clock, gate)) as browser:
-            await log_in(browser)
-            reply = await browser.get("/dashboard")
-    assert (reply.status_code, reply.headers["retry-after"]) == (503, "60")
-    assert "database is away" in reply.text
-    assert reply.headers["cache-control"] == "no-store"
+        auth = auth_of(store, dashboard_app.settings())
+        async with browser_of(dashboard_app.application(store, clock, auth)) as browser:
+            account = auth.accounts.get("")
+            assert auth.sessions is not None
+            assert account is not None
+            browser.cookies.set(auth.cookie, auth.sessions.open(account))
+            replies = [await log_in(browser), await browser.get("/dashboard")]
+    for reply in replies:
+        assert (reply.status_code, reply.headers["retry-after"]) == (503, "60")
+        assert "database is away" in reply.text
+        assert reply.headers["cache-control"] == "no-store"

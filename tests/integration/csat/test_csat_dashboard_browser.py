@@ -16,6 +16,7 @@ from supportops.runtime.http_server import HttpServer
 from supportops.store import Store
 from tests.integration.csat import dashboard_app
 from tests.integration.csat.assertions import on
+from tests.integration.csat.http_app import auth_of
 from tests.support.browser import SCREENSHOTS, screenshot_path
 
 pytestmark = [pytest.mark.browser, on("sqlite")]
@@ -41,7 +42,7 @@ class Site:
 
 @pytest.fixture
 async def site(store: Store, clock: ManualClock) -> AsyncIterator[Site]:
-    opened = dashboard_app.gate(clock, dashboard_app.settings(), "http://127.0.0.1")
+    opened = auth_of(store, dashboard_app.settings(), "http://127.0.0.1")
     app = dashboard_app.application(store, clock, opened)
     server, stopping = HttpServer(app, ("127.0.0.1", 0), Metrics()), asyncio.Event()
     running = asyncio.create_task(server.run(stopping))

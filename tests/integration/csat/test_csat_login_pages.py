@@ -12,11 +12,11 @@ from supportops.clock import ManualClock
 from supportops.store import Store
 from supportops.web.auth.passwords import hash_password
 from supportops.web.auth.proxy import SECRET_HEADER
-from supportops.web.auth.settings import DashboardSettings
+from supportops.web.auth.settings import OperatorsSettings
 from tests.integration.csat import dashboard_app
 from tests.integration.csat.assertions import on
-from tests.integration.csat.conftest import API_TOKEN
-from tests.integration.csat.dashboard_app import ADDRESS, PASSWORD, browser_of, form_token, log_in
+from tests.integration.csat.dashboard_app import PASSWORD, browser_of, form_token, log_in
+from tests.integration.csat.http_app import ADDRESS, API_TOKEN, auth_of
 
 pytestmark = on("sqlite")
 
@@ -26,18 +26,16 @@ BY_PROXY = {"X-Forwarded-User": "ann", SECRET_HEADER: PROXY_SECRET}
 
 
 @pytest.fixture
-def chosen() -> DashboardSettings:
+def chosen() -> OperatorsSettings:
     """A password."""
     return dashboard_app.settings()
 
 
 @pytest.fixture
 async def browser(
-    store: Store, clock: ManualClock, chosen: DashboardSettings
+    store: Store, clock: ManualClock, chosen: OperatorsSettings
 ) -> AsyncIterator[httpx.AsyncClient]:
-    async with browser_of(
-        dashboard_app.application(store, clock, dashboard_app.gate(clock, chosen))
-    ) as client:
+    async with browser_of(dashboard_app.application(store, clock, auth_of(store, chosen))) as client:
         yield client
 
 
@@ -49,7 +47,7 @@ async def is_in(browser: httpx.AsyncClient) -> bool:
 async def test_nothing_is_open_while_nothing_is_configured(page: httpx.AsyncClient) -> None:
     for path in (*PAGES, "/login"):
         shown = await page.get(path, headers=BY_PROXY)
-        assert (shown.status_code, "CSAT_DASHBOARD_PASSWORD_HASH" in shown.text) == (403, True), path
+        assert (shown.status_code, "OPERATORS_PASSWORD_HASH" in shown.text) == (403, True), path
         assert "location" not in shown.headers
     for path in ("/login", "/logout"):
         assert (await page.post(path, data={"password": ""})).status_code in (303, 403)
@@ -73,16 +71,16 @@ async def test_strangers_are_sent_to_the_login_and_on_from_there(browser: httpx.
 async def test_the_cookie_is_kept_from_scripts_and_other_sites(browser: httpx.AsyncClient) -> None:
     cookie = (await log_in(browser)).headers["set-cookie"]
     name, _, rest = cookie.partition("=")
-    assert name == "__Host-csat-session"
+    assert name == "__Host-supportops-session"
     assert {"HttpOnly", "Path=/", "SameSite=lax", "Secure", "Max-Age=43200"} <= set(rest.split("; "))
     assert "Domain" not in rest
 
 
 async def test_over_plain_http_the_cookie_works_too(store: Store, clock: ManualClock) -> None:
-    gate = dashboard_app.gate(clock, dashboard_app.settings(), "http://127.0.0.1:8001")
-    async with browser_of(dashboard_app.application(store, clock, gate)) as browser:
+    auth = auth_of(store, dashboard_app.settings(), "http://127.0.0.1:8001")
+    async with browser_of(dashboard_app.application(store, clock, auth)) as browser:
         cookie = (await log_in(browser)).headers["set-cookie"]
-        assert cookie.startswith("csat-session=")
+        assert cookie.startswith("supportops-session=")
         assert "Secure" not in cookie
         assert await is_in(browser)
 
@@ -134,13 +132,13 @@ async def test_guessing_is_slow(browser: httpx.AsyncClient) -> None:
 async def test_logging_out_needs_the_form_of_that_session(browser: httpx.AsyncClient) -> None:
     await log_in(browser)
     shown = await browser.get("/dashboard")
-    cookie = browser.cookies["__Host-csat-session"]
+    cookie = browser.cookies["__Host-supportops-session"]
     for token in ("", "made.up", form_token((await browser.get("/login")).text)):
         assert (await browser.post("/logout", data={"form_token": token})).status_code == 400
     assert await is_in(browser)
     left = await browser.post("/logout", data={"form_token": form_token(shown.text)})
     assert (left.status_code, left.headers["location"]) == (303, "/login")
-    assert browser.cookies.get("__Host-csat-session", "") != cookie
+    assert browser.cookies.get("__Host-supportops-session", "") != cookie
     assert not await is_in(browser)
 
 
@@ -149,9 +147,7 @@ async def test_sessions_end_by_time_and_with_the_password(
 ) -> None:
     await log_in(browser)
     changed = dashboard_app.settings(password_hash=hash_password("another password"))
-    async with browser_of(
-        dashboard_app.application(store, clock, dashboard_app.gate(clock, changed))
-    ) as other:
+    async with browser_of(dashboard_app.application(store, clock, auth_of(store, changed))) as other:
         other.cookies.update(browser.cookies)
         assert not await is_in(other)
     clock.advance(timedelta(hours=12) - timedelta(seconds=1))
@@ -169,12 +165,10 @@ async def test_the_api_takes_a_session_and_refuses_a_wrong_token(browser: httpx.
 
 
 async def test_a_proxy_opens_the_pages_with_its_secret_alone(store: Store, clock: ManualClock) -> None:
-    chosen = DashboardSettings.model_construct(
+    chosen = OperatorsSettings.model_construct(
         proxy_header="X-Forwarded-User", proxy_secret=SecretStr(PROXY_SECRET)
     )
-    async with browser_of(
-        dashboard_app.application(store, clock, dashboard_app.gate(clock, chosen))
-    ) as browser:
+    async with browser_of(dashboard_app.application(store, clock, auth_of(store, chosen))) as browser:
         shown = await browser.get("/dashboard", headers=BY_PROXY)
         assert (shown.status_code, ">ann<" in shown.text, "Log out" in shown.text) == (200, True, False)
         assert (await browser.get("/api/kpi", headers=BY_PROXY)).status_code == 200

@@ -15,7 +15,7 @@ from csat.surveys.exclusion_rules import Decision
 from supportops.clock import ManualClock
 from supportops.store import Store
 from tests.integration.csat.assertions import note, on, sent_survey, tallied
-from tests.integration.csat.conftest import API_TOKEN
+from tests.integration.csat.http_app import API_TOKEN
 
 BEARER = {"Authorization": f"Bearer {API_TOKEN}"}
 COUNTS = ("solved", "decided", "asked", "good", "bad")

@@ -16,12 +16,12 @@ from csat.policy.csat import CsatPolicy
 from csat.survey_link.tokens import SurveyTokens
 from csat.surveys import repository
 from csat.surveys.repository import Survey
-from csat.web import create_app
 from supportops.clock import ManualClock
 from supportops.config import DatabaseSettings
 from supportops.contracts import FeedbackReceived
 from supportops.store import Store, open_store
 from tests.integration.csat.assertions import on, promised, rows_of, sent_survey
+from tests.integration.csat.http_app import csat_app
 
 HOSTILE = '<script>alert(1)</script> {{7*7}} "quoted" @all /close'
 
@@ -189,9 +189,31 @@ async def test_hostile_text_stays_text(page: httpx.AsyncClient, link: str, store
     await vote(page, link, score="bad", comment=HOSTILE)
     [event] = await feedback(store)
     assert event.comment == HOSTILE
-    shown = (await page.get(link)).text
-    assert "<script>" not in shown
-    assert "&lt;script&gt;alert(1)&lt;/script&gt; {{7*7}} &#34;quoted&#34;" in shown
+    unfit = await vote(page, link, score="", comment=HOSTILE)  # comes back to whoever wrote it
+    assert "<script>" not in unfit.text
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; {{7*7}} &#34;quoted&#34;" in unfit.text
+
+
+async def test_a_given_comment_is_shown_to_nobody_and_kept(
+    page: httpx.AsyncClient, link: str, store: Store
+) -> None:
+    saved, drop = "Your comment was saved", 'name="comment_drop"'
+    await vote(page, link, score="bad", comment="for your eyes only")
+    for query in ("", "?score=good", "?voted=1"):
+        assert "for your eyes" not in (await page.get(link + query)).text
+    assert [word in (await page.get(link)).text for word in (saved, drop)] == [True, True]
+
+    async def comment() -> str | None:
+        [rating] = await rows_of(store, tables.ratings)
+        return str(rating.comment) if rating.comment else None
+
+    await vote(page, link, score="good", comment="  ")  # nobody can confirm what they do not see
+    assert await comment() == "for your eyes only"
+    await vote(page, link, score="good", comment="another one", comment_drop="yes")
+    assert await comment() == "another one"
+    await vote(page, link, score="good", comment_drop="yes")
+    assert await comment() is None
+    assert [word in (await page.get(link)).text for word in (saved, drop)] == [False, False]
 
 
 @on("sqlite")
@@ -239,7 +261,7 @@ async def test_a_vote_that_cannot_be_stored_is_not_thanked_for(
 ) -> None:
     nowhere = DatabaseSettings(url=SecretStr(f"sqlite:///{tmp_path}/no/such/folder.db"))
     async with open_store(nowhere, clock=clock) as store:
-        app = create_app(store, tokens, rules, SecretStr("operators-only-0123456789"))
+        app = csat_app(store, tokens, rules)
         transport = httpx.ASGITransport(app=app)
         async with httpx.AsyncClient(transport=transport, base_url="https://survey.example.com") as browser:
             reply = await vote(browser, f"/s/{tokens.issue('any')}", score="good")

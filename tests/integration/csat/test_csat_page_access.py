@@ -7,7 +7,6 @@ from datetime import timedelta
 
 import httpx
 import pytest
-from pydantic import SecretStr
 from sqlalchemy import delete, update
 from structlog.testing import capture_logs
 
@@ -22,12 +21,11 @@ from csat.survey_page.opt_out import has_opted_out
 from csat.survey_page.routes import SurveyPage
 from csat.surveys import repository
 from csat.surveys.repository import Survey
-from csat.web import create_app
 from supportops.clock import ManualClock
 from supportops.observability.metrics import Metrics
 from supportops.store import Store
 from tests.integration.csat.assertions import on, rows_of, sent_survey
-from tests.integration.csat.conftest import API_TOKEN
+from tests.integration.csat.http_app import csat_app
 
 GOOD = {"score": "good"}
 
@@ -48,7 +46,7 @@ async def visitor(
 ) -> AsyncIterator[httpx.AsyncClient]:
     """A browser in front of a page with rules and metrics of the test's own."""
     page = SurveyPage(store, tokens, rules, metrics=metrics)
-    app = create_app(store, tokens, rules, SecretStr(API_TOKEN), survey_page=page)
+    app = csat_app(store, tokens, rules, page=page)
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="https://survey.example.com") as client:
         yield client

@@ -10,18 +10,16 @@ from typing import Literal
 import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, ViewportSize
-from pydantic import SecretStr
 
 from csat import tables
 from csat.policy.csat import CsatPolicy
 from csat.survey_link.tokens import SurveyTokens
-from csat.web import create_app
 from supportops.clock import ManualClock
 from supportops.observability.metrics import Metrics
 from supportops.runtime.http_server import HttpServer
 from supportops.store import Store
 from tests.integration.csat.assertions import on, rows_of, sent_survey
-from tests.integration.csat.conftest import API_TOKEN
+from tests.integration.csat.http_app import csat_app
 from tests.support.browser import screenshot_path
 
 pytestmark = [pytest.mark.browser, on("sqlite")]
@@ -47,7 +45,7 @@ class Site:
 @pytest.fixture
 async def site(store: Store, tokens: SurveyTokens, clock: ManualClock) -> AsyncIterator[Site]:
     survey = await sent_survey(store, "17", clock.now() - timedelta(days=1))
-    app = create_app(store, tokens, CsatPolicy(), SecretStr(API_TOKEN))
+    app = csat_app(store, tokens, CsatPolicy())
     server, stopping = HttpServer(app, ("127.0.0.1", 0), Metrics()), asyncio.Event()
     running = asyncio.create_task(server.run(stopping))
     await server.started.wait()

@@ -5,17 +5,15 @@ from pathlib import Path
 
 import httpx
 import pytest
-from pydantic import SecretStr
 
 from csat.policy.csat import CsatPolicy
 from csat.survey_link.tokens import SurveyTokens
-from csat.survey_link.translations import load_languages
+from csat.survey_link.translations import SHIPPED, load_languages
 from csat.survey_page.routes import SurveyPage
 from csat.surveys import repository
-from csat.web import create_app
 from supportops.store import Store
 from tests.integration.csat.assertions import on
-from tests.integration.csat.conftest import API_TOKEN
+from tests.integration.csat.http_app import csat_app
 
 pytestmark = on("sqlite")
 
@@ -79,14 +77,17 @@ async def test_reasons_are_translated_but_stored_as_configured(
 
 
 async def test_a_third_language_is_one_file(store: Store, tokens: SurveyTokens, tmp_path: Path) -> None:
-    shipped = Path(repository.__file__).parents[1] / "page" / "texts" / "en.yaml"
-    text = shipped.read_text(encoding="utf-8").replace("How was our support?", "איך הייתה התמיכה שלנו?")
+    text = (
+        (SHIPPED / "en.yaml")
+        .read_text(encoding="utf-8")
+        .replace("How was our support?", "איך הייתה התמיכה שלנו?")
+    )
     (tmp_path / "he.yaml").write_text(text, encoding="utf-8")
     (tmp_path / "en.yaml").write_text("texts:\n  title: How did <we> do?\n", encoding="utf-8")
     languages = load_languages("en", tmp_path)
     rules = CsatPolicy()
     survey_page = SurveyPage(store, tokens, rules, languages)
-    app = create_app(store, tokens, rules, SecretStr(API_TOKEN), survey_page=survey_page)
+    app = csat_app(store, tokens, rules, page=survey_page)
     link = await link_of(store, tokens, "he")
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app=app), base_url="https://x.example"

@@ -11,6 +11,7 @@ from supportops.clock import ManualClock
 from supportops.store import Store
 from tests.integration.csat import dashboard_app
 from tests.integration.csat.assertions import on
+from tests.integration.csat.http_app import auth_of
 from tests.integration.csat.test_csat_explain import live_through
 
 HOSTILE = "<script>alert(1)</script> \"onmouseover=\"x {{ 7*7 }} 'quoted' &amp;"
@@ -19,7 +20,7 @@ HOSTILE = "<script>alert(1)</script> \"onmouseover=\"x {{ 7*7 }} 'quoted' &amp;"
 @pytest.fixture
 async def visitor(store: Store, clock: ManualClock) -> AsyncIterator[httpx.AsyncClient]:
     """A browser that has not logged in."""
-    app = dashboard_app.application(store, clock, dashboard_app.gate(clock, dashboard_app.settings()))
+    app = dashboard_app.application(store, clock, auth_of(store, dashboard_app.settings()))
     async with dashboard_app.browser_of(app) as client:
         yield client
 

@@ -12,7 +12,7 @@ import httpx
 from pydantic import SecretStr
 from sqlalchemy import exc, select
 
-from ingest.operations.counts_page import create_app
+from ingest.operations.counts_page import START, create_app
 from ingest.tables import webhooks
 from ingest.webhooks.endpoint import WebhookEndpoint
 from ingest.webhooks.freshness import Freshness
@@ -25,6 +25,9 @@ from supportops.observability.metrics import Metrics
 from supportops.store import Store, Transaction
 from supportops.store.outbox import unpack_headers
 from supportops.store.tables import ENGINE
+from supportops.web.auth.guard import OperatorAuth
+from supportops.web.auth.settings import OperatorsSettings
+from supportops.web.site import site_of
 from tests.support import zendesk_bodies as z
 from tests.support.engine import store_on
 
@@ -106,7 +109,9 @@ async def running(url: str, spool: Path) -> AsyncIterator[Ingest]:
         }
         freshness = Freshness(timedelta(minutes=5), SystemClock(), metrics)
         hook = WebhookEndpoint(intake, secrets, freshness, SystemClock(), metrics)
-        app = create_app(store, intake, hook, SecretStr(OPERATOR))
+        chosen = OperatorsSettings()
+        auth = OperatorAuth(chosen, site_of(chosen, "ingest", START), store, metrics, SecretStr(OPERATOR))
+        app = create_app(store, intake, hook, auth)
         transport = httpx.ASGITransport(app=app, raise_app_exceptions=True)
         client = await stack.enter_async_context(
             httpx.AsyncClient(transport=transport, base_url="http://ingest")

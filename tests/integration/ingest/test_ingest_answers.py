@@ -178,27 +178,22 @@ async def test_only_post(ingest: Ingest, method: str) -> None:
 async def test_counts_are_for_operators_only(ingest: Ingest) -> None:
     await ingest.send(z.TRIGGER | {"trigger": "<script>alert(1)</script>"}, TRIGGERS)
     await ingest.post(b"garbage")
-    for headers in (
-        {},
-        {"Authorization": "Bearer wrong"},
-        {"Authorization": "Basic %%%"},
-        {"Authorization": OPERATOR},
-    ):
-        for path in ("/counts", "/api/counts"):
-            assert (await ingest.client.get(path, headers=headers)).status_code == 401
+    strange = ["", "Bearer wrong", "Basic %%%", OPERATOR, f"Basic {OPERATOR}", "Bearer"]
+    for given in strange:
+        answers = [
+            await ingest.client.get(path, headers={"Authorization": given})
+            for path in ("/counts", "/api/counts")
+        ]
+        assert [answer.status_code for answer in answers] == [403, 401], given
     counts = await ingest.client.get("/api/counts", headers={"Authorization": f"Bearer {OPERATOR}"})
     assert counts.json() == [
         {"disposition": "parked", "kind": "unknown", "webhooks": 1},
         {"disposition": "published", "kind": "trigger:<script>alert(1)</script>", "webhooks": 1},
     ]
-    page = await ingest.client.get("/counts", auth=("anybody", OPERATOR))
-    assert page.status_code == 200
-    assert "&lt;script&gt;" in page.text
-    assert "<script>" not in page.text
-    assert page.headers["content-security-policy"].startswith("default-src 'none'")
 
 
 async def test_unknown_paths_are_404(ingest: Ingest) -> None:
-    assert (await ingest.client.get("/")).status_code == 404
+    assert (await ingest.client.get("/")).headers["location"] == "/counts"
+    assert (await ingest.client.get("/counts/")).status_code == 404
     assert (await ingest.client.get("/docs")).status_code == 404
     assert (await ingest.client.post(NATIVE + "/x", content=b"")).status_code == 404

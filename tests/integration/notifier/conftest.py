@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from notifier.feeds.routing import FormNames
 from notifier.feeds.scheduling import MessageScheduler
 from notifier.policy import NotifierPolicy
-from notifier.settings import Settings, SlackSettings
+from notifier.settings import NotifierSettings, Settings, SlackSettings
 from notifier.wiring import open_context
 from supportops.clock import SystemClock
 from supportops.config import (
@@ -24,6 +24,7 @@ from supportops.config import (
 )
 from supportops.observability.metrics import Metrics
 from supportops.store import open_store
+from supportops.web.auth.settings import OperatorsSettings
 from tests.integration.notifier.app import RULES, Service
 from tests.integration.notifier.sandbox import Outside
 from tests.support.sandbox import zendesk_settings
@@ -51,6 +52,8 @@ def settings(outside: Outside, new_database: Callable[[str], str]) -> Settings:
             token=SecretStr("xoxb-sandbox"),
             timeout=timedelta(seconds=3),
         ),
+        notifier=NotifierSettings(),
+        operators=OperatorsSettings(),
         http=HttpSettings(),
         side=SideSettings(),
         shutdown=ShutdownSettings(),

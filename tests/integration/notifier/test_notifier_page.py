@@ -6,24 +6,36 @@ from typing import Any
 
 import httpx
 import pytest
+from pydantic import SecretStr
 from typer.testing import CliRunner
 
 from notifier.__main__ import SERVICE, app
 from notifier.destinations import POSTS
 from notifier.settings import Settings
-from notifier.web import create_app, given_up, post_again
+from notifier.web import START, create_app, given_up, post_again
+from supportops.observability.metrics import Metrics
 from supportops.store import migrate
+from supportops.web.auth.guard import OperatorAuth
+from supportops.web.auth.settings import OperatorsSettings
+from supportops.web.site import site_of
 from tests.integration.notifier.app import Service
 from tests.integration.notifier.events import created
 from tests.integration.notifier.sandbox import SELF_MANAGED, Outside
 from tests.support.databases import on_the_side
 from tests.support.sandbox import ZENDESK_CLIENT
 
+TOKEN = "the-token-of-these-tests"
+
 
 async def figures(service: Service) -> dict[str, Any]:
-    transport = httpx.ASGITransport(create_app(service.store))
+    chosen = OperatorsSettings()
+    auth = OperatorAuth(
+        chosen, site_of(chosen, "notifier", START), service.store, Metrics(), SecretStr(TOKEN)
+    )
+    transport = httpx.ASGITransport(create_app(service.store, auth))
     async with httpx.AsyncClient(transport=transport, base_url="http://notifier") as http:
-        answer = await http.get("/")
+        assert [(await http.get(path)).status_code for path in ("/figures", "/api/figures")] == [403, 401]
+        answer = await http.get("/api/figures", headers={"Authorization": f"Bearer {TOKEN}"})
     assert answer.status_code == 200
     found: dict[str, Any] = answer.json()
     return found

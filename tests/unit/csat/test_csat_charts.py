@@ -11,6 +11,7 @@ from csat.dashboard import charts, view_model
 from csat.kpi.measures import Counts, Figure, kpi
 from csat.policy.kpi import KpiPolicy
 from supportops.web.layout import PageLayout
+from supportops.web.site import Site
 
 NOTHING = Figure(None, 0, 0, 0.0, 1.0, 0.95)
 HALF = Figure(0.5, 5, 10, 0.25, 0.75, 0.5)
@@ -98,7 +99,7 @@ def test_a_line_is_told_in_words_too() -> None:
     "hostile", ["<script>alert(1)</script>", "</title><image href=x>", '" onload="x', "a&b"]
 )
 def test_labels_of_a_chart_are_text(hostile: str) -> None:
-    look = PageLayout("csat.dashboard")
+    look = PageLayout("csat.dashboard", Site("csat", "/dashboard"))
     panel, *_ = view_model.panels([(date(2026, 9, 7), Counts(10, 10, 10, 9, 1))], "week", RULES)
     period = view_model.Period(hostile, hostile, panel.periods[0].figure)
     look.templates.filters.update(percent=str, interval=str, number=str)

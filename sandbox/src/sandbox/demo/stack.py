@@ -115,8 +115,14 @@ class Stack:
             "SHUTDOWN_GRACE": "8s",
         }
         if service in self.ports.http:
-            common["HTTP_PORT"] = str(self.ports.http[service])
+            common |= {"HTTP_PORT": str(self.ports.http[service])} | self._login()
         return common | self._own(service)
+
+    def _login(self) -> dict[str, str]:
+        """One login for the pages of all services."""
+        addresses = {f"OPERATORS_{name.upper()}_URL": self.url(name) for name in self.ports.http}
+        keys = {"OPERATORS_PASSWORD_HASH": DASHBOARD_HASH, "OPERATORS_SESSION_KEYS": SESSION_KEY}
+        return addresses | keys
 
     def _own(self, service: str) -> dict[str, str]:
         zendesk = {
@@ -133,10 +139,6 @@ class Stack:
             }
         if service == "csat":
             keys = {"CSAT_LINK_KEYS": LINK_KEY, "CSAT_API_TOKEN": CSAT_KEY}
-            keys |= {
-                "CSAT_DASHBOARD_PASSWORD_HASH": DASHBOARD_HASH,
-                "CSAT_DASHBOARD_SESSION_KEYS": SESSION_KEY,
-            }
             gitlab = {"GITLAB_BASE_URL": f"{self.sandbox_url}/gitlab", "GITLAB_TOKEN": "glpat-sandbox"}
             return zendesk | keys | gitlab | {"CSAT_BASE_URL": self.url("csat")}
         if service == "sfdc_sync":

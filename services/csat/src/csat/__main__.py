@@ -21,7 +21,7 @@ SERVICE = Service(
 app = build_app(SERVICE)
 add_commands(app, SERVICE)
 add_history_commands(app, SERVICE, wiring.backfill)
-add_login_commands(app)
+add_login_commands(app, SERVICE.name)
 add_kpi_commands(app, SERVICE)
 
 

@@ -14,7 +14,7 @@ from supportops.config import (
     ZendeskSettings,
     safe_address,
 )
-from supportops.web.auth.settings import SHORTEST_SECRET, DashboardSettings
+from supportops.web.auth.settings import SHORTEST_SECRET, OperatorsSettings
 
 
 class SurveySettings(Block):
@@ -86,7 +86,7 @@ class Settings(ServiceSettings):
     zendesk: ZendeskSettings
     survey: SurveySettings
     gitlab: GitLabSettings
-    dashboard: DashboardSettings
+    operators: OperatorsSettings
     http: HttpSettings
 
 

@@ -25,7 +25,7 @@ from csat.survey_page.routes import SurveyPage
 from csat.surveys.handlers import SurveyHandlers
 from csat.surveys.send import AskRequester
 from csat.surveys.tag import tag_exported, tag_surveyed
-from csat.web import create_app
+from csat.web import PAGES, START, create_app
 from supportops.clock import Clock, SystemClock
 from supportops.config.rules_file import Section
 from supportops.delivery import Courier, Destination
@@ -40,6 +40,7 @@ from supportops.store import open_store
 from supportops.vendors.cache import Lifetime
 from supportops.vendors.zendesk import References, Zendesk, open_zendesk
 from supportops.web.auth.guard import OperatorAuth
+from supportops.web.site import site_of
 from supportops.workers import Relay, engine_retention, janitor
 
 PACKAGE, GROUP = "csat", "csat"
@@ -97,16 +98,11 @@ def http_side(settings: Settings, parts: Parts) -> Component:
     """The survey page, the API and the operators' pages."""
     policy = POLICY.load(settings.config.file)
     tokens = survey_tokens(settings, policy, parts.clock)
-    gate = OperatorAuth(
-        settings.dashboard,
-        settings.survey.api_token,
-        settings.survey.base_url,
-        clock=parts.clock,
-        metrics=parts.metrics,
-    )
+    site = site_of(settings.operators, "csat", START, PAGES, settings.survey.base_url)
+    auth = OperatorAuth(settings.operators, site, parts.store, parts.metrics, settings.survey.api_token)
     texts = languages(policy, settings.config.file)
     page = SurveyPage(parts.store, tokens, policy, texts, parts.metrics)
-    app = create_app(parts.store, tokens, policy, settings.survey.api_token, gate, page)
+    app = create_app(parts.store, policy, auth, page, settings.http)
     return HttpServer(app, (settings.http.host, settings.http.port), parts.metrics, "csat-web")
 
 

@@ -17,6 +17,7 @@ from supportops.runtime.cli import AsJson, Service, build_app, execute
 from supportops.runtime.output import emit
 from supportops.runtime.supervisor import CLEAN, FAILED
 from supportops.store import Store
+from supportops.web.auth.commands import add_login_commands
 
 SERVICE = Service(
     name="ingest",
@@ -28,6 +29,7 @@ SERVICE = Service(
     run=wiring.serve,
 )
 app = build_app(SERVICE)
+add_login_commands(app, SERVICE.name)
 parked = typer.Typer(no_args_is_help=True, help="Bodies of ours that could not be read: look, mend, replay.")
 app.add_typer(parked, name="parked")
 

@@ -15,6 +15,7 @@ from supportops.config import (
     TextList,
 )
 from supportops.config.rules_file import Duration
+from supportops.web.auth.settings import OperatorsSettings
 
 SHORTEST_TOKEN = 16
 
@@ -49,7 +50,7 @@ class IngestSettings(Block):
     )
     operator_token: SecretStr | None = Field(
         None,
-        description="Credential of the counts page and API (16 characters or more); unset: both are off.",
+        description="Bearer token of /api/counts for programs (16 characters or more); unset: operators alone.",
     )
 
     @field_validator("operator_token")
@@ -74,6 +75,7 @@ class Settings(ServiceSettings):
     """Everything ingest reads from the environment."""
 
     ingest: IngestSettings
+    operators: OperatorsSettings
     http: HttpSettings
 
 

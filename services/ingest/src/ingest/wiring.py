@@ -4,7 +4,7 @@ import gc
 
 from pydantic import SecretStr
 
-from ingest.operations.counts_page import create_app
+from ingest.operations.counts_page import START, create_app
 from ingest.policy import DEFAULT_KINDS, IngestPolicy
 from ingest.settings import IngestSettings, Settings
 from ingest.tables import webhooks
@@ -17,6 +17,8 @@ from supportops.config.rules_file import Section
 from supportops.runtime.http_server import HttpServer
 from supportops.runtime.process import Parts, open_parts, run_process
 from supportops.runtime.supervisor import Component
+from supportops.web.auth.guard import OperatorAuth
+from supportops.web.site import site_of
 from supportops.workers import Relay, Retention, engine_retention, janitor
 
 PACKAGE = "ingest"
@@ -47,7 +49,9 @@ def components(
     own = settings.ingest
     intake = Intake(parts.store, Spool(own.spool_dir), account_of(own, policy), parts.metrics)
     hook = WebhookEndpoint(intake, secrets_of(own), freshness, parts.clock, parts.metrics)
-    app = create_app(parts.store, intake, hook, own.operator_token)
+    site = site_of(settings.operators, "ingest", START)
+    auth = OperatorAuth(settings.operators, site, parts.store, parts.metrics, own.operator_token)
+    app = create_app(parts.store, intake, hook, auth, settings.http)
     kept = Retention(webhooks, webhooks.c.received_at, policy.keep_webhooks)
     return (
         HttpServer(app, (settings.http.host, settings.http.port), parts.metrics),

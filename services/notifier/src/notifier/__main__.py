@@ -9,6 +9,7 @@ from notifier.settings import Settings
 from supportops.runtime.cli import AsJson, Service, build_app, execute
 from supportops.runtime.output import emit
 from supportops.runtime.supervisor import CLEAN, FAILED
+from supportops.web.auth.commands import add_login_commands
 
 SERVICE = Service(
     name="notifier",
@@ -21,6 +22,7 @@ SERVICE = Service(
     policy=wiring.POLICY,
 )
 app = build_app(SERVICE)
+add_login_commands(app, SERVICE.name)
 
 
 @app.command("given-up")

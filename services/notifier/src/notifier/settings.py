@@ -14,6 +14,7 @@ from supportops.config import (
     ZendeskSettings,
 )
 from supportops.config.durations import Duration
+from supportops.web.auth.settings import SHORTEST_SECRET, OperatorsSettings
 
 
 class SlackSettings(Block):
@@ -46,11 +47,31 @@ class SlackSettings(Block):
         return value.rstrip("/")
 
 
+class NotifierSettings(Block):
+    """The figures' API."""
+
+    model_config = SettingsConfigDict(env_prefix="NOTIFIER_")
+
+    api_token: SecretStr | None = Field(
+        None,
+        description="Bearer token of /api/figures for programs (16 characters or more); unset: operators alone.",
+    )
+
+    @field_validator("api_token")
+    @classmethod
+    def _token_is_long(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value()) < SHORTEST_SECRET:
+            raise ValueError(f"must have at least {SHORTEST_SECRET} characters")
+        return value
+
+
 class Settings(ServiceSettings):
     """Everything the notifier reads from the environment."""
 
     zendesk: ZendeskSettings
     slack: SlackSettings
+    notifier: NotifierSettings
+    operators: OperatorsSettings
     http: HttpSettings
 
 

@@ -1,30 +1,37 @@
-"""What operators see and do: a page of figures, and the posts that were given up on.
-
-The page holds counts only, no word of a ticket, so it needs no credential.
-"""
+"""What operators see and do: a page of figures, and the posts that were given up on."""
 
 from collections.abc import Collection
 from typing import Any
 
+from fastapi import Depends, FastAPI, Request, Response
 from sqlalchemy import func, select
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse
-from starlette.routing import Route
 
 from notifier import tables
 from notifier.destinations import POSTS, ROUTING, UPDATES
+from supportops.config import HttpSettings
 from supportops.delivery import dead as reviving
 from supportops.store import Store
+from supportops.web.app import operators_app
+from supportops.web.auth.guard import OperatorAuth, guarded_page
+from supportops.web.layout import PageLayout
+
+START = "/figures"
 
 
-def create_app(store: Store) -> Starlette:
-    """`GET /`: how many messages are posted, and how many deliveries are in which state."""
+def create_app(store: Store, auth: OperatorAuth, http: HttpSettings | None = None) -> FastAPI:
+    """How many messages and deliveries are in which state: as a page (`/figures`) and as JSON (`/api/figures`)."""
+    app = operators_app(auth, http)
+    layout = PageLayout("notifier", auth.site)
 
-    async def figures(_request: Request) -> JSONResponse:
-        return JSONResponse({"service": "notifier"} | await count(store))
+    @guarded_page(app, auth, START)
+    async def figures_page(request: Request) -> Response:
+        return layout.page(request, "figures.html", **await count(store))
 
-    return Starlette(routes=[Route("/", figures, methods=["GET"])])
+    @app.get("/api/figures", dependencies=[Depends(auth.api())])
+    async def figures() -> dict[str, Any]:
+        return {"service": "notifier"} | await count(store)
+
+    return app
 
 
 async def count(store: Store) -> dict[str, Any]:

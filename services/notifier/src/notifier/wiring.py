@@ -15,7 +15,7 @@ from notifier.feeds.update import FeedUpdates
 from notifier.policy import NotifierPolicy
 from notifier.settings import ZENDESK_SCOPES, Settings
 from notifier.slack.client import open_slack
-from notifier.web import create_app
+from notifier.web import START, create_app
 from supportops.config.rules_file import Section
 from supportops.delivery import Courier, Destination
 from supportops.messaging import Consumer, ConsumerPolicy
@@ -26,6 +26,8 @@ from supportops.runtime.supervisor import Component
 from supportops.store import Store
 from supportops.vendors.cache import Lifetime
 from supportops.vendors.zendesk import References, open_zendesk
+from supportops.web.auth.guard import OperatorAuth
+from supportops.web.site import site_of
 from supportops.workers import Relay, Retention, engine_retention, janitor
 
 PACKAGE, GROUP = "notifier", "notifier"
@@ -53,8 +55,12 @@ async def run(settings: Settings) -> int:
 
 
 def http_side(settings: Settings, parts: Parts) -> Component:
-    """The page of figures."""
-    return HttpServer(create_app(parts.store), (settings.http.host, settings.http.port), parts.metrics)
+    """The page of figures, and its API."""
+    site = site_of(settings.operators, "notifier", START)
+    token = settings.notifier.api_token
+    auth = OperatorAuth(settings.operators, site, parts.store, parts.metrics, token)
+    app = create_app(parts.store, auth, settings.http)
+    return HttpServer(app, (settings.http.host, settings.http.port), parts.metrics)
 
 
 @asynccontextmanager

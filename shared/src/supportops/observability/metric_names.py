@@ -141,7 +141,7 @@ METRICS: dict[MetricName, MetricSpec] = {
         "Requesters who asked not to be asked any more (stop), or to be asked again (resume).", "wish"
     ),
     "dashboard_logins": _counter(
-        "Attempts to log in to csat's dashboard (welcomed, wrong, limited, form_refused, proxy_refused).",
+        "Attempts to log in to the operators' pages (welcomed, wrong, limited, form_refused, proxy_refused).",
         "outcome",
     ),
     "dashboard_answer_seconds": _histogram(

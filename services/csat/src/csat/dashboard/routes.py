@@ -17,6 +17,7 @@ from csat.policy.kpi import KpiPolicy
 from supportops.store import Store
 from supportops.web.auth.guard import OperatorAuth, guarded_page
 from supportops.web.layout import PageLayout
+from supportops.web.site import Site
 
 COMMENTS = 20
 COMMENT_SHOWN = 600
@@ -33,10 +34,10 @@ class DashboardQuery:
 class Dashboard:
     """The numbers on one page."""
 
-    def __init__(self, store: Store, policy: KpiPolicy) -> None:
+    def __init__(self, store: Store, policy: KpiPolicy, site: Site) -> None:
         self._store = store
         self._policy = policy
-        self._look = PageLayout("csat.dashboard")
+        self._layout = PageLayout("csat.dashboard", site)
         filters = (
             formatting.percent,
             formatting.number,
@@ -45,17 +46,17 @@ class Dashboard:
             formatting.moment,
             formatting.day,
         )
-        self._look.templates.filters.update({each.__name__: each for each in filters})
+        self._layout.templates.filters.update({each.__name__: each for each in filters})
 
     async def show(self, request: Request) -> Response:
         """The page about the view that the address names; 422 when it names none."""
         try:
             asked = self.asked(request.query_params)
         except BadView as error:
-            return self._look.page(request, "bad_view.html", 422, problem=str(error))
+            return self._layout.page(request, "bad_view.html", 422, problem=str(error))
         async with self._store.reading() as conn:
             values = await self._values(conn, asked)
-        return self._look.page(request, "dashboard.html", **values)
+        return self._layout.page(request, "dashboard.html", **values)
 
     async def sheet(self, request: Request) -> Response:
         """One of the page's tables as CSV (parameter `table`); 422 when there is none of this name."""
@@ -63,10 +64,10 @@ class Dashboard:
             asked = self.asked(request.query_params, "table")
             table = csv_export.known(request.query_params.get("table", "totals"))
         except BadView as error:
-            return self._look.page(request, "bad_view.html", 422, problem=str(error))
+            return self._layout.page(request, "bad_view.html", 422, problem=str(error))
         async with self._store.reading() as conn:
             made = await csv_export.sheet(conn, asked.view, asked.step, table, self._policy)
-        headers = self._look.headers | {"Content-Disposition": f'attachment; filename="{made.name}"'}
+        headers = self._layout.headers | {"Content-Disposition": f'attachment; filename="{made.name}"'}
         return Response(made.text, media_type="text/csv; charset=utf-8", headers=headers)
 
     def asked(self, params: Mapping[str, str], *beside: str) -> DashboardQuery:
@@ -111,21 +112,21 @@ class Dashboard:
         }
 
 
-def mount_dashboard(app: FastAPI, gate: OperatorAuth, dashboard: Dashboard) -> None:
-    """The routes, for those whom the gate lets in."""
+def mount_dashboard(app: FastAPI, auth: OperatorAuth, dashboard: Dashboard) -> None:
+    """The routes, for those whom the guard lets in."""
 
-    @guarded_page(app, gate, PAGE)
+    @guarded_page(app, auth, PAGE)
     async def show(request: Request) -> Response:
         begin = perf_counter()
         page = await dashboard.show(request)
-        gate.metrics.observe("dashboard_answer_seconds", perf_counter() - begin, kind="page")
+        auth.metrics.observe("dashboard_answer_seconds", perf_counter() - begin, kind="page")
         return page
 
-    @guarded_page(app, gate, SHEET)
+    @guarded_page(app, auth, SHEET)
     async def sheet(request: Request) -> Response:
         begin = perf_counter()
         made = await dashboard.sheet(request)
-        gate.metrics.observe("dashboard_answer_seconds", perf_counter() - begin, kind="csv")
+        auth.metrics.observe("dashboard_answer_seconds", perf_counter() - begin, kind="csv")
         return made
 
 

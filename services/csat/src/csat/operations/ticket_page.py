@@ -1,4 +1,4 @@
-"""A ticket's story on a page, for those whom the gate lets in: what `csat explain` tells, with the customer's words."""
+"""A ticket's story on a page, for operators: what `csat explain` tells, with the customer's words."""
 
 import re
 
@@ -10,6 +10,7 @@ from csat.operations.timeline_text import lines_of, standing
 from supportops.store import Store
 from supportops.web.auth.guard import OperatorAuth, guarded_page
 from supportops.web.layout import PageLayout
+from supportops.web.site import Site
 
 SEARCH = "/tickets"
 _TICKET_ID = re.compile(r"[0-9]{1,20}")
@@ -18,9 +19,9 @@ _TICKET_ID = re.compile(r"[0-9]{1,20}")
 class TicketPage:
     """Finds a ticket by its id and tells its story."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, site: Site) -> None:
         self._store = store
-        self._look = PageLayout("csat.operations")
+        self._layout = PageLayout("csat.operations", site)
 
     async def find(self, request: Request, wanted: str) -> Response:
         """The search field; with an id in it, on to that ticket."""
@@ -43,10 +44,10 @@ class TicketPage:
         return self._timeline(request, timeline)
 
     def _search(self, request: Request, status: int, problem: str, wanted: str) -> Response:
-        return self._look.page(request, "find_ticket.html", status, problem=problem, wanted=wanted[:40])
+        return self._layout.page(request, "find_ticket.html", status, problem=problem, wanted=wanted[:40])
 
     def _timeline(self, request: Request, timeline: Timeline) -> Response:
-        return self._look.page(
+        return self._layout.page(
             request,
             "ticket.html",
             ticket_id=timeline.ticket_id,
@@ -65,13 +66,13 @@ def _issue_url(timeline: Timeline) -> str | None:
     return url if isinstance(url, str) and url.startswith(("https://", "http://")) else None
 
 
-def mount_ticket_page(app: FastAPI, gate: OperatorAuth, page: TicketPage) -> None:
-    """The routes, for those whom the gate lets in."""
+def mount_ticket_page(app: FastAPI, auth: OperatorAuth, page: TicketPage) -> None:
+    """The routes, for those whom the guard lets in."""
 
-    @guarded_page(app, gate, SEARCH)
+    @guarded_page(app, auth, SEARCH)
     async def find(request: Request, id: str = "") -> Response:  # the name in the address
         return await page.find(request, id)
 
-    @guarded_page(app, gate, SEARCH + "/{ticket_id}")
+    @guarded_page(app, auth, SEARCH + "/{ticket_id}")
     async def show(request: Request, ticket_id: str) -> Response:
         return await page.show(request, ticket_id)

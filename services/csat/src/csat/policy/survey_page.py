@@ -20,6 +20,4 @@ class SurveyPagePolicy(Rules):
     posts_per_minute_and_link: int = Field(
         20, ge=1, le=1000, description="How often a form may be sent per survey link and minute."
     )
-    posts_per_minute: int = Field(
-        1200, ge=1, le=100_000, description="The same for all links together, in each process."
-    )
+    posts_per_minute: int = Field(1200, ge=1, le=100_000, description="The same for all links together.")

@@ -40,6 +40,8 @@ class Texts(Rules):
     no_reason: Plain
     comment: Plain
     comment_hint: Annotated[str, Saying("limit")]
+    comment_saved: Plain
+    comment_drop: Plain
     send: Plain
     change: Plain
     reasons: dict[str, Plain] = Field(default_factory=dict)

@@ -1,26 +1,26 @@
 """The page behind a survey link: GET shows it, POST votes or says that its reader wants no more surveys."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from csat.policy.csat import CsatPolicy
-from csat.ratings.answer import BadAnswer, clean, parse_answer
+from csat.ratings.answer import Answer, BadAnswer, clean, parse_answer
 from csat.ratings.repository import Rating, rating_of_ticket
 from csat.survey_link.tokens import SurveyTokens
 from csat.survey_link.translations import Language, Languages, shipped
 from csat.survey_page.errors import Refused
-from csat.survey_page.form import read_form, wish_in
+from csat.survey_page.form import read_survey_form, wish_in
 from csat.survey_page.open_link import Opened, open_link, read_link
 from csat.survey_page.opt_out import Wish, has_opted_out, opt_in, opt_out
-from csat.survey_page.pace import PostPace
 from csat.survey_page.rendering import explanation, page
 from csat.survey_page.vote import hold, vote
 from supportops.observability.logging import get_logger
 from supportops.observability.metrics import Metrics, Recorder
 from supportops.store import Store
+from supportops.web.throttle import Throttle
 
 log = get_logger("csat.web")
 
@@ -66,7 +66,8 @@ class SurveyPage:
         self._policy = policy
         self._languages = languages or shipped()
         self._metrics = metrics or Metrics()
-        self._pace = PostPace(policy.page)
+        pace = policy.page
+        self._pace = Throttle(store, "survey", pace.posts_per_minute_and_link, pace.posts_per_minute)
 
     async def show(self, token: str, request: Request) -> HTMLResponse:
         """The form with the answer so far, or the thanks for it; `score` in the address pre-selects. Never votes."""
@@ -80,8 +81,8 @@ class SurveyPage:
         """Take what the form says: an answer, or a wish about future surveys."""
         shown = await self._open(token, request)
         # A character takes up to 12 bytes: four of UTF-8, three for each as %XX.
-        fields = await read_form(request, limit=12 * self._policy.comment_limit + 4096)
-        if wait := await self._pace.seconds_to_wait(shown.opened.survey.survey_id):
+        fields = await read_survey_form(request, limit=12 * self._policy.comment_limit + 4096)
+        if wait := await self._pace.wait_before(shown.opened.survey.survey_id):
             self._metrics.count("survey_links_refused", why="too_often")
             log.info("survey_page.too_often", ticket_id=shown.opened.survey.ticket_id, wait_seconds=wait)
             words = shown.language.texts.problem_too_often.format(seconds=wait)
@@ -115,6 +116,7 @@ class SurveyPage:
             answer = parse_answer(
                 fields.get("score", ""), said, fields.get("reason", ""), limit=limit, reasons=reasons
             )
+            answer = _with_saved_comment(answer, shown, fields)
         except BadAnswer as error:
             return self._form(shown, fields, self._problem(shown.language, error.field, said))
         async with self._store.transaction() as tx:
@@ -145,7 +147,7 @@ class SurveyPage:
         given = shown.rating.answer if shown.rating is not None else None
         answer = {
             "score": given.score if given else "",
-            "comment": (given.comment if given else None) or "",
+            "comment": "",  # what was said before is not for everybody who holds the link
             "reason": (given.reason if given else None) or "",
         }
         status = problem.status if problem else 200
@@ -157,6 +159,7 @@ class SurveyPage:
             typed=answer | {name: typed[name] for name in answer if name in typed},
             reasons={each: shown.language.texts.reasons.get(each, each) for each in self._policy.reasons},
             comment_limit=self._policy.comment_limit,
+            comment_saved=bool(given and given.comment),
             problem=problem,
         )
         reply.headers.update(problem.headers if problem else {})
@@ -172,6 +175,14 @@ class SurveyPage:
             opted_out=shown.opted_out,
             **values,
         )
+
+
+def _with_saved_comment(answer: Answer, shown: Shown, fields: Mapping[str, str]) -> Answer:
+    """The page does not show a saved comment, so an empty field says nothing about it: it stays, unless removed."""
+    saved = shown.rating.answer.comment if shown.rating is not None else None
+    if answer.comment or not saved or "comment_drop" in fields:
+        return answer
+    return replace(answer, comment=saved)
 
 
 def mount_survey_page(app: FastAPI, survey_page: SurveyPage) -> None:

@@ -1,6 +1,5 @@
-"""The gate before the operators' pages: who is asking, and where to send those who may not come in."""
+"""Who may come in: the guard of pages and of APIs, by role, and where those go who may not."""
 
-import hmac
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -10,26 +9,35 @@ from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import SecretStr
 
-from supportops.clock import Clock
 from supportops.observability.metrics import Metrics, Recorder
-from supportops.web.auth.passwords import Password
+from supportops.store import Store
+from supportops.web.auth.accounts import Accounts
+from supportops.web.auth.bearer import GUESSES, BearerToken
+from supportops.web.auth.ended import EndedSessions
+from supportops.web.auth.passwords import Passwords
 from supportops.web.auth.proxy import ProxyLogin
-from supportops.web.auth.sessions import Sessions
-from supportops.web.auth.settings import DashboardSettings
+from supportops.web.auth.roles import Role, includes
+from supportops.web.auth.sessions import Session, Sessions
+from supportops.web.auth.settings import OperatorsSettings
+from supportops.web.edge import client_of
+from supportops.web.site import Site
 from supportops.web.throttle import Throttle
 
 LOGIN = "/login"
-START = "/dashboard"
+LOGOUT = "/logout"
 LONGEST_NEXT = 2048
+STRANGERS = 6  # times what one address may try: against guessing from many addresses
 
 type Page = Callable[..., Awaitable[Any]]
+type Guard = Callable[..., Awaitable[Any]]
 
 
 @dataclass(frozen=True)
 class Operator:
-    """Somebody who may see the pages. `form_token`: for their log-out form; None where the proxy logs out."""
+    """Somebody who may see the pages. `form_token`: for the forms of their session; None where the proxy logs in."""
 
     name: str
+    role: Role
     form_token: str | None = None
 
 
@@ -45,115 +53,151 @@ class LoginNeeded(Exception):
         self.next_path = next_path
 
 
-class OperatorAuth:
-    """Decides who may see a page (`page`) or the numbers (`api`); both are dependencies of FastAPI.
+class RoleNeeded(Exception):
+    """Somebody known asks for what their role does not include."""
 
-    `base_url`: csat's public address; cookies are marked Secure when it is https.
+    def __init__(self, role: Role) -> None:
+        super().__init__(role)
+        self.role = role
+
+
+class OperatorAuth:
+    """Decides who may see a page (`page`) or read an API (`api`); what both return are dependencies of FastAPI.
+
+    All services of an installation have the same settings, and so know each other's sessions. `api_token`: opens this
+    service's API to programs that look.
     """
 
     def __init__(
         self,
-        settings: DashboardSettings,
-        api_token: SecretStr,
-        base_url: str,
-        *,
-        clock: Clock,
+        settings: OperatorsSettings,
+        site: Site,
+        store: Store,
         metrics: Recorder,
+        api_token: SecretStr | None = None,
     ) -> None:
-        self._api_token = api_token.get_secret_value().encode()
+        self.site = site
         self.metrics = metrics
-        self.secure = base_url.startswith("https://")
-        self.attempts = Throttle(settings.login_attempts)
-        self.password = Password(settings.password_hash) if settings.password_hash else None
-        self.sessions = (
-            Sessions(
-                [key.get_secret_value() for key in settings.session_keys],
-                self.password.fingerprint,
-                settings.session_lifetime,
-                clock,
-            )
-            if self.password
-            else None
+        self.cookie_domain = settings.cookie_domain
+        self.accounts = Accounts(
+            settings.password_hash.get_secret_value() if settings.password_hash else None, settings.users_file
         )
-        self._proxy = (
-            ProxyLogin(settings.proxy_header, settings.proxy_secret, metrics)
-            if settings.proxy_header and settings.proxy_secret
-            else None
-        )
+        self.passwords = Passwords()
+        keys = [key.get_secret_value() for key in settings.session_keys]
+        self.sessions = Sessions(keys, settings.session_lifetime, store.clock) if keys else None
+        self.ended = EndedSessions(store, settings.session_lifetime)
+        most = settings.login_attempts
+        self.attempts = Throttle(store, "login", most, most * STRANGERS)
+        self._token = BearerToken(api_token, Throttle(store, "token", GUESSES))
+        self._proxy = ProxyLogin(settings, metrics)
 
     @property
     def cookie(self) -> str:
-        """Name of the session's cookie; `__Host-` makes browsers refuse one that another host has set."""
-        return "__Host-csat-session" if self.secure else "csat-session"
+        """Name of the session's cookie; the prefixes make browsers refuse one that came otherwise than ours."""
+        prefix = "" if not self.site.https else "__Secure-" if self.cookie_domain else "__Host-"
+        return f"{prefix}supportops-session"
+
+    @property
+    def host_cookie(self) -> str:
+        """Beginning of the names of cookies that are this host's alone."""
+        return f"{'__Host-' if self.site.https else ''}supportops"
 
     @property
     def is_open_to_somebody(self) -> bool:
         """Whether any way to log in is configured."""
-        return self.password is not None or self._proxy is not None
+        return self.sessions is not None or self._proxy.trusts_somebody
 
-    def visitor(self, request: Request) -> Operator | None:
-        """Who is asking, by the proxy's word or by a session of ours."""
-        user = self._proxy.user(request.headers) if self._proxy else None
+    async def session(self, request: Request) -> Session | None:
+        """The session that the request brings: ours, of somebody who may still log in, and not over."""
+        found = self.sessions.read(request.cookies.get(self.cookie, "")) if self.sessions else None
+        if found is None:
+            return None
+        account = self.accounts.get(found.name)
+        if account is None or account.fingerprint != found.fingerprint:
+            return None
+        return None if await self.ended.has(found.holder) else found
+
+    async def operator(self, request: Request) -> Operator | None:
+        """Who is asking, by the proxy's word or by a session. RoleNeeded for whom the proxy gives no role."""
+        user = self._proxy.user(request.headers)
         if user is not None:
-            return Operator(user)
-        session = self.sessions.read(request.cookies.get(self.cookie, "")) if self.sessions else None
+            name, role = user
+            if role is None:
+                raise RoleNeeded("look")
+            return Operator(name, role)
+        session = await self.session(request)
         if session is None or self.sessions is None:
             return None
-        return Operator("operator", self.sessions.form_token(session.holder))
+        return Operator(session.name, session.role, self.sessions.form_token(session.holder))
 
-    async def page(self, request: Request) -> Operator:
-        """For pages: the visitor, also left in `request.state.visitor`. NoLogin, LoginNeeded."""
-        if not self.is_open_to_somebody:
-            raise NoLogin
-        visitor = self.visitor(request)
-        if visitor is None:
-            raise LoginNeeded(_asked_for(request))
-        request.state.visitor = visitor
-        return visitor
+    def page(self, role: Role = "look") -> Guard:
+        """The guard of a page: gives the operator, also left in `request.state.operator`.
 
-    async def api(
-        self,
-        request: Request,
-        given: Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False))],
-    ) -> None:
-        """For the API: the bearer token, or whoever may see the pages. 401 for everybody else."""
-        if given is not None and hmac.compare_digest(given.credentials.encode(), self._api_token):
-            return
-        if given is None and self.visitor(request) is not None:
-            return
-        raise HTTPException(401, "a bearer token is needed", {"WWW-Authenticate": "Bearer"})
+        It raises NoLogin, LoginNeeded or RoleNeeded, which `mount_login` answers.
+        """
+
+        async def guard(request: Request) -> Operator:
+            if not self.is_open_to_somebody:
+                raise NoLogin
+            operator = await self.operator(request)
+            if operator is None:
+                raise LoginNeeded(_asked_for(request))
+            request.state.operator = operator
+            if not includes(operator.role, role):
+                raise RoleNeeded(role)
+            return operator
+
+        return guard
+
+    def api(self, role: Role = "look") -> Guard:
+        """The guard of an API: the bearer token (it looks, no more), or an operator. HTTPException 401, 403, 429."""
+
+        async def guard(
+            request: Request,
+            given: Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False))],
+        ) -> None:
+            if given is not None and role == "look":
+                return await self._token.take(given.credentials, client_of(request))
+            operator = await self.operator(request) if given is None else None
+            if operator is None:
+                raise HTTPException(401, "a bearer token is needed", {"WWW-Authenticate": "Bearer"})
+            if not includes(operator.role, role):
+                raise RoleNeeded(role)
+            request.state.operator = operator
+            return None
+
+        return guard
 
 
-def deny_all(api_token: SecretStr, clock: Clock) -> OperatorAuth:
-    """A gate that opens no page to anybody, whatever the environment says; the API takes its token."""
-    return OperatorAuth(DashboardSettings.model_construct(), api_token, "", clock=clock, metrics=Metrics())
+def deny_all(site: Site, store: Store, api_token: SecretStr | None = None) -> OperatorAuth:
+    """Opens no page to anybody, whatever the environment says; the API takes its token."""
+    return OperatorAuth(OperatorsSettings.model_construct(), site, store, Metrics(), api_token)
 
 
-def guarded_page(app: FastAPI, gate: OperatorAuth, path: str) -> Callable[[Page], Page]:
-    """Decorator of a function that answers GET and HEAD of `path`, for those whom the gate lets in.
+def guarded_page(app: FastAPI, auth: OperatorAuth, path: str, role: Role = "look") -> Callable[[Page], Page]:
+    """Decorator of a function that answers GET and HEAD of `path`, for those whose role includes `role`.
 
-    @guarded_page(app, gate, "/tickets/{ticket_id}")
+    @guarded_page(app, auth, "/tickets/{ticket_id}")
     async def show(request: Request, ticket_id: str) -> Response: ...
     """
-    return app.api_route(
-        path, methods=["GET", "HEAD"], include_in_schema=False, dependencies=[Depends(gate.page)]
-    )
+    guard = Depends(auth.page(role))
+    return app.api_route(path, methods=["GET", "HEAD"], include_in_schema=False, dependencies=[guard])
 
 
-def own_path(wanted: str) -> str:
-    """`wanted` when it is a path of this site, else the first page: nobody is sent elsewhere after the login.
+def own_path(wanted: str, start: str) -> str:
+    """`wanted` when it is a path of this site, else `start`: nobody is sent elsewhere after the login.
 
     Browsers drop tabs and newlines and read a backslash as a slash, so `/\\t/` and `/\\` lead elsewhere, too.
     """
     plain = wanted.isascii() and wanted.isprintable() and "\\" not in wanted and " " not in wanted
     if plain and len(wanted) <= LONGEST_NEXT and wanted.startswith("/") and not wanted.startswith("//"):
-        return START if wanted.partition("?")[0] in (LOGIN, "/logout") else wanted
-    return START
+        return start if wanted.partition("?")[0] in (LOGIN, LOGOUT) else wanted
+    return start
 
 
-def login_path(next_path: str) -> str:
+def login_path(next_path: str, start: str) -> str:
     """The login page, which leads on to `next_path`."""
-    return f"{LOGIN}?next={quote(own_path(next_path), safe='')}"
+    return f"{LOGIN}?next={quote(own_path(next_path, start), safe='')}"
 
 
 def _asked_for(request: Request) -> str:

@@ -1,158 +1,196 @@
-"""The pages of the login: the form, what it leads to, and the log-out."""
+"""The pages of the login: the form, what it leads to, and the log-out, here and at the sibling services."""
 
-from urllib.parse import parse_qs
+from datetime import timedelta
+from typing import Any
+from urllib.parse import quote
 
-from fastapi import FastAPI, Request, Response
+from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
 
 from supportops.observability.logging import get_logger
-from supportops.web.auth.guard import LOGIN, START, LoginNeeded, NoLogin, OperatorAuth, login_path, own_path
-from supportops.web.auth.passwords import Password
+from supportops.observability.sparse_log import SparseLog
+from supportops.web.auth.accounts import Account
+from supportops.web.auth.guard import LOGIN, LoginNeeded, OperatorAuth, RoleNeeded, login_path, own_path
 from supportops.web.auth.sessions import Sessions, new_holder
+from supportops.web.edge import client_of
+from supportops.web.forms import UnusableForm, read_form
 from supportops.web.layout import PageLayout
 
-FORM = "application/x-www-form-urlencoded"
 LONGEST_FORM = 16_384
-LOGOUT = "/logout"
+LONGEST_NAME = 100
+ENDED = "/session-ended"
+KNOWN_FOR = timedelta(days=180)
 STALE = "The form was too old, or not ours. Please try again."
+WRONG = {False: "That is not the password.", True: "There is no such user with that password."}
+DONE = (
+    '<svg xmlns="http://www.w3.org/2000/svg" width="16" height="16" viewBox="0 0 16 16">'
+    '<path d="M3 8l4 4 6-8" fill="none" stroke="#178035" stroke-width="2"/></svg>'
+)
 
-log = get_logger("csat.login")
+log = get_logger("supportops.login")
+sparse = SparseLog(log)
 
 
 class LoginPages:
-    """The login, from form to session."""
+    """The login, from form to session and to its end."""
 
-    def __init__(self, gate: OperatorAuth) -> None:
-        self._gate = gate
-        self._look = PageLayout("supportops.web.auth")
+    def __init__(self, auth: OperatorAuth) -> None:
+        self._auth = auth
+        self._layout = PageLayout("supportops.web.auth", auth.site)
 
     def show(self, request: Request, next_path: str, problem: str = "", status: int = 200) -> Response:
         """The form; without a password of our own, what to do instead."""
-        if not self._gate.is_open_to_somebody:
-            return self.closed(request)
-        if self._gate.sessions is None:
-            return self._look.page(request, "proxy.html", 403)
+        sessions = self._auth.sessions
+        if sessions is None:
+            return self.proxy_alone(request) if self._auth.is_open_to_somebody else self.closed(request)
         holder = request.cookies.get(self._form_cookie) or new_holder()
-        token = self._gate.sessions.form_token(holder)
-        values = {"next_path": own_path(next_path), "problem": problem, "form_token": token}
-        page = self._look.page(request, "login.html", status, **values)
+        values: dict[str, Any] = {
+            "next_path": own_path(next_path, self._auth.site.start),
+            "problem": problem,
+            "form_token": sessions.form_token(holder),
+            "have_names": self._auth.accounts.have_names,
+        }
+        page = self._layout.page(request, "login.html", status, **values)
         self._give(page, self._form_cookie, holder)
         return page
 
     def closed(self, request: Request) -> Response:
         """No login is configured: which settings open the pages."""
-        return self._look.page(request, "closed.html", 403)
+        return self._layout.page(request, "closed.html", 403)
+
+    def proxy_alone(self, request: Request) -> Response:
+        """The proxy in front logs in, and nobody else does."""
+        return self._layout.page(request, "proxy.html", 403)
+
+    def needs_login(self, error: LoginNeeded) -> Response:
+        """To the form, and on from there."""
+        return RedirectResponse(login_path(error.next_path, self._auth.site.start), status_code=303)
+
+    def needs_role(self, request: Request, error: RoleNeeded) -> Response:
+        """Known, but not allowed."""
+        return self._layout.page(request, "role.html", 403, role=error.role)
 
     async def log_in(self, request: Request) -> Response:
         """Take the form: a session and the way on, or the form again with what was wrong."""
-        sessions, password = self._gate.sessions, self._gate.password
-        if sessions is None or password is None:
-            return self.show(request, START)
-        fields = await _read_form(request)
-        next_path = own_path(fields.get("next", ""))
+        sessions, start = self._auth.sessions, self._auth.site.start
+        if sessions is None:
+            return self.show(request, start)
+        fields = await self._fields(request)
+        next_path = own_path(fields.get("next", ""), start)
         if not self._is_ours(request, sessions, fields):
             return self._refuse(request, next_path, "form_refused", STALE, 400)
-        return await self._try(request, sessions, password, fields.get("password", ""), next_path)
+        if wait := await self._wait(request, sessions):
+            problem = f"Too many attempts. Please wait {wait} seconds."
+            reply = self._refuse(request, next_path, "limited", problem, 429)
+            reply.headers["Retry-After"] = str(wait)
+            return reply
+        account = self._auth.accounts.get(fields.get("username", "").strip().lower()[:LONGEST_NAME])
+        if not await self._auth.passwords.match(
+            account.hashed if account else None, fields.get("password", "")
+        ):
+            words = WRONG[self._auth.accounts.have_names]
+            return self._refuse(request, next_path, "wrong", words, 403)
+        return self._welcome(request, sessions, account, next_path) if account else self.show(request, start)
 
     async def log_out(self, request: Request) -> Response:
-        """Forget the session, if the form is of the one who asks."""
-        sessions = self._gate.sessions
-        session = sessions.read(request.cookies.get(self._gate.cookie, "")) if sessions else None
-        reply = RedirectResponse(LOGIN, status_code=303)
+        """End the session, if the form is of the one who asks; then the siblings are told, by the browser."""
+        sessions, session = self._auth.sessions, await self._auth.session(request)
         if sessions is None or session is None:
-            return reply
-        fields = await _read_form(request)
+            return RedirectResponse(LOGIN, status_code=303)
+        fields = await self._fields(request)
         if not sessions.is_form_of(session.holder, fields.get("form_token", "")):
-            return self._refuse(request, START, "form_refused", STALE, 400)
-        log.info("login.closed")
+            return self._refuse(request, self._auth.site.start, "form_refused", STALE, 400)
+        await self._auth.ended.end(session.holder)
+        log.info("login.closed", operator=session.name)
+        reply = self._farewell(request, sessions.say_ended(session.holder))
         reply.delete_cookie(
-            self._gate.cookie, path="/", secure=self._gate.secure, httponly=True, samesite="lax"
+            self._auth.cookie,
+            path="/",
+            domain=self._auth.cookie_domain,
+            secure=self._auth.site.https,
+            httponly=True,
+            samesite="lax",
         )
         return reply
 
+    async def hear_ended(self, word: str) -> Response:
+        """A sibling's log-out: the session is over here, too. A tick as a picture, for the page that asks."""
+        sessions = self._auth.sessions
+        holder = sessions.hear_ended(word) if sessions else None
+        if holder is None:
+            return Response("That word is not good.\n", 400, media_type="text/plain")
+        await self._auth.ended.end(holder)
+        # Pictures of one installation may be shown by its other hosts; all else stays forbidden.
+        headers = {"Cross-Origin-Resource-Policy": "cross-origin"}
+        return Response(DONE, media_type="image/svg+xml", headers=headers)
+
     @property
     def _form_cookie(self) -> str:
-        return f"{self._gate.cookie}-form"
+        return f"{self._auth.host_cookie}-form"
+
+    @property
+    def _browser_cookie(self) -> str:
+        return f"{self._auth.host_cookie}-browser"
+
+    async def _fields(self, request: Request) -> dict[str, str]:
+        """The form's fields; none for anything that our form does not send."""
+        try:
+            return await read_form(request, LONGEST_FORM)
+        except UnusableForm:
+            return {}
 
     def _is_ours(self, request: Request, sessions: Sessions, fields: dict[str, str]) -> bool:
         holder = request.cookies.get(self._form_cookie, "")
         return bool(holder) and sessions.is_form_of(holder, fields.get("form_token", ""))
 
-    async def _try(
-        self, request: Request, sessions: Sessions, password: Password, given: str, next_path: str
-    ) -> Response:
-        seconds = await self._gate.attempts.wait_before(_address(request))
-        if seconds:
-            words = f"Too many attempts. Please wait {seconds} seconds."
-            reply = self._refuse(request, next_path, "limited", words, 429)
-            reply.headers["Retry-After"] = str(seconds)
-            return reply
-        if not await password.matches(given):
-            return self._refuse(request, next_path, "wrong", "That is not the password.", 403)
-        log.info("login.opened", client=_address(request))
-        self._gate.metrics.count("dashboard_logins", outcome="welcomed")
-        welcome = RedirectResponse(next_path, status_code=303)
-        lifetime = int(sessions.lifetime.total_seconds())
-        self._give(welcome, self._gate.cookie, sessions.open(), lifetime)
-        return welcome
+    async def _wait(self, request: Request, sessions: Sessions) -> int:
+        """Count the attempt. A browser in which somebody has logged in before counts for itself: strangers who use up
+        all attempts there are keep nobody out who works here.
+        """
+        browser = sessions.browser(request.cookies.get(self._browser_cookie, ""))
+        if browser is not None:
+            return await self._auth.attempts.wait_before(f"browser:{browser}", alone=True)
+        return await self._auth.attempts.wait_before(client_of(request))
+
+    def _welcome(self, request: Request, sessions: Sessions, account: Account, next_path: str) -> Response:
+        log.info("login.opened", operator=account.name, role=account.role, client=client_of(request))
+        self._auth.metrics.count("dashboard_logins", outcome="welcomed")
+        reply = RedirectResponse(next_path, status_code=303)
+        self._give(reply, self._auth.cookie, sessions.open(account), sessions.lifetime, shared=True)
+        if sessions.browser(request.cookies.get(self._browser_cookie, "")) is None:
+            self._give(reply, self._browser_cookie, sessions.know_browser(), KNOWN_FOR)
+        return reply
+
+    def _farewell(self, request: Request, word: str) -> Response:
+        siblings = self._auth.site.siblings
+        if not siblings:
+            return RedirectResponse(LOGIN, status_code=303)
+        pictures = [(each.title, f"{each.href}{ENDED}?word={quote(word, safe='')}") for each in siblings]
+        origins = tuple(each.href for each in siblings)
+        return self._layout.page(request, "logged_out.html", images=origins, pictures=pictures)
 
     def _refuse(self, request: Request, next_path: str, outcome: str, problem: str, status: int) -> Response:
-        log.warning("login.refused", reason=outcome, client=_address(request))
-        self._gate.metrics.count("dashboard_logins", outcome=outcome)
+        sparse.warning("login.refused", cause=outcome, client=client_of(request))
+        self._auth.metrics.count("dashboard_logins", outcome=outcome)
         return self.show(request, next_path, problem, status)
 
-    def _give(self, reply: Response, name: str, value: str, lifetime: int | None = None) -> None:
+    def _give(
+        self,
+        reply: Response,
+        name: str,
+        value: str,
+        lifetime: timedelta | None = None,
+        *,
+        shared: bool = False,
+    ) -> None:
+        """Set a cookie that no script and no other site's form gets; `shared`: all services' hosts do."""
         reply.set_cookie(
             name,
             value,
-            max_age=lifetime,
+            max_age=None if lifetime is None else int(lifetime.total_seconds()),
             path="/",
-            secure=self._gate.secure,
+            domain=self._auth.cookie_domain if shared else None,
+            secure=self._auth.site.https,
             httponly=True,
             samesite="lax",
         )
-
-
-def mount_login(app: FastAPI, gate: OperatorAuth) -> None:
-    """The routes of the login, and what a closed gate answers."""
-    pages = LoginPages(gate)
-
-    @app.api_route(LOGIN, methods=["GET", "HEAD"], include_in_schema=False)
-    async def show(request: Request) -> Response:
-        return pages.show(request, request.query_params.get("next", START))
-
-    @app.post(LOGIN, include_in_schema=False)
-    async def log_in(request: Request) -> Response:
-        return await pages.log_in(request)
-
-    @app.post(LOGOUT, include_in_schema=False)
-    async def log_out(request: Request) -> Response:
-        return await pages.log_out(request)
-
-    @app.exception_handler(NoLogin)
-    async def closed(request: Request, _error: Exception) -> Response:
-        return pages.closed(request)
-
-    @app.exception_handler(LoginNeeded)
-    async def unknown(_request: Request, error: LoginNeeded) -> Response:
-        return RedirectResponse(login_path(error.next_path), status_code=303)
-
-
-async def _read_form(request: Request) -> dict[str, str]:
-    """The form's fields, the first value of each; none for anything that our form does not send."""
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
-        return {}
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > LONGEST_FORM:
-            return {}
-    try:
-        fields = parse_qs(body.decode(), keep_blank_values=True, max_num_fields=10)
-    except ValueError:
-        return {}
-    return {name: values[0] for name, values in fields.items()}
-
-
-def _address(request: Request) -> str:
-    return request.client.host if request.client else "unknown"

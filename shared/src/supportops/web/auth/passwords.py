@@ -1,11 +1,11 @@
-"""The operators' password: hashed for the configuration, compared without holding up the event loop."""
+"""Operators' passwords: hashed for configuration and users' file, compared without holding up the event loop."""
 
 import asyncio
 import hashlib
+from functools import cache
 
 from argon2 import PasswordHasher, extract_parameters
 from argon2.exceptions import InvalidHashError, VerificationError
-from pydantic import SecretStr
 
 SHORTEST = 12
 LONGEST = 1024
@@ -17,7 +17,7 @@ class UnfitPassword(ValueError):
 
 
 def hash_password(password: str, hasher: PasswordHasher | None = None) -> str:
-    """What belongs into CSAT_DASHBOARD_PASSWORD_HASH (argon2id, RFC 9106; `hasher`: of other costs). UnfitPassword."""
+    """What belongs into OPERATORS_PASSWORD_HASH or a users' file (argon2id; `hasher`: of other costs). UnfitPassword."""
     if not SHORTEST <= len(password) <= LONGEST:
         raise UnfitPassword(f"a password has {SHORTEST} to {LONGEST} characters")
     return (hasher or PasswordHasher()).hash(password)
@@ -32,25 +32,31 @@ def is_hash(text: str) -> bool:
     return text.startswith("$argon2id$")
 
 
-class Password:
-    """The one password that opens the pages."""
+def fingerprint_of(*parts: str) -> str:
+    """Tells a hash (and what belongs to it) from every other, and nothing else: sessions end when it changes."""
+    return hashlib.sha256("\x00".join(parts).encode()).hexdigest()[:16]
 
-    def __init__(self, hashed: SecretStr) -> None:
-        self._hashed = hashed.get_secret_value()
+
+class Passwords:
+    """Compares passwords with hashes, a few at a time in threads of their own."""
+
+    def __init__(self) -> None:
         self._turns = asyncio.Semaphore(AT_ONCE)
 
-    @property
-    def fingerprint(self) -> str:
-        """Tells this hash from every other, and nothing else: sessions end when it changes."""
-        return hashlib.sha256(self._hashed.encode()).hexdigest()[:16]
-
-    async def matches(self, given: str) -> bool:
-        """Compare in a thread, a few at a time; the time taken does not depend on what was given."""
+    async def match(self, hashed: str | None, given: str) -> bool:
+        """Whether `given` is the password of `hashed`. None (nobody of that name) takes as long as anybody's."""
         async with self._turns:
-            return await asyncio.to_thread(self._matches, given[:LONGEST])
+            matches = await asyncio.to_thread(_matches, hashed or _nobodys(), given[:LONGEST])
+        return matches and hashed is not None
 
-    def _matches(self, given: str) -> bool:
-        try:
-            return PasswordHasher().verify(self._hashed, given)
-        except VerificationError:
-            return False
+
+def _matches(hashed: str, given: str) -> bool:
+    try:
+        return PasswordHasher().verify(hashed, given)
+    except VerificationError:
+        return False
+
+
+@cache
+def _nobodys() -> str:
+    return PasswordHasher().hash("nobody has this password")

@@ -1,4 +1,4 @@
-"""Signed values that we hand to a browser and know again: sessions, and the tokens of forms."""
+"""Signed values that we hand to a browser and know again: sessions, tokens of forms, and the word that one ended."""
 
 import hashlib
 import hmac
@@ -11,9 +11,12 @@ from typing import Any
 from itsdangerous import BadData, URLSafeSerializer
 
 from supportops.clock import Clock
+from supportops.web.auth.accounts import Account
+from supportops.web.auth.roles import Role, role_of
 
 LONGEST = 1024
 SKEW = timedelta(minutes=5)  # between the clocks of two replicas
+WORD_IS_GOOD_FOR = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
@@ -21,38 +24,44 @@ class Session:
     """An operator who logged in: `holder` is random, and different for each login."""
 
     holder: str
+    name: str
+    role: Role
+    fingerprint: str
     began_at: datetime
 
 
 class Sessions:
-    """Opens and reads sessions.
+    """Opens and reads sessions; every service with the same keys knows them.
 
     `keys`: the current key first, then older ones, whose sessions stay open until they are taken off the list.
-    `fingerprint`: of the password that opens sessions; those opened with another one are closed.
     """
 
-    def __init__(self, keys: Sequence[str], fingerprint: str, lifetime: timedelta, clock: Clock) -> None:
+    def __init__(self, keys: Sequence[str], lifetime: timedelta, clock: Clock) -> None:
         if not keys or not all(keys):
             raise ValueError("at least one key is needed, and none may be empty")
         self.lifetime = lifetime
-        self._fingerprint = fingerprint
         self._clock = clock
-        self._cookies = _serializer(keys, "csat.session")
-        self._forms = _serializer(keys, "csat.form")
+        self._cookies = _serializer(keys, "supportops.session")
+        self._forms = _serializer(keys, "supportops.form")
+        self._browsers = _serializer(keys, "supportops.browser")
+        self._ended = _serializer(keys, "supportops.session-ended")
 
-    def open(self) -> str:
+    def open(self, account: Account) -> str:
         """The cookie of somebody who has just logged in."""
-        at = int(self._clock.now().timestamp())
-        return str(self._cookies.dumps({"holder": new_holder(), "at": at, "fingerprint": self._fingerprint}))
+        who = {"name": account.name, "role": account.role, "fingerprint": account.fingerprint}
+        return str(self._cookies.dumps({"holder": new_holder(), "at": self._now(), **who}))
 
     def read(self, cookie: str) -> Session | None:
-        """The session of this cookie; None when it is not ours, too old, or of another password."""
+        """The session of this cookie; None when it is not ours or too old. Whether it has ended is asked elsewhere."""
         found = _load(self._cookies, cookie)
-        if not isinstance(found, dict) or found.get("fingerprint") != self._fingerprint:
+        role = role_of(found.get("role", "")) if isinstance(found, dict) else None
+        if role is None:
             return None
         began_at = datetime.fromtimestamp(found["at"], UTC)
         age = self._clock.now() - began_at
-        return Session(found["holder"], began_at) if -SKEW <= age < self.lifetime else None
+        if not -SKEW <= age < self.lifetime:
+            return None
+        return Session(found["holder"], found["name"], role, found["fingerprint"], began_at)
 
     def form_token(self, holder: str) -> str:
         """What a form must bring back that was given to `holder`."""
@@ -62,6 +71,30 @@ class Sessions:
         """Whether a form with this token was given to `holder`, by us."""
         given = _load(self._forms, token)
         return isinstance(given, str) and hmac.compare_digest(given.encode(), holder.encode())
+
+    def know_browser(self) -> str:
+        """A cookie that tells a browser in which somebody has logged in from those of strangers; it opens nothing."""
+        return str(self._browsers.dumps(new_holder()))
+
+    def browser(self, cookie: str) -> str | None:
+        """The name of a known browser; None when the cookie is not ours."""
+        name = _load(self._browsers, cookie)
+        return name if isinstance(name, str) else None
+
+    def say_ended(self, holder: str) -> str:
+        """Our word to the sibling services that a session has ended; good for a few minutes, and for nothing else."""
+        return str(self._ended.dumps({"holder": holder, "at": self._now()}))
+
+    def hear_ended(self, word: str) -> str | None:
+        """The holder whose session has ended by a sibling's word; None when it is not ours, or old."""
+        said = _load(self._ended, word)
+        if not isinstance(said, dict):
+            return None
+        age = self._clock.now() - datetime.fromtimestamp(said["at"], UTC)
+        return str(said["holder"]) if -SKEW <= age < WORD_IS_GOOD_FOR else None
+
+    def _now(self) -> int:
+        return int(self._clock.now().timestamp())
 
 
 def new_holder() -> str:

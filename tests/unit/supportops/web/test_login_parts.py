@@ -20,6 +20,7 @@ from supportops.web.auth.proxy import FORMER_SECRET_HEADER, SECRET_HEADER, Proxy
 from supportops.web.auth.roles import ROLES, highest, includes
 from supportops.web.auth.sessions import Sessions
 from supportops.web.auth.settings import OperatorsSettings
+from tests.architecture.tree import ROOT
 
 KEY, OLDER = "the-current-key-2026", "the-older-key-2025"
 WORDS = "correct horse battery staple"
@@ -300,7 +301,7 @@ def test_half_a_configuration_is_refused(values: dict[str, Any], words: str) -> 
 
 async def test_the_published_hash_is_of_the_published_password() -> None:
     assert await Passwords().match(DASHBOARD_HASH, "sandbox-dashboard")
-    compose = (Path(__file__).parents[3] / "docker-compose.yml").read_text()
+    compose = (ROOT / "docker-compose.yml").read_text()
     assert DASHBOARD_HASH.replace("$", "$$") in compose
 
 

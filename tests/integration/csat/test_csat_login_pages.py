@@ -92,7 +92,7 @@ async def test_a_wrong_password_opens_nothing(browser: httpx.AsyncClient) -> Non
             assert (reply.status_code, "That is not the password" in reply.text) == (403, True)
             assert wrong == "" or wrong not in reply.text
     assert not await is_in(browser)
-    assert {(line["event"], line["reason"]) for line in lines} == {("login.refused", "wrong")}
+    assert {(line["event"], line["cause"]) for line in lines} == {("login.refused", "wrong")}
     assert "admin" not in str(lines)
 
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from supportops.errors import SupportOpsError
+from supportops.observability.log_limit import LimitedWarnings
 from supportops.observability.logging import get_logger
-from supportops.observability.sparse_log import SparseLog
 from supportops.web.auth.passwords import fingerprint_of, is_hash
 from supportops.web.auth.roles import ROLES, Role, role_of
 
@@ -26,7 +26,7 @@ SHARED_ROLE: Role = "operate"
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._@+-]{0,99}")
 
-log = SparseLog(get_logger("supportops.login"))
+log = LimitedWarnings(get_logger("supportops.login"))
 
 
 class UsersFileError(SupportOpsError):
@@ -128,7 +128,9 @@ class Accounts:
                 self._seen = seen
         except (OSError, UsersFileError) as error:
             self._seen, self._users = None, {}
-            log.error("login.users_file_unusable", cause=str(self._file), problem=str(error))
+            log.warning(
+                "login.users_file_unusable", cause="users file", file=str(self._file), problem=str(error)
+            )
         return self._users
 
 

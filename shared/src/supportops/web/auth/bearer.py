@@ -6,14 +6,14 @@ import time
 from fastapi import HTTPException
 from pydantic import SecretStr
 
+from supportops.observability.log_limit import LimitedWarnings
 from supportops.observability.logging import get_logger
-from supportops.observability.sparse_log import SparseLog
 from supportops.web.throttle import Throttle
 
 GUESSES = 10  # a minute and address
 MOST_HELD_UP = 10_000
 
-log = SparseLog(get_logger("supportops.login"))
+log = LimitedWarnings(get_logger("supportops.login"))
 
 
 class BearerToken:

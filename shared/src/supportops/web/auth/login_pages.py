@@ -7,8 +7,8 @@ from urllib.parse import quote
 from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
 
+from supportops.observability.log_limit import LimitedWarnings
 from supportops.observability.logging import get_logger
-from supportops.observability.sparse_log import SparseLog
 from supportops.web.auth.accounts import Account
 from supportops.web.auth.guard import LOGIN, LoginNeeded, OperatorAuth, RoleNeeded, login_path, own_path
 from supportops.web.auth.sessions import Sessions, new_holder
@@ -28,7 +28,7 @@ DONE = (
 )
 
 log = get_logger("supportops.login")
-sparse = SparseLog(log)
+sparse = LimitedWarnings(log)
 
 
 class LoginPages:

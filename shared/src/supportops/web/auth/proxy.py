@@ -4,9 +4,9 @@ import hmac
 
 from starlette.datastructures import Headers
 
+from supportops.observability.log_limit import LimitedWarnings
 from supportops.observability.logging import get_logger
 from supportops.observability.metrics import Recorder
-from supportops.observability.sparse_log import SparseLog
 from supportops.web.auth.roles import Role, highest
 from supportops.web.auth.settings import OperatorsSettings
 
@@ -14,7 +14,7 @@ SECRET_HEADER = "X-Operators-Proxy-Secret"  # noqa: S105 - the name of a header
 FORMER_SECRET_HEADER = "X-Csat-Proxy-Secret"  # noqa: S105 - the name of a header; goes with the next release
 LONGEST = 200
 
-log = SparseLog(get_logger("supportops.login"))
+log = LimitedWarnings(get_logger("supportops.login"))
 
 
 class ProxyLogin:

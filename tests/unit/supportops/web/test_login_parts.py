@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher
 from pydantic import SecretStr, ValidationError
 from starlette.datastructures import Headers
 from typer.testing import CliRunner
@@ -24,7 +25,8 @@ from tests.architecture.tree import ROOT
 
 KEY, OLDER = "the-current-key-2026", "the-older-key-2025"
 WORDS = "correct horse battery staple"
-HASHED = hash_password(WORDS)
+CHEAP = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+HASHED = hash_password(WORDS, CHEAP)
 SECRET = "the-proxy-knows-this"
 LIFETIME = timedelta(hours=12)
 

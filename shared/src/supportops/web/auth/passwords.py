@@ -17,7 +17,7 @@ class UnfitPassword(ValueError):
 
 
 def hash_password(password: str, hasher: PasswordHasher | None = None) -> str:
-    """What belongs into OPERATORS_PASSWORD_HASH or a users' file (argon2id; `hasher`: of other costs). UnfitPassword."""
+    """What belongs into OPERATORS_PASSWORD_HASH or a users' file (argon2id; `hasher`: other costs). UnfitPassword."""
     if not SHORTEST <= len(password) <= LONGEST:
         raise UnfitPassword(f"a password has {SHORTEST} to {LONGEST} characters")
     return (hasher or PasswordHasher()).hash(password)

@@ -22,8 +22,9 @@ from csat.web import create_app as csat_app
 from ingest.operations.counts_page import START as INGEST_START
 from ingest.operations.counts_page import create_app as ingest_app
 from ingest.webhooks.endpoint import WebhookEndpoint
+from ingest.webhooks.freshness import Freshness
 from ingest.webhooks.intake import Intake
-from ingest.webhooks.parse import Account
+from ingest.webhooks.parse import Account, Road
 from ingest.webhooks.spool import Spool
 from notifier.web import START as NOTIFIER_START
 from notifier.web import create_app as notifier_app
@@ -76,7 +77,9 @@ class Installation:
             tokens = SurveyTokens([KEYS], timedelta(days=28), store.clock)
             return csat_app(store, CsatPolicy(), auth, SurveyPage(store, tokens, CsatPolicy()), http)
         intake = Intake(store, Spool(self.folder / "spool"), Account("1"), metrics)
-        hook = WebhookEndpoint(intake, (SecretStr(KEYS),), timedelta(minutes=5), store.clock, metrics)
+        secrets: dict[Road, list[SecretStr]] = {"native": [SecretStr(KEYS)], "trigger": []}
+        freshness = Freshness(timedelta(minutes=5), store.clock, metrics)
+        hook = WebhookEndpoint(intake, secrets, freshness, store.clock, metrics)
         return ingest_app(store, intake, hook, auth, http)
 
     @asynccontextmanager

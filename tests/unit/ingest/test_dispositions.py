@@ -30,7 +30,7 @@ def reading(body: Any, road: Road = "native") -> ParsedWebhook:
         (z.sample("messaging_ticket.message_added"), "messaging_ticket.message_added"),
         (z.native("ticket.became_sentient"), "ticket.became_sentient"),
         (z.native("article.published"), "article.published"),
-        (z.native("x", type="zen:event-type/user.merged"), "user.merged"),
+        (z.native("x", type="zen:event-type/user.created"), "user.created"),
         (z.native("x", type="zen:event-type:something else"), "unknown"),
     ],
 )

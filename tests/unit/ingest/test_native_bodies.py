@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ingest.webhooks.native import ORGANIZATION_TYPES, TICKET_TYPES
+from ingest.webhooks.native import ORGANIZATION_TYPES, TICKET_TYPES, USER_TYPES
 from ingest.webhooks.parse import Account, ParsedWebhook, read
 from supportops import contracts as c
 from tests.support import zendesk_bodies as z
@@ -223,3 +223,19 @@ def test_organization_created_and_deleted() -> None:
     assert isinstance(deleted, c.OrganizationDeleted)
     tested = {case[0] for case in ORGANIZATIONS} | {"created", "deleted"}
     assert tested == set(ORGANIZATION_TYPES)
+
+
+@pytest.mark.parametrize("separator", [":", "/"])
+def test_two_accounts_of_one_person_are_merged(separator: str) -> None:
+    """Some user types are written with a slash."""
+    body = z.native(
+        "x",
+        {"user": {"id": "601"}},
+        type=f"zen:event-type{separator}user.merged",
+        subject="zen:user:602",
+        detail={"id": "602"},
+    )
+    event = only(body)
+    assert isinstance(event, c.UserMerged)
+    assert (event.user_id, event.other_user_id, event.subject) == ("602", "601", "602")
+    assert set(USER_TYPES) == {"merged"}

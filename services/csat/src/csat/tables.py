@@ -93,6 +93,15 @@ requesters = Table(
 )
 """When a requester was asked last, for which ticket, and since when they do not want to be asked any more."""
 
+same_people = Table(
+    "same_people",
+    metadata,
+    Column("requester_id", Text, primary_key=True),
+    Column("other_id", Text, primary_key=True),
+    Column("merged_at", UtcDateTime, nullable=False),
+)
+"""Accounts in Zendesk that were merged: one person. Each pair stands in both directions."""
+
 ratings = Table(
     "ratings",
     metadata,

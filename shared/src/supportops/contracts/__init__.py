@@ -36,6 +36,7 @@ from supportops.contracts.topics import (
     all_topics,
     dead_letter_topic,
 )
+from supportops.contracts.users import UserMerged
 
 __all__ = [
     "EVENTS",
@@ -70,6 +71,7 @@ __all__ = [
     "TicketUpdated",
     "Topic",
     "UnknownEventType",
+    "UserMerged",
     "UtcDatetime",
     "ZendeskId",
     "all_topics",

@@ -9,6 +9,7 @@ from supportops.contracts.envelope import Event
 from supportops.contracts.organizations import ORGANIZATION_EVENTS
 from supportops.contracts.salesforce import SALESFORCE_EVENTS
 from supportops.contracts.tickets import TICKET_EVENTS
+from supportops.contracts.users import USER_EVENTS
 
 # Personal data leaves Kafka by retention only, so these stay short.
 _TWO_WEEKS = timedelta(days=14)
@@ -46,6 +47,15 @@ TOPICS: tuple[Topic, ...] = (
         events=ORGANIZATION_EVENTS,
         writers=("ingest",),
         readers=("sfdc-sync", "notifier"),
+    ),
+    Topic(
+        "zendesk.users",
+        partitions=6,
+        key="user id",
+        retention=_TWO_WEEKS,
+        events=USER_EVENTS,
+        writers=("ingest",),
+        readers=("csat",),
     ),
     Topic(
         "csat.surveys",

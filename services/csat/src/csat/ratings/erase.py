@@ -19,6 +19,7 @@ from csat.destinations import FEEDBACK, NATIVE_RATING, SURVEY
 from csat.ratings.retention import without_comment
 from csat.surveys import repository
 from csat.surveys.exclusion_rules import Decision
+from csat.surveys.people import accounts_of
 from supportops.contracts import FeedbackReceived
 from supportops.store import Store, Transaction
 from supportops.store.tables import active
@@ -44,13 +45,16 @@ class Erased:
     in_flight: int = 0
     """Calls for these tickets that a worker is making right now: run the command again when they have ended."""
     opted_out: bool = False
+    accounts: list[str] = field(default_factory=list)
+    """All ids of the person: accounts that were merged in Zendesk are one person."""
 
 
 async def erase(store: Store, requester_id: str, *, dry_run: bool = False) -> Erased:
     """Remove what csat's database holds of a person; run again it finds nothing more."""
     erased = Erased(requester_id, [])
     async with store.rehearsal() if dry_run else store.transaction() as tx:
-        erased.tickets = await _tickets_of(tx, requester_id)
+        erased.accounts = await accounts_of(tx, requester_id)
+        erased.tickets = await _tickets_of(tx, erased.accounts)
         await _answers(tx, erased)
         await _calls(tx, erased)
         await _surveys(tx, erased)
@@ -58,11 +62,11 @@ async def erase(store: Store, requester_id: str, *, dry_run: bool = False) -> Er
     return erased
 
 
-async def _tickets_of(tx: Transaction, requester_id: str) -> list[str]:
+async def _tickets_of(tx: Transaction, accounts: list[str]) -> list[str]:
     """The tickets of the person that we know of, by whichever table still names them."""
     named = (tables.tickets, tables.surveys, tables.ratings)
     queries: list[Select[Any]] = [
-        select(table.c.ticket_id).where(table.c.requester_id == requester_id) for table in named
+        select(table.c.ticket_id).where(table.c.requester_id.in_(accounts)) for table in named
     ]
     return sorted((await tx.read(union(*queries))).scalars())
 
@@ -126,13 +130,15 @@ async def _surveys(tx: Transaction, erased: Erased) -> None:
 
 async def _person(tx: Transaction, erased: Erased) -> None:
     requesters = tables.requesters
-    row = (await tx.load(requesters, [erased.requester_id])).get(erased.requester_id)
-    erased.opted_out = row is not None and row["opted_out_at"] is not None
+    rows = await tx.load(requesters, erased.accounts)
+    known = [row for account in erased.accounts if (row := rows.get(account)) is not None]
+    erased.opted_out = any(row["opted_out_at"] is not None for row in known)
+    theirs = requesters.c.requester_id.in_(erased.accounts)
     if not erased.opted_out:
-        gone = delete(requesters).where(requesters.c.requester_id == erased.requester_id)
+        gone = delete(requesters).where(theirs)
         erased.removed["requesters"] = (await tx.execute(gone)).rowcount
         return
-    mine = (requesters.c.requester_id == erased.requester_id) & requesters.c.asked_at.is_not(None)
+    mine = theirs & requesters.c.asked_at.is_not(None)
     bare = update(requesters).where(mine).values(asked_at=None, asked_ticket_id=None)
     erased.removed["requesters: asked when, for which ticket"] = (await tx.execute(bare)).rowcount
 

@@ -10,6 +10,7 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csat import tables
+from csat.surveys.people import accounts_of
 from supportops.store import Transaction
 from supportops.store.upsert import insert_for
 
@@ -17,7 +18,12 @@ Wish = Literal["stop", "resume"]
 
 
 async def opt_out(tx: Transaction, requester_id: str) -> bool:
-    """Never ask this requester again; the moment of the first wish is kept. False: that was known."""
+    """Never ask this person again, by any account; the moment of the first wish is kept. False: that was known."""
+    known = [await _stop(tx, account) for account in await accounts_of(tx, requester_id)]
+    return any(known)
+
+
+async def _stop(tx: Transaction, requester_id: str) -> bool:
     insert = insert_for(tx.dialect, tables.requesters).values(
         requester_id=requester_id, opted_out_at=tx.now, changed_at=tx.now
     )
@@ -30,9 +36,10 @@ async def opt_out(tx: Transaction, requester_id: str) -> bool:
 
 
 async def opt_in(tx: Transaction, requester_id: str) -> bool:
-    """This requester may be asked again. False: there was no wish to take back."""
+    """This person may be asked again. False: there was no wish to take back."""
     requesters = tables.requesters.c
-    stopped = (requesters.requester_id == requester_id) & requesters.opted_out_at.is_not(None)
+    accounts = await accounts_of(tx, requester_id)
+    stopped = requesters.requester_id.in_(accounts) & requesters.opted_out_at.is_not(None)
     statement = update(tables.requesters).where(stopped).values(opted_out_at=None, changed_at=tx.now)
     return (await tx.execute(statement)).rowcount > 0
 

@@ -7,7 +7,7 @@ from typing import Any
 from csat import tables
 from csat.destinations import DESCRIPTION, NATIVE_RATING, SURVEY
 from csat.kpi import ticket_facts
-from csat.surveys import event_log, survey_clock
+from csat.surveys import event_log, people, survey_clock
 from csat.surveys.repository import solve_key
 from supportops.contracts import TicketEvent, TicketMerged, TicketRated, TicketReopened, TicketSolved
 from supportops.messaging import Handlers
@@ -31,6 +31,7 @@ class SurveyHandlers:
         handlers.on(TicketReopened, self.on_ticket_reopened, reads=(ticket, numbers))
         handlers.on(TicketMerged, self.on_ticket_merged, reads=(ticket,))
         handlers.on(TicketRated, self.on_ticket_rated)
+        people.add_handlers(handlers)
         return handlers
 
     def on_ticket_solved(self, event: TicketSolved, tx: Transaction) -> None:

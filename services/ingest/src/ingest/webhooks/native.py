@@ -259,6 +259,13 @@ def _plain_update(f: NativeEvent) -> tuple[c.Event, ...]:
     return (f.make(_updated_model(f), zendesk_type=f.name),)
 
 
+def _user_merged(f: NativeEvent) -> tuple[c.Event, ...]:
+    other = fields.digits(fields.mapping(f.event.get("user")).get("id"))
+    if other is None:
+        raise Unreadable("no event.user.id")
+    return (f.make(c.UserMerged, other_user_id=other),)
+
+
 TICKET_TYPES: Final[Mapping[str, Builder]] = {
     "created": _created,
     "status_changed": _status_changed,
@@ -282,6 +289,7 @@ TICKET_TYPES: Final[Mapping[str, Builder]] = {
     **dict.fromkeys(_LISTS, _list_changed),
     **dict.fromkeys((name for name in _CHANGED if name != "name_changed"), _changed),
 }
+USER_TYPES: Final[Mapping[str, Builder]] = {"merged": _user_merged}
 ORGANIZATION_TYPES: Final[Mapping[str, Builder]] = {
     "created": lambda f: (f.make(c.OrganizationCreated),),
     "deleted": lambda f: (f.make(c.OrganizationDeleted),),
@@ -290,3 +298,9 @@ ORGANIZATION_TYPES: Final[Mapping[str, Builder]] = {
     "custom_field_changed": _custom_field_changed,
     "tags_changed": _list_changed,
 }
+TYPES: Final[Mapping[str, Mapping[str, Builder]]] = {
+    "ticket": TICKET_TYPES,
+    "organization": ORGANIZATION_TYPES,
+    "user": USER_TYPES,
+}
+"""What we publish of, by domain and name."""

@@ -114,8 +114,7 @@ def _read_native(raw: dict[str, object], account: Account, moments: _Moments) ->
         raise Unreadable("no event id")
     domain, name = match.groups() if match else ("", "")
     kind = f"{domain}.{name}"[:100] if match else "unknown"
-    table = {"ticket": native.TICKET_TYPES, "organization": native.ORGANIZATION_TYPES}.get(domain, {})
-    build = table.get(name)
+    build = native.TYPES.get(domain, {}).get(name)
     if build is None:
         return ParsedWebhook("ignored", f"event:{event_id}", kind, "not one of our types")
     if fields.as_id(raw.get("account_id")) != account.id:
@@ -167,6 +166,8 @@ def _native_event(raw: dict[str, object], named: _Named, account: Account, momen
         ):
             if value is not None:
                 base[key] = value
+    elif named.domain == "user":
+        base.update(user_id=subject_id)
     else:
         base.update(organization_id=subject_id, organization=native.organization_snapshot(detail))
     return NativeEvent(named.name, named.event_id, subject_id, time, base, detail, event, updated_at or time)

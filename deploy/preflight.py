@@ -1,14 +1,20 @@
-"""Runs once before everything else in compose: is each value that has no default there?
+"""Runs once before everything else in compose: is each value there, and may an installation run with it?
 
-Real accounts come from `.env`. Where the stand-ins run (`--profile sandbox`) their published values fill the gaps; without
-them every missing value is named in one message and nothing else is started. Reads only whether a value is set.
+Real accounts and secrets come from `.env`. In `SUPPORTOPS_MODE=test` (deploy/sandbox.env) the stand-ins must answer and no
+account may be real; otherwise nothing published, short or used twice passes, whatever else answers in this network.
+All that is wrong is named in one message, no value ever is, and nothing else is started.
 """
 
 import os
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+
+try:
+    from supportops.config import secret_rules
+except ImportError:  # in its container only that file lies beside this one
+    import secret_rules
 
 REQUIRED = (
     "POSTGRES_PASSWORD",
@@ -25,15 +31,33 @@ REQUIRED = (
     "CSAT_BASE_URL",
     "CSAT_LINK_KEYS",
     "CSAT_API_TOKEN",
-    "OPERATORS_PASSWORD_HASH",  # empty closes the operators' pages, but somebody must have said so
-    "OPERATORS_SESSION_KEYS",
     "SALESFORCE_LOGIN_URL",
     "SALESFORCE_CLIENT_ID",
     "SALESFORCE_CLIENT_SECRET",
-    "SLACK_BASE_URL",
     "SLACK_TOKEN",
 )
+"""`.env.example` marks exactly these."""
+INSTEAD = {  # until 30 April 2027
+    "ZENDESK_CLIENT_ID": ("ZENDESK_EMAIL", "ZENDESK_TOKEN"),
+    "ZENDESK_CLIENT_SECRET": ("ZENDESK_EMAIL", "ZENDESK_TOKEN"),
+}
+IN_A_TEST = {"SALESFORCE_LOGIN_URL": "SALESFORCE_SANDBOX_URL"}
+"""What the stand-ins need in another variable."""
+SECRETS = (
+    *(name for name in REQUIRED if name.endswith(("_PASSWORD", "_SECRET", "_SECRETS", "_KEYS", "_TOKEN"))),
+    "KAFKA_SASL_PASSWORD",
+    "INGEST_TRIGGER_SECRETS",
+    "INGEST_OPERATOR_TOKEN",
+    "ZENDESK_TOKEN",
+    "OPERATORS_PASSWORD_HASH",
+    "OPERATORS_SESSION_KEYS",
+    "OPERATORS_PROXY_SECRET",
+    "NOTIFIER_API_TOKEN",
+    "GITLAB_TOKEN",
+)
+ADDRESSES = ("ZENDESK_BASE_URL", "SLACK_BASE_URL", "GITLAB_BASE_URL", "SALESFORCE_LOGIN_URL")
 SANDBOX = "http://sandbox:9400/healthz"
+TRY = "docker compose --env-file deploy/sandbox.env --profile sandbox up --build"
 
 
 def sandbox_runs() -> bool:
@@ -45,25 +69,62 @@ def sandbox_runs() -> bool:
         return False
 
 
+def missing(environment: Mapping[str, str]) -> list[str]:
+    """The values that nobody gave."""
+    in_a_test = _is_test(environment)
+    found = []
+    for name in REQUIRED:
+        wanted = IN_A_TEST.get(name, name) if in_a_test else name
+        instead = INSTEAD.get(name)
+        given = environment.get(wanted) or (instead and all(environment.get(each) for each in instead))
+        if not given:
+            found.append(wanted)
+    return found
+
+
+def unsafe(environment: Mapping[str, str]) -> Iterator[str]:
+    """What may not be in an installation of this kind, with the remedy."""
+    stand_in = {name: secret_rules.is_stand_in(environment[name]) for name in ADDRESSES if environment.get(name)}
+    if _is_test(environment):
+        for name, is_one in stand_in.items():
+            if not is_one:
+                yield f"{name}: is a real account, and SUPPORTOPS_MODE=test takes published secrets: remove one of both"
+        return
+    for name, is_one in stand_in.items():
+        if is_one:
+            yield f"{name}: is the address of a stand-in (http): name the real account"
+    yield from secret_rules.wrong_secrets(_secrets(environment))
+
+
 def check(environment: Mapping[str, str], sandbox: bool) -> tuple[int, str]:
-    """Exit code and message; 0 when the services may start."""
-    by_token = all(environment.get(name) for name in ("ZENDESK_EMAIL", "ZENDESK_TOKEN"))  # until 30 April 2027
-    required = [name for name in REQUIRED if not (by_token and name.startswith("ZENDESK_CLIENT"))]
-    missing = [name for name in required if not environment.get(name)]
-    if not missing:
-        return 0, "preflight: every account and password is set"
-    if sandbox:
-        return 0, f"preflight: the sandbox stands in for {len(missing)} of {len(REQUIRED)} values"
-    names = "\n  ".join(missing)
+    """Exit code and message; 0 when the services may start. `sandbox`: whether the stand-ins answer (asked in a test only)."""
+    wrong = [f"{name}: is missing" for name in missing(environment)] + list(unsafe(environment))
+    if _is_test(environment) and not sandbox:
+        wrong.append(f"SUPPORTOPS_MODE=test: the stand-ins do not answer; start them too: {TRY}")
+    if not wrong:
+        how = "with stand-ins, for trying out" if _is_test(environment) else "every account and password is set"
+        return 0, f"preflight: {how}"
+    lines = "\n  ".join(wrong)
     return 1, (
-        f"preflight: these values are missing in .env (.env.example explains each):\n  {names}\n"
-        "To try supportops without accounts: docker compose --profile sandbox up --build"
+        f"preflight: {len(wrong)} to put right in .env (.env.example explains each):\n  {lines}\n"
+        f"To try supportops without accounts: {TRY}"
     )
 
 
+def _secrets(environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    for name in SECRETS:
+        for part in environment.get(name, "").split(",") if name.endswith(("_SECRETS", "_KEYS")) else [environment.get(name, "")]:
+            if part.strip():
+                yield name, part.strip()
+
+
+def _is_test(environment: Mapping[str, str]) -> bool:
+    return environment.get("SUPPORTOPS_MODE") == "test"
+
+
 def main() -> int:
-    """Say what is missing, if anything is."""
-    code, message = check(os.environ, sandbox_runs())
+    """Say what is missing or unsafe, if anything is."""
+    code, message = check(os.environ, _is_test(os.environ) and sandbox_runs())
     print(message, file=sys.stderr if code else sys.stdout)
     return code
 

@@ -21,6 +21,7 @@ STATE = pytest.StashKey[infra.State]()
 
 def pytest_configure(config: pytest.Config) -> None:
     """Choose the rungs; the controlling process opens the run's state folder for its workers."""
+    os.environ.setdefault("SUPPORTOPS_MODE", "test")  # made-up secrets, stand-ins for every account
     if hasattr(config, "workerinput"):
         reaper.announce(os.getpid())
     else:

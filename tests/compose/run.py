@@ -43,7 +43,8 @@ class Stack:
         }
         self._environment = os.environ | own
         project = f"supportops-test-{os.getpid()}"
-        self._command = ["docker", "compose", "-p", project, "--profile", "sandbox"]
+        self._command = ["docker", "compose", "-p", project, "--env-file", "deploy/sandbox.env"]
+        self._command += ["--profile", "sandbox"]
         down = f"docker compose -p {project} down --volumes --timeout 5"
         reaper.run_at_end(
             ["/bin/sh", "-c", f"cd / && {down}"]

@@ -2,6 +2,7 @@
 
 import importlib
 import re
+import runpy
 import sys
 from pathlib import Path
 
@@ -11,6 +12,9 @@ ROOT = Path(__file__).parents[2]
 FILE = ROOT / ".env.example"
 SERVICES = ("ingest", "csat", "sfdc_sync", "notifier")
 SHARED = "every service"
+PREFLIGHT = runpy.run_path(str(ROOT / "deploy/preflight.py"))
+REQUIRED: tuple[str, ...] = PREFLIGHT["REQUIRED"]
+"""Marked as required: exactly what the preflight demands."""
 
 # Read by docker-compose.yml alone, which builds the services' own variables from them.
 COMPOSE_ONLY = {
@@ -30,7 +34,7 @@ COMPOSE_ONLY = {
 }
 
 HEAD = """\
-# Every setting, with its default and its meaning. Copy to .env and fill in what has no default (marked: required).
+# Every setting, with its default and its meaning. Copy to .env and fill in what is marked (required): it suffices.
 # A secret may come from a file instead: name the file in <NAME>_FILE. `python -m csat settings` shows what is in force.
 # Written by `make env-example` from the settings classes; `make check` compares.
 """
@@ -61,7 +65,7 @@ def render() -> str:
     sections = [
         _section(group, groups[group]) for group in sorted(groups, key=lambda group: (-len(group), group))
     ]
-    compose = [f"# {meaning}\n{name}={default}\n" for name, (default, meaning) in COMPOSE_ONLY.items()]
+    compose = [_compose_entry(name, *entry) for name, entry in COMPOSE_ONLY.items()]
     return "\n".join([HEAD, *sections, _section("docker compose only", compose)]).rstrip() + "\n"
 
 
@@ -73,13 +77,19 @@ def _entry(name: str, variable: Variable) -> str:
     remarks = [variable.meaning]
     if variable.allowed:
         remarks.append(f"Allowed: {variable.allowed}.")
+    if name in REQUIRED:
+        return f"# {' '.join(remarks)} (required)\n{name}=\n"
     if variable.default is None:
-        remarks.append("(required)")
-    if not _read_by_compose(name):
+        remarks.append("(required without docker compose, which knows it)")
+    elif not _read_by_compose(name):
         remarks.append("(not read by docker compose)")
-    shown = f"{name}={'' if variable.default is None else variable.default}"
-    optional = "" if variable.default is None else "#"
-    return f"# {' '.join(remarks)}\n{optional}{shown}\n"
+    return f"# {' '.join(remarks)}\n#{name}={variable.default or ''}\n"
+
+
+def _compose_entry(name: str, default: str, meaning: str) -> str:
+    if name in REQUIRED:
+        return f"# {meaning} (required)\n{name}=\n"
+    return f"# {meaning}\n#{name}={default}\n"
 
 
 def _read_by_compose(name: str) -> bool:

@@ -40,8 +40,9 @@ def answers(port: int, host: str = "127.0.0.1") -> bool:
 
 
 def clean_environment(extra: Mapping[str, str]) -> dict[str, str]:
-    """What a child gets: the few variables every program needs, and `extra`. Nothing of ours leaks in."""
-    return {name: os.environ[name] for name in PASSED_ON if name in os.environ} | dict(extra)
+    """What a child gets: the few variables every program needs, test mode, and `extra`. Nothing else leaks in."""
+    passed_on = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    return passed_on | {"SUPPORTOPS_MODE": "test"} | dict(extra)
 
 
 class ChildProcess:

@@ -32,7 +32,7 @@ from tests.support.processes import clean_environment, python_module
 CALL = "call zendesk.survey 17:2026-11-02T09:00:00.000000Z"
 ENVIRONMENT = {
     "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1",
-    "ZENDESK_BASE_URL": "https://acme.zendesk.com",
+    "ZENDESK_BASE_URL": "http://127.0.0.1:9/zendesk",
     "ZENDESK_CLIENT_ID": "csat",
     "ZENDESK_CLIENT_SECRET": "not-a-real-secret",
     "CSAT_BASE_URL": "https://survey.example.com",

@@ -88,6 +88,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "DATABASE_URL": settings.database.url.get_secret_value(),
         "ZENDESK_BASE_URL": settings.zendesk.base_url,
         **ZENDESK_CLIENT,
+        "SLACK_BASE_URL": settings.slack.base_url,
         "SLACK_TOKEN": settings.slack.token.get_secret_value(),
     }
 

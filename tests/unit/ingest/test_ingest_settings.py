@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ingest.policy import IngestPolicy
-from ingest.settings import PUBLIC_TEST_KEY, IngestSettings
+from ingest.settings import IngestSettings
 from ingest.wiring import account_of
 from supportops.config import rules_file
 
@@ -18,14 +18,6 @@ def test_the_defaults() -> None:
     assert [secret.get_secret_value() for secret in settings.webhook_secrets] == ["new-secret", "old-secret"]
     assert settings.freshness == timedelta(minutes=5)
     assert settings.operator_token is None
-    assert settings.mode == "production"
-
-
-def test_zendesk_s_public_test_secret_is_for_tests_only() -> None:
-    values = GOOD | {"webhook_secrets": f"good-one,{PUBLIC_TEST_KEY}"}
-    with pytest.raises(ValueError, match="public test secret"):
-        IngestSettings.model_validate(values)
-    assert len(IngestSettings.model_validate(values | {"mode": "test"}).webhook_secrets) == 2
 
 
 @pytest.mark.parametrize(
@@ -36,7 +28,6 @@ def test_zendesk_s_public_test_secret_is_for_tests_only() -> None:
         {"webhook_secrets": ""},
         {"operator_token": "short"},
         {"freshness": "5"},
-        {"mode": "staging"},
     ],
 )
 def test_mistakes(change: dict[str, str]) -> None:

@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ingest.settings import PUBLIC_TEST_KEY
 from ingest.webhooks.signature import claimed, drift, is_signed
+from supportops.config.secret_rules import ZENDESK_TEST_SECRET
 from tests.support import zendesk_bodies as z
 
 TIMESTAMP = "2021-03-25T05:09:27Z"
@@ -38,7 +38,7 @@ def passes(
     ],
 )
 def test_published_vectors(body: str, signature: str) -> None:
-    secrets = [PUBLIC_TEST_KEY.encode()]
+    secrets = [ZENDESK_TEST_SECRET.encode()]
     assert passes(body.encode(), TIMESTAMP, signature, secrets)
 
 

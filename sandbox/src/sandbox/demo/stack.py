@@ -107,6 +107,7 @@ class Stack:
     def environment(self, service: str) -> dict[str, str]:
         """The settings of one service: addresses, and the stand-ins' published credentials."""
         common = {
+            "SUPPORTOPS_MODE": "test",
             "KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{self.ports.kafka}",
             "KAFKA_FLAVOUR": "embedded",
             "DATABASE_URL": f"sqlite:///{self.home.resolve()}/{service}.db",

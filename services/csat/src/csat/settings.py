@@ -1,5 +1,6 @@
 """What differs per deployment of csat: environment variables."""
 
+from collections.abc import Iterator
 from typing import Final, Self
 from urllib.parse import urlsplit
 
@@ -14,6 +15,7 @@ from supportops.config import (
     ZendeskSettings,
     safe_address,
 )
+from supportops.config.secret_rules import is_stand_in
 from supportops.web.auth.settings import SHORTEST_SECRET, OperatorsSettings
 
 
@@ -78,6 +80,11 @@ class GitLabSettings(Block):
             missing = "GITLAB_TOKEN" if self.token is None else "GITLAB_BASE_URL"
             raise ValueError(f"{missing} is missing: set both to export feedback, or neither")
         return self
+
+    def outside_accounts(self) -> Iterator[tuple[str, bool]]:
+        """The GitLab, where there is one."""
+        if self.base_url is not None:
+            yield "GITLAB_BASE_URL", is_stand_in(self.base_url)
 
 
 class Settings(ServiceSettings):

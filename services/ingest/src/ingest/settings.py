@@ -2,9 +2,8 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Final, Literal, Self
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from supportops.config import (
@@ -42,9 +41,6 @@ class IngestSettings(Block):
         timedelta(minutes=5),
         description="A signature's time further from now is counted and warned of, the body kept; 0s: not watched.",
     )
-    mode: Literal["production", "test"] = Field(
-        "production", description="test: Zendesk's public test secret is accepted among the secrets."
-    )
     spool_dir: Path = Field(
         Path("spool"), description="Folder for signed bodies while the database is away; a disk of its own."
     )
@@ -60,16 +56,6 @@ class IngestSettings(Block):
             raise ValueError(f"must have at least {SHORTEST_TOKEN} characters")
         return value
 
-    @model_validator(mode="after")
-    def _no_public_secret_in_production(self) -> Self:
-        known = {secret.get_secret_value() for secret in (*self.webhook_secrets, *self.trigger_secrets)}
-        if self.mode == "production" and PUBLIC_TEST_KEY in known:
-            raise ValueError(
-                "INGEST_WEBHOOK_SECRETS or INGEST_TRIGGER_SECRETS holds Zendesk's public test secret: "
-                "anybody could sign (INGEST_MODE=test)"
-            )
-        return self
-
 
 class Settings(ServiceSettings):
     """Everything ingest reads from the environment."""
@@ -77,6 +63,3 @@ class Settings(ServiceSettings):
     ingest: IngestSettings
     operators: OperatorsSettings
     http: HttpSettings
-
-
-PUBLIC_TEST_KEY: Final = "dGhpc19zZWNyZXRfaXNfZm9yX3Rlc3Rpbmdfb25seQ=="

@@ -1,5 +1,6 @@
 """What differs per deployment of the notifier: environment variables."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Final
 from urllib.parse import urlsplit
@@ -14,6 +15,7 @@ from supportops.config import (
     ZendeskSettings,
 )
 from supportops.config.durations import Duration
+from supportops.config.secret_rules import is_stand_in
 from supportops.web.auth.settings import SHORTEST_SECRET, OperatorsSettings
 
 
@@ -45,6 +47,10 @@ class SlackSettings(Block):
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
             raise ValueError("must be an address such as https://slack.com/api")
         return value.rstrip("/")
+
+    def outside_accounts(self) -> Iterator[tuple[str, bool]]:
+        """The workspace."""
+        yield "SLACK_BASE_URL", is_stand_in(self.base_url)
 
 
 class NotifierSettings(Block):

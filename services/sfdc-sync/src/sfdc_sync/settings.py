@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Final, Self
 from urllib.parse import urlsplit
@@ -59,6 +60,10 @@ class SalesforceSettings(Block):
         if not self.login_url and not self.sandbox_url:
             raise ValueError("needs SALESFORCE_LOGIN_URL (or SALESFORCE_SANDBOX_URL for the stand-in)")
         return self
+
+    def outside_accounts(self) -> Iterator[tuple[str, bool]]:
+        """The org, or what stands in for it."""
+        yield ("SALESFORCE_SANDBOX_URL", True) if self.stand_in else ("SALESFORCE_LOGIN_URL", False)
 
     @property
     def stand_in(self) -> str:

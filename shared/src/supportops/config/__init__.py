@@ -17,6 +17,7 @@ from supportops.config.environment import (
     TextList,
     env_name,
 )
+from supportops.config.installation import InstallationSettings
 from supportops.config.service_settings import (
     HIDDEN,
     NOT_SET,
@@ -40,6 +41,7 @@ __all__ = [
     "DatabaseCommandSettings",
     "DatabaseSettings",
     "HttpSettings",
+    "InstallationSettings",
     "KafkaSettings",
     "LogSettings",
     "RulesCommandSettings",

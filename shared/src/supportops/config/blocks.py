@@ -1,6 +1,7 @@
 """The blocks that services compose their settings from; a service adds its own beside them."""
 
 import ipaddress
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Literal, Self
@@ -11,6 +12,7 @@ from pydantic_settings import SettingsConfigDict
 
 from supportops.config.durations import Duration
 from supportops.config.environment import Block, TextList
+from supportops.config.secret_rules import password_of
 
 DATABASE_SCHEMES = ("postgresql", "sqlite")
 
@@ -73,6 +75,11 @@ class DatabaseSettings(Block):
         if scheme not in DATABASE_SCHEMES:
             raise ValueError("must begin with postgresql:// or sqlite:///")
         return url
+
+    def credentials(self) -> Iterator[tuple[str, str]]:
+        """The password inside the address, if there is one."""
+        if password := password_of(self.url.get_secret_value()):
+            yield "DATABASE_URL (its password)", password
 
 
 class HttpSettings(Block):

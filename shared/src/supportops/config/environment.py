@@ -6,6 +6,7 @@ What is missing or wrong is reported together, by name, in one `SettingsError`.
 """
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, get_args
 
@@ -118,3 +119,15 @@ class Block(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments first (tests), then the environment, the files named by `*_FILE`, and former names."""
         return init_settings, env_settings, _SecretFiles(settings_cls), _FormerNames(settings_cls)
+
+    def credentials(self) -> Iterator[tuple[str, str]]:
+        """Every secret that is set, by its variable: for the checks of secrets alone."""
+        for field_name in type(self).model_fields:
+            value = getattr(self, field_name)
+            for secret in value if isinstance(value, tuple) else (value,):
+                if isinstance(secret, SecretStr) and secret.get_secret_value():
+                    yield env_name(type(self), field_name), secret.get_secret_value()
+
+    def outside_accounts(self) -> Iterator[tuple[str, bool]]:
+        """The addresses of accounts outside, by their variables, each with whether it is a stand-in's."""
+        yield from ()

@@ -19,6 +19,7 @@ from supportops.config.blocks import (
 )
 from supportops.config.durations import format_duration
 from supportops.config.environment import Block, SettingsError, env_name, is_secret
+from supportops.config.installation import InstallationSettings, unsafe
 from supportops.config.validation_messages import allowed_values, explain, limits
 
 HIDDEN, NOT_SET = "(set, not shown)", "(not set)"
@@ -30,17 +31,23 @@ class SettingsGroup(BaseModel):
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
+    installation: InstallationSettings = Field(default_factory=InstallationSettings)
+
     @classmethod
     def load(cls) -> Self:
-        """Read all blocks from the environment; SettingsError names every variable missing or wrong."""
+        """Read all blocks from the environment; SettingsError names every variable missing, wrong or unsafe."""
         problems: list[str] = []
         blocks = {name: _read_block(block, problems) for name, block in blocks_of(cls)}
         if problems:
             raise SettingsError(problems)
         try:
-            return cls.model_validate(blocks)
+            settings = cls.model_validate(blocks)
         except ValidationError as error:
             raise SettingsError([explain(detail) for detail in error.errors()]) from None
+        values: list[Block] = [getattr(settings, name) for name, _ in blocks_of(cls)]
+        if problems := unsafe(settings.installation.mode, values):
+            raise SettingsError(problems)
+        return settings
 
     @classmethod
     def readable(cls) -> dict[str, str]:
@@ -119,6 +126,8 @@ def _read_block(block: type[Block], problems: list[str]) -> Block | None:
 
 
 def _problem(block: type[Block], field_name: str, wrong: str) -> str:
+    prefix = str(block.model_config.get("env_prefix", "")).lower()
+    field_name = field_name.lower().removeprefix(prefix)  # a field with another name is told by its variable
     field = block.model_fields.get(field_name)
     if field is None:
         return f"{block.model_config.get('env_prefix', '')}*: {wrong}"

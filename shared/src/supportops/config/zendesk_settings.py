@@ -1,5 +1,6 @@
 """The Zendesk account: where it is, and the one way in. An OAuth client, or an API token until Zendesk ends those."""
 
+from collections.abc import Iterator
 from datetime import date
 from typing import Final, Self
 
@@ -8,6 +9,7 @@ from pydantic_settings import SettingsConfigDict
 
 from supportops.config.blocks import safe_address
 from supportops.config.environment import Block
+from supportops.config.secret_rules import is_stand_in
 
 API_TOKENS_END: Final = date(2027, 4, 30)
 """Zendesk: none can be made since 27 October 2026, and on this day all of them stop working."""
@@ -72,6 +74,10 @@ class ZendeskSettings(Block):
             for name, value in values
         )
         return [name for name, value in plain if value and value.strip()]
+
+    def outside_accounts(self) -> Iterator[tuple[str, bool]]:
+        """The account."""
+        yield "ZENDESK_BASE_URL", is_stand_in(self.base_url)
 
     def token_warning(self, today: date) -> str:
         """What is to be said about an API token on a day; nothing with an OAuth client."""

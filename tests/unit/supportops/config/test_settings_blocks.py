@@ -47,6 +47,7 @@ class Settings(ServiceSettings):
 
 
 COMPLETE = {
+    "SUPPORTOPS_MODE": "test",
     "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9092",
     "DATABASE_URL": "postgresql://csat:hunter2hunter2@db/csat",
     "HOOK_SECRETS": "first-secret, second-secret",

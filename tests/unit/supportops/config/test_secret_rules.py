@@ -1,0 +1,74 @@
+"""Which secrets are refused: published, short, monotonous, used twice; real ones of every vendor pass."""
+
+import base64
+import secrets
+
+import pytest
+
+from supportops.config.secret_rules import PUBLISHED, password_of, weakness, wrong_secrets
+
+REFUSED = {
+    "one letter": "x",
+    "fifteen": "aB3dE6gH9jK2mN5",
+    "one letter, often": "a" * 40,
+    "few letters": "abababbabaabbabbaabab",
+    "a piece again": "aB3dE6gH9jaB3dE6gH9j",
+    "counting": "0123456789abcdef",
+    "counting down": "zyxwvutsrqponmlkj",
+    "pairs": "aabbccddeeffgghhii",
+    "a placeholder": "change-me-please-1234",
+    "another": "your-secret-goes-here",
+    "an example": "the-example-of-the-docs",
+}
+
+
+@pytest.mark.parametrize("secret", REFUSED.values(), ids=REFUSED)
+def test_what_can_be_guessed(secret: str) -> None:
+    assert weakness(secret)
+
+
+@pytest.mark.parametrize("secret", sorted(PUBLISHED))
+def test_what_is_published(secret: str) -> None:
+    assert "published" in weakness(secret)
+
+
+MADE = {
+    "openssl rand -hex 16": lambda: secrets.token_hex(16),
+    "openssl rand -hex 32": lambda: secrets.token_hex(32),
+    "openssl rand -base64 24": lambda: base64.b64encode(secrets.token_bytes(24)).decode(),
+    "a webhook's signing secret": lambda: base64.b64encode(secrets.token_bytes(32)).decode(),
+    "a bot token": lambda: f"xoxb-{secrets.randbelow(10**12):012}-{secrets.token_urlsafe(18)}",
+    "an access token": lambda: f"glpat-{secrets.token_urlsafe(15)}",
+}
+
+
+@pytest.mark.parametrize("made", MADE.values(), ids=MADE)
+def test_what_machines_make_passes(made: object) -> None:
+    assert callable(made)
+    assert {weakness(made()) for _ in range(2_000)} == {""}
+
+
+def test_one_value_for_two_purposes_is_named_with_both() -> None:
+    one, other = secrets.token_hex(16), secrets.token_hex(16)
+    (said,) = wrong_secrets([("A", one), ("B", other), ("C", one), ("B", other)])
+    assert said.startswith("A and C: hold the same value")
+    assert one not in said
+
+
+def test_no_value_is_quoted() -> None:
+    said = list(wrong_secrets([("A", "hush-hush"), ("B", "hush-hush"), ("C", "x" * 40)]))
+    assert len(said) == 4
+    assert not any("hush" in line or "xxx" in line for line in said)
+
+
+@pytest.mark.parametrize(
+    ("address", "password"),
+    [
+        ("postgresql://csat:p%40ss@db/csat", "p@ss"),
+        ("postgresql://db/csat", ""),
+        ("sqlite:////tmp/x.db", ""),
+        ("postgresql://[", ""),
+    ],
+)
+def test_the_password_of_an_address(address: str, password: str) -> None:
+    assert password_of(address) == password

@@ -35,6 +35,7 @@ class World:
         self.org.plant()
         self.salesforce.collections.record_faults.clear()
         self.salesforce.usage.used = 0
+        self.salesforce.sessions.refusal = None
         self.workspace.plant()
         self.gitlab.plant()
         self.faults.clear()

@@ -63,9 +63,10 @@ def test_the_doctor_names_what_is_missing(environment: dict[str, str], rules_fil
 
 def test_the_doctor_tells_a_refused_login_without_the_secret(environment: dict[str, str]) -> None:
     done = run(environment | {"SALESFORCE_CLIENT_SECRET": "wrong-one"}, "doctor", "--json")
-    [login] = json.loads(done.stdout)
-    assert (login["check"], login["verdict"], done.returncode) == ("login", "failed", 1)
+    [login] = [found for found in json.loads(done.stdout) if found["check"] == "login"]
+    assert (login["verdict"], done.returncode) == ("failed", 1)
     assert "invalid_client" in login["detail"]
+    assert "SALESFORCE_CLIENT_SECRET" in login["detail"]
     assert "wrong-one" not in done.stdout + done.stderr
 
 

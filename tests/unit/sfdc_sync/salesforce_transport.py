@@ -24,12 +24,16 @@ class FakeSalesforce(BaseAdapter):
         self.calls: list[requests.PreparedRequest] = []
         self.timeouts: set[object] = set()
         self.usage = ""
+        self.location = ""
+        self.versions: Answer | None = None
 
     def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:  # type: ignore[override]
         self.timeouts.add(options["timeout"])
         if (request.url or "").endswith("/services/oauth2/token"):
             self.logins += 1
             return self._respond(request, self.login or self._granted())
+        if self.versions is not None and (request.url or "").endswith("/services/data"):
+            return self._respond(request, self.versions)
         self.calls.append(request)
         return self._respond(request, self._answer(request))
 
@@ -46,6 +50,8 @@ class FakeSalesforce(BaseAdapter):
         response.request, response.url = request, request.url or ""
         response.status_code, body = answer
         response._content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        if self.location:
+            response.headers["Location"] = self.location
         if self.usage:
             response.headers["Sforce-Limit-Info"] = self.usage
         return response

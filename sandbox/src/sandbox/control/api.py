@@ -48,6 +48,7 @@ class ControlApi:
             ("POST", "/salesforce/records", self.insert),
             ("GET", "/salesforce/records/{name}", self.records),
             ("POST", "/salesforce/expire", self.expire),
+            ("POST", "/salesforce/login", self.refuse_logins),
             ("POST", "/zendesk/burst", self.burst),
             ("GET", "/zendesk/burst/{id}", self.burst_state),
         ]
@@ -212,6 +213,12 @@ class ControlApi:
 
     def expire(self, _: Call) -> Reply:
         return Reply(200, {"expired": self._world.salesforce.sessions.expire()})
+
+    def refuse_logins(self, call: Call) -> Reply:
+        """`status`, `body`, `headers`: what every login is answered from now on; nothing at all: as usual again."""
+        given = call.json()
+        self._world.salesforce.sessions.refusal = Reply(**given) if given else None
+        return Reply(200, given)
 
     # --- bursts ---
 

@@ -16,6 +16,7 @@ from sandbox.settings import Settings
 from sandbox.web import BadBody, Call, Handler, Reply, RouteRow, routes
 
 MAX_URI = 16_384
+OLDEST, NEWEST = 31, 68  # REST API versions; what is older is retired
 _DATA = "/services/data/v{version}"
 
 
@@ -29,7 +30,6 @@ class SalesforceApi:
 
     def routes(self) -> list[Route]:
         rows: list[RouteRow] = [
-            ("GET", "/services/data", self.versions),
             ("GET", _DATA, self.resources),
             ("GET", _DATA + "/limits", self.limits),
             ("GET", _DATA + "/limits/recordCount", self.record_count),
@@ -44,7 +44,10 @@ class SalesforceApi:
             ("GET", _DATA + "/sobjects/{name}/{ext}/{value}", self.read_by),
             ("PATCH", _DATA + "/sobjects/{name}/{ext}/{value}", self.upsert),
         ]
-        open_rows: list[RouteRow] = [("POST", "/services/oauth2/token", self.sessions.token)]
+        open_rows: list[RouteRow] = [
+            ("POST", "/services/oauth2/token", self.sessions.token),
+            ("GET", "/services/data", self.versions),
+        ]
         return routes(open_rows, _open_gate) + routes(rows, self._gate)
 
     # --- doors ---
@@ -68,6 +71,7 @@ class SalesforceApi:
         given = call.headers.get("authorization", "").removeprefix("Bearer ").removeprefix("OAuth ")
         if not self.sessions.valid(given):
             raise Refused("INVALID_SESSION_ID", "Session expired or invalid")
+        _refuse_version(str(call.params.get("version", "")))
         self.usage.used += 1
         if self.usage.used > self.usage.ceiling:
             raise Refused("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.")
@@ -78,7 +82,8 @@ class SalesforceApi:
 
     def versions(self, _: Call) -> Reply:
         shown = [
-            {"version": f"{v}.0", "label": f"v{v}", "url": f"/services/data/v{v}.0"} for v in range(46, 69)
+            {"version": f"{v}.0", "label": f"v{v}", "url": f"/services/data/v{v}.0"}
+            for v in range(OLDEST, NEWEST + 1)
         ]
         return Reply(200, shown)
 
@@ -171,6 +176,14 @@ class SalesforceApi:
 
 def _base(call: Call) -> str:
     return f"/services/data/v{call.params['version']}"
+
+
+def _refuse_version(version: str) -> None:
+    number = int(version.partition(".")[0]) if version.partition(".")[0].isdigit() else 0
+    if number < OLDEST:
+        raise Refused("GONE", f"API version v{version} has been retired", status=410)
+    if number > NEWEST:
+        raise Refused("NOT_FOUND", "The requested resource does not exist", status=404)
 
 
 def _open_gate(call: Call, handler: Handler) -> Reply:

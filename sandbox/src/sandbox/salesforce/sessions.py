@@ -20,6 +20,7 @@ class Sessions:
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self.life: float | None = None
+        self.refusal: Reply | None = None
         self.logins = 0
         self._settings = settings
         self._clock = clock
@@ -44,6 +45,8 @@ class Sessions:
         """
         form = call.form()
         grant = form.get("grant_type")
+        if self.refusal is not None:
+            return Reply(self.refusal.status, self.refusal.body, dict(self.refusal.headers))
         if grant == _JWT:
             if _issuer(form.get("assertion", "")) != self._settings.salesforce_client:
                 return _refused("invalid_grant", "invalid assertion")

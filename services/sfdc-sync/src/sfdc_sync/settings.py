@@ -34,8 +34,8 @@ class SalesforceSettings(Block):
     login_url: str = Field(
         "", description="The org's own domain, https://acme.my.salesforce.com; not needed with the sandbox."
     )
-    client_id: str = Field(description="Consumer key of the connected app.")
-    client_secret: SecretStr = Field(description="Consumer secret of the connected app.")
+    client_id: str = Field(description="Consumer key of the External Client App (docs/setup/salesforce.md).")
+    client_secret: SecretStr = Field(description="Consumer secret of the External Client App.")
     api_version: str = Field("62.0", pattern=r"^\d{2,3}\.0$", description="REST API version, without a v.")
     sandbox_url: str = Field(
         "",

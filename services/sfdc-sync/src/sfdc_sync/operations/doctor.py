@@ -14,6 +14,7 @@ from supportops.errors import Permanent, Retryable
 from supportops.operations.checks import Finding
 
 _HIDDEN = "does not exist, or field-level security hides it from the integration user"
+_SETUP = "docs/setup/salesforce.md shows the steps in Salesforce."
 _TYPES: Mapping[str, frozenset[str]] = {
     "text": frozenset(
         {"string", "textarea", "picklist", "multipicklist", "combobox", "email", "url", "phone", "id"}
@@ -36,11 +37,15 @@ _ENUMERATED: Mapping[str, tuple[str, ...]] = {
 async def examine(salesforce: Salesforce, policy: TicketRecordPolicy) -> list[Finding]:
     """Log in and compare the configured record with what the integration user sees."""
     try:
+        await salesforce.sign_in()
+    except (Retryable, Permanent) as error:
+        return [Finding("login", "failed", str(error), _SETUP)]
+    login = Finding("login", "ok")
+    try:
         described = await salesforce.describe(policy.object)
     except (Retryable, Permanent) as error:
-        return [Finding("login", "failed", str(error))]
-    findings = [Finding("login", "ok"), *check_record(policy, described)]
-    return [*findings, await _quota(salesforce)]
+        return [login, Finding(f"object {policy.object}", "failed", str(error), _SETUP)]
+    return [login, *check_record(policy, described), await _quota(salesforce)]
 
 
 async def _quota(salesforce: Salesforce) -> Finding:

@@ -16,9 +16,13 @@ import requests
 from pydantic import SecretStr
 
 from sfdc_sync.policy import Pauses
+from sfdc_sync.salesforce.refusals import login_refusal, moved
 from sfdc_sync.salesforce.responses import ErrorAction, refusal
 from sfdc_sync.settings import SalesforceSettings, salesforce_origin
 from supportops.errors import DestinationPaused, Retryable, UnknownOutcome
+from supportops.observability.logging import get_logger
+
+log = get_logger("sfdc_sync.salesforce")
 
 Answered = Callable[[Mapping[str, str]], None]
 Transport = requests.adapters.BaseAdapter
@@ -90,6 +94,15 @@ def transport_errors() -> Iterator[None]:
         raise UnknownOutcome(f"no answer from Salesforce: {type(error).__name__}") from error
 
 
+def offered_versions(session: Session, origin: str) -> object:
+    """The answer about the org's API versions, which needs no login; None without one: it only explains a refusal."""
+    try:
+        return _json(session.get(f"{origin}/services/data", headers={"Accept": "application/json"}))
+    except requests.RequestException as error:
+        log.debug("salesforce.versions_unknown", reason=type(error).__name__)
+        return None
+
+
 @dataclass(frozen=True)
 class Token:
     """A session of the integration user at one origin."""
@@ -143,9 +156,15 @@ class TokenProvider:
             raise DestinationPaused(self._refused, self._pauses.login)
         try:
             with Session(self._settings, None, self._transport) as session, self._ask(session) as response:
-                status, body = response.status_code, _json(response)
+                status, body, location = (
+                    response.status_code,
+                    _json(response),
+                    response.headers.get("Location"),
+                )
         except requests.RequestException as error:
             raise self._away(f"the login did not answer: {type(error).__name__}") from error
+        if 300 <= status < 400 and location:
+            raise self._refuse(moved(location))
         if status != 200 or not isinstance(body, dict):
             raise self._refusal(status, body)
         return self._token_of(body)
@@ -166,7 +185,9 @@ class TokenProvider:
         reaction, why = refusal(body, status)
         if reaction is ErrorAction.TRANSIENT:
             return self._away(f"the login failed: {why}")
-        return self._refuse(f"the login was refused: {why}")
+        return self._refuse(
+            login_refusal(status, body, secret=self._settings.client_secret.get_secret_value())
+        )
 
     def _away(self, why: str) -> DestinationPaused:
         return DestinationPaused(why, self._pauses.login_away)
@@ -184,6 +205,7 @@ class TokenProvider:
         return Token(SecretStr(value), checked, self._monotonic())
 
     def _refuse(self, why: str) -> DestinationPaused:
+        log.warning("salesforce.login_refused", reason=why)
         self._refused = why
         self._refused_until = self._monotonic() + self._pauses.login.total_seconds()
         return DestinationPaused(why, self._pauses.login)

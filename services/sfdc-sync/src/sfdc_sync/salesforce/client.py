@@ -18,7 +18,15 @@ from simple_salesforce.api import Salesforce as Client
 from simple_salesforce.exceptions import SalesforceError, SalesforceExpiredSession
 
 from sfdc_sync.policy import Pauses
-from sfdc_sync.salesforce.auth import Session, Token, TokenProvider, Transport, transport_errors
+from sfdc_sync.salesforce.auth import (
+    Session,
+    Token,
+    TokenProvider,
+    Transport,
+    offered_versions,
+    transport_errors,
+)
+from sfdc_sync.salesforce.refusals import version_refusal, versions_in
 from sfdc_sync.salesforce.responses import ErrorAction, Record, RecordResult, read_results, refusal
 from sfdc_sync.settings import SalesforceSettings
 from supportops.errors import DestinationPaused, Permanent, Retryable, UnknownOutcome
@@ -88,6 +96,10 @@ class Salesforce:
             return None
         return answer if isinstance(answer, dict) else {}
 
+    async def sign_in(self) -> None:
+        """Log in, if that is not done yet. Raises DestinationPaused, with what to do about it."""
+        await self._in_thread("token", self._tokens.current)
+
     async def limits(self) -> Mapping[str, Any]:
         """The org's limits; empty when the integration user may not see them."""
         answer = await self._in_thread("limits", partial(self._call, "GET", "limits"))
@@ -113,7 +125,11 @@ class Salesforce:
             return self._send(fresh, method, path, **more)
         except SalesforceExpiredSession as error:
             self._tokens.invalidate(fresh)
-            raise DestinationPaused("Salesforce refuses a fresh session", self._pauses.login) from error
+            raise DestinationPaused(
+                "Salesforce refuses a session that it has just opened: may the Run As user use the API "
+                "(permission API Enabled), from this address?",
+                self._pauses.login,
+            ) from error
 
     def _send(self, token: Token, method: str, path: str, **more: Any) -> Any:
         try:
@@ -122,19 +138,31 @@ class Salesforce:
         except SalesforceExpiredSession:
             raise
         except SalesforceError as error:
+            if error.status in (404, 410) and (wrong := self._wrong_version(token)):
+                raise DestinationPaused(wrong, self._pauses.config) from error
             raise self._translated(error) from error
         except TypeError as error:  # the library asks for the length of whatever JSON came back
             raise UnknownOutcome("Salesforce's answer is neither an array nor an object") from error
 
+    def _wrong_version(self, token: Token) -> str:
+        """An unknown API version gets the same 404 as an unknown object, a retired one 410: ask which there are."""
+        return version_refusal(
+            self._settings.api_version, versions_in(offered_versions(self._session(), token.origin))
+        )
+
+    def _session(self) -> Session:
+        if not hasattr(self._of_thread, "session"):
+            self._of_thread.session = Session(self._settings, self._usage.note, self._transport)
+        session: Session = self._of_thread.session
+        return session
+
     def _client(self, token: Token) -> Client:
         """This thread's client: nobody promises that a requests session can be shared."""
         if getattr(self._of_thread, "token", None) is not token:
-            if not hasattr(self._of_thread, "session"):
-                self._of_thread.session = Session(self._settings, self._usage.note, self._transport)
             self._of_thread.client = Client(
                 instance_url=token.origin,
                 session_id=token.value.get_secret_value(),
-                session=self._of_thread.session,
+                session=self._session(),
                 version=self._settings.api_version,
                 object_pairs_hook=dict,
             )
@@ -148,11 +176,11 @@ class Salesforce:
             case ErrorAction.QUOTA:
                 return DestinationPaused(f"Salesforce's limit is reached: {why}", self._pauses.quota)
             case ErrorAction.LOGIN:
-                return DestinationPaused(f"Salesforce refuses us: {why}", self._pauses.login)
+                return DestinationPaused(f"Salesforce refuses the session: {why}", self._pauses.login)
             case ErrorAction.CONFIG if error.status == 404:
                 return NotFound(why, self._pauses.config)
             case ErrorAction.CONFIG:
-                return DestinationPaused(f"run `sfdc-sync doctor`: {why}", self._pauses.config)
+                return DestinationPaused(f"Salesforce is not as the rules say: {why}", self._pauses.config)
             case ErrorAction.TRANSIENT if error.status >= 500:
                 return UnknownOutcome(why)
             case ErrorAction.REJECTED:

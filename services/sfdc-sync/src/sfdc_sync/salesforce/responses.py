@@ -97,6 +97,9 @@ _BY_STATUS: Mapping[int, ErrorAction] = {
 # Their messages name fields and rules, not what the customer wrote.
 _TELLING = frozenset(
     {
+        "GONE",
+        "API_DISABLED_FOR_ORG",
+        "API_CURRENTLY_DISABLED",
         "INVALID_FIELD",
         "INVALID_TYPE",
         "NOT_FOUND",

@@ -84,7 +84,9 @@ def missing(environment: Mapping[str, str]) -> list[str]:
 
 def unsafe(environment: Mapping[str, str]) -> Iterator[str]:
     """What may not be in an installation of this kind, with the remedy."""
-    stand_in = {name: secret_rules.is_stand_in(environment[name]) for name in ADDRESSES if environment.get(name)}
+    stand_in = {
+        name: secret_rules.is_stand_in(environment[name]) for name in ADDRESSES if environment.get(name)
+    }
     if _is_test(environment):
         for name, is_one in stand_in.items():
             if not is_one:
@@ -102,7 +104,9 @@ def check(environment: Mapping[str, str], sandbox: bool) -> tuple[int, str]:
     if _is_test(environment) and not sandbox:
         wrong.append(f"SUPPORTOPS_MODE=test: the stand-ins do not answer; start them too: {TRY}")
     if not wrong:
-        how = "with stand-ins, for trying out" if _is_test(environment) else "every account and password is set"
+        how = (
+            "with stand-ins, for trying out" if _is_test(environment) else "every account and password is set"
+        )
         return 0, f"preflight: {how}"
     lines = "\n  ".join(wrong)
     return 1, (
@@ -113,7 +117,11 @@ def check(environment: Mapping[str, str], sandbox: bool) -> tuple[int, str]:
 
 def _secrets(environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     for name in SECRETS:
-        for part in environment.get(name, "").split(",") if name.endswith(("_SECRETS", "_KEYS")) else [environment.get(name, "")]:
+        for part in (
+            environment.get(name, "").split(",")
+            if name.endswith(("_SECRETS", "_KEYS"))
+            else [environment.get(name, "")]
+        ):
             if part.strip():
                 yield name, part.strip()
 

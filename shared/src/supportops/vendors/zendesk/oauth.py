@@ -97,6 +97,7 @@ class AccessTokens:
             await asyncio.wait([self._renewal])
 
     def _rest(self, why: str, wait: timedelta) -> None:
+        log.warning("zendesk.token_refused", reason=why, again_in=wait.total_seconds())
         self._refused, self._refused_until = why, self._monotonic() + wait.total_seconds()
 
     async def _renewed(self) -> AccessToken:
@@ -118,9 +119,7 @@ class AccessTokens:
             with counted_call(self._metrics, "zendesk", "token"):
                 grant = await self._grant()
         except DestinationPaused as refusal:
-            wait = refusal.after or LOGIN_WAIT
-            log.warning("zendesk.token_refused", reason=str(refusal), again_in=wait.total_seconds())
-            self._rest(str(refusal), wait)
+            self._rest(str(refusal), refusal.after or LOGIN_WAIT)
             raise
         life = grant.life.total_seconds()
         self._token = AccessToken(grant.token, asked + RENEW_AT * life, asked + life)

@@ -12,8 +12,10 @@ from sqlalchemy import select
 
 from supportops.contracts import Event, TicketSolved, Topic, dead_letter_topic
 from supportops.messaging import Broker, Consumer, ConsumerPolicy, Handlers
+from supportops.messaging.ports import Slice
 from supportops.observability.metrics import Metrics
 from supportops.store import Store, Transaction
+from supportops.store.offsets import Position, first_positions, read_positions
 from tests.support.engine import broker_on
 from tests.support.engine_app.tables import tickets
 from tests.support.records import FakeRecord, record_of
@@ -107,6 +109,25 @@ def consumer(stage: Stage, store: Store, **policy: object) -> Consumer:
         metrics=Metrics(),
         policy=ConsumerPolicy(**quick),  # type: ignore[arg-type]
     )
+
+
+async def feed(member: Consumer, store: Store, records: Sequence[Any], group: str = "csat") -> list[Slice]:
+    """Have `records` processed as one batch, numbered on from where their partitions stand; what became of it."""
+    by_spot: dict[tuple[str, int], list[Any]] = {}
+    for record in records:
+        by_spot.setdefault((record.topic, record.partition), []).append(record)
+    async with store.transaction() as tx:
+        begins = {spot: Position(some[0].offset) for spot, some in by_spot.items()}
+        await first_positions(tx.conn, group, begins, tx.now)
+    async with store.reading() as conn:
+        rows = await read_positions(conn, group)
+    slices = []
+    for (topic, partition), some in by_spot.items():
+        row = rows[topic, partition]
+        numbered = [replace(record, offset=row.next_offset + n) for n, record in enumerate(some)]
+        slices.append(Slice(topic, partition, row.next_offset, numbered, row.dead_in_a_row))
+    await member.process(slices)
+    return slices
 
 
 async def solves(store: Store) -> dict[str, int]:

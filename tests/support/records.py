@@ -1,11 +1,11 @@
 """Kafka records without Kafka: for what looks at records only, and a broker that just remembers."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from supportops.contracts import Event, encode
-from supportops.errors import Retryable
-from supportops.messaging.ports import Outgoing
+from supportops.errors import Refused, Retryable
+from supportops.messaging.ports import Answer, Outgoing
 
 
 @dataclass
@@ -34,11 +34,18 @@ class FakePublisher:
     refused: int = 0
     rounds: list[list[Outgoing]] = field(default_factory=list)
 
-    async def publish(self, records: Sequence[Outgoing]) -> None:
+    too_large: Callable[[Outgoing], bool] = lambda _record: False
+
+    async def send(self, records: Sequence[Outgoing]) -> list[Answer]:
         if self.away:
             self.refused += 1
-            raise Retryable("the broker is away")
-        self.rounds.append(list(records))
+            return [Retryable("the broker is away")] * len(records)
+        answers: list[Answer] = [
+            Refused("MessageSizeTooLargeError", too_large=True) if self.too_large(record) else None
+            for record in records
+        ]
+        self.rounds.append([r for r, answer in zip(records, answers, strict=True) if answer is None])
+        return answers
 
     @property
     def records(self) -> list[Outgoing]:

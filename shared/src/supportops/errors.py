@@ -7,9 +7,10 @@ SupportOpsError
 │   └── DestinationPaused  the whole destination waits (quota, login); no attempt is used up
 ├── Permanent            give up on this piece of work; the reason is kept
 │   ├── NotFound         what it is about is not there
-│   └── Forbidden        the credential may not do this
+│   ├── Forbidden        the credential may not do this
+│   └── Refused          the broker will never take this record (too large, no such topic, no right)
 ├── Undecodable          the record cannot be read by anyone: dead letter at once
-└── TooManyDeadLetters   the consumer stops: a bad deploy must not empty a topic into the dead letters
+└── TooManyDeadLetters   the partition is closed: a bad deploy must not empty a topic into the dead letters
 
 Anything else that escapes is our own bug: tried a few times, then given up on, loudly.
 """
@@ -46,7 +47,7 @@ class Undecodable(SupportOpsError):
 
 
 class TooManyDeadLetters(SupportOpsError):
-    """The ceiling of dead letters in a row was reached; the consumer stops instead of going on."""
+    """The ceiling of dead letters in a row was reached; the partition is closed instead of emptied."""
 
 
 class Forbidden(Permanent):
@@ -57,5 +58,19 @@ class NotFound(Permanent):
     """404: deleted, or never ours to see."""
 
 
+class Refused(Permanent):
+    """The broker will never take this record. `too_large`: because of its size alone."""
+
+    def __init__(self, message: str, *, too_large: bool = False) -> None:
+        super().__init__(message)
+        self.too_large = too_large
+
+
 class Conflict(Retryable):
     """409: the thing changed since we read it. Read again, decide again, a few times."""
+
+
+def summary(error: BaseException) -> str:
+    """Type and first line: what follows in a database's message are statements and customers' values."""
+    first = next(iter(str(error).splitlines()), "")
+    return f"{type(error).__name__}: {first}"[:300]

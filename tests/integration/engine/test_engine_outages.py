@@ -77,7 +77,7 @@ async def test_a_database_that_is_killed_is_waited_for_by_consumer_courier_and_r
             server.kill()
             await stage.send(*sent[60:])
             world.open.set()
-            await eventually(lambda: consumer.waiting_for() > timedelta(0), within=30)
+            await eventually(lambda: consumer.waiting, within=30)
             server.start()
             await eventually(lambda: solves_are(store, 120), within=40)
             await eventually(lambda: all_done(store), within=40)

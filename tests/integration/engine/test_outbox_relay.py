@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -10,10 +11,17 @@ from sqlalchemy import func, select
 
 from supportops.clock import ManualClock
 from supportops.contracts import decode
-from supportops.messaging.ports import Publisher
+from supportops.messaging.ports import Answer, Outgoing, Publisher
 from supportops.observability.metrics import Metrics
 from supportops.store import Store
-from supportops.store.outbox import OWN_TIME, claim_stale, forget_published, oldest_unpublished
+from supportops.store.outbox import (
+    OWN_TIME,
+    claim_stale,
+    forget_published,
+    list_refused,
+    oldest_unpublished,
+    publish_again,
+)
 from supportops.store.tables import ENGINE
 from supportops.workers import Relay
 from tests.support.engine import SECOND, running, solved, store_on
@@ -146,6 +154,35 @@ async def test_a_broker_that_is_away_loses_nothing(
         assert await oldest_unpublished(conn, ENGINE.outbox) is None
 
 
+async def test_what_the_broker_refuses_for_good_is_set_aside_and_its_neighbours_pass_once(
+    store: Store, broker: FakePublisher, clock: ManualClock, metrics: Metrics
+) -> None:
+    broker.too_large = lambda record: dict(record.headers)["ce_id"] == b"too-large"
+    async with running(relay(broker, store, metrics)):
+        await publish(store, "a", "too-large", "b")
+        await eventually(lambda: only_one_waits(store))
+        for _ in range(3):
+            clock.advance(timedelta(minutes=1))
+            await publish(store, f"later-{clock.now():%M}")
+            await eventually(lambda: only_one_waits(store))
+        async with store.reading() as conn:
+            assert await oldest_unpublished(conn, ENGINE.outbox) is None  # it holds up no readiness
+            (aside,) = await list_refused(conn, ENGINE.outbox)
+        assert (aside.topic, aside.refused) == ("zendesk.tickets", "MessageSizeTooLargeError")
+        assert metrics.value("outbox_refused", topic="zendesk.tickets") == 1
+        assert Counter(broker.ids) == Counter(["a", "b", "later-01", "later-02", "later-03"])
+        broker.too_large = lambda _record: False  # the topic's limit was raised
+        async with store.transaction() as tx:
+            assert await publish_again(tx.conn, ENGINE.outbox, tx.now) == 1
+        clock.advance(timedelta(minutes=1))
+        await eventually(lambda: nothing_waits(store))
+    assert broker.ids[-1] == "too-large"
+
+
+async def only_one_waits(store: Store) -> bool:
+    return await waiting(store) == 1
+
+
 async def test_two_relays_lose_nothing_and_share_what_is_swept(
     app_database: str, broker: FakePublisher, clock: ManualClock, metrics: Metrics
 ) -> None:
@@ -168,9 +205,10 @@ async def test_a_publisher_that_dies_before_it_forgets_publishes_again(
     """At least once: the crash between the broker's acknowledgement and our delete repeats the event."""
 
     class DiesAfterAck(FakePublisher):
-        async def publish(self, records: object) -> None:
-            await super().publish(records)  # type: ignore[arg-type]
+        async def send(self, records: Sequence[Outgoing]) -> list[Answer]:
+            answers = await super().send(records)
             await asyncio.Event().wait()
+            return answers
 
     first, second = DiesAfterAck(), FakePublisher()
     worker = asyncio.create_task(relay(first, store, metrics).run(asyncio.Event()))

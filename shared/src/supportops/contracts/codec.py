@@ -82,6 +82,8 @@ def decode(headers: Headers, value: bytes | None) -> Event:
         return model.model_validate(data)
     except ValidationError as error:
         raise Undecodable(f"{name}: {_reasons(error)}") from None
+    except Exception as error:  # whatever a record holds: no other error gets out of here
+        raise Undecodable(f"{name}: {type(error).__name__}") from error
 
 
 def _attribute(headers: Headers, wanted: str) -> str | None:

@@ -32,3 +32,25 @@ def bury(record: Record, group: str, stage: str, reason: str, attempts: int) -> 
     }
     headers = [*record.headers, *((name, value.encode(errors="replace")) for name, value in origin.items())]
     return DeadLetter(dead_letter_topic(group).name, record.key, record.value, headers)
+
+
+CUT_VALUE = 64 * 1024  # bytes of a value that are kept when the whole is too large
+CUT_HEADERS = 16 * 1024  # bytes of the record's own headers
+
+
+def smaller(letter: DeadLetter) -> DeadLetter | None:
+    """The same letter for a topic that it is too large for; None when it cannot be made any smaller.
+
+    First the value is cut, then record and headers are left out: topic, partition and offset of the origin say where
+    the whole is to be had as long as the origin keeps it. `dl_cut` tells how many bytes the value had.
+    """
+    own = [(name, value) for name, value in letter.headers if not name.startswith("dl_")]
+    ours = [(name, value) for name, value in letter.headers if name.startswith("dl_")]
+    value = letter.value or b""
+    if "dl_cut" not in dict(ours):
+        kept = own if sum(len(name) + len(held) for name, held in own) <= CUT_HEADERS else []
+        cut = ("dl_cut", str(len(value)).encode())
+        return DeadLetter(letter.topic, letter.key, value[:CUT_VALUE], [*kept, *ours, cut])
+    if value or own:
+        return DeadLetter(letter.topic, (letter.key or b"")[:255], b"", ours)
+    return None

@@ -1,33 +1,42 @@
-"""The broker: publishing and topics, on aiokafka. Vendor errors end here.
+"""The broker: publishing, on aiokafka, with an answer per record. Vendor errors end here.
 
 The producer is opened on first use and opened anew after an error it cannot recover from, so that a broker that is
 away (or a lost sequence number, aio-libs/aiokafka#1017) never needs a restart of ours.
 """
 
 import asyncio
-import ssl
-from collections.abc import AsyncIterator, Iterable, Sequence
+import time
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaProducer
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError
+from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import (
+    InvalidTopicError,
+    KafkaError,
+    MessageSizeTooLargeError,
+    RecordListTooLargeError,
+    TopicAuthorizationFailedError,
+    UnknownTopicOrPartitionError,
+)
 
 from supportops.config import KafkaSettings
 from supportops.contracts import Topic
-from supportops.errors import Retryable, SupportOpsError
-from supportops.messaging.ports import Outgoing
+from supportops.errors import Refused, Retryable
+from supportops.messaging.connection import close_for_good, connection_options
+from supportops.messaging.ports import Answer, Outgoing
+from supportops.messaging.topics import MAX_RECORD, Limits, WrongTopics, ensure_topics, limits, partitions
 
 PUBLISH_TIME = timedelta(seconds=15)
-MAX_RECORD = 4 * 1024 * 1024  # bytes
+CLOSE_TIME = 5.0  # seconds that a producer may take to send what is in hand and close
+PING_TIME = 1.5  # seconds that the broker has to answer a question about itself
+ASK_AGAIN = 60.0  # seconds after which it is tried again whether a topic that was missing is there
+SINGLY = 20  # records that are sent again one by one when some of their round were refused
+TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
+REFUSALS = (*TOO_LARGE, TopicAuthorizationFailedError, InvalidTopicError)
 _log = structlog.get_logger("kafka")
-
-
-class WrongTopics(SupportOpsError):
-    """The broker's topics are not those of the topic table."""
 
 
 class Broker:
@@ -35,7 +44,11 @@ class Broker:
 
     def __init__(self, settings: KafkaSettings, topics: Iterable[Topic] = ()) -> None:
         self.settings = settings
-        self._unchecked = tuple(topics)
+        self.topics = tuple(topics)
+        self._checked = not self.topics
+        self._missing: dict[
+            str, float
+        ] = {}  # topics that are not there nor to be made, until when nobody asks
         self._producer: AIOKafkaProducer | None = None
         self._opening = asyncio.Lock()
 
@@ -47,69 +60,120 @@ class Broker:
     async def publish(self, records: Sequence[Outgoing]) -> None:
         """Send all at once; returns when each is acknowledged by all in-sync replicas.
 
-        Raises Retryable when any may not be: send all again, readers drop what they had.
+        Raises Refused when the broker will never take one of them, Retryable when any may not be acknowledged: send all
+        again, readers drop what they had.
         """
+        for answer in await self.send(records):
+            if answer is not None:
+                raise answer
+
+    async def send(self, records: Sequence[Outgoing]) -> list[Answer]:
+        """Send all at once; what became of each, in their order: None (acknowledged), Refused or Retryable."""
+        answers = await self._send_together(records)
+        if any(isinstance(answer, Refused) for answer in answers):
+            await self._send_singly(records, answers)
+        return answers
+
+    async def _send_together(self, records: Sequence[Outgoing]) -> list[Answer]:
         try:
             producer = await self._open()
-            async with asyncio.timeout(PUBLISH_TIME.total_seconds()):
-                sent = [
-                    await producer.send(r.topic, value=r.value, key=r.key, headers=list(r.headers))
-                    for r in records
-                ]
-                await asyncio.gather(*sent)
-        except (KafkaError, OSError, TimeoutError) as error:
-            await self.close()
-            raise Retryable(f"the broker did not acknowledge: {type(error).__name__} {error}") from error
+        except (KafkaError, OSError, TimeoutError, Retryable) as error:
+            return [_retryable(error)] * len(records)
+        by_topic: dict[str, list[int]] = {}
+        for number, record in enumerate(records):
+            by_topic.setdefault(record.topic, []).append(number)
+        answers: list[Answer] = [_retryable(TimeoutError(f"none within {PUBLISH_TIME}"))] * len(records)
+        sending = []
+        for topic, numbers in by_topic.items():
+            if self._missing.get(topic, 0) > time.monotonic():
+                for number in numbers:
+                    answers[number] = _no_such(topic)
+            else:
+                sends = _send_to_topic(producer, [records[n] for n in numbers], numbers, answers)
+                sending.append(asyncio.ensure_future(sends))
+        await _all_within(sending, PUBLISH_TIME.total_seconds())
+        if any(answers):
+            await self._start_anew(by_topic, answers)
+        return answers
+
+    async def _send_singly(self, records: Sequence[Outgoing], answers: list[Answer]) -> None:
+        """A refusal hits the whole of what was sent with it: find out whose it is. The large ones go last."""
+        again = [number for number, answer in enumerate(answers) if _may_be_a_neighbours(answer)]
+        for number in sorted(again, key=lambda n: isinstance(answers[n], Refused))[:SINGLY]:
+            (answers[number],) = await self._send_together([records[number]])
+
+    async def _start_anew(self, by_topic: Mapping[str, Sequence[int]], answers: list[Answer]) -> None:
+        """A failed producer has lost count of its sequence; a topic that vanished is made again.
+
+        What is to go to a topic that is not there and cannot be made is refused.
+        """
+        await self.close()
+        vanished = {topic: some for topic, some in by_topic.items() if _unknown(answers, some)}
+        if not vanished:
+            return
+        _log.error("topics.vanished", topics=sorted(vanished))
+        self._checked = not self.topics
+        makeable = {topic.name for topic in self.topics}
+        try:
+            await self.prepare()
+        except WrongTopics as error:
+            makeable = set()
+            _log.error("topics.cannot_be_made", reason=str(error))
+        except Retryable:
+            return
+        for topic in vanished.keys() - makeable:
+            self._missing[topic] = time.monotonic() + ASK_AGAIN
+            for number in vanished[topic]:
+                answers[number] = _no_such(topic)
 
     async def prepare(self) -> None:
-        """Create or check the topics that this broker was opened with, once; errors as `ensure_topics`."""
-        if self._unchecked:
-            await self.ensure_topics(self._unchecked)
-            self._unchecked = ()
+        """Create or check the topics that this broker was opened with; errors as `ensure_topics`."""
+        if not self._checked:
+            await ensure_topics(self.settings, self.topics)
+            self._checked = True
+
+    async def _prepare_to_publish(self) -> None:
+        """A topic that cannot be made is the misfortune of its own records."""
+        try:
+            await self.prepare()
+        except WrongTopics as error:
+            _log.error("topics.wrong", reason=str(error))
 
     async def ensure_topics(self, topics: Iterable[Topic]) -> None:
         """Create the topics that are missing. Raises WrongTopics for too few partitions, Retryable when away."""
-        wanted = {topic.name: topic for topic in topics}
-        admin = AIOKafkaAdminClient(**connection_options(self.settings))
-        try:
-            await admin.start()
-            have = {row["topic"]: len(row["partitions"]) for row in await admin.describe_topics()}
-            missing = [self._new(topic) for name, topic in wanted.items() if name not in have]
-            if missing:
-                await _create(admin, missing)
-        except (KafkaError, OSError) as error:
-            raise Retryable(f"the broker does not answer: {type(error).__name__} {error}") from error
-        finally:
-            await admin.close()
-        few = [n for n, t in wanted.items() if n in have and have[n] < t.partitions]
-        if few:
-            raise WrongTopics(f"too few partitions: {', '.join(few)}; see the topic table in docs/events.md")
+        await ensure_topics(self.settings, topics)
 
     async def partitions(self) -> dict[str, int]:
         """How many partitions each topic of the broker has; creates nothing. Raises Retryable when it is away."""
-        admin = AIOKafkaAdminClient(**connection_options(self.settings))
-        try:
-            await admin.start()
-            return {row["topic"]: len(row["partitions"]) for row in await admin.describe_topics()}
-        except (KafkaError, OSError) as error:
-            raise Retryable(f"the broker does not answer: {type(error).__name__} {error}") from error
-        finally:
-            await admin.close()
+        return await partitions(self.settings)
+
+    async def limits(self, names: Sequence[str]) -> dict[str, Limits]:
+        """The limits of the topics that are there. Raises Retryable when the broker is away or does not tell."""
+        return await limits(self.settings, names)
+
+    async def ping(self) -> None:
+        """Ask the broker for its topics, on a connection of its own. Raises Retryable when there is no answer."""
+        client = AIOKafkaClient(**connection_options(self.settings))
+        asking = asyncio.ensure_future(_ask(client))
+        await asyncio.wait((asking,), timeout=PING_TIME)
+        answered = asking.done()
+        asking.cancel()
+        closing = asyncio.ensure_future(client.close())
+        await asyncio.wait((asking, closing), timeout=0.3)
+        if not answered:
+            raise Retryable(f"no answer within {PING_TIME} s")
+        asking.result()
 
     async def close(self) -> None:
         """Close the producer; the next publish opens a new one."""
         producer, self._producer = self._producer, None
-        if producer is not None:
-            try:
-                async with asyncio.timeout(5):
-                    await producer.stop()
-            except (KafkaError, OSError, TimeoutError) as error:
-                _log.info("producer.close_failed", error=str(error))
+        if producer is not None and not await close_for_good(producer, CLOSE_TIME):
+            _log.info("producer.closed_untidily")
 
     async def _open(self) -> AIOKafkaProducer:
         async with self._opening:
             if self._producer is None:
-                await self.prepare()
+                await self._prepare_to_publish()
                 producer = AIOKafkaProducer(
                     acks="all",
                     linger_ms=0,
@@ -121,41 +185,90 @@ class Broker:
                 try:
                     await producer.start()
                 except BaseException:
-                    await producer.stop()
+                    await close_for_good(producer, CLOSE_TIME)
                     raise
                 self._producer = producer
             return self._producer
 
-    def _new(self, topic: Topic) -> NewTopic:
-        milliseconds = topic.retention // timedelta(milliseconds=1)
-        # As large as a record may be that our producer sends: the broker's own default refuses a long ticket.
-        settings = {"retention.ms": str(milliseconds), "max.message.bytes": str(MAX_RECORD)}
-        return NewTopic(
-            topic.name, topic.partitions, self.settings.replication_factor, topic_configs=settings
-        )
+
+async def _send_to_topic(
+    producer: AIOKafkaProducer, records: Sequence[Outgoing], numbers: Sequence[int], answers: list[Answer]
+) -> None:
+    """Send to one topic and put down each answer; one that is not there holds up no other."""
+    sent = []
+    for number, record in zip(numbers, records, strict=True):
+        nothing = record.value is None and record.key is None  # the library wants one of them
+        value = b"" if nothing else record.value
+        try:
+            future = await producer.send(
+                record.topic, value=value, key=record.key, headers=list(record.headers)
+            )
+        except (KafkaError, OSError) as error:
+            answers[number] = _answer(error, record)
+            if isinstance(error, UnknownTopicOrPartitionError | TopicAuthorizationFailedError):
+                for late in numbers:  # no other of this topic will do better
+                    answers[late] = answers[number]
+                return
+        else:
+            sent.append((number, record, future))
+    for number, record, future in sent:
+        try:
+            await asyncio.shield(future)
+            answers[number] = None
+        except (KafkaError, OSError) as error:
+            answers[number] = _answer(error, record)
 
 
-async def _create(admin: AIOKafkaAdminClient, topics: list[NewTopic]) -> None:
-    """Create topics; that another process was quicker is fine."""
-    response = await admin.create_topics(topics)
-    for name, code, *message in response.topic_errors:
-        if code not in (0, TopicAlreadyExistsError.errno):
-            raise WrongTopics(f"the broker refuses topic {name}: error {code} {message}")
+def _answer(error: Exception, record: Outgoing) -> Answer:
+    if isinstance(error, REFUSALS):
+        size = len(record.value or b"")
+        why = f"{type(error).__name__}: {record.topic}, {size} bytes"
+        return Refused(why, too_large=isinstance(error, TOO_LARGE))
+    return _retryable(error)
 
 
-def connection_options(settings: KafkaSettings) -> dict[str, Any]:
-    """How to reach the broker, for every client of ours."""
-    options: dict[str, Any] = {
-        "bootstrap_servers": settings.bootstrap_servers,
-        "security_protocol": settings.security_protocol,
-    }
-    if settings.security_protocol in ("SSL", "SASL_SSL"):
-        options["ssl_context"] = ssl.create_default_context(cafile=settings.ca_file)
-    if settings.security_protocol.startswith("SASL") and settings.sasl_password:
-        options["sasl_mechanism"] = settings.sasl_mechanism
-        options["sasl_plain_username"] = settings.sasl_username
-        options["sasl_plain_password"] = settings.sasl_password.get_secret_value()
-    return options
+def _retryable(error: Exception) -> Retryable:
+    answer = Retryable(f"the broker did not acknowledge: {type(error).__name__} {error}"[:300])
+    answer.__cause__ = error
+    return answer
+
+
+async def _all_within(tasks: Sequence["asyncio.Future[None]"], seconds: float) -> None:
+    """Wait for all of them, cancel what is late; raises what a task raised."""
+    if not tasks:
+        return
+    done, late = await asyncio.wait(tasks, timeout=seconds)
+    for task in late:
+        task.cancel()
+    for task in done:
+        task.result()
+
+
+def _no_such(topic: str) -> Refused:
+    return Refused(f"UnknownTopicOrPartitionError: {topic} is not there, and cannot be made")
+
+
+def _unknown(answers: Sequence[Answer], numbers: Sequence[int]) -> bool:
+    """Whether it is the topic of these records that is not there."""
+    causes = [answer.__cause__ for n in numbers if (answer := answers[n]) is not None]
+    return any(isinstance(cause, UnknownTopicOrPartitionError) for cause in causes)
+
+
+def _may_be_a_neighbours(answer: Answer) -> bool:
+    """Whether the failure may be that of another record of the same round."""
+    if isinstance(answer, Refused):
+        return answer.too_large
+    return answer is not None and not isinstance(
+        answer.__cause__, TimeoutError | UnknownTopicOrPartitionError | OSError
+    )
+
+
+async def _ask(client: AIOKafkaClient) -> None:
+    try:
+        await client.bootstrap()
+        await client.fetch_all_metadata()
+    except (KafkaError, OSError) as error:
+        raise _retryable(error) from error
 
 
 @asynccontextmanager

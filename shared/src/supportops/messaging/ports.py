@@ -1,7 +1,10 @@
 """What the engine needs of a broker, so that only `kafka.py` knows the client library."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
+
+from supportops.errors import Refused, Retryable
 
 
 class Record(Protocol):
@@ -34,13 +37,36 @@ class Outgoing(Protocol):
     def headers(self) -> Sequence[tuple[str, bytes]]: ...
 
 
+type Answer = Refused | Retryable | None
+"""What became of a record: acknowledged (None), never to be taken, or perhaps not taken."""
+
+
 class Publisher(Protocol):
     """The writing side of a broker."""
 
-    async def publish(self, records: Sequence[Outgoing]) -> None:
-        """Returns when all are acknowledged; raises Retryable when any may not be."""
+    async def send(self, records: Sequence[Outgoing]) -> Sequence[Answer]:
+        """Send all; what became of each, in their order."""
         ...
 
 
-Settle = Callable[[Sequence[Record]], Awaitable[None]]
-"""Handles consecutive records of one partition; returns only when all are settled, for good or in the dead letters."""
+@dataclass
+class Slice:
+    """Consecutive records of one partition, on their way through a batch.
+
+    `position` is the first offset that is not finished, in step with the database: whoever processes the slice moves it
+    with each commit, so that it tells how far it came whatever happens next.
+    """
+
+    topic: str
+    partition: int
+    position: int
+    records: Sequence[Record]
+    dead_in_a_row: int = 0
+    uncertain: bool = False
+    """These records may have been handled by a life that the database has forgotten: effects are asked about first."""
+    closed: str | None = None
+    """Why this partition is not to be read any further."""
+
+
+Process = Callable[[Sequence[Slice]], Awaitable[None]]
+"""Handles slices of different partitions; returns when all are finished, for good or in the dead letters, or closed."""

@@ -1,32 +1,42 @@
-"""Reading topics as a member of a consumer group, on aiokafka: polling, rebalances, offsets after work.
+"""Reading topics as a member of a consumer group, on aiokafka: polling, rebalances, positions.
 
 One task polls; a few tasks work, each on one batch over all partitions that have records waiting: while a transaction
 is under way the next batch grows, so that little traffic is handled at once and much traffic cheaply. Back-pressure is
-not fetching for full partitions (`pause` would throw their buffers away).
+not fetching for full partitions (`pause` would throw their buffers away). Positions are the service's own rows
+(`positions`); Kafka's committed offsets are written for displays of lag only.
 """
 
 import asyncio
 import contextlib
 import time
-from collections import deque
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Coroutine, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
-from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+from aiokafka.errors import IllegalStateError, KafkaError
 
-from supportops.errors import Retryable, SupportOpsError
-from supportops.messaging.kafka import Broker, connection_options
-from supportops.messaging.ports import Record, Settle
+from supportops.errors import Retryable, SupportOpsError, summary
+from supportops.messaging.connection import close_for_good, connection_options
+from supportops.messaging.kafka import Broker
+from supportops.messaging.lanes import Lane, Lanes
+from supportops.messaging.ports import Process, Slice
+from supportops.messaging.positions import Known, Positions
+from supportops.messaging.progress import Progress
+from supportops.messaging.reader import Reader
+from supportops.observability.log_limit import LimitedWarnings
+from supportops.store import is_outage
+from supportops.store.offsets import Position, PositionMoved
+from supportops.waiting import wait_first
 
-COMMIT_EVERY = 1.0  # seconds
+REPORT_EVERY = 1.0  # seconds
 FULL_FETCH = 256 * 1024  # bytes that end the wait of a consumer that lingers
 WORKERS = 2  # batches in hand at once: one is written while the next is decoded
 LEAVE_TIME = 5.0  # seconds for leaving the group
-COMMIT_TIME = 5.0  # seconds that a commit may take; a lost one means that a batch is delivered again
+LOCATE_TIME = 10.0  # seconds for finding where partitions go on, before it is tried again
+LOCATE_AGAIN = 1.0  # seconds until then
 _log = structlog.get_logger("consumer")
 
 
@@ -34,79 +44,73 @@ class Stalled(SupportOpsError):
     """Records wait and none was finished for too long: the process gives up, its supervisor starts a new one."""
 
 
-@dataclass
-class _Lane:
-    """One assigned partition: what waits, what is finished, what is committed."""
-
-    partition: TopicPartition
-    waiting: deque[Record] = field(default_factory=deque)
-    idle: asyncio.Event = field(default_factory=asyncio.Event)  # no record of it is in a batch in hand
-    next_offset: int | None = None
-    committed: int | None = None
-
-    def __post_init__(self) -> None:
-        self.idle.set()
-
-
-Batch = list[tuple[_Lane, list[Record]]]
-
-
 @dataclass(frozen=True)
-class Take:
-    """How much is taken at once: records per batch, and how long the broker may wait to hand over more."""
+class Fetching:
+    """How much is fetched at once: records per batch, and how long the broker may wait to hand over more."""
 
     max_batch: int
     linger: timedelta = timedelta(0)
 
 
 class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is not typed
-    """Feeds the records of a group's topics to `settle`, in order per partition, batch by batch."""
+    """Feeds the records of a group's topics to `process`, in order per partition, batch by batch."""
 
-    def __init__(self, broker: Broker, group: str, topics: Sequence[str], settle: Settle, take: Take) -> None:
+    def __init__(
+        self,
+        broker: Broker,
+        group: str,
+        topics: Sequence[str],
+        process: Process,
+        positions: Positions,
+        fetching: Fetching,
+    ) -> None:
         self._broker = broker
         self._group = group
         self._topics = tuple(topics)
-        self._settle = settle
-        self._max_batch = take.max_batch
-        self._linger = take.linger
-        self._lanes: dict[TopicPartition, _Lane] = {}
+        self._process = process
+        self._positions = positions
+        self._fetching = fetching
+        self._lanes = Lanes(fetching.max_batch)
         self._room = asyncio.Event()
         self._more = asyncio.Event()
+        self._lost = asyncio.Event()  # there are partitions whose position is to be found
         self._failed: asyncio.Future[None] | None = None
         self._consumer: Any = None
         self.last_progress = time.monotonic()
         self._behind_since: float | None = None
+        self._warn = LimitedWarnings(_log)
+        self._unlocated_since: float | None = None
         self.lag: dict[str, int] = dict.fromkeys(self._topics, 0)
         self._drain = 2.0 if broker.embedded else 15.0
 
     # -- the consumer library calls these two; they must not raise, and take no lock of the poll loop ----------
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
-        """Their records are ours from now on."""
-        self._lanes |= {partition: _Lane(partition) for partition in assigned}
+        """Their records are ours from now on; the poll loop finds out where they go on."""
+        for partition in assigned:
+            self._lanes.add(partition)
+        self._lost.set()
         self.last_progress = time.monotonic()
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
-        """Finish the batches in hand, commit what is finished; what only waited goes to the new owner."""
-        lanes = [self._lanes.pop(partition) for partition in revoked if partition in self._lanes]
-        await self._close(lanes)
+        """Finish the batches in hand; what only waited goes to the new owner."""
+        await self._close([lane for partition in revoked if (lane := self._lanes.pop(partition))])
 
     # ----------------------------------------------------------------------------------------------------------
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Read until `stopping`; raises what `settle` raised, or Stalled."""
+        """Read until `stopping`; raises what `process` raised, or Stalled."""
         self._failed = asyncio.get_running_loop().create_future()
-        stop = asyncio.ensure_future(_first(stopping, self._failed))
+        stop = asyncio.ensure_future(wait_first(stopping, self._failed))
         try:
             if not await self._start(stop):
                 return
-            tasks = [
-                asyncio.create_task(work) for work in (self._tick(), *(self._work() for _ in range(WORKERS)))
-            ]
+            loops = (self._tick(), self._locate_all(), *(self._work() for _ in range(WORKERS)))
+            tasks = [asyncio.create_task(self._guarded(loop)) for loop in loops]
             try:
                 await self._poll(stop)
             finally:
-                await self._close([self._lanes.pop(partition) for partition in list(self._lanes)])
+                await self._close([lane for lane in self._lanes if self._lanes.pop(lane.partition)])
                 for task in tasks:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
@@ -116,17 +120,34 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         finally:
             stop.cancel()
 
+    async def look(self) -> None:
+        """Find out where all partitions go on, without joining the group: is the database the one that we knew?
+
+        Raises what broker or database raise.
+        """
+        have = await self._broker.partitions()
+        partitions = [TopicPartition(topic, n) for topic in self._topics for n in range(have.get(topic, 0))]
+        library = self._new_consumer()
+        try:
+            await library.start()
+            if partitions:
+                library.assign(partitions)
+                await self._positions.locate(library, partitions, {})
+        finally:
+            await close_for_good(library, LEAVE_TIME)
+
     async def _start(self, stop: "asyncio.Future[None]") -> bool:
         """Join the group; a broker that is away is waited for. False when stopped meanwhile."""
         while not stop.done():
             self._consumer = self._new_consumer()
+            self._progress = Progress(self._consumer, self._lanes, self._positions, self._group)
             self._consumer.subscribe(self._topics, listener=self)
             try:
                 await self._broker.prepare()
                 await self._consumer.start()
                 return True
             except (KafkaError, OSError, Retryable) as error:
-                _log.warning("consumer.waits_for_broker", group=self._group, error=str(error))
+                self._warn.warning("consumer.waits", "broker", group=self._group, error=summary(error))
                 await self._leave()
                 await asyncio.wait((stop,), timeout=1)
         return False
@@ -135,19 +156,16 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         """Leave the group and close. With the broker away the library may take its time or be cut off by a
         cancellation of its own making: neither is to become ours.
         """
-        leaving = asyncio.ensure_future(self._consumer.stop())
-        await asyncio.wait((leaving,), timeout=LEAVE_TIME)
-        if not leaving.done() or leaving.cancelled() or leaving.exception() is not None:
+        if not await close_for_good(self._consumer, LEAVE_TIME):
             _log.warning("consumer.left_untidily", group=self._group)
-            leaving.cancel()
 
     def _new_consumer(self) -> Any:
-        embedded, linger = self._broker.embedded, round(self._linger.total_seconds() * 1000)
+        embedded, linger = self._broker.embedded, round(self._fetching.linger.total_seconds() * 1000)
         return AIOKafkaConsumer(
             group_id=self._group,
             group_instance_id=self._broker.settings.group_instance_id,
             enable_auto_commit=False,
-            auto_offset_reset="earliest",
+            auto_offset_reset="none",  # a position that does not fit is ours to name; the library would say nothing
             fetch_max_wait_ms=20 if embedded else (linger or 500),
             fetch_min_bytes=FULL_FETCH if linger and not embedded else 1,
             session_timeout_ms=2_000 if embedded else 10_000,
@@ -160,120 +178,126 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         )
 
     async def _poll(self, stop: "asyncio.Future[None]") -> None:
+        reader = Reader(self._consumer, self._lanes, self._group, self._changed)
         while not stop.done():
-            ready = [p for p, lane in self._lanes.items() if len(lane.waiting) < self._max_batch]
-            if not ready and self._lanes:
+            if not await reader.poll(4 * self._fetching.max_batch):
                 self._room.clear()
-                await _first_of(self._room, stop, timeout=1)
-                continue
-            try:
-                polled = await self._consumer.getmany(*ready, timeout_ms=200, max_records=4 * self._max_batch)
-            except IllegalStateError:  # a partition left us between the two lines above
-                continue
-            except KafkaError as error:
-                _log.warning("consumer.poll_failed", group=self._group, error=str(error))
-                await asyncio.wait((stop,), timeout=1)
-                continue
-            for partition, records in polled.items():
-                self._hand_over(partition, records)
+                await wait_first(self._room, stop, timeout=0.2)
 
-    def _hand_over(self, partition: TopicPartition, records: Sequence[Record]) -> None:
-        lane = self._lanes.get(partition)
-        if lane is not None:
-            lane.waiting.extend(records)
-            self._more.set()
-            return
-        # They came before the assignment callback, or after the revocation: give them back, never drop them.
-        with contextlib.suppress(IllegalStateError):
-            self._consumer.seek(partition, records[0].offset)
+    def _changed(self) -> None:
+        """There is something to work on, or a position to find."""
+        self._more.set()
+        if self._lanes.unlocated():
+            self._lost.set()
 
-    async def _work(self) -> None:
-        """Settle what waits, whatever partitions it is of: few large transactions instead of many small ones."""
+    # -- where partitions go on --------------------------------------------------------------------------------
+
+    async def _locate_all(self) -> None:
+        """Find out where partitions go on, topic by topic: one that vanished holds up no other."""
+        while True:
+            self._lost.clear()
+            by_topic: dict[str, list[Lane]] = {}
+            for lane in self._lanes.unlocated():
+                by_topic.setdefault(lane.partition.topic, []).append(lane)
+            await asyncio.gather(*(self._locate(lanes) for lanes in by_topic.values()))
+            if not self._lanes.unlocated():
+                self._unlocated_since = None
+                await self._lost.wait()
+            else:
+                self._unlocated_since = self._unlocated_since or time.monotonic()
+                await wait_first(self._lost, timeout=LOCATE_AGAIN)
+
+    async def _locate(self, lanes: list[Lane]) -> None:
+        """Find and seek the positions of lanes; while database or broker are away nothing of them is read."""
+        remembered = {lane.partition: lane.remembered for lane in lanes}
         try:
-            while True:
-                if not (batch := self._take()):
-                    self._more.clear()
-                    await self._more.wait()
-                    continue
-                await self._settle_batch(batch)
-        except Exception as error:  # noqa: BLE001  # whatever settle raises ends the consumer, with the offset before the batch
+            async with asyncio.timeout(LOCATE_TIME):
+                found = await self._positions.locate(self._consumer, list(remembered), remembered)
+        except PositionMoved as moved:  # another member was quicker, or the rebalance is not over: look again
+            _log.info("consumer.position_moved", group=self._group, error=str(moved))
+        except Exception as error:
+            if isinstance(error, KafkaError) or is_outage(error):
+                self._warn.warning("consumer.waits", "positions", group=self._group, error=summary(error))
+                return
+            raise
+        else:
+            for lane in lanes:
+                self._seek(lane, *found[lane.partition])
+            self._room.set()
+
+    def _seek(self, lane: Lane, position: Position, known: Known) -> None:
+        if self._lanes.get(lane.partition) is not lane:
+            return  # it left us meanwhile
+        with contextlib.suppress(IllegalStateError):
+            self._consumer.seek(lane.partition, position.next_offset)
+            lane.locate(position)
+            lane.committed = known.committed
+
+    # -- work --------------------------------------------------------------------------------------------------
+
+    async def _guarded(self, loop: Coroutine[Any, Any, None]) -> None:
+        """Whatever a loop raises ends the consumer; the partitions of a batch that failed stay closed."""
+        try:
+            await loop
+        except Exception as error:  # noqa: BLE001  # raised again by `run`
             if self._failed is not None and not self._failed.done():
                 self._failed.set_exception(error)
 
-    async def _settle_batch(self, batch: Batch) -> None:
+    async def _work(self) -> None:
+        """Process what waits, whatever partitions it is of: few large transactions instead of many small ones."""
+        while True:
+            if batch := self._lanes.next_batch():
+                await self._process_batch(batch)
+            else:
+                self._more.clear()
+                await self._more.wait()
+
+    async def _process_batch(self, batch: list[tuple[Lane, Slice]]) -> None:
+        """A failure leaves the lanes busy: nobody takes what stands behind it."""
         try:
-            await self._settle([record for _, records in batch for record in records])
-            for lane, records in batch:
-                lane.next_offset = records[-1].offset + 1
-        finally:
+            await self._process([piece for _, piece in batch])
+        except PositionMoved as moved:
+            _log.warning("consumer.position_moved", group=self._group, error=str(moved))
             for lane, _ in batch:
-                lane.idle.set()
+                lane.lose()
+            self._lost.set()
+        finally:
+            for lane, piece in batch:
+                lane.finish(piece)
+        for lane, _ in batch:
+            lane.idle.set()
         self.last_progress = time.monotonic()
         self._room.set()
         self._more.set()  # for a partition whose next records waited for these
 
-    def _take(self) -> Batch:
-        """The next batch: consecutive records of partitions that are in no batch in hand, a fair share of each."""
-        ready = [lane for lane in self._lanes.values() if lane.waiting and lane.idle.is_set()]
-        batch = []
-        for lane in ready:
-            share = min(len(lane.waiting), max(1, self._max_batch // len(ready)))
-            batch.append((lane, [lane.waiting.popleft() for _ in range(share)]))
-            lane.idle.clear()
-        return batch
-
-    async def _close(self, lanes: list[_Lane]) -> None:
-        """Wait for the batches in hand, for a while: what is late is redelivered, and the inbox knows it."""
+    async def _close(self, lanes: list[Lane]) -> None:
+        """Wait for the batches in hand, for a while: what is late finds that its position has moved."""
         for lane in lanes:
             lane.waiting.clear()
-        if lanes:
-            busy = asyncio.gather(*(lane.idle.wait() for lane in lanes))
+        failed = self._failed is not None and self._failed.done()
+        if lanes and not failed:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._drain):
-                    await busy
-        await self._commit(lanes)
-
-    async def _commit(self, lanes: Iterable[_Lane]) -> None:
-        """Commit the next offset of each partition; a partition that moved away is redelivered there."""
-        ahead = [
-            lane for lane in lanes if lane.next_offset is not None and lane.next_offset != lane.committed
-        ]
-        if not ahead:
-            return
-        offsets = {lane.partition: lane.next_offset for lane in ahead}
-        try:
-            async with asyncio.timeout(
-                COMMIT_TIME
-            ):  # the library would try for as long as the broker is away
-                await self._consumer.commit(offsets)
-        except (CommitFailedError, IllegalStateError) as error:
-            _log.info("consumer.commit_moved", group=self._group, error=str(error))
-        except (KafkaError, TimeoutError) as error:
-            _log.warning("consumer.commit_failed", group=self._group, error=str(error))
-        else:
-            for lane in ahead:
-                lane.committed = offsets[lane.partition]
+                    await asyncio.gather(*(lane.idle.wait() for lane in lanes))
+        await self._progress.report_positions(lanes)
 
     async def _tick(self) -> None:
-        """Commit and measure the lag, once a second."""
+        """Report once a second."""
         while True:
-            await asyncio.sleep(COMMIT_EVERY)
-            await self._commit(list(self._lanes.values()))
-            lag = dict.fromkeys(self._topics, 0)
-            for lane in self._lanes.values():
-                lag[lane.partition.topic] += self._lag_of(lane)
-            self.measured(lag)
-
-    def _lag_of(self, lane: _Lane) -> int:
-        end = self._consumer.highwater(lane.partition)
-        if end is None or lane.next_offset is None:
-            return len(lane.waiting)
-        return max(0, int(end) - lane.next_offset)
+            await asyncio.sleep(REPORT_EVERY)
+            lag = await self._progress.report()
+            self.measured(dict.fromkeys(self._topics, 0) | lag)
+            self._more.set()  # for what came while marks were passed over
 
     @property
     def partitions(self) -> int:
         """How many partitions this member has now."""
         return len(self._lanes)
+
+    @property
+    def located(self) -> bool:
+        """Whether it is known of every partition where it goes on."""
+        return not self._lanes.unlocated()
 
     def measured(self, lag: dict[str, int]) -> None:
         """Take note of the lag per topic."""
@@ -292,21 +316,10 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
             return False
         return time.monotonic() - max(self._behind_since, self.last_progress) > after.total_seconds()
 
-
-async def _first(stopping: asyncio.Event, failed: "asyncio.Future[None]") -> None:
-    """Returns when either has happened."""
-    waiting = asyncio.ensure_future(stopping.wait())
-    try:
-        await asyncio.wait((waiting, failed), return_when="FIRST_COMPLETED")
-    finally:
-        waiting.cancel()
-
-
-async def _first_of(
-    event: asyncio.Event, stop: "asyncio.Future[None]", timeout: float
-) -> None:  # bounds a wait on two things
-    waiting = asyncio.ensure_future(event.wait())
-    try:
-        await asyncio.wait((waiting, stop), timeout=timeout, return_when="FIRST_COMPLETED")
-    finally:
-        waiting.cancel()
+    def complaints(self, after: timedelta) -> list[str]:
+        """What keeps records from being read for longer than `after`, in words for an operator."""
+        since = self._unlocated_since
+        found = self._lanes.complaints(after)
+        if since is not None and time.monotonic() - since >= after.total_seconds():
+            found.append(f"waits for its positions since {round(time.monotonic() - since)} s")
+        return found

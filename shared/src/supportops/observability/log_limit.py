@@ -1,5 +1,6 @@
 """Warnings that anybody on the internet can cause: one line per cause in a while, never one per request."""
 
+import logging
 import time
 from collections.abc import Callable
 from typing import Any, Final
@@ -27,3 +28,21 @@ class LimitedWarnings:
             return
         self._silent_until[cause] = now + EVERY
         self._log.warning(event, cause=cause, times=times, **facts)
+
+
+class LimitedLibrary(logging.Filter):
+    """A library's own lines: of each kind (its text before the values are filled in) one in `EVERY` seconds."""
+
+    def __init__(self, library: str, now: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._library, self._now = library, now
+        self._silent_until: dict[tuple[str, int], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not record.name.startswith(self._library):
+            return True
+        kind, now = (record.name, record.lineno), self._now()
+        if now < self._silent_until.get(kind, now):
+            return False
+        self._silent_until[kind] = now + EVERY
+        return True

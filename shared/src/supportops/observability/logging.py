@@ -20,6 +20,7 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from supportops.config import LogSettings
+from supportops.observability.log_limit import LimitedLibrary
 from supportops.observability.redaction import Redactor
 
 QUIET = ("aiohttp", "aiokafka", "alembic", "asyncio", "httpx", "sqlalchemy", "stamina", "urllib3", "uvicorn")
@@ -72,7 +73,9 @@ def configure(
     if level > logging.INFO:
         _together = _nothing
     root = logging.getLogger()
-    root.handlers = [_Bridge(processors, out)]
+    bridge = _Bridge(processors, out)
+    bridge.addFilter(LimitedLibrary("aiokafka"))  # without a broker it writes several lines a second
+    root.handlers = [bridge]
     root.setLevel(level)
     for name in QUIET:
         logging.getLogger(name).setLevel(max(level, logging.WARNING))

@@ -16,9 +16,11 @@ type MetricName = Literal[
     "consumer_batch_seconds",
     "consumer_batch_events",
     "consumer_lag_events",
+    "consumer_resets",
     "dead_letters",
     "outbox_published",
     "outbox_publish_seconds",
+    "outbox_refused",
     "outbox_oldest_unpublished_seconds",
     "delivery_attempts",
     "delivery_attempt_seconds",
@@ -95,8 +97,17 @@ METRICS: dict[MetricName, MetricSpec] = {
     "consumer_lag_events": _gauge(
         "Events on the broker that this member has not finished.", "group", "topic"
     ),
+    "consumer_resets": _counter(
+        "Partitions that went on elsewhere than where they had stopped (beyond_end, before_beginning, restored).",
+        "group",
+        "topic",
+        "kind",
+    ),
     "dead_letters": _counter("Records written to the dead-letter topic.", "group", "stage"),
     "outbox_published": _counter("Outbox rows that the broker has acknowledged.", "topic"),
+    "outbox_refused": _counter(
+        "Outbox rows that the broker will never take (too large, no right); set aside.", "topic"
+    ),
     "outbox_publish_seconds": _histogram("One round of the relay: claim, publish, mark."),
     "outbox_oldest_unpublished_seconds": _gauge(
         "Age of the oldest outbox row not yet published; 0 when none."

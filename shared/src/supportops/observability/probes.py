@@ -1,5 +1,7 @@
 """The readiness probes every service composes: is the database there, is anything overdue, does a consumer stand."""
 
+import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
@@ -9,15 +11,34 @@ from supportops.observability.health import ProbeResult
 from supportops.observability.metric_names import MetricName
 from supportops.observability.metrics import Recorder
 
+ANSWER_WITHIN = 1.8  # seconds, less than a probe has in all
+
 
 class ReachableProbe:
-    """Content while `ping` returns."""
+    """Content while `ping` returns in time; else it says since when it does not, and what to do.
 
-    def __init__(self, name: str, ping: Callable[[], Awaitable[object]]) -> None:
-        self.name, self._ping = name, ping
+    Of an error its class is told, never its text: that may quote an address with a password in it.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        ping: Callable[[], Awaitable[object]],
+        remedy: str = "",
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.name, self._ping, self._remedy, self._monotonic = name, ping, remedy, monotonic
+        self._answered_at = monotonic()
 
     async def __call__(self) -> ProbeResult:
-        await self._ping()
+        try:
+            async with asyncio.timeout(ANSWER_WITHIN):
+                await self._ping()
+        except Exception as error:  # noqa: BLE001  # whatever it is, it does not answer
+            silent = timedelta(seconds=round(self._monotonic() - self._answered_at))
+            why = f"no answer since {format_duration(silent)} ({type(error).__name__})"
+            return ProbeResult(self.name, ok=False, detail=f"{why}. {self._remedy}".removesuffix(". "))
+        self._answered_at = self._monotonic()
         return ProbeResult(self.name, ok=True, detail="answers")
 
 
@@ -51,15 +72,13 @@ class AgeProbe:
         )
 
 
-class StallProbe:
-    """Content unless work waits (lag) and none of it was finished for `limit`; a `Consumer` tells by `stalled`."""
+class ComplaintsProbe:
+    """Content while there are no complaints that are older than `limit`; a `Consumer` has them."""
 
-    def __init__(self, name: str, stalled: Callable[[timedelta], bool], limit: timedelta) -> None:
-        self.name, self._stalled, self._limit = name, stalled, limit
+    def __init__(self, name: str, complaints: Callable[[timedelta], list[str]], limit: timedelta) -> None:
+        self.name, self._complaints, self._limit = name, complaints, limit
 
     async def __call__(self) -> ProbeResult:
-        if self._stalled(self._limit):
-            return ProbeResult(
-                self.name, ok=False, detail=f"events wait, none finished for {format_duration(self._limit)}"
-            )
+        if found := self._complaints(self._limit):
+            return ProbeResult(self.name, ok=False, detail="; ".join(found))
         return ProbeResult(self.name, ok=True, detail="moving, or nothing to do")

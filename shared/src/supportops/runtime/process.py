@@ -4,6 +4,7 @@ A service's `wiring.py` opens the parts, makes its handlers, destinations and ap
 `run_process`, which adds what every process has.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,20 +16,24 @@ from sqlalchemy import func, select
 from supportops.clock import Clock, SystemClock
 from supportops.config import DatabaseSettings, KafkaSettings, ShutdownSettings, SideSettings
 from supportops.contracts import all_topics
+from supportops.delivery import Courier
 from supportops.messaging import Broker, Consumer, open_broker
 from supportops.observability.health import Probe
 from supportops.observability.metrics import Metrics
-from supportops.observability.probes import AgeProbe, ReachableProbe, StallProbe
+from supportops.observability.probes import AgeProbe, ComplaintsProbe, ReachableProbe
 from supportops.runtime.schema_guard import SchemaGuard
 from supportops.runtime.side_server import side_server
 from supportops.runtime.supervisor import Component, run_until_stopped
 from supportops.store import Store, open_store
 from supportops.store.outbox import oldest_unpublished
 from supportops.store.tables import ENGINE, waiting
+from supportops.waiting import wait_first
 
 UNPUBLISHED_LIMIT = timedelta(seconds=30)
 OVERDUE_LIMIT = timedelta(minutes=2)
 STALL_LIMIT = timedelta(seconds=60)
+DATABASE_REMEDY = "Bring the database back; work waits in Kafka and, at ingest, on disk"
+BROKER_REMEDY = "Bring the broker back; events wait in the outbox and in Kafka, nothing is lost"
 
 
 class ProcessSettings(Protocol):
@@ -77,7 +82,33 @@ async def run_process(
     consumers = [component for component in components if isinstance(component, Consumer)]
     side = side_server(settings.side, [*engine_probes(parts, consumers), *probes], parts.metrics)
     guard = SchemaGuard(parts.store, parts.package)
-    return await run_until_stopped(side, guard, *components, grace=settings.shutdown.grace)
+    ordered = [after_look(component, consumers) for component in components]
+    return await run_until_stopped(side, guard, *ordered, grace=settings.shutdown.grace)
+
+
+class _AfterLook:
+    """A courier that begins once its consumers have looked whether the database is the one they knew.
+
+    A restored one holds deliveries that are done already: they are to be asked about, not made again.
+    """
+
+    def __init__(self, courier: Courier, looked: Sequence[asyncio.Event]) -> None:
+        self.name = courier.name
+        self._courier = courier
+        self._looked = looked
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """As the courier's own."""
+        for looked in self._looked:
+            await wait_first(looked, stopping)
+        await self._courier.run(stopping)
+
+
+def after_look(component: Component, consumers: Sequence[Consumer]) -> Component:
+    """The component as it is to be run beside `consumers`: a courier waits for their look."""
+    if isinstance(component, Courier) and consumers:
+        return _AfterLook(component, [consumer.looked for consumer in consumers])
+    return component
 
 
 def engine_probes(parts: Parts, consumers: Sequence[Consumer]) -> list[Probe]:
@@ -96,7 +127,8 @@ def engine_probes(parts: Parts, consumers: Sequence[Consumer]) -> list[Probe]:
 
     age_of = parts.metrics
     return [
-        ReachableProbe("database", ping),
+        ReachableProbe("database", ping, DATABASE_REMEDY),
+        ReachableProbe("broker", parts.broker.ping, BROKER_REMEDY),
         AgeProbe(
             "outbox",
             unpublished,
@@ -111,7 +143,7 @@ def engine_probes(parts: Parts, consumers: Sequence[Consumer]) -> list[Probe]:
             clock=parts.clock,
             gauge=(age_of, "delivery_oldest_overdue_seconds"),
         ),
-        *(StallProbe(consumer.name, consumer.stalled, STALL_LIMIT) for consumer in consumers),
+        *(ComplaintsProbe(consumer.name, consumer.complaints, STALL_LIMIT) for consumer in consumers),
     ]
 
 

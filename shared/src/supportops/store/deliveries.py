@@ -39,6 +39,8 @@ class DeliveryBook:
         self.destinations: set[str] = set()
         self.correlation_id: str | None = None
         """Goes into the payload of what is scheduled, unless that names one itself."""
+        self.uncertain = False
+        """What is scheduled may have happened in a life that the database has forgotten: ask first."""
 
     def schedule(
         self,
@@ -114,7 +116,7 @@ class DeliveryBook:
             "next_attempt_at": due,
             "payload": orjson.dumps(payload).decode(),
             "attempts": 0,
-            "uncertain": False,
+            "uncertain": self.uncertain,
             "created_at": self._now,
         }
 
@@ -159,6 +161,7 @@ def _rearm(dialect: str) -> Any:
                 (and_(in_flight, table.c.lease_until > new.due_at), table.c.lease_until), else_=new.due_at
             ),
             "attempts": 0,
+            "uncertain": or_(table.c.uncertain, new.uncertain),
             "finished_at": None,
         },
         where=or_(active(table), table.c.state == "cancelled"),

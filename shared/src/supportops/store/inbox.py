@@ -21,7 +21,7 @@ async def take_new(conn: AsyncConnection, group: str, event_ids: Sequence[str], 
     ids = sorted(set(event_ids))
     lite = conn.dialect.name == "sqlite"
     parameters = {"group": group, "ids": orjson.dumps(ids).decode() if lite else ids, "now": now}
-    taken = await conn.execute(_TAKE_SQLITE if lite else _TAKE_POSTGRES, parameters)
+    taken = await conn.execute(_TAKE_SQLITE if lite else POSTGRES_TAKE, parameters)
     return set(taken.scalars())
 
 
@@ -31,7 +31,7 @@ def _take(insert: Any, event_id: Any, inbox: Table) -> Any:
     return statement.on_conflict_do_nothing().returning(inbox.c.event_id)
 
 
-_TAKE_POSTGRES = _take(
+POSTGRES_TAKE = _take(
     postgresql.insert(ENGINE.inbox),
     func.unnest(bindparam("ids", type_=postgresql.ARRAY(Text))),
     ENGINE.inbox,

@@ -11,6 +11,9 @@ from sqlalchemy import exc
 # operator, system; and the one state of a server that was demoted to a read-only replica.
 _OUTAGE_CLASSES = ("08", "28", "3D", "40", "53", "55", "57", "58")
 _READ_ONLY = "25006"
+# A table, column, schema or right that is missing: a migration or a grant of ours, never the record's fault.
+_NOT_AS_WE_LEFT_IT = ("42P01", "42703", "42501", "3F000")
+_SQLITE_NOT_AS_WE_LEFT_IT = ("no such table: ", "no such column: ")  # it has one code for all mistakes
 _SQLITE_OUTAGES = (
     sqlite3.SQLITE_BUSY,
     sqlite3.SQLITE_LOCKED,
@@ -39,14 +42,15 @@ def _says_outage(original: BaseException | None) -> bool:
         code = getattr(original, "sqlite_errorcode", None)
         if code is None:  # raised by the driver itself, not by the library
             return "closed database" in str(original)
-        return code & 0xFF in _SQLITE_OUTAGES
+        missing = code == sqlite3.SQLITE_ERROR and str(original).startswith(_SQLITE_NOT_AS_WE_LEFT_IT)
+        return missing or code & 0xFF in _SQLITE_OUTAGES
     if state := _sqlstate(original):
         return _state_of_outage(state)
     return isinstance(original.__cause__, ConnectionError | OSError) or "connection" in str(original).lower()
 
 
 def _state_of_outage(state: str) -> bool:
-    return state[:2] in _OUTAGE_CLASSES or state == _READ_ONLY
+    return state[:2] in _OUTAGE_CLASSES or state == _READ_ONLY or state in _NOT_AS_WE_LEFT_IT
 
 
 def _sqlstate(error: BaseException) -> str:

@@ -1,11 +1,12 @@
 """Events promised by a transaction: collected, written in bulk, published after the commit."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
-from sqlalchemy import Table, select, update
+from sqlalchemy import Table, bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from uuid_utils import uuid7
 
@@ -15,9 +16,12 @@ from supportops.store.bulk import delete_by_key, insert_rows
 
 OWN_TIME = timedelta(seconds=5)  # how long the process that wrote a row has it to itself
 SWEEP_TIME = timedelta(seconds=15)  # how long one sweeper has it to itself
+NEVER = datetime(
+    9999, 1, 1, tzinfo=UTC
+)  # when a row is swept that is set aside: found by the index of that moment
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class OutboxRow:
     """One event on its way to the broker."""
 
@@ -51,14 +55,14 @@ class Outbox:
 
     def _record(self, row: OutboxRow) -> tuple[Any, ...]:
         headers, sweep_after = pack_headers(row.headers), self._now + OWN_TIME
-        return row.id, row.topic, row.key, row.value, headers, self._now, sweep_after
+        return row.id, row.topic, row.key, row.value, headers, self._now, sweep_after, None
 
 
 async def claim_stale(conn: AsyncConnection, table: Table, now: datetime, limit: int) -> list[OutboxRow]:
     """Rows that their own process did not publish in time, taken for `SWEEP_TIME` by the caller."""
     stale = (
         select(table.c.id)
-        .where(table.c.sweep_after < now)
+        .where(table.c.sweep_after < now, table.c.refused.is_(None))
         .order_by(table.c.sweep_after, table.c.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -83,10 +87,35 @@ async def forget_published(conn: AsyncConnection, table: Table, ids: list[str]) 
 
 async def oldest_unpublished(conn: AsyncConnection, table: Table) -> datetime | None:
     """When the oldest row was promised that is not published yet."""
-    oldest: datetime | None = (
-        await conn.execute(select(table.c.created_at).order_by(table.c.id).limit(1))
-    ).scalar()
+    query = select(table.c.created_at).where(table.c.refused.is_(None)).order_by(table.c.id).limit(1)
+    oldest: datetime | None = (await conn.execute(query)).scalar()
     return oldest
+
+
+async def set_aside(conn: AsyncConnection, table: Table, refused: Mapping[str, str]) -> None:
+    """Keep rows that the broker will never take, with its reason; nobody sweeps them."""
+    never = (
+        update(table)
+        .where(table.c.id == bindparam("row"))
+        .values(refused=bindparam("why"), sweep_after=NEVER)
+    )
+    await conn.execute(never, [{"row": row, "why": why[:500]} for row, why in sorted(refused.items())])
+
+
+async def list_refused(conn: AsyncConnection, table: Table, limit: int = 100) -> Sequence[Any]:
+    """What is set aside, oldest first: id, topic, size in bytes, created_at, refused (why)."""
+    size = func.length(table.c.value).label("size")
+    query = select(table.c.id, table.c.topic, size, table.c.created_at, table.c.refused)
+    query = query.where(table.c.sweep_after >= NEVER, table.c.refused.is_not(None)).order_by(table.c.id)
+    rows: Sequence[Any] = (await conn.execute(query.limit(limit))).all()
+    return rows
+
+
+async def publish_again(conn: AsyncConnection, table: Table, now: datetime) -> int:
+    """Have everything that is set aside tried once more, by whoever sweeps next; how much that is."""
+    aside = (table.c.sweep_after >= NEVER, table.c.refused.is_not(None))
+    done = await conn.execute(update(table).where(*aside).values(refused=None, sweep_after=now))
+    return int(done.rowcount)
 
 
 def pack_headers(headers: list[tuple[str, bytes]]) -> bytes:

@@ -106,6 +106,32 @@ def undo_engine_0002(op: Op) -> None:
     _index(op, "deliveries_lane", ["destination", "lane", "position"], _ACTIVE)
 
 
+def engine_offsets(op: Op) -> None:
+    """Consumers' positions; outbox rows that the broker refuses for good."""
+    moment = sa.DateTime(timezone=True)
+    op.create_table(
+        "consumer_offsets",
+        sa.Column("consumer_group", sa.Text, primary_key=True),
+        sa.Column("topic", sa.Text, primary_key=True),
+        sa.Column("partition", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("next_offset", sa.BigInteger, nullable=False),
+        sa.Column("dead_in_a_row", sa.Integer, nullable=False),
+        sa.Column("updated_at", moment, nullable=False),
+        sa.Column("reread_until", sa.BigInteger),
+        sa.Column("accounted_for", sa.BigInteger),
+        sa.Column("reset_kind", sa.Text),
+        sa.Column("reset_at", moment),
+        sa.Column("reset_from", sa.BigInteger),
+    )
+    op.add_column("outbox", sa.Column("refused", sa.Text))
+
+
+def undo_engine_offsets(op: Op) -> None:
+    """Undo `engine_offsets`."""
+    op.drop_column("outbox", "refused")
+    op.drop_table("consumer_offsets")
+
+
 _ACTIVE = "state IN ('waiting', 'leased')"
 
 

@@ -1,4 +1,4 @@
-"""The engine's tables, added to each service's own metadata: inbox, outbox, deliveries, paces, leases.
+"""The engine's tables, added to each service's own metadata: inbox, offsets, outbox, deliveries, paces, leases.
 
 Rows are described once here; `revisions.py` creates them in a migration.
 """
@@ -60,6 +60,7 @@ class EngineTables:
     rates: Table
     leases: Table
     ended_sessions: Table
+    consumer_offsets: Table
 
 
 def engine_tables(metadata: MetaData) -> EngineTables:
@@ -73,6 +74,7 @@ def engine_tables(metadata: MetaData) -> EngineTables:
         _rates(metadata),
         _leases(metadata),
         _ended_sessions(metadata),
+        _consumer_offsets(metadata),
     )
 
 
@@ -99,6 +101,7 @@ def _outbox(metadata: MetaData) -> Table:
         Column("headers", LargeBinary, nullable=False),
         Column("created_at", UtcDateTime, nullable=False),
         Column("sweep_after", UtcDateTime, nullable=False, index=True),
+        Column("refused", Text),  # why the broker will never take it; null while it is on its way
     )
 
 
@@ -188,6 +191,31 @@ def _ended_sessions(metadata: MetaData) -> Table:
         Column("holder", Text, primary_key=True),
         Column("ended_at", UtcDateTime, nullable=False),
         Column("forget_at", UtcDateTime, nullable=False, index=True),
+    )
+
+
+def _consumer_offsets(metadata: MetaData) -> Table:
+    """Where each partition goes on: written in the transaction of the batch, so that state and position never part.
+
+    `dead_in_a_row`: dead letters since the last handled event. `reread_until`: records before this offset may have been
+    handled by a life that the database has forgotten (it was restored). `accounted_for`: the offset that Kafka named
+    when it and we last disagreed: one disagreement is not noticed twice. `reset_*`: the last time that the position
+    was not the one we had left: what happened, when, and from where.
+    """
+    return Table(
+        "consumer_offsets",
+        metadata,
+        Column("consumer_group", Text, primary_key=True),
+        Column("topic", Text, primary_key=True),
+        Column("partition", Integer, primary_key=True, autoincrement=False),
+        Column("next_offset", BigInteger, nullable=False),
+        Column("dead_in_a_row", Integer, nullable=False),
+        Column("updated_at", UtcDateTime, nullable=False),
+        Column("reread_until", BigInteger),
+        Column("accounted_for", BigInteger),
+        Column("reset_kind", Text),
+        Column("reset_at", UtcDateTime),
+        Column("reset_from", BigInteger),
     )
 
 

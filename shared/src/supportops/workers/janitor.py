@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import BindParameter, Column, ColumnElement, Table, bindparam, delete, select
 
+from supportops.contracts import TOPICS
 from supportops.observability.metrics import Recorder
 from supportops.store import Store
 from supportops.store.tables import ENGINE, THROTTLES
@@ -29,12 +30,16 @@ class Retention:
 
 
 def engine_retention(keep: timedelta = timedelta(days=14)) -> tuple[Retention, ...]:
-    """How long the engine keeps its own rows: the inbox longer than any topic, finished deliveries likewise."""
+    """How long the engine keeps its own rows.
+
+    The inbox as long as a topic can hold an event that might be read again, and a day; finished deliveries a month: a
+    replayed event must find their keys.
+    """
     inbox, deliveries, rates, ended = ENGINE.inbox, ENGINE.deliveries, ENGINE.rates, ENGINE.ended_sessions
-    longest_topic = max(keep, timedelta(days=30))
+    longest_topic = max(topic.retention for topic in TOPICS)
     return (
-        Retention(inbox, inbox.c.seen_at, longest_topic),
-        Retention(deliveries, deliveries.c.finished_at, longest_topic),
+        Retention(inbox, inbox.c.seen_at, longest_topic + timedelta(days=1)),
+        Retention(deliveries, deliveries.c.finished_at, max(keep, timedelta(days=30))),
         Retention(rates, rates.c.free_at, timedelta(), rates.c.name.startswith(THROTTLES, autoescape=True)),
         Retention(ended, ended.c.forget_at, timedelta()),
     )

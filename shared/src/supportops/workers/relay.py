@@ -5,21 +5,22 @@ stay (their process died, or the broker was away) are swept by anyone a few seco
 """
 
 import asyncio
-import contextlib
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable
 from datetime import timedelta
 from itertools import islice
 
 import structlog
 
-from supportops.errors import Retryable
+from supportops.errors import Refused, Retryable, summary
 from supportops.messaging.ports import Publisher
+from supportops.observability.log_limit import LimitedWarnings
 from supportops.observability.metrics import Recorder
 from supportops.store import Store, is_outage
-from supportops.store.outbox import OutboxRow, claim_stale, forget_published
+from supportops.store.outbox import OutboxRow, claim_stale, forget_published, set_aside
 from supportops.store.tables import ENGINE
+from supportops.waiting import wait_first
 
 ROUND = 500  # rows published in one round
 AT_MOST_WAITING = 20_000  # rows kept in memory; more of them wait in the table for the sweep
@@ -43,6 +44,7 @@ class Relay:
         self._fresh: deque[OutboxRow] = deque()
         self._published: list[str] = []  # ids of rows that the broker has and the table still holds
         self._more = asyncio.Event()
+        self._warn = LimitedWarnings(_log)
         store.on_outbox(self._offer)
 
     def _offer(self, rows: Iterable[OutboxRow]) -> None:
@@ -59,7 +61,7 @@ class Relay:
             while not (stopping.is_set() and not self._fresh):
                 if not self._fresh:
                     self._more.clear()
-                    await _first(self._more, stop)
+                    await wait_first(self._more, stop)
                     continue
                 rows = [self._fresh.popleft() for _ in range(min(ROUND, len(self._fresh)))]
                 if not await self._publish(rows):
@@ -69,19 +71,39 @@ class Relay:
         await self._forget()
 
     async def _publish(self, rows: list[OutboxRow]) -> bool:
-        """Publish rows; False when the broker would not."""
+        """Publish rows, each with an answer of its own; False when the broker would not."""
         started = time.monotonic()
         try:
-            await self._broker.publish(rows)
-        except Exception as error:  # noqa: BLE001  # outage or not, the rows stay in the table and are tried again
-            expected = isinstance(error, Retryable)
-            _log.warning("outbox.publish_failed", rows=len(rows), error=str(error)[:300], expected=expected)
+            answers = await self._broker.send(rows)
+        except Exception as error:  # noqa: BLE001  # a bug of ours: the rows stay in the table and are tried again
+            _log.error("outbox.publish_failed", rows=len(rows), error=summary(error))
             return False
-        self._published += [row.id for row in rows]
+        pairs = list(zip(rows, answers, strict=True))
+        published = [row for row, answer in pairs if answer is None]
+        refused = {row: answer for row, answer in pairs if isinstance(answer, Refused)}
+        again = [answer for answer in answers if isinstance(answer, Retryable)]
+        self._published += [row.id for row in published]
         self._metrics.observe("outbox_publish_seconds", time.monotonic() - started)
-        for topic in {row.topic for row in rows}:
-            self._metrics.count("outbox_published", sum(row.topic == topic for row in rows), topic=topic)
-        return True
+        for topic, number in Counter(row.topic for row in published).items():
+            self._metrics.count("outbox_published", number, topic=topic)
+        if refused:
+            await self._set_aside(refused)
+        if again:
+            self._warn.warning("outbox.publish_failed", "broker", rows=len(again), error=str(again[0])[:300])
+        return not again
+
+    async def _set_aside(self, refused: dict[OutboxRow, Refused]) -> None:
+        """What the broker will never take is named and left alone; its neighbours pass."""
+        for row, why in refused.items():
+            self._metrics.count("outbox_refused", topic=row.topic)
+            _log.error("outbox.refused", row=row.id, topic=row.topic, size=len(row.value), reason=str(why))
+        try:
+            async with self._store.transaction() as tx:
+                await set_aside(tx.conn, ENGINE.outbox, {row.id: str(why) for row, why in refused.items()})
+        except Exception as error:  # noqa: BLE001  # swept and refused again, then set aside
+            self._warn.warning(
+                "outbox.set_aside_failed", "set aside", error=summary(error), expected=is_outage(error)
+            )
 
     async def _forget_regularly(self) -> None:
         """Delete what is published a few times a second, not after each round: long before anybody sweeps it."""
@@ -100,8 +122,12 @@ class Relay:
             async with self._store.transaction() as tx:
                 await forget_published(tx.conn, ENGINE.outbox, ids)
         except Exception as error:  # noqa: BLE001  # tried again in a moment
-            _log.warning(
-                "outbox.forget_failed", rows=len(ids), error=str(error)[:300], expected=is_outage(error)
+            self._warn.warning(
+                "outbox.forget_failed",
+                "forget",
+                rows=len(ids),
+                error=summary(error),
+                expected=is_outage(error),
             )
         else:
             self._published = self._published[len(ids) :]
@@ -111,7 +137,9 @@ class Relay:
             try:
                 swept = await self._sweep()
             except Exception as error:  # noqa: BLE001  # looked at again in a moment
-                _log.warning("outbox.sweep_failed", error=str(error)[:300], expected=is_outage(error))
+                self._warn.warning(
+                    "outbox.sweep_failed", "sweep", error=summary(error), expected=is_outage(error)
+                )
                 swept = False
             if not swept:
                 await asyncio.sleep(self._sweep_every.total_seconds())
@@ -124,13 +152,3 @@ class Relay:
             return False
         _log.info("outbox.swept", rows=len(rows))
         return await self._publish(rows) and len(rows) == ROUND
-
-
-async def _first(event: asyncio.Event, stop: "asyncio.Task[bool]") -> None:
-    waiting = asyncio.ensure_future(event.wait())
-    try:
-        await asyncio.wait((waiting, stop), return_when="FIRST_COMPLETED")
-    finally:
-        waiting.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await waiting

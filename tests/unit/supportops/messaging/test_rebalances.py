@@ -2,22 +2,26 @@
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from aiokafka import TopicPartition
 
 from supportops.config import KafkaSettings
 from supportops.messaging import Broker
-from supportops.messaging.ports import Record
-from supportops.messaging.subscription import Subscription, Take
+from supportops.messaging.ports import Slice
+from supportops.messaging.positions import Known, Positions
+from supportops.messaging.progress import Progress
+from supportops.messaging.reader import Reader
+from supportops.messaging.subscription import Fetching, Subscription
+from supportops.store.offsets import Position, PositionMoved
 from tests.support.eventually import eventually
 from tests.support.records import FakeRecord
 
 ONE, OTHER = TopicPartition("t", 0), TopicPartition("t", 1)
 
 
-class FakeConsumer:
+class FakeLibrary:
     """As much of the library's consumer as a rebalance touches."""
 
     def __init__(self) -> None:
@@ -31,21 +35,57 @@ class FakeConsumer:
         self.sought[partition] = offset
 
 
+class Stored:
+    """Positions as a database would hold them."""
+
+    def __init__(self) -> None:
+        self.rows: dict[TopicPartition, int] = {ONE: 5, OTHER: 0}
+
+    async def locate(
+        self, _library: Any, partitions: Sequence[TopicPartition], _remembered: object
+    ) -> dict[TopicPartition, tuple[Position, Known]]:
+        return {p: (Position(self.rows[p]), Known(None, 0, 100)) for p in partitions}
+
+
 class Member(Subscription):
     """A subscription whose work waits for `go`."""
 
     def __init__(self) -> None:
         broker = Broker(KafkaSettings.model_validate({"bootstrap_servers": "nowhere:1"}))
-        super().__init__(broker, "csat", ["t"], self.work, Take(2))
-        self._consumer = self.library = FakeConsumer()
+        self.stored = Stored()
+        positions = cast(Positions, self.stored)
+        super().__init__(broker, "csat", ["t"], self.work, positions, Fetching(2))
+        self._consumer = self.library = FakeLibrary()
+        self._progress = Progress(self.library, self._lanes, positions, "csat")
+        self.reader = Reader(self.library, self._lanes, "csat", self._changed)
         self.go = asyncio.Event()
         self.begun: list[int] = []
         self.done: list[int] = []
+        self.fails_with: Exception | None = None
 
-    async def work(self, records: Sequence[Record]) -> None:
-        self.begun += [record.offset for record in records]
+    async def work(self, slices: Sequence[Slice]) -> None:
+        self.begun += [record.offset for piece in slices for record in piece.records]
         await self.go.wait()
-        self.done += [record.offset for record in records]
+        if self.fails_with is not None:
+            raise self.fails_with
+        for piece in slices:
+            self.done += [record.offset for record in piece.records]
+            piece.position = piece.records[-1].offset + 1
+
+    async def assign(self, *partitions: TopicPartition) -> None:
+        """They are ours, and it is known where they go on."""
+        await self.on_partitions_assigned(partitions)
+        locating = asyncio.create_task(self._locate_all())
+        await eventually(lambda: self.located)
+        locating.cancel()
+
+    def hand_over(self, partition: TopicPartition, *offsets: int) -> None:
+        self.reader._hand_over({partition: [cast(Any, FakeRecord(topic="t", offset=n)) for n in offsets]})
+
+    def loops(self) -> list["asyncio.Task[None]"]:
+        self._failed = asyncio.get_running_loop().create_future()
+        work = (self._work(), self._work(), self._locate_all())
+        return [asyncio.create_task(self._guarded(loop)) for loop in work]
 
 
 @pytest.fixture
@@ -53,19 +93,23 @@ def member() -> Member:
     return Member()
 
 
-def records(*offsets: int) -> list[Any]:
-    return [FakeRecord(topic="t", offset=offset) for offset in offsets]
+async def test_a_partition_goes_on_where_the_database_says(member: Member) -> None:
+    await member.assign(ONE, OTHER)
+    assert member.library.sought == {ONE: 5, OTHER: 0}
 
 
-async def test_records_that_come_before_their_assignment_are_given_back_not_dropped(member: Member) -> None:
-    member._hand_over(ONE, records(5, 6))
-    assert member.library.sought == {ONE: 5}
+async def test_records_that_come_before_their_position_is_known_are_not_taken(member: Member) -> None:
+    await member.on_partitions_assigned([ONE])
+    member.hand_over(ONE, 7, 8)
+    assert member._lanes.next_batch() == []
+    await member.assign(ONE)
+    assert member.library.sought == {ONE: 5}  # so they come again, behind what stands before them
 
 
-async def test_a_revocation_waits_for_the_batch_in_hand_and_commits_it_and_no_more(member: Member) -> None:
-    await member.on_partitions_assigned([ONE, OTHER])
-    working = asyncio.create_task(member._work())
-    member._hand_over(ONE, records(5, 6, 7, 8))
+async def test_a_revocation_waits_for_the_batch_in_hand_and_reports_it_and_no_more(member: Member) -> None:
+    await member.assign(ONE, OTHER)
+    loops = member.loops()
+    member.hand_over(ONE, 5, 6, 7, 8)
     await eventually(lambda: member.begun == [5, 6])
     revoking = asyncio.create_task(member.on_partitions_revoked([ONE, OTHER]))
     _, unfinished = await asyncio.wait((revoking,), timeout=0.05)
@@ -74,34 +118,72 @@ async def test_a_revocation_waits_for_the_batch_in_hand_and_commits_it_and_no_mo
     member.go.set()
     await revoking
     assert member.done == [5, 6]
-    assert member.library.committed == {ONE: 7}
-    working.cancel()
+    assert member.library.committed[ONE] == 7
+    await end(loops)
 
 
-async def test_what_arrives_after_a_revocation_is_given_back(member: Member) -> None:
-    await member.on_partitions_assigned([ONE])
+async def test_what_arrives_after_a_revocation_is_dropped_its_new_owner_seeks_it(member: Member) -> None:
+    await member.assign(ONE)
     await member.on_partitions_revoked([ONE])
-    member._hand_over(ONE, records(9))
-    assert member.library.sought == {ONE: 9}
+    member.hand_over(ONE, 5)
+    assert member._lanes.next_batch() == []
 
 
 async def test_a_batch_that_takes_too_long_does_not_hold_up_the_group(member: Member) -> None:
     member._drain = 0.05
-    await member.on_partitions_assigned([ONE])
-    working = asyncio.create_task(member._work())
-    member._hand_over(ONE, records(5))
+    await member.assign(ONE)
+    loops = member.loops()
+    member.hand_over(ONE, 5)
     await eventually(lambda: member.begun == [5])
     await member.on_partitions_revoked([ONE])
-    assert member.library.committed == {}  # redelivered to the new owner; the inbox knows what we had done
-    working.cancel()
+    assert member.library.committed.get(ONE, 5) == 5
+    await end(loops)
 
 
 async def test_a_partition_is_worked_on_in_order_one_batch_at_a_time(member: Member) -> None:
-    await member.on_partitions_assigned([ONE])
-    workers = [asyncio.create_task(member._work()) for _ in range(2)]
-    member._hand_over(ONE, records(1, 2, 3, 4, 5))
-    await eventually(lambda: member.begun == [1, 2])
+    await member.assign(ONE)
+    loops = member.loops()
+    member.hand_over(ONE, 5, 6, 7, 8, 9)
+    await eventually(lambda: member.begun == [5, 6])
     member.go.set()
-    await eventually(lambda: member.done == [1, 2, 3, 4, 5])
-    for worker in workers:
-        worker.cancel()
+    await eventually(lambda: member.done == [5, 6, 7, 8, 9])
+    await end(loops)
+
+
+async def test_a_partition_whose_batch_failed_stays_closed(member: Member) -> None:
+    """The other worker must not take what stands behind it: its offset would pass over the batch that failed."""
+    await member.assign(ONE, OTHER)
+    loops = member.loops()
+    member.fails_with = OverflowError("year 9999")
+    member.hand_over(ONE, 5, 6, 7, 8)
+    await eventually(lambda: member.begun == [5, 6])
+    member.go.set()
+    assert member._failed is not None
+    with pytest.raises(OverflowError):
+        await member._failed
+    member.hand_over(OTHER, 0, 1)
+    await eventually(lambda: 1 in member.begun)  # the other worker is alive, and takes what is not closed
+    assert member.begun == [5, 6, 0, 1]
+    await member.on_partitions_revoked([ONE, OTHER])
+    assert member.library.committed.get(ONE, 5) == 5
+    await end(loops)
+
+
+async def test_a_member_that_lost_its_partition_goes_on_where_the_database_says(member: Member) -> None:
+    await member.assign(ONE)
+    loops = member.loops()
+    member.fails_with = PositionMoved("somebody else was there")
+    member.hand_over(ONE, 5, 6)
+    await eventually(lambda: member.begun == [5, 6])
+    member.stored.rows[ONE] = 40
+    member.go.set()
+    await eventually(lambda: member.library.sought == {ONE: 40})
+    assert member._failed is not None
+    assert not member._failed.done()
+    await end(loops)
+
+
+async def end(loops: Sequence["asyncio.Task[None]"]) -> None:
+    for loop in loops:
+        loop.cancel()
+    await asyncio.wait(loops)

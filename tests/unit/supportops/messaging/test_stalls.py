@@ -2,22 +2,24 @@
 
 import time
 from datetime import timedelta
+from typing import cast
 
 from supportops.config import KafkaSettings
 from supportops.messaging import Broker
-from supportops.messaging.subscription import Subscription, Take
+from supportops.messaging.positions import Positions
+from supportops.messaging.subscription import Fetching, Subscription
 
 MINUTE = timedelta(minutes=1)
 
 
 async def nothing(_records: object) -> None:
-    """Settles whatever comes."""
+    """Finishes nothing."""
 
 
 def subscription(progress_ago: timedelta) -> Subscription:
     """One that finished its last record a while ago."""
     broker = Broker(KafkaSettings.model_validate({"bootstrap_servers": "nowhere:1"}))
-    reading = Subscription(broker, "csat", ["t"], nothing, Take(10))
+    reading = Subscription(broker, "csat", ["t"], nothing, cast(Positions, None), Fetching(10))
     reading.last_progress = time.monotonic() - progress_ago.total_seconds()
     return reading
 

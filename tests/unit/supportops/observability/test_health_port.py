@@ -10,7 +10,7 @@ from supportops.clock import ManualClock
 from supportops.errors import SupportOpsError
 from supportops.observability.health import Probe, ProbeResult, Readiness
 from supportops.observability.metrics import Metrics
-from supportops.observability.probes import AgeProbe, ReachableProbe, StallProbe
+from supportops.observability.probes import AgeProbe, ComplaintsProbe, ReachableProbe
 from supportops.runtime.side_server import side_app
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -122,22 +122,32 @@ async def test_age_probe_is_content_with_nothing_and_with_a_clock_that_is_behind
     assert metrics.value("outbox_oldest_unpublished_seconds") == 0
 
 
-async def test_stall_probe_asks_with_its_limit() -> None:
+async def test_complaints_are_asked_for_with_the_limit() -> None:
     asked: list[timedelta] = []
 
-    def stalled(limit: timedelta) -> bool:
+    def complaints(limit: timedelta) -> list[str]:
         asked.append(limit)
-        return len(asked) > 1
+        return ["t[0] cannot be read", "events wait"] if len(asked) > 1 else []
 
-    probe = StallProbe("consumer:csat", stalled, timedelta(seconds=60))
+    probe = ComplaintsProbe("consumer:csat", complaints, timedelta(seconds=60))
     assert (await probe()).ok
-    assert (await probe()).detail == "events wait, none finished for 1m"
+    assert (await probe()).detail == "t[0] cannot be read; events wait"
     assert asked == [timedelta(seconds=60)] * 2
 
 
-async def test_reachable_probe_lets_the_error_through() -> None:
-    async def ping() -> None:
-        raise SupportOpsError("gone")
+async def test_reachable_probe_says_since_when_and_what_to_do_and_no_text_of_the_error() -> None:
+    moments, away = iter([0.0, 5.0, 10.0, 95.0, 100.0]), [False, True, True, False]
 
-    (result,) = await Readiness([ReachableProbe("database", ping)], Metrics()).look()
-    assert result == ProbeResult("database", False, "SupportOpsError")
+    async def ping() -> None:
+        if away.pop(0):
+            raise SupportOpsError("password in an address")
+
+    probe = ReachableProbe("broker", ping, "Bring it back", lambda: next(moments))
+    assert await probe() == ProbeResult("broker", True, "answers")
+    assert await probe() == ProbeResult(
+        "broker", False, "no answer since 5s (SupportOpsError). Bring it back"
+    )
+    assert await probe() == ProbeResult(
+        "broker", False, "no answer since 1m30s (SupportOpsError). Bring it back"
+    )
+    assert await probe() == ProbeResult("broker", True, "answers")

@@ -53,6 +53,12 @@ OUTAGES = [
     postgres(asyncpg.ReadOnlySQLTransactionError),
     postgres(asyncpg.InvalidPasswordError),
     postgres(asyncpg.InvalidCatalogNameError),
+    postgres(asyncpg.UndefinedTableError),
+    postgres(asyncpg.UndefinedColumnError),
+    postgres(asyncpg.InsufficientPrivilegeError),
+    postgres(asyncpg.InvalidSchemaNameError),
+    sqlite(sqlite3.SQLITE_ERROR, "no such table: inbox"),
+    sqlite(sqlite3.SQLITE_ERROR, "no such column: refused"),
     asyncpg.CannotConnectNowError("the database system is starting up"),
     asyncpg.InvalidPasswordError("password authentication failed"),
     client_side("connection is closed"),
@@ -67,12 +73,12 @@ OUTAGES = [
 ]
 
 BUGS = [
+    sqlite(sqlite3.SQLITE_ERROR, 'near "SELEC": syntax error'),
     KeyError("closed_at"),
     ValueError("connection"),
     Permanent("no connection"),
     postgres(asyncpg.UniqueViolationError),
     postgres(asyncpg.NotNullViolationError),
-    postgres(asyncpg.UndefinedTableError),
     postgres(asyncpg.CharacterNotInRepertoireError),
     wrapped(
         ADAPTED.Error(
@@ -82,7 +88,6 @@ BUGS = [
     ),
     sqlite(sqlite3.SQLITE_CONSTRAINT_NOTNULL, "NOT NULL constraint failed: tickets.closed_at"),
     sqlite(sqlite3.SQLITE_CONSTRAINT_UNIQUE, "UNIQUE constraint failed: people.full_name"),
-    sqlite(sqlite3.SQLITE_ERROR, "no such table: locked_tickets"),
     wrapped(sqlite3.InterfaceError("Error binding parameter 'busy': type 'set' is not supported")),
 ]
 

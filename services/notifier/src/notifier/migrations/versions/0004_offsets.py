@@ -1,0 +1,16 @@
+"""The engine's revision of consumers' positions."""
+
+from alembic import op
+
+from supportops.store.revisions import engine_offsets, undo_engine_offsets
+
+revision = "0004"
+down_revision = "0003"
+
+
+def upgrade() -> None:
+    engine_offsets(op)
+
+
+def downgrade() -> None:
+    undo_engine_offsets(op)

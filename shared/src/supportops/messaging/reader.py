@@ -1,0 +1,124 @@
+"""Polling, so that an error of one partition costs the others nothing.
+
+When one partition raises, the library throws away what it had drained of the others and counts it as delivered: after
+any error each partition is read again from where it was handed over, and each is polled by itself until the one in
+trouble is known by name. That one is polled alone from then on, so that what stands before the damage passes.
+"""
+
+import contextlib
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from aiokafka import TopicPartition
+from aiokafka.errors import IllegalStateError, KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
+
+from supportops.errors import summary
+from supportops.messaging.lanes import TRIES_BEFORE_WELL, Lane, Lanes, Trouble
+from supportops.messaging.ports import Record
+from supportops.observability.log_limit import LimitedWarnings
+
+POLL_TIME = 200  # milliseconds that a poll waits for records
+ALONE_TIME = 100  # milliseconds that one partition is polled by itself
+TRY_AGAIN = 1.0  # seconds between looks at a partition whose next record cannot be read
+_log = structlog.get_logger("consumer")
+
+
+class Reader:
+    """Moves records from the library to their lanes."""
+
+    def __init__(self, library: Any, lanes: Lanes, group: str, on_change: Callable[[], object]) -> None:
+        """`on_change` is called when there are records to work on, or positions to find."""
+        self._library = library
+        self._lanes = lanes
+        self._group = group
+        self._on_change = on_change
+        self._warn = LimitedWarnings(_log)
+
+    async def poll(self, max_records: int) -> bool:
+        """One round over all partitions that may be read; False when there was nothing to poll.
+
+        Without any partition of ours the library is polled all the same: it takes a member that does not poll for dead.
+        """
+        for lane, trouble in self._lanes.in_trouble():
+            await self._poll_alone(lane, trouble)
+        together = [lane.partition for lane in self._lanes.with_room()]
+        if not together and len(self._lanes):
+            return False
+        try:
+            polled = await self._library.getmany(*together, timeout_ms=POLL_TIME, max_records=max_records)
+        except (IllegalStateError, NoOffsetForPartitionError):
+            self._read_again()  # a partition left us between the two lines above, or came before it was sought
+        except KafkaError as error:
+            await self._find_trouble(error)
+        else:
+            self._hand_over(polled)
+        return True
+
+    def _read_again(self, *lanes: Lane) -> None:
+        """Each partition (or those given) from where it was handed over."""
+        for lane in lanes or self._lanes:
+            if lane.located:
+                with contextlib.suppress(IllegalStateError):
+                    self._library.seek(lane.partition, lane.handed_over)
+
+    async def _find_trouble(self, error: KafkaError) -> None:
+        """Polled together they raised: poll each by itself, so that the one that cannot be read is known by name."""
+        self._read_again()
+        if isinstance(error, OffsetOutOfRangeError):
+            for partition in error.args[0]:
+                self._lose(self._lanes.get(partition))
+            return
+        self._warn.warning("consumer.poll_failed", "poll", group=self._group, error=summary(error))
+        for lane in self._lanes.with_room():
+            if (alone := await self._poll_one(lane, self._lanes.max_batch)) is not None:
+                self._in_trouble(lane, alone)
+
+    async def _poll_alone(self, lane: Lane, trouble: Trouble) -> None:
+        """All at once, for it may be mended; else a record at a time, so that what stands before the damage passes."""
+        error = await self._poll_one(lane, self._lanes.max_batch)
+        if error is None:
+            trouble.quiet_polls += 1
+            if lane.waiting or trouble.quiet_polls >= TRIES_BEFORE_WELL:
+                lane.trouble = None
+            return
+        trouble.quiet_polls = 0
+        if await self._poll_one(lane, 1) is not None:
+            trouble.wait(TRY_AGAIN)
+
+    async def _poll_one(self, lane: Lane, max_records: int) -> KafkaError | None:
+        """Poll one partition; what it raised, after which nothing of it is lost."""
+        try:
+            polled = await self._library.getmany(
+                lane.partition, timeout_ms=ALONE_TIME, max_records=max_records
+            )
+        except IllegalStateError:
+            self._read_again(lane)
+        except (OffsetOutOfRangeError, NoOffsetForPartitionError):
+            self._lose(lane)
+        except KafkaError as error:
+            self._read_again(lane)
+            return error
+        else:
+            self._hand_over(polled)
+        return None
+
+    def _in_trouble(self, lane: Lane, error: KafkaError) -> None:
+        lane.trouble = Trouble(summary(error))
+        topic, partition = lane.partition
+        at = {"topic": topic, "partition": partition, "offset": lane.handed_over}
+        _log.error("consumer.cannot_read", group=self._group, error=summary(error), **at)
+
+    def _lose(self, lane: Lane | None) -> None:
+        """Have a position found anew; what does not fit is named and alarmed there."""
+        if lane is not None and lane.idle.is_set():
+            lane.lose()
+            self._on_change()
+
+    def _hand_over(self, polled: dict[TopicPartition, list[Record]]) -> None:
+        for partition, records in polled.items():
+            lane = self._lanes.get(partition)
+            if lane is not None and lane.located:
+                lane.hand_over(records)
+                self._on_change()
+            # Else it came before its assignment, or after its revocation: its position is sought before it is read.

@@ -100,6 +100,8 @@ screenshots: $(READY) ## Take the pictures of pages anew (needs Chromium) and re
 
 chaos: $(READY) ## Bad days one by one, 10,000 webhooks while everything is killed, interrupted runs; prints a table
 	@$(BIN)/python -m pytest -m long -o addopts= --import-mode=importlib -s tests/chaos tests/e2e $(ARGS)
+	@$(BIN)/python -m pytest -o addopts= --import-mode=importlib -v --no-header $(addprefix tests/integration/engine/test_,\
+		consumer_bad_topics.py restored_database.py publishing_on_kafka.py)
 
 bench: $(READY) ## Figures beside their floors, measured in the same run (docs/performance.md)
 	@$(BIN)/python -m bench $(ARGS)

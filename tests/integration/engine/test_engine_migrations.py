@@ -5,6 +5,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import asyncpg
+import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, inspect, text
@@ -14,6 +16,7 @@ from supportops.store.engine import async_url
 from supportops.store.migrate import current_head, downgrade, upgrade
 from tests.support.engine import APP
 from tests.support.engine_app.tables import metadata
+from tests.support.eventually import eventually
 
 TABLES = set(metadata.tables)
 
@@ -67,6 +70,35 @@ def test_partial_indexes_are_partial(app_database: str, dialect: str) -> None:
     indexes = dict(look(app_database, lambda conn: [tuple(row) for row in conn.execute(text(query))]))
     for name in ("deliveries_claimable", "deliveries_lane", "deliveries_in_flight"):
         assert " WHERE " in indexes[name]
+
+
+def test_a_migration_gives_way_while_a_table_is_in_use_and_comes_again(
+    dialect: str, database_url: str
+) -> None:
+    """A long reader holds the outbox: others pass meanwhile, and the migration is done once it is gone."""
+    if dialect == "sqlite":
+        pytest.skip("SQLite has one writer")
+    upgrade(database_url, APP, "0002")
+
+    async def read_for_long() -> bool:
+        holder, other = await asyncpg.connect(database_url), await asyncpg.connect(database_url)
+        try:
+            await holder.execute("BEGIN; LOCK TABLE outbox IN ACCESS SHARE MODE")
+            migrating = asyncio.get_running_loop().run_in_executor(None, upgrade, database_url, APP)
+            waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+            await eventually(lambda: other.fetchval(waiting), within=20)
+            async with asyncio.timeout(15):  # without a bound it would wait as long as the holder does
+                await other.fetchval("SELECT count(*) FROM outbox")
+            assert not migrating.done()
+            await holder.execute("COMMIT")
+            await migrating
+            return True
+        finally:
+            await holder.close()
+            await other.close()
+
+    assert asyncio.run(read_for_long())
+    assert table_names(database_url) == TABLES
 
 
 def test_many_processes_may_migrate_at_once(database_url: str) -> None:

@@ -25,6 +25,7 @@ import typer
 from supportops.clock import SystemClock
 from supportops.config import (
     ConfigSettings,
+    DatabaseCommandSettings,
     DatabaseSettings,
     LogSettings,
     ServiceSettings,
@@ -39,6 +40,8 @@ from supportops.runtime.failures import in_one_line
 from supportops.runtime.output import emit
 from supportops.store import Store, open_store
 from supportops.store.migrate import upgrade
+from supportops.store.outbox import publish_again
+from supportops.store.tables import ENGINE
 
 UNUSABLE = 2
 
@@ -135,6 +138,9 @@ def build_app[S: ServiceSettings, P: Rules](service: Service[S, P]) -> typer.Typ
     app.command("settings", help="Show every setting with its value in force, its default and its meaning.")(
         _settings_command(service)
     )
+    app.command("publish-again", help="Publish events that the broker had refused, after its mend.")(
+        _publish_again_command(service)
+    )
     app.command("check-config", help="Say everything that is wrong with settings and rules; exit code 2.")(
         check_config_command(service.name, service.settings, service.policy)
     )
@@ -205,6 +211,19 @@ def _settings_command[S: ServiceSettings, P: Rules](service: Service[S, P]) -> C
         if problems:
             typer.echo(f"{service.name}: {problems}", err=True)
             raise typer.Exit(UNUSABLE)
+
+    return call
+
+
+def _publish_again_command(service: AnyService) -> Callable[[bool], None]:
+    async def release(settings: DatabaseCommandSettings, as_json: bool) -> int:
+        async with service.open_database(settings) as store, store.transaction() as tx:
+            count = await publish_again(tx.conn, ENGINE.outbox, tx.now)
+        emit([{"events": count}], as_json=as_json, title="Given to the relay once more")
+        return supervisor.CLEAN
+
+    def call(as_json: AsJson = False) -> None:
+        raise typer.Exit(execute_with(service, DatabaseCommandSettings, lambda s: release(s, as_json)))
 
     return call
 

@@ -5,14 +5,23 @@ from collections.abc import Callable
 from importlib import resources
 from typing import Any
 
+import structlog
 from alembic import command, context
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from supportops.store.engine import async_url, prepare_sqlite
+
+LOCK_TIMEOUT = "3s"  # that a table may keep a migration waiting, and the migration everybody behind it
+LOCK_NOT_AVAILABLE = "55P03"
+PAUSE = 2.0  # seconds until it comes again
+TRIES = 30
+
+log = structlog.get_logger("migrate")
 
 
 def upgrade(url: str, package: str, revision: str = "head") -> None:
@@ -60,6 +69,7 @@ def _run(url: str, package: str, action: Callable[[Config], Any]) -> None:
     def migrate(connection: Connection) -> None:
         if connection.dialect.name == "postgresql":  # one migration at a time, however many processes start
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext('supportops.migrate'))")
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
         config = _config(package)
         config.attributes["connection"] = connection
         action(config)
@@ -69,9 +79,26 @@ def _run(url: str, package: str, action: Callable[[Config], Any]) -> None:
         if engine.dialect.name == "sqlite":
             prepare_sqlite(engine)
         try:
-            async with engine.begin() as connection:
-                await connection.run_sync(migrate)
+            await _until_unlocked(engine, migrate)
         finally:
             await engine.dispose()
 
     asyncio.run(main())
+
+
+async def _until_unlocked(engine: AsyncEngine, migrate: Callable[[Connection], None]) -> None:
+    """Run it in one transaction; where a table is in use for long, give way to the queue behind us and come again.
+
+    ALTER TABLE waits for everybody who reads, and meanwhile everybody else waits for it: a service would stand still.
+    """
+    for last in (*(False,) * TRIES, True):
+        try:
+            async with engine.begin() as connection:
+                await connection.run_sync(migrate)
+        except DBAPIError as error:
+            if last or getattr(error.orig, "sqlstate", None) != LOCK_NOT_AVAILABLE:
+                raise
+            log.warning("migrate.waits", reason="a table is in use", again_in=PAUSE)
+            await asyncio.sleep(PAUSE)
+        else:
+            return

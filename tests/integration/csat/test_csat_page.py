@@ -44,6 +44,20 @@ async def vote(page: httpx.AsyncClient, link: str, **fields: str) -> httpx.Respo
     return await page.post(link, data=fields)
 
 
+async def test_the_second_step_needs_a_person(store: Store, link: str, tokens: SurveyTokens) -> None:
+    """A robot presses the button and ticks nothing: the form comes back, nothing is counted."""
+    policy = CsatPolicy.model_validate({"page": {"confirm": True}})
+    transport = httpx.ASGITransport(app=csat_app(store, tokens, policy))
+    async with httpx.AsyncClient(transport=transport, base_url="https://survey.example.com") as page:
+        assert 'name="confirm"' in (await page.get(link)).text
+        refused = await vote(page, link, score="good", comment="kept")
+        assert (refused.status_code, "Please tick the box" in refused.text) == (422, True)
+        assert "kept" in refused.text
+        assert await rows_of(store, tables.ratings) == []
+        assert (await vote(page, link, score="good", confirm="yes")).status_code == 303
+    assert len(await rows_of(store, tables.ratings)) == 1
+
+
 async def test_a_scanner_that_fetches_everything_ten_times_casts_no_vote(
     page: httpx.AsyncClient, link: str, store: Store
 ) -> None:

@@ -17,6 +17,11 @@ class SurveyPagePolicy(Rules):
         None,
         description="Folder with texts of yours, a YAML file per locale; relative to the rules' file. null: none.",
     )
+    confirm: bool = Field(
+        False,
+        description="A second step that needs a person: a box to tick before a vote counts. Robots that press buttons, "
+        "as some mail scanners do, do not tick it.",
+    )
     posts_per_minute_and_link: int = Field(
         20, ge=1, le=1000, description="How often a form may be sent per survey link and minute."
     )

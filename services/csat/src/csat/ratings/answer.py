@@ -11,7 +11,7 @@ from csat.policy.native_ratings import Score
 class BadAnswer(ValueError):
     """The form's fields are no answer; `field` is the one to look at, the message says in English what is wrong."""
 
-    def __init__(self, field: Literal["score", "comment", "reason"], message: str) -> None:
+    def __init__(self, field: Literal["score", "comment", "reason", "confirm"], message: str) -> None:
         super().__init__(message)
         self.field = field
 

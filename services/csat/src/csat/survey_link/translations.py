@@ -42,6 +42,8 @@ class Texts(Rules):
     comment_hint: Annotated[str, Saying("limit")]
     comment_saved: Plain
     comment_drop: Plain
+    confirm: Plain
+    problem_confirm: Plain
     send: Plain
     change: Plain
     reasons: dict[str, Plain] = Field(default_factory=dict)

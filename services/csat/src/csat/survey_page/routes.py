@@ -117,6 +117,8 @@ class SurveyPage:
                 fields.get("score", ""), said, fields.get("reason", ""), limit=limit, reasons=reasons
             )
             answer = _with_saved_comment(answer, shown, fields)
+            if self._policy.page.confirm and fields.get("confirm") != "yes":
+                raise BadAnswer("confirm", "the box that a person ticks is not ticked")
         except BadAnswer as error:
             return self._form(shown, fields, self._problem(shown.language, error.field, said))
         async with self._store.transaction() as tx:
@@ -160,6 +162,7 @@ class SurveyPage:
             reasons={each: shown.language.texts.reasons.get(each, each) for each in self._policy.reasons},
             comment_limit=self._policy.comment_limit,
             comment_saved=bool(given and given.comment),
+            confirm=self._policy.page.confirm,
             problem=problem,
         )
         reply.headers.update(problem.headers if problem else {})

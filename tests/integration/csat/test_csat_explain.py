@@ -141,8 +141,28 @@ async def test_a_dead_call_names_its_reason_and_its_remedy(store: Store, clock: 
     await take(store, [solved("17", clock.now())])
     clock.advance(timedelta(hours=24))
     await attempt(store, Discard("zendesk ticket: 403"))
-    wait = (await stands(store, "17"))[CALL]
-    assert wait == "given up: zendesk ticket: 403 (csat try-again 17:2026-11-02T09:00:00.000000Z)"
+    now = await stands(store, "17")
+    again = "(once mended: deliveries retry 17:2026-11-02T09:00:00.000000Z)"
+    assert now[CALL] == f"given up: zendesk ticket: 403 {again}"
+    assert now["survey"] == "none: given up: zendesk ticket: 403"
+
+
+async def test_a_survey_that_was_begun_and_given_up_is_not_about_to_be_sent(
+    store: Store, clock: ManualClock
+) -> None:
+    solve = clock.now()
+    await take(store, [solved("17", solve)])
+    clock.advance(timedelta(hours=24))
+    async with store.transaction() as tx:
+        await repository.reserve_survey(tx, "17", solve, "5")
+    begun = "begun 2026-11-03 09:00:00 UTC"
+    assert (await stands(store, "17"))["survey"] == "about to be sent since 2026-11-03 09:00:00 UTC"
+    await attempt(store, Discard("zendesk ticket: 403"))
+    assert (await stands(store, "17"))["survey"] == f"not sent: given up: zendesk ticket: 403 ({begun})"
+    async with store.transaction() as tx:
+        no = Decision(False, "closed", "the ticket was closed")
+        await repository.record_decision(tx, "17", solve, no)
+    assert (await stands(store, "17"))["survey"] == "none: closed: the ticket was closed"
 
 
 async def test_issue_opt_out_and_old_links_are_told(store: Store, clock: ManualClock) -> None:
@@ -192,7 +212,7 @@ async def test_the_command_needs_the_database_only(
 
 def explain(url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = python_module("csat", "explain", *arguments)
-    environment = clean_environment(ENVIRONMENT | {"DATABASE_URL": url})
+    environment = clean_environment({"DATABASE_URL": url})  # nothing else is needed
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
 
 

@@ -8,7 +8,8 @@ from typer.testing import CliRunner
 from csat.__main__ import app
 from supportops.clock import ManualClock
 from supportops.delivery import Courier, Delivery, DestinationSpec, Discard, Done, Outcome
-from supportops.delivery.dead import given_up, revive
+from supportops.delivery.dead import DEAD, revive
+from supportops.delivery.listing import DeliveryFilter, ListedDelivery, list_deliveries
 from supportops.observability.metrics import Metrics
 from supportops.store import Store
 from tests.integration.csat.assertions import deliveries, on
@@ -35,6 +36,10 @@ class Refusing:
         return None
 
 
+async def given_up(store: Store, *destinations: str) -> list[ListedDelivery]:
+    return await list_deliveries(store, DeliveryFilter(DEAD.states, destinations), 100)
+
+
 async def refused(store: Store, *destinations: Refusing) -> None:
     """One call of each destination, given up on."""
     async with store.transaction() as tx:
@@ -52,8 +57,8 @@ async def test_dead_calls_are_told_with_their_reason(store: Store, clock: Manual
     await refused(store, Refusing(SURVEY), Refusing(ISSUE))
     survey, issue = sorted(await given_up(store), key=lambda dead: dead.key)
     assert (survey.destination, survey.key, survey.lane, survey.attempts) == (SURVEY, "1:key", "1", 1)
-    assert (survey.reason, survey.at) == ("403 no permission", clock.now())
-    assert [dead.key for dead in await given_up(store, [ISSUE])] == [issue.key]
+    assert (survey.reason, survey.finished_at) == ("403 no permission", clock.now())
+    assert [dead.key for dead in await given_up(store, ISSUE)] == [issue.key]
 
 
 @pytest.mark.both_databases
@@ -66,7 +71,7 @@ async def test_they_are_asked_about_and_done_once_it_is_mended(store: Store) -> 
         return bool((await deliveries(store, SURVEY))["1:key"].state == "done")
 
     async with running(Courier(store, [destination], Metrics())):
-        assert await revive(store, keys=["1:key", "9:key"]) == [(SURVEY, "1:key")]
+        assert await revive(store, DeliveryFilter(keys=("1:key", "9:key"))) == [(SURVEY, "1:key")]
         assert await eventually(done)
     assert destination.asked == ["1:key"]
     assert await given_up(store) == []
@@ -75,13 +80,13 @@ async def test_they_are_asked_about_and_done_once_it_is_mended(store: Store) -> 
 
 async def test_only_the_named_destination_is_tried_again(store: Store) -> None:
     await refused(store, Refusing(SURVEY), Refusing(ISSUE))
-    assert await revive(store, [ISSUE]) == [(ISSUE, "2:key")]
+    assert await revive(store, DeliveryFilter(destinations=(ISSUE,))) == [(ISSUE, "2:key")]
     assert [dead.destination for dead in await given_up(store)] == [SURVEY]
 
 
 async def test_only_the_named_keys_are_tried_again(store: Store) -> None:
     await refused(store, Refusing(SURVEY), Refusing(ISSUE))
-    assert await revive(store, keys=["1:key"]) == [(SURVEY, "1:key")]
+    assert await revive(store, DeliveryFilter(keys=("1:key",))) == [(SURVEY, "1:key")]
     assert [dead.key for dead in await given_up(store)] == ["2:key"]
 
 

@@ -12,7 +12,9 @@ from typer.testing import CliRunner
 from notifier.__main__ import SERVICE, app
 from notifier.destinations import POSTS
 from notifier.settings import Settings
-from notifier.web import START, create_app, given_up, post_again
+from notifier.web import START, create_app
+from supportops.delivery.dead import DEAD, revive
+from supportops.delivery.listing import DeliveryFilter, list_deliveries
 from supportops.observability.metrics import Metrics
 from supportops.store import migrate
 from supportops.web.auth.guard import OperatorAuth
@@ -59,16 +61,16 @@ async def test_posts_that_were_given_up_on_can_be_tried_again(service: Service, 
     outside.archive(SELF_MANAGED)
     ticket = outside.create(form="Self-Managed")
     await service.after(created(ticket, datetime.now(UTC)))
-    (row,) = await given_up(service.store)
-    assert "is_archived" in row["reason"]
-    assert await post_again(service.store, ["C0:1:nothing"]) == []
+    (dead,) = await list_deliveries(service.store, DEAD, 10)
+    assert "is_archived" in dead.reason
+    assert await revive(service.store, DeliveryFilter(keys=("C0:1:nothing",))) == []
     outside.archive(SELF_MANAGED, archived=False)
     async with service.delivering():
-        assert await post_again(service.store, [row["key"]]) == [row["key"]]
+        assert await revive(service.store, DeliveryFilter(keys=(dead.key,))) == [(POSTS, dead.key)]
         await service.settled()
-    assert [post["payload"]["key"] for post in outside.posts()] == [row["key"]]
-    assert await given_up(service.store) == []
-    assert await post_again(service.store, [row["key"]]) == []  # what is done stays done
+    assert [post["payload"]["key"] for post in outside.posts()] == [dead.key]
+    assert await list_deliveries(service.store, DEAD, 10) == []
+    assert await revive(service.store) == []  # what is done stays done
 
 
 def test_the_commands_tell_people_and_machines(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,7 +80,6 @@ def test_the_commands_tell_people_and_machines(settings: Settings, monkeypatch: 
     assert (shown.exit_code, shown.stdout.strip().splitlines()[-1]) == (0, "[]")
     assert CliRunner().invoke(app, ["post-again", "C0:1:nothing"]).exit_code == 1
     assert CliRunner().invoke(app, ["post-again", "--all"]).exit_code == 0
-    assert "mended" in CliRunner().invoke(app, ["post-again", "--help"]).stdout
 
 
 def environment(settings: Settings) -> dict[str, str]:

@@ -2,9 +2,11 @@
 
 from csat import wiring
 from csat.kpi.commands import add_kpi_commands
-from csat.operations.commands import add_commands
+from csat.operations.doctor import checks
+from csat.operations.timeline_text import explain_ticket
 from csat.ratings.commands import add_history_commands
 from csat.settings import Settings
+from supportops.operations.commands import Operations, add_operations
 from supportops.runtime.cli import Service, build_app
 from supportops.web.auth.commands import add_login_commands
 
@@ -19,7 +21,7 @@ SERVICE = Service(
     run=wiring.run,
 )
 app = build_app(SERVICE)
-add_commands(app, SERVICE)
+add_operations(app, SERVICE, Operations(explain=explain_ticket, checks=checks, group=wiring.GROUP))
 add_history_commands(app, SERVICE, wiring.backfill)
 add_login_commands(app, SERVICE.name)
 add_kpi_commands(app, SERVICE)

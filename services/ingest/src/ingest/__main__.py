@@ -8,11 +8,15 @@ from typing import Annotated, Any
 import typer
 
 from ingest import wiring
+from ingest.operations.doctor import checks
+from ingest.operations.explain import explain_ticket
 from ingest.settings import Settings
 from ingest.webhooks import repository
 from ingest.webhooks.parse import Account, Disposition, Road
 from ingest.webhooks.repository import WebhookFilter
 from supportops.contracts import GROUPS
+from supportops.operations.commands import Operations, add_operations
+from supportops.operations.delivery_commands import on_database
 from supportops.runtime.cli import AsJson, Service, build_app, execute
 from supportops.runtime.output import emit
 from supportops.runtime.supervisor import CLEAN, FAILED
@@ -30,6 +34,7 @@ SERVICE = Service(
 )
 app = build_app(SERVICE)
 add_login_commands(app, SERVICE.name)
+add_operations(app, SERVICE, Operations(explain=explain_ticket, checks=checks))
 parked = typer.Typer(no_args_is_help=True, help="Bodies of ours that could not be read: look, mend, replay.")
 app.add_typer(parked, name="parked")
 
@@ -55,12 +60,12 @@ def _run(job: Job) -> None:
 def counts(as_json: AsJson = False) -> None:
     """How many webhooks there are, by disposition and type."""
 
-    async def job(store: Store, _account: Account) -> int:
+    async def job(store: Store) -> int:
         async with store.reading() as conn:
             emit(await repository.counts(conn), as_json=as_json, title="Webhooks by disposition and type")
         return CLEAN
 
-    _run(job)
+    raise typer.Exit(on_database(SERVICE, job))
 
 
 @parked.command("list")
@@ -70,20 +75,20 @@ def parked_list(
 ) -> None:
     """Which bodies are parked, and why."""
 
-    async def job(store: Store, _account: Account) -> int:
+    async def job(store: Store) -> int:
         async with store.reading() as conn:
             rows = await repository.listed(conn, WebhookFilter(disposition="parked"), limit)
         emit(rows, as_json=as_json, title="Parked webhooks")
         return CLEAN
 
-    _run(job)
+    raise typer.Exit(on_database(SERVICE, job))
 
 
 @parked.command("show")
 def parked_show(key: Key, as_json: AsJson = False) -> None:
     """One webhook with its headers and its body (personal data: for the eyes of who mends it)."""
 
-    async def job(store: Store, _account: Account) -> int:
+    async def job(store: Store) -> int:
         async with store.reading() as conn:
             row = await repository.one(conn, key)
         if row is None:
@@ -92,7 +97,7 @@ def parked_show(key: Key, as_json: AsJson = False) -> None:
         emit(row | {"body": row["body"].decode("utf-8", "backslashreplace")}, as_json=as_json, title=key)
         return CLEAN
 
-    _run(job)
+    raise typer.Exit(on_database(SERVICE, job))
 
 
 @parked.command("replay")

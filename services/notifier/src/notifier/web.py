@@ -1,6 +1,5 @@
-"""What operators see and do: a page of figures, and the posts that were given up on."""
+"""What operators see: a page of figures."""
 
-from collections.abc import Collection
 from typing import Any
 
 from fastapi import Depends, FastAPI, Request, Response
@@ -9,7 +8,6 @@ from sqlalchemy import func, select
 from notifier import tables
 from notifier.destinations import POSTS, ROUTING, UPDATES
 from supportops.config import HttpSettings
-from supportops.delivery import dead as reviving
 from supportops.store import Store
 from supportops.web.app import operators_app
 from supportops.web.auth.guard import OperatorAuth, guarded_page
@@ -49,19 +47,3 @@ async def count(store: Store) -> dict[str, Any]:
         for destination, state, number in await conn.execute(rows):
             deliveries.setdefault(destination, {})[state] = number
     return {"messages": posted, "deliveries": deliveries}
-
-
-async def given_up(store: Store) -> list[dict[str, Any]]:
-    """The posts that are dead, oldest first: `key` (channel:ticket:comment), `reason`, `attempts`, `at`."""
-    dead = await reviving.given_up(store, (POSTS,))
-    return [
-        {"key": each.key, "reason": each.reason, "attempts": each.attempts, "at": each.at} for each in dead
-    ]
-
-
-async def post_again(store: Store, keys: Collection[str]) -> list[str]:
-    """Let dead posts be tried once more from the start; the keys of those that will be.
-
-    The channel's history is asked before anything is posted a second time.
-    """
-    return [key for _, key in await reviving.revive(store, (POSTS,), keys)]

@@ -1,27 +1,19 @@
 """The one place that knows every concrete class of sfdc-sync."""
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from sfdc_sync.operations import requeue
-from sfdc_sync.operations.doctor import examine as examine_salesforce
 from sfdc_sync.policy import SfdcPolicy
 from sfdc_sync.salesforce.client import Salesforce, open_salesforce
 from sfdc_sync.settings import ZENDESK_SCOPES, Settings
 from sfdc_sync.ticket_records import handlers
 from sfdc_sync.ticket_records.destination import TicketRecords
 from sfdc_sync.ticket_records.directory import ZendeskDirectory
-from supportops.clock import SystemClock
 from supportops.config.rules_file import Section
 from supportops.delivery import Courier
 from supportops.messaging import UNHURRIED, Consumer
-from supportops.observability.metrics import Metrics
-from supportops.operations.checks import Finding
-from supportops.operations.checks import examine as run_checks
-from supportops.operations.zendesk_checks import login_check
 from supportops.runtime.process import Parts, open_parts, run_process
 from supportops.runtime.supervisor import Component
-from supportops.store import open_store
 from supportops.vendors.cache import Lifetime
 from supportops.vendors.zendesk import References, Zendesk, open_zendesk
 from supportops.workers import Relay, engine_retention, janitor
@@ -71,19 +63,3 @@ def ticket_records(
         call_timeout=settings.salesforce.call_timeout,
         metrics=parts.metrics,
     )
-
-
-async def examine(settings: Settings) -> list[Finding]:
-    """Compare the rules with what Salesforce shows the integration user; and the way into Zendesk."""
-    policy = POLICY.load(settings.config.file)
-    zendesk = login_check(settings.zendesk, ZENDESK_SCOPES, SystemClock())
-    async with open_salesforce(settings.salesforce, policy.pauses, Metrics()) as salesforce:
-        findings = await examine_salesforce(salesforce, policy.ticket_record)
-    return [*findings, *await run_checks([zendesk], settings.secrets())]
-
-
-async def write_again(settings: Settings, ticket_ids: Collection[str], *, given_up: bool) -> list[str]:
-    """Queue the records of these tickets (and of those given up on) anew; the ids that we know."""
-    async with open_store(settings.database, clock=SystemClock()) as store, store.transaction() as tx:
-        wanted = {*ticket_ids, *(await requeue.given_up(tx) if given_up else ())}
-        return await requeue.write_again(tx, wanted)

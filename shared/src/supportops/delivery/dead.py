@@ -1,60 +1,29 @@
-"""Dead deliveries: which there are, and trying them once more when what stood in their way is mended."""
+"""What operators do to deliveries: try dead ones once more when what stood in their way is mended, cancel open ones."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import replace
 
-import orjson
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import select, update
 
+from supportops.delivery.listing import ACTIVE, DeliveryFilter
 from supportops.store.engine import Store
 from supportops.store.tables import ENGINE
 
-
-@dataclass(frozen=True)
-class Dead:
-    """A delivery that was given up on: `lane` is what it is about (a ticket, a channel), `at` when that was."""
-
-    destination: str
-    key: str
-    lane: str
-    reason: str
-    attempts: int
-    at: datetime
+DEAD = DeliveryFilter(states=("dead",))
+PAGE = 500  # rows cancelled in one transaction
 
 
-async def given_up(store: Store, destinations: Collection[str] = ()) -> list[Dead]:
-    """The dead deliveries, oldest first; of all destinations when none is named."""
-    d = ENGINE.deliveries
-    query = select(d).where(*_dead(destinations)).order_by(d.c.finished_at, d.c.destination, d.c.key)
-    async with store.reading() as conn:
-        rows = (await conn.execute(query)).all()
-    return [
-        Dead(
-            row.destination,
-            row.key,
-            row.lane,
-            str(orjson.loads(row.outcome or "{}").get("reason", "")),
-            row.attempts,
-            row.finished_at,
-        )
-        for row in rows
-    ]
-
-
-async def revive(
-    store: Store, destinations: Collection[str] = (), keys: Collection[str] | None = None
-) -> list[tuple[str, str]]:
-    """Let dead deliveries be tried from the start; (destination, key) of those that will be. `keys` None: of all.
+async def revive(store: Store, wanted: DeliveryFilter = DEAD) -> list[tuple[str, str]]:
+    """Let the dead ones among `wanted` be tried from the start; (destination, key) of those that will be.
 
     They count as in doubt, so that the other side is asked whether it happened before anything is done a second time.
     """
     d = ENGINE.deliveries
-    wanted = [*_dead(destinations), *([d.c.key.in_(list(keys))] if keys is not None else [])]
+    dead = replace(wanted, states=("dead",))
     async with store.transaction() as tx:
         revived = await tx.execute(
             update(d)
-            .where(*wanted)
+            .where(*dead.conditions())
             .values(
                 state="waiting",
                 attempts=0,
@@ -70,8 +39,24 @@ async def revive(
     return found
 
 
-def _dead(destinations: Collection[str]) -> list[ColumnElement[bool]]:
-    """A dead row is a finished one: in those words the index by time of the end is used."""
+async def cancel(store: Store, wanted: DeliveryFilter, reason: str) -> list[tuple[str, str]]:
+    """Make sure that the open ones among `wanted` are not started any more; (destination, key) of those.
+
+    The way of a handler's cancel: it raises the generation, so that a worker that holds one records what it did and
+    changes nothing else. `reason` is kept with the row.
+    """
+    cancelled: list[tuple[str, str]] = []
+    while page := await _cancel_page(store, replace(wanted, states=ACTIVE), reason):
+        cancelled += page
+    return sorted(cancelled)
+
+
+async def _cancel_page(store: Store, wanted: DeliveryFilter, reason: str) -> Collection[tuple[str, str]]:
     d = ENGINE.deliveries
-    dead = [d.c.state == "dead", d.c.finished_at.is_not(None)]
-    return dead + ([d.c.destination.in_(list(destinations))] if destinations else [])
+    query = select(d.c.destination, d.c.key).where(*wanted.conditions()).order_by(d.c.id).limit(PAGE)
+    query = query.with_for_update()  # so that what is told as cancelled was open until now
+    async with store.transaction() as tx:
+        found = [(row.destination, row.key) for row in (await tx.execute(query)).all()]
+        for destination, key in found:
+            tx.deliveries.cancel(destination, key, reason=reason)
+    return found

@@ -11,6 +11,8 @@ from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Literal
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from supportops.errors import SupportOpsError
 from supportops.runtime.output import emit
 from supportops.runtime.supervisor import CLEAN, FAILED
@@ -54,6 +56,9 @@ async def _bounded(check: Check) -> list[Finding]:
     except TimeoutError:
         wait = f"no answer within {check.limit.total_seconds():g} s"
         return [Finding(check.name, "failed", wait, check.remedy)]
+    except SQLAlchemyError as error:  # no text of it: it may quote the address, which holds the password
+        reason = type(getattr(error, "orig", None) or error).__name__
+        return [Finding(check.name, "failed", f"the database refuses: {reason}", check.remedy)]
     except (SupportOpsError, OSError) as error:
         return [Finding(check.name, "failed", str(error) or type(error).__name__, check.remedy)]
 

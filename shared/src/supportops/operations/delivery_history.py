@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import func, or_, select
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from supportops.delivery.claims import pause_name
@@ -37,9 +37,16 @@ class Call:
 
 async def calls_of_lane(conn: AsyncConnection, ticket_id: str, now: datetime) -> tuple[Call, ...]:
     """Unfinished calls and finished ones, each by an index of its own: a lane of csat and sfdc-sync is a ticket."""
+    return await calls_where(conn, ENGINE.deliveries.c.lane == ticket_id, now)
+
+
+async def calls_where(
+    conn: AsyncConnection, condition: ColumnElement[bool], now: datetime
+) -> tuple[Call, ...]:
+    """The calls that a condition picks, in the order in which they were made."""
     d = ENGINE.deliveries
     kinds = (active(d), d.c.finished_at.is_not(None))
-    queries = [select(d).where(kind, d.c.lane == ticket_id) for kind in kinds]
+    queries = [select(d).where(kind, condition) for kind in kinds]
     found = {row["id"]: row for query in queries for row in await rows_of(conn, query)}
     ordered = sorted(found.values(), key=lambda row: (row["created_at"], row["position"]))
     return tuple([await _call(conn, row, now) for row in ordered])

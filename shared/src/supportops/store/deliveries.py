@@ -77,12 +77,14 @@ class DeliveryBook:
         """
         self._collect("rearm", destination, key, self._row(destination, key, lane, payload, due_at, priority))
 
-    def cancel(self, destination: str, key: str) -> None:
+    def cancel(self, destination: str, key: str, *, reason: str | None = None) -> None:
         """Make sure that the delivery is not started any more; no row, or a finished one, is no error.
 
-        A call in flight is not interrupted: it holds its lane until it ends, and what it did is recorded.
+        A call in flight is not interrupted: it holds its lane until it ends, and what it did is recorded. A `reason`
+        is kept as the row's outcome; without one the last outcome stays.
         """
-        row = {"b_destination": destination, "b_key": key, "b_now": self._now}
+        outcome = None if reason is None else orjson.dumps({"kind": "cancelled", "reason": reason}).decode()
+        row = {"b_destination": destination, "b_key": key, "b_now": self._now, "b_outcome": outcome}
         self._collect("cancel", destination, key, row)
 
     def _collect(
@@ -183,7 +185,9 @@ def _cancel(_dialect: str) -> Any:
             state="cancelled",
             generation=table.c.generation + 1,
             finished_at=bindparam("b_now", type_=table.c.finished_at.type),
-            outcome=func.coalesce(table.c.outcome, '{"kind":"cancelled"}'),
+            outcome=func.coalesce(
+                bindparam("b_outcome", type_=table.c.outcome.type), table.c.outcome, '{"kind":"cancelled"}'
+            ),
         )
     )
 

@@ -132,6 +132,25 @@ def undo_engine_offsets(op: Op) -> None:
     op.drop_table("consumer_offsets")
 
 
+def engine_dead_letters(op: Op) -> None:
+    """What operators did with dead letters."""
+    op.create_table(
+        "dead_letter_marks",
+        sa.Column("topic", sa.Text, primary_key=True),
+        sa.Column("partition", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("record_offset", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("digest", sa.Text, nullable=False),
+        sa.Column("action", sa.Text, nullable=False),
+        sa.Column("marked_at", sa.DateTime(timezone=True), nullable=False),
+    )
+    op.create_index("ix_dead_letter_marks_marked_at", "dead_letter_marks", ["marked_at"])
+
+
+def undo_engine_dead_letters(op: Op) -> None:
+    """Undo `engine_dead_letters`."""
+    op.drop_table("dead_letter_marks")
+
+
 _ACTIVE = "state IN ('waiting', 'leased')"
 
 

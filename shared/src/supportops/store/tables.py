@@ -61,6 +61,7 @@ class EngineTables:
     leases: Table
     ended_sessions: Table
     consumer_offsets: Table
+    dead_letter_marks: Table
 
 
 def engine_tables(metadata: MetaData) -> EngineTables:
@@ -75,6 +76,7 @@ def engine_tables(metadata: MetaData) -> EngineTables:
         _leases(metadata),
         _ended_sessions(metadata),
         _consumer_offsets(metadata),
+        _dead_letter_marks(metadata),
     )
 
 
@@ -216,6 +218,20 @@ def _consumer_offsets(metadata: MetaData) -> Table:
         Column("reset_kind", Text),
         Column("reset_at", UtcDateTime),
         Column("reset_from", BigInteger),
+    )
+
+
+def _dead_letter_marks(metadata: MetaData) -> Table:
+    """Dead letters that an operator replayed or dropped; `digest`: of the record, since a topic may be made anew."""
+    return Table(
+        "dead_letter_marks",
+        metadata,
+        Column("topic", Text, primary_key=True),
+        Column("partition", Integer, primary_key=True, autoincrement=False),
+        Column("record_offset", BigInteger, primary_key=True, autoincrement=False),
+        Column("digest", Text, nullable=False),
+        Column("action", Text, nullable=False),
+        Column("marked_at", UtcDateTime, nullable=False, index=True),
     )
 
 

@@ -37,11 +37,13 @@ def engine_retention(keep: timedelta = timedelta(days=14)) -> tuple[Retention, .
     """
     inbox, deliveries, rates, ended = ENGINE.inbox, ENGINE.deliveries, ENGINE.rates, ENGINE.ended_sessions
     longest_topic = max(topic.retention for topic in TOPICS)
+    marks = ENGINE.dead_letter_marks
     return (
         Retention(inbox, inbox.c.seen_at, longest_topic + timedelta(days=1)),
         Retention(deliveries, deliveries.c.finished_at, max(keep, timedelta(days=30))),
         Retention(rates, rates.c.free_at, timedelta(), rates.c.name.startswith(THROTTLES, autoescape=True)),
         Retention(ended, ended.c.forget_at, timedelta()),
+        Retention(marks, marks.c.marked_at, timedelta(days=60)),  # letters themselves go after a month
     )
 
 

@@ -1,7 +1,7 @@
 """`csat doctor`: everything csat needs of the world around it, looked at now. Reads only; changes nothing anywhere."""
 
-from collections.abc import Iterable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from csat.feedback.gitlab import open_gitlab
 from csat.operations.gitlab_checks import feedback_check
@@ -12,15 +12,13 @@ from csat.settings import ZENDESK_SCOPES, Settings
 from supportops.clock import SystemClock
 from supportops.observability.metrics import Metrics
 from supportops.operations import zendesk_checks
-from supportops.operations.checks import Check, Finding, examine
-from supportops.operations.infrastructure_checks import broker_check, database_check
+from supportops.operations.checks import Check, Finding
 from supportops.vendors.zendesk.connection import open_connection
 
-PACKAGE = "csat"
 
-
-async def examine_csat(settings: Settings, policy: CsatPolicy) -> list[Finding]:
-    """All findings; no secret is in them."""
+@asynccontextmanager
+async def checks(settings: Settings, policy: CsatPolicy) -> AsyncIterator[Sequence[Check]]:
+    """What `csat doctor` looks at, beside database and broker; no secret is in its findings."""
     clock = SystemClock()
 
     async def credential() -> Iterable[Finding]:
@@ -30,18 +28,15 @@ async def examine_csat(settings: Settings, policy: CsatPolicy) -> list[Finding]:
         zendesk = await stack.enter_async_context(
             open_connection(settings.zendesk, ZENDESK_SCOPES, clock=clock, metrics=Metrics())
         )
-        checks: list[Check] = [
-            database_check(settings.database, PACKAGE),
-            broker_check(settings.kafka),
-            Check("zendesk credential", credential),
-            *AccountChecks(zendesk, policy, clock).all(),
-        ]
         gitlab, project = settings.gitlab, policy.feedback.project
         client = None
         if gitlab.base_url is not None and gitlab.token is not None and project is not None:
             client = await stack.enter_async_context(
                 open_gitlab(gitlab.base_url, gitlab.token, project, clock=clock, metrics=Metrics())
             )
-        checks.append(feedback_check(client, policy.feedback))
-        checks += public_checks(settings.survey.base_url)
-        return await examine(checks, settings.secrets())
+        yield [
+            Check("zendesk credential", credential),
+            *AccountChecks(zendesk, policy, clock).all(),
+            feedback_check(client, policy.feedback),
+            *public_checks(settings.survey.base_url),
+        ]

@@ -1,25 +1,36 @@
-"""A story in words: one line per happening, oldest first, and how things stand. Pure.
+"""A timeline in words: one line per happening, oldest first, and how things stand. Pure.
 
 A customer's words are told only where they were asked for: what a command prints ends up in chats and tickets.
 """
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
-from csat.operations.timeline import Timeline
-from supportops.config.durations import format_duration
-from supportops.operations.delivery_history import Call, Row
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from csat.destinations import SURVEY
+from csat.operations.timeline import Timeline, timeline_of
+from csat.surveys.repository import solve_key
+from supportops.operations.delivery_history import Row
+from supportops.operations.timeline import (
+    Explanation,
+    Line,
+    attempts_of,
+    call_document,
+    given_up_because,
+    span,
+    waits_of,
+    when,
+)
 
 
-@dataclass(frozen=True)
-class Line:
-    """What happened when, in which detail."""
-
-    at: datetime
-    what: str
-    detail: str
+async def explain_ticket(conn: AsyncConnection, ticket_id: str, now: datetime, words: bool) -> Explanation:
+    """The ticket's story as of `now`; `words`: with the customers' comments."""
+    timeline = await timeline_of(conn, ticket_id, now)
+    lines = lines_of(timeline, words=words)
+    return Explanation(timeline.known, standing(timeline), lines, document(timeline, words=words))
 
 
 def lines_of(timeline: Timeline, *, words: bool = False) -> list[Line]:
@@ -32,13 +43,13 @@ def lines_of(timeline: Timeline, *, words: bool = False) -> list[Line]:
         *_opt_out(timeline),
     ]
     lines += [line for answer in timeline.answers for line in _answer(answer, words=words)]
-    lines += [line for call in timeline.calls for line in _attempts(call)]
+    lines += [line for call in timeline.calls for line in attempts_of(call)]
     return sorted(lines, key=lambda line: line.at)
 
 
 def standing(timeline: Timeline) -> dict[str, str]:
     """How things stand now, by name: the ticket, its survey, what waits, how it counts."""
-    waits = {_name(call): wait_of(call, timeline.now) for call in timeline.calls if _is_open(call)}
+    waits = waits_of(timeline.calls, timeline.now)
     stands = {
         "ticket": _clock_words(timeline.clock),
         "survey": _survey_words(timeline),
@@ -47,27 +58,7 @@ def standing(timeline: Timeline) -> dict[str, str]:
         "counts": _count_words(timeline.numbers),
     }
     opted_out = timeline.requester and timeline.requester["opted_out_at"]
-    return stands | ({"requester": f"wants no surveys since {_when(opted_out)}"} if opted_out else {}) | waits
-
-
-def _name(call: Call) -> str:
-    """One destination may have several open calls for a ticket, such as two answers on their way to GitLab."""
-    return f"call {call.destination} {call.key}"
-
-
-def wait_of(call: Call, now: datetime) -> str:
-    """How an unfinished or a dead call stands, and what it waits for."""
-    if call.state == "dead":
-        return f"given up: {call.outcome.get('reason', 'no reason kept')} (csat try-again {call.key})"
-    if call.state == "leased":
-        return "in hand"
-    last = f"; last answer: {call.attempts[-1].get('reason', 'done')}" if call.attempts else ""
-    if call.paused_until is not None:
-        return f"all calls to {call.destination} wait {_span(call.paused_until - now)} more{last}"
-    if call.next_attempt_at > now:
-        return f"due in {_span(call.next_attempt_at - now)}, on {_when(call.next_attempt_at)}{last}"
-    turn = f"waits for its turn: {call.before} before it" if call.before else "due now: next in turn"
-    return f"{turn}; late by {_span(now - call.next_attempt_at)}{last}"
+    return stands | ({"requester": f"wants no surveys since {when(opted_out)}"} if opted_out else {}) | waits
 
 
 def document(timeline: Timeline, *, words: bool = False) -> dict[str, Any]:
@@ -81,7 +72,7 @@ def document(timeline: Timeline, *, words: bool = False) -> dict[str, Any]:
         "decisions": [dict(row) for row in timeline.decisions],
         "survey": timeline.survey,
         "superseded_surveys": [dict(row) for row in timeline.superseded],
-        "deliveries": [_call_document(call, timeline.now) for call in timeline.calls],
+        "deliveries": [call_document(call, timeline.now) for call in timeline.calls],
         "answers": [
             _without(row, hidden) | {"has_comment": bool(row["comment"])} for row in timeline.answers
         ],
@@ -91,17 +82,8 @@ def document(timeline: Timeline, *, words: bool = False) -> dict[str, Any]:
     }
 
 
-def _call_document(call: Call, now: datetime) -> dict[str, Any]:
-    wait = wait_of(call, now) if _is_open(call) else None
-    return asdict(call) | {"waits": wait}
-
-
 def _without(row: Row, names: set[str]) -> dict[str, Any]:
     return {name: value for name, value in row.items() if name not in names}
-
-
-def _is_open(call: Call) -> bool:
-    return call.state in ("waiting", "leased", "dead")
 
 
 def _events(timeline: Timeline) -> Iterator[Line]:
@@ -111,14 +93,14 @@ def _events(timeline: Timeline) -> Iterator[Line]:
         yield Line(row["happened_at"], f"event: {row['kind']}", f"by {row['road']}{seen}{late}")
 
 
-def _late(span: timedelta) -> str:
-    return f", heard of {_span(span)} later" if span >= timedelta(minutes=1) else ""
+def _late(delay: timedelta) -> str:
+    return f", heard of {span(delay)} later" if delay >= timedelta(minutes=1) else ""
 
 
 def _decisions(timeline: Timeline) -> Iterator[Line]:
     for row in timeline.decisions:
         verdict = "ask" if row["send"] else "do not ask"
-        solve = f" (solve of {_when(row['solved_at'])})"
+        solve = f" (solve of {when(row['solved_at'])})"
         yield Line(row["decided_at"], f"decision: {verdict}", f"{row['rule']}: {row['reason']}{solve}")
 
 
@@ -163,37 +145,45 @@ def _opt_out(timeline: Timeline) -> Iterator[Line]:
         yield Line(requester["opted_out_at"], "opted out", "the requester wants no more surveys")
 
 
-def _attempts(call: Call) -> Iterator[Line]:
-    for each in call.attempts:
-        detail = f"attempt {each['attempt']}: {each.get('reason', 'done')}"
-        yield Line(datetime.fromisoformat(each["at"]), f"call {call.destination}", detail)
-    if call.state == "cancelled" and call.finished_at is not None:
-        detail = f"cancelled; it was due on {_when(call.due_at)}"
-        yield Line(call.finished_at, f"call {call.destination}", detail)
-
-
 def _clock_words(clock: Row | None) -> str:
     if clock is None:
         return "no event of it was seen"
-    solve = f", last known solve {_when(clock['solved_at'])}" if clock["solved_at"] else ""
-    merged = f", merged away {_when(clock['merged_at'])}" if clock["merged_at"] else ""
+    solve = f", last known solve {when(clock['solved_at'])}" if clock["solved_at"] else ""
+    merged = f", merged away {when(clock['merged_at'])}" if clock["merged_at"] else ""
     return f"{clock['status']}{solve}{merged}"
 
 
 def _survey_words(timeline: Timeline) -> str:
     survey = timeline.survey
     if survey is not None and survey["sent_at"] is not None:
-        return f"sent {_when(survey['sent_at'])}"
-    if survey is not None:
-        return f"about to be sent since {_when(survey['asking_since'])}"
+        return f"sent {when(survey['sent_at'])}"
+    if survey is not None and not _decided_against(timeline, survey["solved_at"]):
+        return _unsent_words(timeline, survey)
     if timeline.decisions and not timeline.decisions[-1]["send"]:
         last = timeline.decisions[-1]
         return f"none: {last['rule']}: {last['reason']}"
-    return "none yet"
+    dead = [call for call in timeline.calls if call.destination == SURVEY and call.state == "dead"]
+    return f"none: given up: {given_up_because(dead[-1])}" if dead else "none yet"
+
+
+def _decided_against(timeline: Timeline, solved_at: datetime) -> bool:
+    return any(row["solved_at"] == solved_at and not row["send"] for row in timeline.decisions)
+
+
+def _unsent_words(timeline: Timeline, survey: Row) -> str:
+    """A survey that was begun and not seen to arrive: how its call stands says whether it still will."""
+    key = solve_key(timeline.ticket_id, survey["solved_at"])
+    call = next((each for each in timeline.calls if (each.destination, each.key) == (SURVEY, key)), None)
+    begun = f"begun {when(survey['asking_since'])}"
+    if call is not None and call.state == "dead":
+        return f"not sent: given up: {given_up_because(call)} ({begun})"
+    if call is not None and call.state in ("waiting", "leased"):
+        return f"about to be sent since {when(survey['asking_since'])}"
+    return f"not sent: {begun}, then {call.state if call is not None else 'its call was removed'}"
 
 
 def _answer_words(row: Row) -> str:
-    return f"{row['score']} since {_when(row['rated_at'])}, by {row['source']}"
+    return f"{row['score']} since {when(row['rated_at'])}, by {row['source']}"
 
 
 def _issue_words(issue: Row | None) -> str:
@@ -225,19 +215,3 @@ def _count_words(numbers: Row | None) -> str:
 
 def _under(names: list[str]) -> str:
     return f", under {', '.join(names)}" if names else ", under no form, plan or person: not read yet"
-
-
-def _when(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
-
-
-def _span(length: timedelta) -> str:
-    """A length of time to the second, the two largest units of it."""
-    if length < timedelta(seconds=1):
-        return "less than 1s"
-    whole = timedelta(seconds=int(length.total_seconds()))
-    if whole >= timedelta(days=1):
-        whole -= whole % timedelta(hours=1)
-    elif whole >= timedelta(hours=1):
-        whole -= whole % timedelta(minutes=1)
-    return format_duration(whole)

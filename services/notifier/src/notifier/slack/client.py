@@ -116,6 +116,14 @@ class SeenMessage:
     payload: Mapping[str, Any]
 
 
+@dataclass(frozen=True)
+class Identity:
+    """The bot and its workspace, by name."""
+
+    user: str
+    team: str
+
+
 class SlackClient:
     """Slack, as one bot. `http` is bound to Slack's address and holds the token."""
 
@@ -188,6 +196,15 @@ class SlackClient:
                 return None
             query["cursor"] = cursor
         return None
+
+    async def identity(self) -> Identity:
+        """Whose token it is; changes nothing."""
+        answer = await self._write("auth.test", {})
+        return Identity(_text(answer, "user"), _text(answer, "team"))
+
+    def now(self) -> datetime:
+        """The moment by the client's clock."""
+        return self._clock.now()
 
     async def _write(self, method: str, body: Json) -> Json:
         headers = {"Content-Type": "application/json; charset=utf-8"}

@@ -5,14 +5,22 @@ The checks run as the integration user, because describe shows what *that* user 
 security hides is simply absent, just like one that was never created.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
-from sfdc_sync.policy import FieldRule, TicketRecordPolicy
-from sfdc_sync.salesforce.client import Salesforce
+from sfdc_sync.policy import FieldRule, SfdcPolicy, TicketRecordPolicy
+from sfdc_sync.salesforce.client import Salesforce, open_salesforce
+from sfdc_sync.settings import ZENDESK_SCOPES, Settings
+from supportops.clock import SystemClock
 from supportops.errors import Permanent, Retryable
-from supportops.operations.checks import Finding
+from supportops.observability.metrics import Metrics
+from supportops.operations.checks import Check, Finding
+from supportops.operations.zendesk_checks import login_check
 
+SALESFORCE_REMEDY = (
+    "Check SALESFORCE_LOGIN_URL, the client id and secret, and that the app allows client credentials."
+)
 _HIDDEN = "does not exist, or field-level security hides it from the integration user"
 _SETUP = "docs/setup/salesforce.md shows the steps in Salesforce."
 _TYPES: Mapping[str, frozenset[str]] = {
@@ -127,3 +135,18 @@ def _required(policy: TicketRecordPolicy, fields: Mapping[str, Mapping[str, Any]
         )
         if must and name not in sent:
             yield Finding(f"field {field['name']}", "failed", "is required and not among the rules' fields")
+
+
+@asynccontextmanager
+async def checks(settings: Settings, policy: SfdcPolicy) -> AsyncIterator[Sequence[Check]]:
+    """What `sfdc-sync doctor` looks at, beside database and broker."""
+    clock = SystemClock()
+    async with open_salesforce(settings.salesforce, policy.pauses, Metrics()) as salesforce:
+
+        async def look() -> Iterable[Finding]:
+            return await examine(salesforce, policy.ticket_record)
+
+        yield [
+            login_check(settings.zendesk, ZENDESK_SCOPES, clock),
+            Check("salesforce", look, SALESFORCE_REMEDY),
+        ]

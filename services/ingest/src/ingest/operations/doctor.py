@@ -1,0 +1,61 @@
+"""`ingest doctor`: the disk that takes webhooks while the database is away, and bodies that nobody could read."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from sqlalchemy import func, select
+
+from ingest.policy import IngestPolicy
+from ingest.settings import Settings
+from ingest.tables import webhooks
+from ingest.webhooks.spool import Spool
+from supportops.clock import SystemClock
+from supportops.operations.checks import Check, Finding
+from supportops.store import open_store
+
+ROOM = 1024**3  # bytes: about half a million webhooks of an ordinary size
+DISK_REMEDY = "Let INGEST_SPOOL_DIR name a folder on a disk of its own that this user may write."
+
+
+@asynccontextmanager
+async def checks(settings: Settings, _policy: IngestPolicy) -> AsyncIterator[Sequence[Check]]:
+    """What `ingest doctor` looks at, beside database and broker."""
+    folder = settings.ingest.spool_dir
+
+    async def spool() -> Iterable[Finding]:
+        return [*_disk(folder), _waiting(folder)]
+
+    async def parked() -> Iterable[Finding]:
+        query = select(func.count()).where(webhooks.c.disposition == "parked")
+        async with open_store(settings.database, clock=SystemClock()) as store, store.reading() as conn:
+            number = (await conn.execute(query)).scalar_one()
+        if not number:
+            return [Finding("parked webhooks", "ok", "none")]
+        remedy = "Look at `ingest parked list`; after a fix, `ingest parked replay`."
+        return [Finding("parked webhooks", "warning", f"{number} could not be read", remedy)]
+
+    yield [Check("spool", spool, DISK_REMEDY), Check("parked webhooks", parked, "See the check `database`.")]
+
+
+def _disk(folder: Path) -> Sequence[Finding]:
+    """Whether it can be written and synced, and how much room there is. Leaves nothing behind."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder) as file:
+        file.write(b"doctor")
+        file.flush()
+        os.fsync(file.fileno())
+    free = shutil.disk_usage(folder).free
+    if free < ROOM:
+        return [Finding("spool", "warning", f"{free >> 20} MiB are free below {folder}", DISK_REMEDY)]
+    return [Finding("spool", "ok", f"{free >> 30} GiB are free below {folder}")]
+
+
+def _waiting(folder: Path) -> Finding:
+    if not Spool(folder).waiting():
+        return Finding("spooled webhooks", "ok", "none waits")
+    remedy = "A running `ingest serve` drains them as soon as the database answers."
+    return Finding("spooled webhooks", "warning", f"some wait in {folder}", remedy)

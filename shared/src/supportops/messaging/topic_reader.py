@@ -1,0 +1,95 @@
+"""Reading what a topic holds now, from its oldest record to its present end: for operators' commands.
+
+No group is joined and nothing is committed: whoever consumes the topic does not notice.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from supportops.config import KafkaSettings
+from supportops.errors import Retryable
+from supportops.messaging.kafka import connection_options
+
+AT_ONCE = 200  # records of one poll
+PATIENCE = timedelta(seconds=15)  # without any record, before the end that was promised
+
+
+@dataclass(frozen=True)
+class StoredRecord:
+    """A record as the broker keeps it, byte for byte; `timestamp_ms` is when it was published."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp_ms: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...]
+
+
+async def read_topic(
+    settings: KafkaSettings, topic: str, since: datetime | None = None
+) -> AsyncGenerator[StoredRecord]:
+    """Every record that is there at this moment, in order per partition; with `since` nothing published before.
+
+    A topic that is not there has no records. Raises Retryable when the broker is away or stops answering.
+    """
+    consumer = AIOKafkaConsumer(
+        enable_auto_commit=False, auto_offset_reset="earliest", **connection_options(settings)
+    )
+    try:
+        await consumer.start()
+        for partition in sorted(await _partitions(consumer, topic)):
+            async for record in _read_partition(consumer, TopicPartition(topic, partition), since):
+                yield record
+    except (KafkaError, OSError, TimeoutError) as error:
+        raise Retryable(f"the broker does not answer: {type(error).__name__} {error}") from error
+    finally:
+        await consumer.stop()
+
+
+async def _partitions(consumer: Any, topic: str) -> set[int]:
+    """The topic is looked for by name: asking for it alone could create it."""
+    if topic not in await consumer.topics():
+        return set()
+    return set(consumer.partitions_for_topic(topic) or ())
+
+
+async def _read_partition(
+    consumer: Any, partition: TopicPartition, since: datetime | None
+) -> AsyncGenerator[StoredRecord]:
+    consumer.assign([partition])
+    end = (await consumer.end_offsets([partition]))[partition]
+    begin = (await consumer.beginning_offsets([partition]))[partition]
+    if begin >= end:
+        return
+    consumer.seek(partition, begin)
+    earliest = since.timestamp() * 1000 if since is not None else 0
+    deadline = asyncio.get_running_loop().time() + PATIENCE.total_seconds()
+    while await consumer.position(partition) < end:
+        polled: Mapping[Any, Any] = await consumer.getmany(partition, timeout_ms=1000, max_records=AT_ONCE)
+        now = asyncio.get_running_loop().time()
+        if not polled and now > deadline:
+            raise TimeoutError(f"no record of {partition.topic} for {PATIENCE.total_seconds():g} s")
+        deadline = now + PATIENCE.total_seconds() if polled else deadline
+        for record in polled.get(partition, ()):
+            if record.offset < end and record.timestamp >= earliest:
+                yield _stored(record)
+
+
+def _stored(record: Any) -> StoredRecord:
+    return StoredRecord(
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        timestamp_ms=record.timestamp,
+        key=record.key,
+        value=record.value,
+        headers=tuple((str(name), bytes(value or b"")) for name, value in record.headers),
+    )

@@ -1,0 +1,179 @@
+"""The operators' commands of every service: one set of names, counts before bulk actions, one line in outages."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from csat.__main__ import app as csat
+from ingest.__main__ import app as ingest
+from notifier.__main__ import app as notifier
+from sfdc_sync.__main__ import app as sfdc_sync
+from supportops.clock import SystemClock
+from supportops.delivery.listing import DeliveryFilter, list_deliveries
+from supportops.observability.logging import reset
+from supportops.store import Store
+from tests.integration.engine.test_operators_deliveries import POSTS, RECORDS, kill, schedule
+from tests.support.databases import SqliteDatabases, on_the_side
+from tests.support.engine import store_on
+
+APPS = {"csat": csat, "ingest": ingest, "notifier": notifier, "sfdc_sync": sfdc_sync}
+COMMANDS = {
+    "doctor": (),
+    "check-config": (),
+    "settings": (),
+    "explain": (),
+    "migrate": (),
+    "deliveries": ("list", "show", "retry", "cancel"),
+    "dead-letters": ("list", "show", "replay", "drop"),
+}
+AWAY = "postgresql://nobody:secret-password@127.0.0.1:1/nothing"
+NOT_SET = (
+    "KAFKA_BOOTSTRAP_SERVERS",
+    "ZENDESK_BASE_URL",
+    "CSAT_BASE_URL",
+    "SLACK_TOKEN",
+    "SALESFORCE_CLIENT_ID",
+    "INGEST_ACCOUNT_ID",
+)
+
+
+@pytest.fixture(autouse=True)
+def _logging_is_put_back() -> Iterator[None]:
+    yield
+    reset()
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return SqliteDatabases(tmp_path).new("notifier")
+
+
+Command = Callable[..., Result]
+
+
+@pytest.fixture
+def command(url: str, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """`notifier ARGUMENTS` where nothing is set but the database."""
+    for name in NOT_SET:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DATABASE_URL", url)
+    return lambda *arguments, answer=None: CliRunner().invoke(
+        notifier, list(arguments), input=answer, catch_exceptions=False
+    )
+
+
+def on(url: str, work: Callable[[Store], object]) -> None:
+    """Do something with the database at `url`, beside the command under test."""
+    import asyncio
+
+    async def main() -> None:
+        async with store_on(url, SystemClock()) as store:
+            await work(store)  # type: ignore[misc]
+
+    on_the_side(lambda: asyncio.run(main()))
+
+
+async def two_dead(store: Store) -> None:
+    await schedule(store, POSTS, "C1:7:1", "C1:8:1")
+    await schedule(store, RECORDS, "9")
+    await kill(store, POSTS, "C1:7:1", "is_archived")
+    await kill(store, POSTS, "C1:8:1", "not_in_channel")
+
+
+@pytest.mark.parametrize("service", sorted(APPS))
+def test_every_service_has_the_same_commands(service: str) -> None:
+    shown = CliRunner().invoke(APPS[service], ["--help"]).stdout
+    for name, below in COMMANDS.items():
+        assert name in shown, name
+        if below:
+            text = CliRunner().invoke(APPS[service], [name, "--help"]).stdout
+            assert [each for each in below if each not in text] == []
+    assert "given-up" not in shown
+    assert CliRunner().invoke(APPS[service], ["given-up", "--help"]).exit_code == 0
+
+
+@pytest.mark.parametrize("service", sorted(APPS))
+@pytest.mark.parametrize("arguments", [("explain", "17"), ("deliveries", "list"), ("given-up",)])
+def test_without_a_database_there_is_one_line_and_no_address(
+    service: str, arguments: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in NOT_SET:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DATABASE_URL", AWAY)
+    done = CliRunner().invoke(APPS[service], list(arguments), catch_exceptions=False)
+    assert (done.exit_code, done.stdout) == (1, "")
+    (line,) = done.stderr.splitlines()
+    assert "the database cannot be used" in line
+    assert "DATABASE_URL" in line
+    assert "secret-password" not in line
+
+
+def test_a_database_that_was_not_migrated_is_one_line_too(
+    tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path / 'empty.db'}")
+    done = command("deliveries", "list")
+    assert done.exit_code == 1
+    assert done.stderr.splitlines() == [
+        "notifier: the database lacks tables or columns of this version: run `notifier migrate`"
+    ]
+
+
+def test_the_list_hides_payloads_and_show_gives_them_on_demand(command: Command, url: str) -> None:
+    on(url, two_dead)
+    listed = json.loads(command("deliveries", "list", "--json").stdout)
+    assert [row["key"] for row in listed] == ["C1:7:1", "C1:8:1", "9"]
+    assert [
+        row["key"]
+        for row in json.loads(command("deliveries", "list", "--error", "archived", "--json").stdout)
+    ]
+    assert "a customer's" not in str(listed)
+    (shown,) = json.loads(command("deliveries", "show", "9", "--json").stdout)
+    assert shown["payload"] == "(may be personal data: --personal shows it)"
+    (shown,) = json.loads(command("deliveries", "show", "9", "--personal", "--json").stdout)
+    assert shown["payload"] == {"words": "a customer's"}
+    assert command("deliveries", "show", "10").exit_code == 1
+
+
+def test_a_bulk_action_counts_and_asks_first(command: Command, url: str) -> None:
+    on(url, two_dead)
+    asked = command("deliveries", "retry", "--all", answer="n\n")
+    assert "2 deliveries to retry: 2 of slack.posts" in asked.stderr
+    assert "nothing" not in asked.stdout
+    assert json.loads(command("deliveries", "list", "--state", "dead", "--json").stdout)
+    assert "2 deliveries" in command("deliveries", "retry", "--all", "--dry-run").stderr
+    assert len(json.loads(command("deliveries", "list", "--state", "dead", "--json").stdout)) == 2
+    one = command("deliveries", "retry", "--all", "--error", "archived", "--yes", "--json")
+    assert json.loads(one.stdout) == [{"destination": POSTS, "key": "C1:7:1", "retry": True}]
+    done = command("deliveries", "cancel", "--all", "--reason", "moved away", "--yes", "--json")
+    assert {row["key"] for row in json.loads(done.stdout)} == {"C1:7:1", "9"}
+
+    async def reasons(store: Store) -> None:
+        found = await list_deliveries(store, DeliveryFilter(states=("cancelled",)), 10)
+        assert {each.reason for each in found} == {"by an operator: moved away"}
+
+    on(url, reasons)
+
+
+def test_mistakes_in_arguments_are_usage_errors(command: Command) -> None:
+    assert command("deliveries", "retry").exit_code == 2
+    assert command("deliveries", "retry", "1", "--all").exit_code == 2
+    assert command("deliveries", "cancel", "1").exit_code == 2  # no reason
+    assert command("deliveries", "cancel", "1", "--reason", " ").exit_code == 2
+    assert command("deliveries", "list", "--state", "lost").exit_code == 2
+    assert command("deliveries", "list", "--since", "yesterday").exit_code == 2
+    assert command("deliveries", "list", "--since", "2h").exit_code == 0
+    assert command("deliveries", "retry", "1").exit_code == 1
+    assert command("deliveries", "cancel", "1", "--reason", "why").exit_code == 1
+
+
+def test_the_old_names_work_as_they_did(command: Command, url: str) -> None:
+    on(url, two_dead)
+    assert {row["key"] for row in json.loads(command("given-up", "--json").stdout)} == {"C1:7:1", "C1:8:1"}
+    assert command("post-again", "nothing").exit_code == 1
+    assert json.loads(command("post-again", "C1:7:1", "--json").stdout)[0]["key"] == "C1:7:1"
+    assert command("try-again", "--all").exit_code == 0
+    assert json.loads(command("given-up", "--json").stdout) == []

@@ -43,28 +43,42 @@ def run(environment: dict[str, str], *arguments: str) -> subprocess.CompletedPro
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
 
 
+def findings_of(done: subprocess.CompletedProcess[str]) -> list[dict[str, str]]:
+    """What the doctor found, but for the broker: there is none here."""
+    return [found for found in json.loads(done.stdout) if found["check"] != "broker"]
+
+
 def test_the_doctor_is_content_with_the_sandbox(environment: dict[str, str]) -> None:
+    run(environment, "migrate")
     done = run(environment, "doctor", "--json")
-    findings = json.loads(done.stdout)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert {finding["verdict"] for finding in findings} == {"ok"}
+    findings = findings_of(done)
+    assert {finding["verdict"] for finding in findings} == {"ok"}, done.stdout + done.stderr
+    assert {"database", "migrations", "zendesk login", "login"} <= {found["check"] for found in findings}
     assert len(findings) > 15
+
+
+def test_the_doctor_names_a_broker_and_a_migration_that_are_missing(environment: dict[str, str]) -> None:
+    done = run(environment, "doctor", "--json")
+    failed = {f["check"]: f["remedy"] for f in json.loads(done.stdout) if f["verdict"] == "failed"}
+    assert (done.returncode, set(failed)) == (1, {"broker", "migrations"})
+    assert all(failed.values())
 
 
 def test_the_doctor_names_what_is_missing(environment: dict[str, str], rules_file: Path) -> None:
     rules_file.write_text(
         "sfdc_sync: {ticket_record: {object: Account, external_id: Name, fields: {Nope__c: {source: subject}}}}\n"
     )
+    run(environment, "migrate")
     done = run(environment, "doctor", "--json")
-    failed = {f["check"]: f["detail"] for f in json.loads(done.stdout) if f["verdict"] == "failed"}
+    failed = {f["check"]: f["detail"] for f in findings_of(done) if f["verdict"] == "failed"}
     assert done.returncode == 1
     assert set(failed) == {"external id Name", "field Nope__c"}
 
 
 def test_the_doctor_tells_a_refused_login_without_the_secret(environment: dict[str, str]) -> None:
     done = run(environment | {"SALESFORCE_CLIENT_SECRET": "wrong-one"}, "doctor", "--json")
-    [login] = [found for found in json.loads(done.stdout) if found["check"] == "login"]
-    assert (login["verdict"], done.returncode) == ("failed", 1)
+    (login,) = [found for found in findings_of(done) if found["check"] == "login"]
+    assert (login["check"], login["verdict"], done.returncode) == ("login", "failed", 1)
     assert "invalid_client" in login["detail"]
     assert "SALESFORCE_CLIENT_SECRET" in login["detail"]
     assert "wrong-one" not in done.stdout + done.stderr

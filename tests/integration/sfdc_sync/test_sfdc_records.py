@@ -2,6 +2,7 @@
 
 import pytest
 
+from sfdc_sync.operations.explain import explain_ticket
 from supportops.contracts import TicketSnapshot
 from tests.integration.sfdc_sync.app import Service, events_written, settled
 from tests.integration.sfdc_sync.events import created, erased, solved, updated
@@ -182,3 +183,24 @@ async def test_names_are_read_in_batches_and_remembered(service: Service) -> Non
 
 
 CALLS = ("users", "organizations")
+
+
+async def test_a_tickets_history_is_told(service: Service, outside: Outside) -> None:
+    await service.hears(created("7"))
+    async with service.delivering():
+        await settled(service.store)
+        await service.hears(updated("7", 30, subject="Two printers"))
+    async with service.store.reading() as conn:
+        now = service.store.clock.now()
+        told = await explain_ticket(conn, "7", now, False)
+        full = await explain_ticket(conn, "7", now, True)
+        stranger = await explain_ticket(conn, "8", now, False)
+    record = outside.records()["7"]["Id"]
+    assert (told.known, stranger.known) == (True, False)
+    assert told.standing["ticket"].startswith("new, revision 2 of ")
+    assert told.standing["record"].startswith(f"{record}, revision 1 of ")
+    assert "1 revisions behind" in told.standing["record"]
+    assert "record written" in [line.what for line in told.lines]
+    assert "call salesforce.ticket_record" in [line.what for line in told.lines]
+    assert "Two printers" not in str(told)
+    assert "Two printers" in str(full.document)

@@ -28,20 +28,20 @@ from csat.surveys.tag import tag_exported, tag_surveyed
 from csat.web import PAGES, START, create_app
 from supportops.clock import Clock, SystemClock
 from supportops.config.rules_file import Section
-from supportops.delivery import Courier, Destination
-from supportops.messaging import UNHURRIED, Consumer
+from supportops.delivery import Destination
+from supportops.messaging import UNHURRIED
 from supportops.observability.logging import get_logger
 from supportops.observability.metrics import Metrics
 from supportops.runtime.http_server import HttpServer
 from supportops.runtime.output import progress
-from supportops.runtime.process import Parts, open_parts, run_process
+from supportops.runtime.process import Parts, open_parts, run_process, worker_components
 from supportops.runtime.supervisor import Component
 from supportops.store import open_store
 from supportops.vendors.cache import Lifetime
 from supportops.vendors.zendesk import References, Zendesk, open_zendesk
 from supportops.web.auth.guard import OperatorAuth
 from supportops.web.site import site_of
-from supportops.workers import Relay, engine_retention, janitor
+from supportops.workers import Relay
 
 PACKAGE, GROUP = "csat", "csat"
 
@@ -113,12 +113,16 @@ async def workers(settings: Settings, parts: Parts) -> AsyncIterator[tuple[Compo
     table = SurveyHandlers(policy.survey_after).table()
     async with open_vendors(settings, policy, parts) as vendors:
         yield (
-            Consumer(parts.broker, parts.store, table, group=GROUP, metrics=parts.metrics, policy=UNHURRIED),
-            Relay(parts.broker, parts.store, parts.metrics),
-            Courier(parts.store, destinations(settings, policy, parts, vendors), parts.metrics),
+            *worker_components(
+                parts,
+                table,
+                destinations(settings, policy, parts, vendors),
+                group=GROUP,
+                policy=UNHURRIED,
+                retention=own_retention(policy),
+            ),
             Tallying(parts.store, policy.numbers.zone),
             keep_comments(parts.store, policy, parts.metrics),
-            janitor(parts.store, [*engine_retention(), *own_retention(policy)], parts.metrics),
         )
 
 

@@ -17,18 +17,18 @@ from notifier.settings import ZENDESK_SCOPES, Settings
 from notifier.slack.client import open_slack
 from notifier.web import START, create_app
 from supportops.config.rules_file import Section
-from supportops.delivery import Courier, Destination
-from supportops.messaging import Consumer, ConsumerPolicy
+from supportops.delivery import Destination
+from supportops.messaging import ConsumerPolicy
 from supportops.observability.metrics import Recorder
 from supportops.runtime.http_server import HttpServer
-from supportops.runtime.process import Parts, open_parts, run_process
+from supportops.runtime.process import Parts, open_parts, run_process, worker_components
 from supportops.runtime.supervisor import Component
 from supportops.store import Store
 from supportops.vendors.cache import Lifetime
 from supportops.vendors.zendesk import References, open_zendesk
 from supportops.web.auth.guard import OperatorAuth
 from supportops.web.site import site_of
-from supportops.workers import Relay, Retention, engine_retention, janitor
+from supportops.workers import Retention
 
 PACKAGE, GROUP = "notifier", "notifier"
 POLICY = Section("notifier", NotifierPolicy)
@@ -70,12 +70,8 @@ async def workers(settings: Settings, parts: Parts) -> AsyncIterator[tuple[Compo
     scheduler = MessageScheduler(policy, FormNames(policy.names_lifetime))
     handlers = FeedHandlers(policy, scheduler).table()
     async with open_context(settings, policy, scheduler, parts.store, parts.metrics) as context:
-        yield (
-            Consumer(parts.broker, parts.store, handlers, group=GROUP, metrics=parts.metrics, policy=PACE),
-            Relay(parts.broker, parts.store, parts.metrics),
-            Courier(parts.store, destinations(context), parts.metrics),
-            janitor(parts.store, (*_retention(policy), *engine_retention()), parts.metrics),
-        )
+        calls, kept = destinations(context), _retention(policy)
+        yield worker_components(parts, handlers, calls, group=GROUP, policy=PACE, retention=kept)
 
 
 @asynccontextmanager

@@ -10,13 +10,11 @@ from sfdc_sync.ticket_records import handlers
 from sfdc_sync.ticket_records.destination import TicketRecords
 from sfdc_sync.ticket_records.directory import ZendeskDirectory
 from supportops.config.rules_file import Section
-from supportops.delivery import Courier
-from supportops.messaging import UNHURRIED, Consumer
-from supportops.runtime.process import Parts, open_parts, run_process
+from supportops.messaging import UNHURRIED
+from supportops.runtime.process import Parts, open_parts, run_process, worker_components
 from supportops.runtime.supervisor import Component
 from supportops.vendors.cache import Lifetime
 from supportops.vendors.zendesk import References, Zendesk, open_zendesk
-from supportops.workers import Relay, engine_retention, janitor
 
 PACKAGE, GROUP = "sfdc_sync", "sfdc-sync"
 POLICY = Section("sfdc_sync", SfdcPolicy)
@@ -38,12 +36,7 @@ async def workers(settings: Settings, parts: Parts) -> AsyncIterator[tuple[Compo
     ):
         table = handlers.TicketHandlers(policy.ticket_record).table()
         records = ticket_records(settings, policy, parts, zendesk, salesforce)
-        yield (
-            Consumer(parts.broker, parts.store, table, group=GROUP, metrics=parts.metrics, policy=UNHURRIED),
-            Relay(parts.broker, parts.store, parts.metrics),
-            Courier(parts.store, [records], parts.metrics),
-            janitor(parts.store, engine_retention(), parts.metrics),
-        )
+        yield worker_components(parts, table, [records], group=GROUP, policy=UNHURRIED)
 
 
 def ticket_records(

@@ -12,9 +12,9 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from supportops.config import KafkaSettings
 from supportops.errors import Retryable
-from supportops.messaging.kafka import connection_options
+from supportops.messaging.connection import connection_options
+from supportops.messaging.kafka import Broker
 
 AT_ONCE = 200  # records of one poll
 PATIENCE = timedelta(seconds=15)  # without any record, before the end that was promised
@@ -34,31 +34,26 @@ class StoredRecord:
 
 
 async def read_topic(
-    settings: KafkaSettings, topic: str, since: datetime | None = None
+    broker: Broker, topic: str, since: datetime | None = None
 ) -> AsyncGenerator[StoredRecord]:
     """Every record that is there at this moment, in order per partition; with `since` nothing published before.
 
     A topic that is not there has no records. Raises Retryable when the broker is away or stops answering.
     """
-    consumer = AIOKafkaConsumer(
-        enable_auto_commit=False, auto_offset_reset="earliest", **connection_options(settings)
-    )
+    partitions = (await broker.partitions()).get(topic, 0)  # asking for the topic by its name could make it
+    if not partitions:
+        return
+    options = connection_options(broker.settings)
+    consumer = AIOKafkaConsumer(enable_auto_commit=False, auto_offset_reset="earliest", **options)
     try:
         await consumer.start()
-        for partition in sorted(await _partitions(consumer, topic)):
+        for partition in range(partitions):
             async for record in _read_partition(consumer, TopicPartition(topic, partition), since):
                 yield record
     except (KafkaError, OSError, TimeoutError) as error:
         raise Retryable(f"the broker does not answer: {type(error).__name__} {error}") from error
     finally:
         await consumer.stop()
-
-
-async def _partitions(consumer: Any, topic: str) -> set[int]:
-    """The topic is looked for by name: asking for it alone could create it."""
-    if topic not in await consumer.topics():
-        return set()
-    return set(consumer.partitions_for_topic(topic) or ())
 
 
 async def _read_partition(

@@ -7,6 +7,7 @@ another letter.
 
 import hashlib
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
@@ -70,10 +71,11 @@ async def letters(broker: Broker, store: Store, group: str, wanted: LetterFilter
     """The group's letters that are there now, oldest first. Raises Retryable when the broker is away."""
     topic = dead_letter_topic(group).name
     marks = await _marks(store, topic)
-    async for record in read_topic(broker.settings, topic, wanted.since):
-        letter = _letter(record, marks)
-        if _is_wanted(letter, wanted):
-            yield letter
+    async with aclosing(read_topic(broker, topic, wanted.since)) as records:
+        async for record in records:
+            letter = _letter(record, marks)
+            if _is_wanted(letter, wanted):
+                yield letter
 
 
 def original(letter: Letter, group: str) -> Publishable:

@@ -16,8 +16,8 @@ from sqlalchemy import func, select
 from supportops.clock import Clock, SystemClock
 from supportops.config import DatabaseSettings, KafkaSettings, ShutdownSettings, SideSettings
 from supportops.contracts import all_topics
-from supportops.delivery import Courier
-from supportops.messaging import Broker, Consumer, open_broker
+from supportops.delivery import Courier, Destination
+from supportops.messaging import Broker, Consumer, ConsumerPolicy, Handlers, open_broker
 from supportops.observability.health import Probe
 from supportops.observability.metrics import Metrics
 from supportops.observability.probes import AgeProbe, ComplaintsProbe, ReachableProbe
@@ -28,6 +28,7 @@ from supportops.store import Store, open_store
 from supportops.store.outbox import oldest_unpublished
 from supportops.store.tables import ENGINE, waiting
 from supportops.waiting import wait_first
+from supportops.workers import Relay, Retention, engine_retention, janitor
 
 UNPUBLISHED_LIMIT = timedelta(seconds=30)
 OVERDUE_LIMIT = timedelta(minutes=2)
@@ -70,6 +71,27 @@ async def open_parts(settings: ProcessSettings, package: str) -> AsyncIterator[P
         open_broker(settings.kafka, all_topics()) as broker,
     ):
         yield Parts(store, broker, Metrics(), clock, package)
+
+
+def worker_components(
+    parts: Parts,
+    handlers: Handlers,
+    destinations: Sequence[Destination],
+    *,
+    group: str,
+    policy: ConsumerPolicy | None = None,
+    retention: Sequence[Retention] = (),
+) -> tuple[Component, ...]:
+    """What the workers of every service run: consumer, relay, courier and janitor.
+
+    `retention`: what the service's own tables keep how long; the engine's rows have theirs.
+    """
+    return (
+        Consumer(parts.broker, parts.store, handlers, group=group, metrics=parts.metrics, policy=policy),
+        Relay(parts.broker, parts.store, parts.metrics),
+        Courier(parts.store, destinations, parts.metrics),
+        janitor(parts.store, (*retention, *engine_retention()), parts.metrics),
+    )
 
 
 async def run_process(

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from supportops.contracts import Event, TicketSolved
+from supportops.errors import Permanent
 from supportops.messaging import Consumer, ConsumerPolicy, Handlers
 from supportops.observability.metrics import Metrics
 from supportops.operations.dead_letters import Letter, LetterFilter, drop, letters, original, replay
@@ -92,6 +93,23 @@ async def test_bytes_that_are_no_text_come_back_as_they_were(stage: Stage, live_
     back = original(letter, stage.group)
     assert (back.topic, back.key, back.value) == (stage.topic, GARBAGE.key, GARBAGE.value)
     assert back.headers == [*GARBAGE.headers, ("ce_reprocess", stage.group.encode())]
+
+
+async def test_a_letter_that_was_cut_is_replayed_from_its_origin(stage: Stage, live_store: Store) -> None:
+    record = record_of(solved(666, event_id="large"))
+    (letter,) = await buried(stage, live_store, record)
+    stored = letter.record
+    cut = replace(
+        letter, record=replace(stored, value=b"{", headers=(*stored.headers, ("dl_cut", b"9999999")))
+    )
+    await replay(stage.broker, live_store, stage.group, [cut])
+    published = await read_all(stage.broker.settings.bootstrap_servers, stage.topic, range(stage.partitions))
+    (again,) = [each for each in published if ("ce_reprocess", stage.group.encode()) in each.headers]
+    assert again.value == record.value
+    gone = tuple((name, b"9" if name == "dl_offset" else value) for name, value in cut.record.headers)
+    lost = replace(cut, record=replace(cut.record, headers=gone))
+    with pytest.raises(Permanent, match="is not kept any more: drop it"):
+        await replay(stage.broker, live_store, stage.group, [lost])
 
 
 async def test_what_was_dropped_is_shown_no_more_and_a_new_letter_at_its_place_is(

@@ -5,6 +5,7 @@ No group is joined and nothing is committed: whoever consumes the topic does not
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -40,15 +41,36 @@ async def read_topic(
 
     A topic that is not there has no records. Raises Retryable when the broker is away or stops answering.
     """
-    partitions = (await broker.partitions()).get(topic, 0)  # asking for the topic by its name could make it
-    if not partitions:
-        return
+    earliest = since.timestamp() * 1000 if since is not None else 0
+    for partition in range((await broker.partitions()).get(topic, 0)):  # asking for it by name could make it
+        async with aclosing(_read_from(broker, TopicPartition(topic, partition), 0)) as records:
+            async for record in records:
+                if record.timestamp_ms >= earliest:
+                    yield record
+
+
+async def read_one(broker: Broker, topic: str, partition: int, offset: int) -> StoredRecord | None:
+    """One record by its place; None when the topic does not keep it (any more). Raises as `read_topic`."""
+    if (await broker.partitions()).get(topic, 0) <= partition:
+        return None
+    async with aclosing(_read_from(broker, TopicPartition(topic, partition), offset)) as records:
+        async for record in records:
+            return record if record.offset == offset else None
+    return None
+
+
+async def _read_from(broker: Broker, partition: TopicPartition, offset: int) -> AsyncGenerator[StoredRecord]:
+    """The records of a partition from an offset (or the oldest, where that is later) to its present end."""
     options = connection_options(broker.settings)
     consumer = AIOKafkaConsumer(enable_auto_commit=False, auto_offset_reset="earliest", **options)
     try:
         await consumer.start()
-        for partition in range(partitions):
-            async for record in _read_partition(consumer, TopicPartition(topic, partition), since):
+        consumer.assign([partition])
+        end = (await consumer.end_offsets([partition]))[partition]
+        begin = max(offset, (await consumer.beginning_offsets([partition]))[partition])
+        if begin < end:
+            consumer.seek(partition, begin)
+            async for record in _until(consumer, partition, end):
                 yield record
     except (KafkaError, OSError, TimeoutError) as error:
         raise Retryable(f"the broker does not answer: {type(error).__name__} {error}") from error
@@ -56,16 +78,7 @@ async def read_topic(
         await consumer.stop()
 
 
-async def _read_partition(
-    consumer: Any, partition: TopicPartition, since: datetime | None
-) -> AsyncGenerator[StoredRecord]:
-    consumer.assign([partition])
-    end = (await consumer.end_offsets([partition]))[partition]
-    begin = (await consumer.beginning_offsets([partition]))[partition]
-    if begin >= end:
-        return
-    consumer.seek(partition, begin)
-    earliest = since.timestamp() * 1000 if since is not None else 0
+async def _until(consumer: Any, partition: TopicPartition, end: int) -> AsyncGenerator[StoredRecord]:
     deadline = asyncio.get_running_loop().time() + PATIENCE.total_seconds()
     while await consumer.position(partition) < end:
         polled: Mapping[Any, Any] = await consumer.getmany(partition, timeout_ms=1000, max_records=AT_ONCE)
@@ -74,7 +87,7 @@ async def _read_partition(
             raise TimeoutError(f"no record of {partition.topic} for {PATIENCE.total_seconds():g} s")
         deadline = now + PATIENCE.total_seconds() if polled else deadline
         for record in polled.get(partition, ()):
-            if record.offset < end and record.timestamp >= earliest:
+            if record.offset < end:
                 yield _stored(record)
 
 

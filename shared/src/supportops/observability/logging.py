@@ -52,11 +52,17 @@ def info_each(event: str, rows: Sequence[Mapping[str, object]]) -> None:
 
 
 def configure(
-    settings: LogSettings, *, service: str, secrets: Iterable[str] = (), stream: TextIO | None = None
+    settings: LogSettings,
+    *,
+    service: str,
+    secrets: Iterable[str] = (),
+    stream: TextIO | None = None,
+    hear_libraries: bool = True,
 ) -> None:
     """Set up logging for the process, once, from the command line.
 
-    `secrets` are values that must not appear in any line, whatever field they hide in.
+    `secrets` are values that must not appear in any line, whatever field they hide in. `hear_libraries`: their
+    warnings and errors are logged.
     """
     out = stream or cast(TextIO, _Stderr())
     level: int = logging.getLevelNamesMapping()[settings.level.upper()]
@@ -78,7 +84,7 @@ def configure(
     root.handlers = [bridge]
     root.setLevel(level)
     for name in QUIET:
-        logging.getLogger(name).setLevel(max(level, logging.WARNING))
+        logging.getLogger(name).setLevel(max(level, logging.WARNING) if hear_libraries else logging.CRITICAL)
 
 
 def reset() -> None:

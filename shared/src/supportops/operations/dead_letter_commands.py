@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from supportops.config import BrokerCommandSettings
+from supportops.errors import Retryable
 from supportops.messaging import Broker, open_broker
 from supportops.operations.dead_letters import Letter, LetterFilter, drop, letters, replay
 from supportops.operations.delivery_commands import demand_choice
@@ -164,7 +165,11 @@ def _change_command(
 def _on_broker(service: AnyService, job: Job) -> int:
     async def with_both(settings: BrokerCommandSettings) -> int:
         async with service.open_database(settings) as store, open_broker(settings.kafka) as broker:
-            return await job(broker, store)
+            try:
+                return await job(broker, store)
+            except Retryable as error:
+                remedy = "check KAFKA_BOOTSTRAP_SERVERS, and that the broker runs"
+                raise Retryable(f"{error}; {remedy}") from error
 
     return execute_with(service, BrokerCommandSettings, with_both)
 

@@ -15,14 +15,16 @@ from typing import Literal
 from sqlalchemy import select
 
 from supportops.contracts import dead_letter_topic
+from supportops.errors import Permanent
 from supportops.messaging.kafka import Broker
-from supportops.messaging.topic_reader import StoredRecord, read_topic
+from supportops.messaging.topic_reader import StoredRecord, read_one, read_topic
 from supportops.store import Store, Transaction
 from supportops.store.tables import ENGINE
 from supportops.store.upsert import insert_into
 
 Action = Literal["replayed", "dropped"]
 PREFIX = "dl_"
+CUT = "dl_cut"  # how many bytes the value had, of a letter that holds a part of it
 REPROCESS = "ce_reprocess"
 
 
@@ -80,19 +82,35 @@ async def letters(broker: Broker, store: Store, group: str, wanted: LetterFilter
 
 def original(letter: Letter, group: str) -> Publishable:
     """The record as it was before it died, for `group` alone (decision 0050): its bytes and headers, none of ours."""
-    headers = [(name, value) for name, value in letter.record.headers if not name.startswith(PREFIX)]
+    return _addressed(letter.record, _of(letter.record, "dl_topic"), group)
+
+
+def _addressed(record: StoredRecord, topic: str, group: str) -> Publishable:
+    headers = [(name, value) for name, value in record.headers if not name.startswith(PREFIX)]
     if not any(name == REPROCESS for name, _ in headers):
         headers.append((REPROCESS, group.encode()))
-    return Publishable(_of(letter.record, "dl_topic"), letter.record.key, letter.record.value, headers)
+    return Publishable(topic, record.key, record.value, headers)
+
+
+async def _whole(broker: Broker, letter: Letter, group: str) -> Publishable:
+    """As `original`; of a letter that was too large for its topic and was cut, from where it came from."""
+    if not _of(letter.record, CUT):
+        return original(letter, group)
+    topic, partition, offset = (_of(letter.record, f"dl_{name}") for name in ("topic", "partition", "offset"))
+    record = await read_one(broker, topic, int(partition), int(offset))
+    if record is None:
+        raise Permanent(f"letter {letter.id} was cut, and {letter.origin} is not kept any more: drop it")
+    return _addressed(record, topic, group)
 
 
 async def replay(broker: Broker, store: Store, group: str, chosen: Sequence[Letter]) -> None:
     """Publish the letters' originals again for their group, then remember that.
 
     Should we die between the two, the letters are listed once more: what was handled meanwhile the group's inbox knows
-    by its event id. Raises Retryable when the broker is away; then nothing is remembered.
+    by its event id. Raises Retryable when the broker is away, Permanent when a letter cannot be replayed; then nothing
+    is remembered.
     """
-    await broker.publish([original(letter, group) for letter in chosen])
+    await broker.publish([await _whole(broker, letter, group) for letter in chosen])
     await _remember(store, chosen, "replayed")
 
 

@@ -106,7 +106,7 @@ class Service[S: ServiceSettings, P: Rules]:
         """What the operators' commands work on; a running worker does the rest."""
         return open_store(settings.database, clock=SystemClock())
 
-    def migrate(self, settings: S) -> int:
+    def migrate(self, settings: WithDatabase) -> int:
         """Bring the database to the newest revision; safe to run again."""
         upgrade(settings.database.url.get_secret_value(), self.package)
         return supervisor.CLEAN
@@ -116,8 +116,8 @@ _HELP = {
     "serve": "Run the HTTP side.",
     "work": "Run consumers, relay, courier and periodic jobs; start as many as the load asks for.",
     "run": "Run everything in one process (the demo, small installations).",
-    "migrate": "Bring the database up to date; safe to run again, and by several at the same time.",
 }
+_MIGRATE = "Bring the database up to date; safe to run again, and by several at the same time."
 
 
 def build_app[S: ServiceSettings, P: Rules](service: Service[S, P]) -> typer.Typer:
@@ -135,6 +135,7 @@ def build_app[S: ServiceSettings, P: Rules](service: Service[S, P]) -> typer.Typ
         command: Command[S] | None = getattr(service, name)
         if command is not None:
             app.command(name, help=text)(_as_command(service, command))
+    app.command("migrate", help=_MIGRATE)(_migrate_command(service))
     app.command("settings", help="Show every setting with its value in force, its default and its meaning.")(
         _settings_command(service)
     )
@@ -164,7 +165,10 @@ def execute_with[T: CommandSettings](
     """
     try:
         settings = needs.load()
-        logging.configure(settings.log, service=service.name, secrets=settings.secrets())
+        # A command says itself what went wrong: libraries would only say it before, in their own words.
+        logging.configure(
+            settings.log, service=service.name, secrets=settings.secrets(), hear_libraries=announce
+        )
         if announce:
             log.info("service.started", settings=settings.summary())
         return _finish(command(settings))
@@ -187,6 +191,13 @@ def _as_command[S: ServiceSettings, P: Rules](
 ) -> Callable[[], None]:
     def call() -> None:
         raise typer.Exit(execute(service, command, announce=True))
+
+    return call
+
+
+def _migrate_command(service: AnyService) -> Callable[[], None]:
+    def call() -> None:
+        raise typer.Exit(execute_with(service, DatabaseCommandSettings, service.migrate, announce=True))
 
     return call
 

@@ -128,6 +128,15 @@ def test_an_outage_is_one_line_with_its_remedy(error: Exception, line: str) -> N
     assert (code, err.splitlines(keepends=True)[1:]) == (1, [line])  # the first is the log's, of the start
 
 
+def test_migrating_needs_the_database_alone(environment: pytest.MonkeyPatch) -> None:
+    environment.delenv("KAFKA_BOOTSTRAP_SERVERS")
+    environment.setenv("DATABASE_URL", "postgresql://nobody:hunter2@127.0.0.1:1/nothing")
+    code, _, err = _call("migrate")
+    assert code == 1
+    assert "the database cannot be used (ConnectionRefusedError)" in err
+    assert "hunter2" not in err
+
+
 def test_a_mistake_of_ours_shows_its_traceback() -> None:
     def run(_settings: ServiceSettings) -> int:
         raise KeyError("a bug")

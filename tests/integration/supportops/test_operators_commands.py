@@ -172,7 +172,9 @@ def test_mistakes_in_arguments_are_usage_errors(command: Command) -> None:
 
 def test_the_old_names_work_as_they_did(command: Command, url: str) -> None:
     on(url, two_dead)
-    assert {row["key"] for row in json.loads(command("given-up", "--json").stdout)} == {"C1:7:1", "C1:8:1"}
+    shown = json.loads(command("given-up", "--json").stdout)
+    assert {row["key"] for row in shown} == {"C1:7:1", "C1:8:1"}
+    assert list(shown[0]) == ["destination", "key", "lane", "reason", "attempts", "at"]
     assert command("post-again", "nothing").exit_code == 1
     assert json.loads(command("post-again", "C1:7:1", "--json").stdout)[0]["key"] == "C1:7:1"
     assert command("try-again", "--all").exit_code == 0

@@ -9,7 +9,7 @@ what to look at in the world around it.
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
@@ -141,7 +141,9 @@ def _add_old_names(app: typer.Typer, service: Service[Any, Any], names: Sequence
 
         async def show(store: Store) -> int:
             dead = await list_deliveries(store, _dead(destination), 100_000)
-            emit([asdict(each) for each in dead], as_json=as_json, title="Calls given up on")
+            rows = [{name: getattr(each, name) for name in _OLD_COLUMNS} for each in dead]
+            rows = [row | {"at": each.finished_at} for row, each in zip(rows, dead, strict=True)]
+            emit(rows, as_json=as_json, title="Calls given up on")
             return CLEAN
 
         raise typer.Exit(on_database(service, show))
@@ -164,6 +166,9 @@ def _add_old_names(app: typer.Typer, service: Service[Any, Any], names: Sequence
 
     for name in ("try-again", *names):
         app.command(name, hidden=True)(try_again)
+
+
+_OLD_COLUMNS = ("destination", "key", "lane", "reason", "attempts")
 
 
 def _dead(destinations: Sequence[str] | None, keys: Sequence[str] | None = None) -> DeliveryFilter:

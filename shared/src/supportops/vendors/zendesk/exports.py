@@ -61,6 +61,10 @@ def _metrics(answer: Answer) -> dict[str, MetricSet]:
     return {each.ticket_id: each for each in sets if each.ticket_id is not None}
 
 
+LAST_SECOND = 253_402_300_799  # of the year 9999: later ones no datetime can hold
+
+
 def _reached(rows: list[dict[str, Any]]) -> datetime | None:
-    stamps = [row["generated_timestamp"] for row in rows if isinstance(row.get("generated_timestamp"), int)]
+    given = (row.get("generated_timestamp") for row in rows)
+    stamps = [stamp for stamp in given if isinstance(stamp, int) and 0 <= stamp <= LAST_SECOND]
     return datetime.fromtimestamp(max(stamps), UTC) if stamps else None

@@ -2,13 +2,16 @@
 
 import json
 import re
+import sqlite3
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import httpx
 import pytest
 
 from supportops.contracts import Topic, all_topics
+from supportops.store.tables import ENGINE
 from tests.architecture.tree import ROOT
 from tests.support.engine import broker_on, solved
 from tests.support.eventually import eventually
@@ -65,6 +68,12 @@ def command(environment: dict[str, str], *arguments: str) -> subprocess.Complete
     return subprocess.run(line, env=environment, capture_output=True, text=True, timeout=60, check=False)
 
 
+def tables_of(file: Path) -> set[str]:
+    """The tables of a SQLite database."""
+    with closing(sqlite3.connect(file)) as database:
+        return {row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+
+
 @pytest.mark.usefixtures("topics")
 async def test_the_pages_own_service_handles_an_event(
     environment: dict[str, str], tmp_path: Path, kafka_address: str, kafka_flavour: str
@@ -74,6 +83,9 @@ async def test_the_pages_own_service_handles_an_event(
     assert "run `archive migrate`" in early.stderr
     assert command(environment, "check-config").returncode == 0
     assert command(environment, "migrate").returncode == 0
+    assert set(ENGINE.inbox.metadata.tables) <= tables_of(tmp_path / "archive.db"), (
+        "a revision is not on the page"
+    )
     side = f"http://127.0.0.1:{environment['SIDE_PORT']}"
     worker = ChildProcess(
         python_module("archive", "work"),

@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+import pytest
 from sqlalchemy import select
 from structlog.testing import capture_logs
 
 from supportops.contracts import RecordWritten, TicketEvent, TicketSolved
 from supportops.delivery import Courier, Delivery, DestinationSpec, Done, Outcome
 from supportops.messaging import Handlers
+from supportops.observability.logging import reset
 from supportops.observability.metrics import Metrics
 from supportops.store import Store, Transaction
 from supportops.store.outbox import unpack_headers
@@ -49,6 +51,12 @@ def _schedule(event: TicketEvent, tx: Transaction) -> None:
 async def handle(store: Store, *events: TicketSolved) -> None:
     async with store.transaction() as tx:
         await Handlers().on(TicketSolved, _schedule).run(list(events), tx)
+
+
+@pytest.fixture(autouse=True)
+def _unconfigured() -> None:
+    """Lines are caught where nobody has set up logging before."""
+    reset()
 
 
 async def test_what_follows_from_an_event_carries_its_id(live_store: Store) -> None:

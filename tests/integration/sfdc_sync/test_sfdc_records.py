@@ -197,7 +197,7 @@ async def test_a_tickets_history_is_told(service: Service, outside: Outside) -> 
         stranger = await explain_ticket(conn, "8", now, False)
     record = outside.records()["7"]["Id"]
     assert (told.known, stranger.known) == (True, False)
-    assert told.standing["ticket"].startswith("new, revision 2 of ")
+    assert told.standing["ticket"].startswith("open, revision 2 of ")
     assert told.standing["record"].startswith(f"{record}, revision 1 of ")
     assert "1 revisions behind" in told.standing["record"]
     assert "record written" in [line.what for line in told.lines]

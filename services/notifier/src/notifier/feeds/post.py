@@ -50,7 +50,7 @@ from supportops.delivery.destination import (
 from supportops.errors import DestinationPaused, Retryable
 from supportops.store import Transaction
 
-_CHANNEL_ID = re.compile(r"[CGD][A-Z0-9]{7,}", re.ASCII)
+CHANNEL_ID = re.compile(r"[CGD][A-Z0-9]{7,}", re.ASCII)
 CLOCK_MARGIN = timedelta(minutes=1)  # Slack's clock and ours
 SOON = timedelta(seconds=1)
 DOUBT = "outcome unknown, and the channel's history cannot be read: it is not posted a second time"
@@ -148,7 +148,7 @@ class FeedPosts:
 
     async def _address(self, channel: str) -> str:
         """The channel's id: reading takes no name. Known from an earlier post, else looked up once."""
-        if _CHANNEL_ID.fullmatch(channel):
+        if CHANNEL_ID.fullmatch(channel):
             return channel
         messages = tables.feed_messages.c
         posted = select(messages.address).where(messages.channel == channel, messages.address != channel)

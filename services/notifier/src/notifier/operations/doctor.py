@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
+from notifier.feeds.post import CHANNEL_ID
 from notifier.policy import NotifierPolicy
 from notifier.settings import ZENDESK_SCOPES, Settings
 from notifier.slack.client import SlackChannelError, SlackClient, SlackCredentialError, open_slack
@@ -45,7 +46,10 @@ _NO_FEED = Finding("slack channels", "skipped", "the rules name no feed")
 async def _channel(slack: SlackClient, channel: str) -> Finding:
     name = f"slack channel {channel}"
     try:
-        async for _ in slack.history(channel, slack.now() - RECENT):
+        address = channel if CHANNEL_ID.fullmatch(channel) else await slack.channel_id(channel)
+        if address is None:
+            return Finding(name, "failed", "no channel that the bot may list has this name", CHANNEL_REMEDY)
+        async for _ in slack.history(address, slack.now() - RECENT):
             break
     except SlackChannelError as error:
         return Finding(name, "failed", str(error), CHANNEL_REMEDY)

@@ -8,9 +8,10 @@ from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from notifier.destinations import POSTS, ROUTING, UPDATES
-from notifier.tables import engine, feed_messages, feed_tickets
+from notifier.tables import feed_messages, feed_tickets
 from supportops.operations.delivery_history import Call, Row, calls_where, rows_of
 from supportops.operations.timeline import Explanation, Line, explanation, when
+from supportops.store.tables import ENGINE
 
 
 async def explain_ticket(conn: AsyncConnection, ticket_id: str, now: datetime, words: bool) -> Explanation:
@@ -33,7 +34,7 @@ async def _calls(conn: AsyncConnection, ticket_id: str, now: datetime) -> tuple[
 
     Posts are looked through one by one, a month of them at most: this is asked by people.
     """
-    d = engine.deliveries.c
+    d = ENGINE.deliveries.c
     posts = (d.destination == POSTS) & d.key.contains(f":{ticket_id}:", autoescape=True)
     others = d.destination.in_((UPDATES, ROUTING)) & d.key.startswith(f"{ticket_id}:", autoescape=True)
     return await calls_where(conn, or_(posts, others), now)

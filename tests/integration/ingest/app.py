@@ -42,10 +42,12 @@ class Moody:
         self._store = store
         self.down = False
         self.hangs = False
+        self.asked = 0
         self.poison = ""  # a key whose webhook the database refuses to store as published
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
+        self.asked += 1
         if self.down:
             raise ConnectionRefusedError("no database here")
         if self.hangs:

@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ingest.webhooks import repository
+from ingest.webhooks import intake, repository
 from ingest.webhooks.repository import WebhookFilter
 from supportops.contracts import TicketEvent
 from supportops.store import migrate
@@ -125,6 +126,40 @@ async def test_database_and_disk_away_is_503_with_retry_after(
 
         await eventually(accepted)
         assert len(await ingest.rows()) == 1
+
+
+async def test_an_outage_of_hours_makes_few_segments(ingest: Ingest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever looks whether the database is back leaves the segment in hand alone: it was two a second."""
+    monkeypatch.setattr(intake, "PROBE_EVERY", timedelta(milliseconds=1))
+    ingest.moody.down = True
+    for number in range(1, 10):
+        await ingest.post(body(number))
+        enough = ingest.moody.asked + 4
+
+        def looked(enough: int = enough) -> bool:
+            return ingest.moody.asked >= enough
+
+        await eventually(looked, about="somebody looks")
+    assert len(left_in(ingest.spool)) == 1
+    ingest.moody.down = False
+    await drained(ingest, 9)
+
+
+async def test_a_damaged_segment_is_drained_and_kept(
+    new_database: Callable[[str], str], tmp_path: Path
+) -> None:
+    url = new_database("ingest")
+    async with running(url, tmp_path) as first:
+        first.moody.down = True
+        for number in (1, 2, 3):
+            await first.post(body(number))
+    (segment,) = left_in(tmp_path)
+    whole = segment.read_bytes()
+    segment.write_bytes(whole[: len(whole) - 100])
+    async with running(url, tmp_path) as second:
+        await drained(second, 2)
+        await eventually(lambda: second.metrics.value("spool_damage") == 1)
+    assert segment.with_suffix(".damaged").read_bytes() == whole[: len(whole) - 100]
 
 
 async def test_poison_is_parked_and_its_neighbours_pass(ingest: Ingest) -> None:

@@ -37,8 +37,8 @@ def test_a_full_disk_costs_only_what_did_not_fit(tmp_path: Path) -> None:
     spool = Spool(tmp_path)
     bodies: list[bytes] = []
     while segment := spool.take():
-        bodies += [each.body for each in segment.received]
-        assert segment.damaged == 0
+        bodies += [each.body for each in segment.content.received]
+        assert segment.content.damaged == 0
         spool.done(segment)
         spool.release(segment)
     assert bodies == [b"kept", b"kept too"]
@@ -74,6 +74,6 @@ def test_sigkill_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
     assert segment is not None
     spool.done(segment)
     spool.release(segment)
-    numbers = [int(each.body) for each in segment.received]
+    numbers = [int(each.body) for each in segment.content.received]
     assert numbers == list(range(len(numbers)))
     assert len(numbers) >= acknowledged > 300

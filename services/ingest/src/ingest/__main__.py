@@ -8,12 +8,14 @@ from typing import Annotated, Any
 import typer
 
 from ingest import wiring
+from ingest.operations import spool as spool_operations
 from ingest.operations.doctor import checks
 from ingest.operations.explain import explain_ticket
 from ingest.settings import Settings
 from ingest.webhooks import repository
 from ingest.webhooks.parse import Account, Disposition, Road
 from ingest.webhooks.repository import WebhookFilter
+from ingest.webhooks.spool import Spool
 from supportops.contracts import GROUPS
 from supportops.operations.commands import Operations, add_operations
 from supportops.operations.delivery_commands import on_database
@@ -37,6 +39,8 @@ add_login_commands(app, SERVICE.name)
 add_operations(app, SERVICE, Operations(explain=explain_ticket, checks=checks))
 parked = typer.Typer(no_args_is_help=True, help="Bodies of ours that could not be read: look, mend, replay.")
 app.add_typer(parked, name="parked")
+spool = typer.Typer(no_args_is_help=True, help="Bodies on the local disk while the database is away.")
+app.add_typer(spool, name="spool")
 
 MomentOption = Annotated[
     datetime | None,
@@ -66,6 +70,18 @@ def counts(as_json: AsJson = False) -> None:
         return CLEAN
 
     raise typer.Exit(on_database(SERVICE, job))
+
+
+@spool.command("list")
+def spool_list(as_json: AsJson = False) -> None:
+    """Segments that wait for the database, and those set aside because some of their bytes could not be read."""
+
+    async def with_log(settings: Settings) -> int:
+        rows = spool_operations.listed(Spool(settings.ingest.spool_dir))
+        emit(rows, as_json=as_json, title=f"Segments in {settings.ingest.spool_dir}")
+        return CLEAN
+
+    raise typer.Exit(execute(SERVICE, with_log))
 
 
 @parked.command("list")

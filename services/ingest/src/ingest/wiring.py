@@ -5,6 +5,7 @@ import gc
 from pydantic import SecretStr
 
 from ingest.operations.counts_page import START, create_app
+from ingest.operations.spool import SpoolProbe
 from ingest.policy import DEFAULT_KINDS, IngestPolicy
 from ingest.settings import IngestSettings, Settings
 from ingest.tables import webhooks
@@ -31,8 +32,9 @@ async def serve(settings: Settings) -> int:
     async with open_parts(settings, PACKAGE) as parts:
         _collect_garbage_seldom()
         freshness = Freshness(settings.ingest.freshness, parts.clock, parts.metrics)
-        running = components(settings, policy, parts, freshness)
-        return await run_process(settings, parts, *running, probes=(freshness,))
+        spool = Spool(settings.ingest.spool_dir)
+        running = components(settings, policy, parts, freshness, spool)
+        return await run_process(settings, parts, *running, probes=(freshness, SpoolProbe(spool)))
 
 
 def _collect_garbage_seldom() -> None:
@@ -43,11 +45,11 @@ def _collect_garbage_seldom() -> None:
 
 
 def components(
-    settings: Settings, policy: IngestPolicy, parts: Parts, freshness: Freshness
+    settings: Settings, policy: IngestPolicy, parts: Parts, freshness: Freshness, spool: Spool
 ) -> tuple[Component, ...]:
     """What runs in one process of ingest."""
     own = settings.ingest
-    intake = Intake(parts.store, Spool(own.spool_dir), account_of(own, policy), parts.metrics)
+    intake = Intake(parts.store, spool, account_of(own, policy), parts.metrics)
     hook = WebhookEndpoint(intake, secrets_of(own), freshness, parts.clock, parts.metrics)
     site = site_of(settings.operators, "ingest", START)
     auth = OperatorAuth(settings.operators, site, parts.store, parts.metrics, own.operator_token)

@@ -12,6 +12,7 @@ type MetricName = Literal[
     "webhook_answer_seconds",
     "http_refused",
     "spool_bodies",
+    "spool_damage",
     "consumer_events",
     "consumer_batch_seconds",
     "consumer_batch_events",
@@ -89,6 +90,9 @@ METRICS: dict[MetricName, MetricSpec] = {
         "cause",
     ),
     "spool_bodies": _gauge("Signed bodies that wait on the local disk because the database is away."),
+    "spool_damage": _counter(
+        "Segments of the spool set aside because some of their bytes could not be read."
+    ),
     "consumer_events": _counter(
         "Events taken by a consumer (handled, duplicate, ignored, dead_letter).", "group", "type", "outcome"
     ),

@@ -10,12 +10,13 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
+from pathlib import Path
 from typing import Final, Literal, Protocol
 
 from ingest.webhooks import repository
 from ingest.webhooks.parse import Account
 from ingest.webhooks.repository import SignedRequest, Webhook
-from ingest.webhooks.spool import Spool, SpoolFailed
+from ingest.webhooks.spool import Segment, Spool, SpoolFailed
 from supportops.observability.log_limit import LimitedWarnings
 from supportops.observability.logging import get_logger
 from supportops.observability.metrics import Recorder
@@ -93,8 +94,7 @@ class Intake:
     async def run(self, stopping: asyncio.Event) -> None:
         """Write and drain until `stopping`, then what is still queued."""
         self.running = True
-        if self._spool.waiting():
-            self._look.set()
+        self._look.set()  # an earlier process may have left something
         async with asyncio.TaskGroup() as group:
             draining = group.create_task(self._drain_regularly())
             stop = group.create_task(self._nudge(stopping))
@@ -228,10 +228,11 @@ class Intake:
         self._metrics.gauge("spool_bodies", self._in_spool)
 
     async def _drain_regularly(self) -> None:
+        """Drain when there is something; what touches the disk does it in a thread, not under everybody's answers."""
         while True:
             await self._look.wait()
             self._look.clear()
-            while self._away or self._spool.waiting():
+            while self._away or await asyncio.to_thread(self._spool.waiting):
                 try:
                     moved = await self._drain()
                 except OSError as error:
@@ -241,20 +242,35 @@ class Intake:
                     await asyncio.sleep(PROBE_EVERY.total_seconds())
 
     async def _drain(self) -> bool:
-        """Move the oldest segment into the database; False when there is none for us, or the database is away."""
-        segment = self._spool.take()
-        if segment is None:
-            self._away = self._away and not isinstance(await self._attempt([], None), set)
+        """Move the oldest segment into the database; False when there is none for us, or the database is away.
+
+        While it is away segments are left alone: taking one closes the one in hand.
+        """
+        if self._away and not isinstance(await self._attempt([], None), set):
             return False
+        segment = await asyncio.to_thread(self._spool.take)
+        if segment is None:
+            self._away = False
+            return False
+        received = segment.content.received
         try:
-            for start in range(0, len(segment.received), DRAIN_BATCH):
-                if not await self._drain_batch(segment.received[start : start + DRAIN_BATCH]):
+            for start in range(0, len(received), DRAIN_BATCH):
+                if not await self._drain_batch(received[start : start + DRAIN_BATCH]):
                     return False
-            await asyncio.to_thread(self._spool.done, segment)
+            aside = await asyncio.to_thread(self._spool.done, segment)
         finally:
             self._spool.release(segment)
-        _log.info("spool.drained", webhooks=len(segment.received), damaged_bytes=segment.damaged)
+        self._tell_drained(segment, aside)
         return True
+
+    def _tell_drained(self, segment: Segment, aside: Path | None) -> None:
+        facts = {"segment": segment.path.name, "webhooks": len(segment.content.received)}
+        if aside is not None:
+            self._metrics.count("spool_damage")
+            _log.error("spool.damaged", kept_as=aside.name, damaged_bytes=segment.content.damaged, **facts)
+        elif not segment.content.ended:  # its process was killed, or its last frames were cut off to a byte
+            _log.warning("spool.no_end", **facts)
+        _log.info("spool.drained", **facts)
 
     async def _drain_batch(self, batch: Sequence[SignedRequest]) -> bool:
         """Store a part of a segment, one by one when there is poison in it; False: the database is away."""

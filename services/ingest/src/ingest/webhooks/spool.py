@@ -1,38 +1,37 @@
 """Signed bodies on the local disk while the database is away. Blocking: called in a thread.
 
-A spool is a folder of segments, each a row of frames `magic, length, crc32, payload`. What `append`
-returned from is on the disk (fsync, the folder too). Reading stops at a torn tail, which a crash or a full
-disk leaves behind, and steps over damaged bytes in the middle. A segment is deleted only after the
-database has committed all of it; a crash before that means that it is read again, and the webhooks' keys
-drop what is there already.
+A spool is a folder of segments (`spool_frames`). What `append` returned from is on the disk (fsync, the
+folder too). A segment is deleted only after the database has committed all of it and nothing in it was
+damaged; else it is set aside under its name with `.damaged`, for people (decision 111). A crash before that
+means that it is read again, and the webhooks' keys drop what is there already.
 
 Several processes may share a folder: a segment is locked by the process that writes or drains it.
 """
 
 import fcntl
 import os
-import struct
 import threading
-import zlib
-from collections.abc import Iterator, Sequence
+import time
+from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
-import msgspec
 from uuid_utils import uuid7
 
 from ingest.webhooks.repository import SignedRequest
+from ingest.webhooks.spool_frames import Content, content, end, frames
 from supportops.errors import SupportOpsError
+from supportops.observability.logging import get_logger
 
-MAGIC: Final = b"HOOK"
-_HEAD: Final = struct.Struct(">4sII")
 SUFFIX: Final = ".spool"
-LONGEST: Final = 4 * 1024 * 1024  # a body is at most 1 MiB, its headers little
+ASIDE: Final = ".damaged"
 SEGMENT_BYTES: Final = 2 * 1024 * 1024  # read in a few milliseconds
+SEGMENT_AGE: Final = 600.0  # seconds; damage to one file costs so much at most
 
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(SignedRequest).decode
+
+log = get_logger("ingest.spool")
 
 
 class SpoolFailed(SupportOpsError):
@@ -45,135 +44,137 @@ class Segment:
 
     path: Path
     file: BinaryIO
-    received: tuple[SignedRequest, ...]
-    damaged: int  # bytes between whole frames that could not be read
+    content: Content
 
 
 class Spool:
-    """The spool of one process. Its methods may be called from any thread."""
+    """The spool of one process. Its methods may be called from any thread; `take` and what follows from one alone."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # of the segment that is written; never held while a folder is read
         self._file: BinaryIO | None = None
+        self._path = Path()
+        self._opened = 0.0
+        self._found: deque[Path] = deque()  # closed segments seen, oldest first
 
     def append(self, batch: Sequence[SignedRequest]) -> None:
         """Keep `batch`, synced. Raises SpoolFailed; then none of it may be counted as kept."""
-        frames = b"".join(_frame(received) for received in batch)
+        data = frames(batch)
         with self._lock:
             try:
                 file = self._file or self._open()
-                _write_all(file, frames)
+                before = os.fstat(file.fileno()).st_size
+                _write_all(file, before, data)
                 os.fsync(file.fileno())
             except OSError as error:
-                # Nothing is known of the tail now: a torn frame, or whole ones that Zendesk sends again. Both are
-                # harmless to a reader; the next append begins another segment.
-                self._rotate()
+                # Zendesk sends these again, and whole ones that are there all the same are dropped by their keys.
+                self._close(ended=False)
                 raise SpoolFailed(f"the spool cannot be written: {error.strerror}") from error
-            if file.tell() >= SEGMENT_BYTES:
-                self._rotate()
+            if before + len(data) >= SEGMENT_BYTES or time.monotonic() - self._opened >= SEGMENT_AGE:
+                self._close()
 
     def waiting(self) -> bool:
         """Whether there is anything to drain, ours or left behind by a process that died."""
-        return any(self._paths())
+        return bool(self._found) or self._file is not None or bool(self._closed())
 
     def take(self) -> Segment | None:
-        """Close and lock the oldest segment that nobody else has; None: there is none.
+        """Lock the oldest segment that nobody else has, and read it; None: there is none.
 
-        It stays until `done`; after `release` it comes again.
+        The one in hand is closed only when it is the last, so an outage of hours makes few segments. What is taken
+        stays until `done`; after `release` it comes again.
         """
+        self._found = self._found or deque(self._closed())
+        while self._found:
+            segment = _opened(self._found.popleft())
+            if segment is not None:
+                return segment
         with self._lock:
-            self._rotate()
-        for path in sorted(self._paths()):
-            try:
-                file = path.open("rb")
-            except FileNotFoundError:
-                continue  # another process was quicker
-            if _locked(file) and os.fstat(file.fileno()).st_nlink:
-                return _read(path, file)
-            file.close()
-        return None
+            path = self._path if self._file is not None else None
+            self._close()
+        return None if path is None else _opened(path)
 
-    def done(self, segment: Segment) -> None:
-        """The database has all of it: remove the segment, or set it aside if some of it was damaged."""
-        if segment.damaged:
-            segment.path.rename(segment.path.with_suffix(".damaged"))
+    def done(self, segment: Segment) -> Path | None:
+        """The database has all that could be read: remove the segment, or set it aside; where it is then."""
+        aside = segment.path.with_suffix(ASIDE) if segment.content.damaged else None
+        if aside is not None:
+            segment.path.rename(aside)
         else:
             segment.path.unlink(missing_ok=True)
         _sync_folder(self._folder)
+        return aside
 
     def release(self, segment: Segment) -> None:
-        """Let go of a segment; one that is not done comes again."""
+        """Let go of a segment; one that is not done comes again, in its turn."""
         segment.file.close()
+        if segment.path.exists():
+            self._found.appendleft(segment.path)
+
+    def aside(self) -> list[Path]:
+        """Segments with damage, which people must look at."""
+        return sorted(self._folder.glob(f"*{ASIDE}"))
+
+    def segments(self) -> list[Path]:
+        """All that wait, the one that is written included."""
+        return sorted(self._folder.glob(f"*{SUFFIX}"))
 
     def close(self) -> None:
         """Close the segment in hand; whoever starts next drains it."""
         with self._lock:
-            self._rotate()
+            self._close()
 
-    def _paths(self) -> Iterator[Path]:
-        return self._folder.glob(f"*{SUFFIX}")
+    def _closed(self) -> list[Path]:
+        return [path for path in self.segments() if self._file is None or path != self._path]
 
     def _open(self) -> BinaryIO:
         self._folder.mkdir(parents=True, exist_ok=True)
         # Named by time, so that names sort in the order of writing. Bodies are personal: for our eyes only.
-        path = self._folder / f"{uuid7()}{SUFFIX}"
-        opening = path.with_suffix(".opening")
+        self._path = self._folder / f"{uuid7()}{SUFFIX}"
+        opening = self._path.with_suffix(".opening")
         descriptor = os.open(opening, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND, 0o600)
-        self._file = os.fdopen(descriptor, "ab", buffering=0)
+        self._file, self._opened = os.fdopen(descriptor, "ab", buffering=0), time.monotonic()
         # It gets its name when it is locked: a drainer that sees it earlier would remove it under our hands.
         _locked(self._file)
-        opening.rename(path)
+        opening.rename(self._path)
         _sync_folder(self._folder)
         return self._file
 
-    def _rotate(self) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+    def _close(self, *, ended: bool = True) -> None:
+        file, self._file = self._file, None
+        if file is None:
+            return
+        with file:
+            length = os.fstat(file.fileno()).st_size
+            try:
+                if ended:
+                    _write_all(file, length, end(length))
+            except (
+                OSError
+            ) as error:  # a full disk: what is kept stays kept, it is merely not known to be complete
+                log.warning("spool.end_not_written", segment=self._path.name, error=error.strerror)
 
 
-def _write_all(file: BinaryIO, data: bytes) -> None:
-    """A disk that is nearly full takes a part and says so only in the count."""
+def _write_all(file: BinaryIO, before: int, data: bytes) -> None:
+    """All of it, or nothing: a disk that is nearly full takes a part and says so only in the count."""
     rest = memoryview(data)
-    while rest:
-        rest = rest[os.write(file.fileno(), rest) :]
-
-
-def _frame(received: SignedRequest) -> bytes:
-    payload = _encode(received)
-    return _HEAD.pack(MAGIC, len(payload), zlib.crc32(payload)) + payload
-
-
-def _read(path: Path, file: BinaryIO) -> Segment:
-    content = file.read()
-    found: list[SignedRequest] = []
-    position = end = damaged = 0  # `end`: of the last whole frame
-    while (start := content.find(MAGIC, position)) >= 0:
-        frame = _frame_at(content, start)
-        if frame is None:
-            position = start + 1
-            continue
-        damaged += start - end
-        received, end = frame
-        position = end
-        found.append(received)
-    return Segment(path, file, tuple(found), damaged)
-
-
-def _frame_at(content: bytes, start: int) -> tuple[SignedRequest, int] | None:
-    """The frame that begins at `start` and where it ends, or None if there is no whole one."""
-    if start + _HEAD.size > len(content):
-        return None
-    _, length, checksum = _HEAD.unpack_from(content, start)
-    begin = start + _HEAD.size
-    payload = content[begin : begin + length]
-    if length > LONGEST or len(payload) != length or zlib.crc32(payload) != checksum:
-        return None
     try:
-        return _decode(payload), begin + length
-    except msgspec.MsgspecError:
+        while rest:
+            rest = rest[os.write(file.fileno(), rest) :]
+    except OSError:
+        os.ftruncate(file.fileno(), before)
+        raise
+
+
+def _opened(path: Path) -> Segment | None:
+    """The segment, if no other process has it and none was quicker."""
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
         return None
+    if _locked(file) and os.fstat(file.fileno()).st_nlink:
+        return Segment(path, file, content(file.read()))
+    file.close()
+    return None
 
 
 def _locked(file: BinaryIO) -> bool:

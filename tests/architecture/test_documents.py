@@ -129,7 +129,8 @@ def missing_paths(text: str) -> Iterator[str]:
     for named, test in re.findall(
         rf"(?<![\w/.:{{*-])((?:[\w.-]+/)*[\w-]+\.(?:{SUFFIXES}))\b(?:::(\w+))?", text
     ):
-        there = [name for name in called(Path(named).name) if f"/{name}".endswith(f"/{named}")]
+        below = re.sub(r"^(\.\./)+", "", named)  # of a link; missing_links looks where it leads
+        there = [name for name in called(Path(named).name) if f"/{name}".endswith(f"/{below}")]
         if Path(named).name in WRITTEN_BY_A_RUN | EXAMPLES | LOOKS_LIKE_A_FILE or MADE_UP in named:
             continue
         if not there:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ingest.operations.doctor import damaged
 from ingest.operations.spool import SpoolProbe, listed
 from ingest.webhooks import spool as spool_module
 from ingest.webhooks.repository import SignedRequest
@@ -205,6 +206,7 @@ async def test_damage_is_named_to_operators(tmp_path: Path) -> None:
     result = await probe()
     assert result.ok, "webhooks are taken all the same"
     assert result.detail == "damaged segments wait for people: a.damaged"
+    assert (damaged(tmp_path).verdict, damaged(tmp_path).detail) == ("warning", "a.damaged")
     states = {row["segment"]: (row["state"], row["bytes"] > 0) for row in listed(spool)}
     assert states.pop("a.damaged") == ("damaged", True)
     assert list(states.values()) == [("waiting", True)]

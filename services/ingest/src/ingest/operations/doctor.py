@@ -27,7 +27,7 @@ async def checks(settings: Settings, _policy: IngestPolicy) -> AsyncIterator[Seq
     folder = settings.ingest.spool_dir
 
     async def spool() -> Iterable[Finding]:
-        return [*_disk(folder), _waiting(folder)]
+        return [*_disk(folder), _waiting(folder), damaged(folder)]
 
     async def parked() -> Iterable[Finding]:
         query = select(func.count()).where(webhooks.c.disposition == "parked")
@@ -59,3 +59,12 @@ def _waiting(folder: Path) -> Finding:
         return Finding("spooled webhooks", "ok", "none waits")
     remedy = "A running `ingest serve` drains them as soon as the database answers."
     return Finding("spooled webhooks", "warning", f"some wait in {folder}", remedy)
+
+
+def damaged(folder: Path) -> Finding:
+    """Segments set aside because some of their bytes could not be read."""
+    aside = Spool(folder).aside()
+    if not aside:
+        return Finding("spool damage", "ok", "none")
+    remedy = "See `ingest spool list`; what is missing Zendesk's list of invocations shows. Then delete the files."
+    return Finding("spool damage", "warning", ", ".join(path.name for path in aside), remedy)

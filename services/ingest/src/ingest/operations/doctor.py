@@ -66,5 +66,7 @@ def damaged(folder: Path) -> Finding:
     aside = Spool(folder).aside()
     if not aside:
         return Finding("spool damage", "ok", "none")
-    remedy = "See `ingest spool list`; what is missing Zendesk's list of invocations shows. Then delete the files."
+    remedy = (
+        "See `ingest spool list`; what is missing Zendesk's list of invocations shows. Then delete the files."
+    )
     return Finding("spool damage", "warning", ", ".join(path.name for path in aside), remedy)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from bench.figures import percentile
 from supportops.clock import SystemClock
@@ -19,6 +20,7 @@ from supportops.observability.logging import configure
 from supportops.observability.metrics import Metrics
 from supportops.runtime.supervisor import run
 from supportops.store import Store, open_store
+from supportops.store.engine import async_url
 
 DONE, FUTURE = 1_000_000, 100_000
 FILL = """
@@ -49,8 +51,8 @@ class Surveys:
 
 async def main(url: str, count: str, seconds: str) -> int:
     """Schedule `count` rows over `seconds` and deliver them."""
+    await fill(url)
     async with open_store(DatabaseSettings(url=url), clock=SystemClock()) as store:
-        await fill(store)
         surveys, stopping = Surveys(), asyncio.Event()
         start = datetime.now(UTC) + timedelta(seconds=10)
         await schedule(store, int(count), start, float(seconds))
@@ -69,11 +71,13 @@ async def main(url: str, count: str, seconds: str) -> int:
     return 0
 
 
-async def fill(store: Store) -> None:
-    """What a year of work leaves behind, and what is still to come."""
-    async with store.transaction() as tx:
+async def fill(url: str) -> None:
+    """What a year of work leaves behind, and what is still to come; not with the time-outs of a service."""
+    engine = create_async_engine(async_url(url))
+    async with engine.begin() as conn:
         for state, rows, due in (("done", DONE, -timedelta(days=2)), ("waiting", FUTURE, timedelta(days=1))):
-            await tx.conn.execute(text(FILL), {"state": state, "rows": rows, "due": due})
+            await conn.execute(text(FILL), {"state": state, "rows": rows, "due": due})
+    await engine.dispose()
 
 
 async def schedule(store: Store, count: int, start: datetime, seconds: float) -> None:

@@ -81,6 +81,14 @@ class Model:
         flying = {row.lane for row in self.rows.values() if row.lease is not None and row.lease > now}
         return {k: row for lane, (k, row) in heads.items() if lane not in flying and row.next_at <= now}
 
+    def since(self, key: str) -> datetime:
+        """Since when a claimable row could be claimed: its own time, or the end of the lease that held its lane."""
+        row = self.rows[key]
+        leases = [
+            each.lease for each in self.rows.values() if each.lane == row.lane and each.lease is not None
+        ]
+        return max(row.next_at, *leases) if leases else row.next_at
+
     def claimed(self, key: str, token: str, now: datetime) -> None:
         """A worker took it. A row whose last call never came back is in doubt."""
         row = self.rows[key]

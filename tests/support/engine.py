@@ -16,7 +16,9 @@ from supportops.config import DatabaseSettings, KafkaSettings
 from supportops.contracts import TicketSnapshot, TicketSolved
 from supportops.delivery import Delivery, DestinationSpec, Done, Outcome
 from supportops.delivery.claims import Claim, claim
-from supportops.delivery.completer import Completer, Settled
+from supportops.delivery.completer import Completer
+from supportops.delivery.final_write import Completed
+from supportops.delivery.signs import QUIET, Signal
 from supportops.messaging import Broker, open_broker
 from supportops.observability.metrics import Metrics
 from supportops.store import Store, Transaction, open_store
@@ -138,12 +140,12 @@ async def running(*components: Any) -> AsyncIterator[asyncio.Event]:
 
 
 class ByHand:
-    """The courier's two halves, claim and settle, driven step by step: a process that can stop anywhere."""
+    """The courier's two halves, claim and complete, driven step by step: a process that can stop anywhere."""
 
     def __init__(self, store: Store, spec: DestinationSpec, metrics: Metrics | None = None) -> None:
         self.store = store
         self.spec = spec
-        self.settler = Completer(store, metrics or Metrics())
+        self.completer = Completer(store, metrics or Metrics())
 
     async def schedule(self, key: str, *, lane: str | None = None, **options: Any) -> None:
         """Schedule one delivery, in its own transaction; its lane is its key unless told."""
@@ -160,8 +162,7 @@ class ByHand:
 
     async def look(self, limit: int = 100) -> Claim:
         """One claim, with all that it says."""
-        async with self.store.transaction() as tx:
-            return await claim(tx, self.spec, limit)
+        return await claim(self.store, self.spec, limit)
 
     async def claim(self, limit: int = 100) -> list[Delivery]:
         return (await self.look(limit)).deliveries
@@ -171,14 +172,22 @@ class ByHand:
         (delivery,) = await self.claim()
         return delivery
 
-    async def settle(self, *pairs: tuple[Delivery, Outcome], paused: timedelta | None = None) -> None:
-        """Write outcomes, as one group."""
+    async def complete(
+        self,
+        *pairs: tuple[Delivery, Outcome],
+        signal: Signal = QUIET,
+        probe: bool = False,
+        troubled: bool = False,
+    ) -> None:
+        """Write outcomes, as one group; `signal` is what the calls said about the destination."""
         now = self.store.clock.now()
-        await self.settler.write([Settled(d, o, self.spec, now, NOW, paused) for d, o in pairs])
+        await self.completer.write(
+            [Completed(d, o, self.spec, now, NOW, signal, probe, troubled) for d, o in pairs]
+        )
 
-    async def settle_started_at(self, started: datetime, delivery: Delivery, outcome: Outcome) -> None:
+    async def complete_started_at(self, started: datetime, delivery: Delivery, outcome: Outcome) -> None:
         """Write the outcome of a call that began a while ago."""
-        await self.settler.write([Settled(delivery, outcome, self.spec, started, NOW)])
+        await self.completer.write([Completed(delivery, outcome, self.spec, started, NOW)])
 
 
 def book_one(tx: Transaction, destination: str, key: str, *, lane: str | None = None, **options: Any) -> None:

@@ -4,7 +4,8 @@ SupportOpsError
 ├── Retryable            try again, after `after` when the other side named a time; nothing happened outside
 │   ├── UnknownOutcome   try again, but ask "did it happen?" first: the call may have had its effect
 │   ├── Conflict         the thing changed since it was read: read and decide again
-│   └── DestinationPaused  the whole destination waits (quota, login); no attempt is used up
+│   └── DestinationPaused  the whole destination waits (quota); no attempt is used up
+│       └── CredentialRefused  the login is wrong for every row: waits as well, and somebody is told
 ├── Permanent            give up on this piece of work; the reason is kept
 │   ├── NotFound         what it is about is not there
 │   ├── Forbidden        the credential may not do this
@@ -36,6 +37,10 @@ class UnknownOutcome(Retryable):
 
 class DestinationPaused(Retryable):
     """Quota or login trouble: every row of the destination waits, and no attempt is used up."""
+
+
+class CredentialRefused(DestinationPaused):
+    """The other side does not accept who we are, or what we may do: for every row, until somebody changes it."""
 
 
 class Permanent(SupportOpsError):

@@ -108,14 +108,14 @@ class Csat:
         await self._lose_lease()
 
     async def _claimed(self) -> Sequence[Delivery]:
-        async with self.store.transaction() as tx:
-            return (await claim(tx, self.ask.spec, 1)).deliveries
+        return (await claim(self.store, self.ask.spec, 1)).deliveries
 
     async def _lose_lease(self) -> None:
         async with self.store.transaction() as tx:  # its lease has run out since
             await tx.execute(
                 tables.engine.deliveries.update().values(lease_until=tx.now, next_attempt_at=tx.now)
             )
+            await tx.execute(tables.engine.lanes.update().values(free_at=None, claimable_at=tx.now))
 
     async def decision_about(self, ticket_id: str) -> Any:
         """The one decision about a ticket."""

@@ -80,13 +80,13 @@ class Feedback:
 
     async def export_and_die(self) -> None:
         """A worker that is killed after its calls, before it can write down what came of them."""
-        async with self.store.transaction() as tx:
-            claimed = await claim(tx, self.export.spec, 1)
+        claimed = await claim(self.store, self.export.spec, 1)
         assert len(await self.export.deliver(claimed.deliveries)) == 1
         async with self.store.transaction() as tx:  # its lease has run out since
             await tx.execute(
                 tables.engine.deliveries.update().values(lease_until=tx.now, next_attempt_at=tx.now)
             )
+            await tx.execute(tables.engine.lanes.update().values(free_at=None, claimable_at=tx.now))
 
     async def outcomes(self) -> list[str]:
         """What the rows of issues ended with, by the answer's number."""

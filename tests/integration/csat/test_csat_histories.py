@@ -42,7 +42,7 @@ from csat.surveys.tag import tag_surveyed
 from supportops.clock import ManualClock
 from supportops.contracts import TicketEvent, TicketReopened, TicketSolved
 from supportops.delivery import Delivery, Outcome
-from supportops.delivery.attempt import Answers, call
+from supportops.delivery.attempt import call
 from supportops.store import Store
 from tests.integration.csat.assertions import rows_of
 from tests.support import infra
@@ -78,14 +78,14 @@ class Parts:
 
     async def ask_all(self, deliveries: list[Delivery]) -> list[tuple[Delivery, Outcome]]:
         """What the courier does with surveys in hand."""
-        answers = await call(self.ask, deliveries) if deliveries else Answers([])
-        return list(zip(deliveries, answers.outcomes, strict=True))
+        answers = await call(self.ask, deliveries) if deliveries else []
+        return list(zip(deliveries, (each.outcome for each in answers), strict=True))
 
     async def tag_tickets(self) -> None:
         tagging = await self.tagging.claim()
         if tagging:
             answers = await call(self.tag, tagging)
-            await self.tagging.settle(*zip(tagging, answers.outcomes, strict=True))
+            await self.tagging.complete(*zip(tagging, (each.outcome for each in answers), strict=True))
 
     async def counted(self) -> Counts:
         """The numbers of all days."""
@@ -252,7 +252,7 @@ class Histories(RuleBasedStateMachine):
             for delivery in batch:
                 self.model.ask(delivery.lane, due[delivery.lane], now, written=lived == "ends")
             if lived == "ends":
-                self.world.run(self.parts.asking.settle(*told))
+                self.world.run(self.parts.asking.complete(*told))
         self.world.run(self.parts.tag_tickets())
 
     # --- the customer ---

@@ -1,17 +1,19 @@
 """Which deliveries may be started: heads of lanes, due, not in flight, within what is declared."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
 from supportops.clock import ManualClock
 from supportops.delivery import Delivery, DestinationSpec, Done, Snooze, TryAgain
 from supportops.delivery.claims import LEASE
-from supportops.delivery.lane_heads import WINDOW
+from supportops.delivery.completer import Completer
+from supportops.observability.metrics import Metrics
 from supportops.store import Store
 from tests.support.engine import SECOND, ByHand, rows_of
 
 MINUTE = timedelta(minutes=1)
+DEEP = 600
 
 
 @pytest.fixture
@@ -43,7 +45,7 @@ async def test_only_the_head_of_a_lane_is_claimed(hand: ByHand, clock: ManualClo
         await hand.schedule(key, lane=lane, due_at=clock.now() - age * SECOND)
     first = await hand.claim()
     assert keys(first) == ["b1", "a1"]
-    await hand.settle(*((delivery, Done()) for delivery in first))
+    await hand.complete(*((delivery, Done()) for delivery in first))
     assert keys(await hand.claim()) == ["a2"]
 
 
@@ -55,18 +57,18 @@ async def test_rows_of_one_transaction_go_in_the_order_of_its_calls(hand: ByHand
     for _ in range(3):
         delivery = await hand.take()
         seen.append(delivery.key)
-        await hand.settle((delivery, Done()))
+        await hand.complete((delivery, Done()))
     assert seen == ["first", "second", "third"]
 
 
 async def test_back_off_keeps_the_head_and_blocks_its_lane_only(hand: ByHand, clock: ManualClock) -> None:
     await hand.schedule("a1", lane="a")
     await hand.schedule("a2", lane="a")
-    await hand.settle((await hand.take(), TryAgain(MINUTE, "429")))
+    await hand.complete((await hand.take(), TryAgain(MINUTE, "429")))
     await hand.schedule("b1", lane="b")
     other = await hand.take()
     assert other.key == "b1"
-    await hand.settle((other, Done()))
+    await hand.complete((other, Done()))
     clock.advance(MINUTE - SECOND)
     assert await hand.claim() == []
     clock.advance(SECOND)
@@ -82,7 +84,7 @@ async def test_a_future_row_blocks_nobody_and_joins_its_lane_when_due(
     delivery = await hand.take()
     assert delivery.key == "now"
     clock.advance(timedelta(days=1) - SECOND)
-    await hand.settle((delivery, TryAgain(timedelta(hours=1), "later")))
+    await hand.complete((delivery, TryAgain(timedelta(hours=1), "later")))
     assert await hand.claim() == []
     clock.advance(SECOND)
     assert keys(await hand.claim()) == ["tomorrow"]
@@ -96,7 +98,7 @@ async def test_a_lane_runs_one_at_a_time_even_when_a_lower_position_comes_in_fli
     await hand.schedule("urgent", lane="l", priority=1)
     await hand.schedule("earlier", lane="l", due_at=clock.now() - MINUTE)
     assert await hand.claim() == []
-    await hand.settle((flying, Done()))
+    await hand.complete((flying, Done()))
     assert keys(await hand.claim()) == ["urgent"]
 
 
@@ -177,7 +179,7 @@ class TestScheduleRearmCancel:
         delivery = await hand.take()
         await hand.schedule("k")
         assert delivery.payload == {"n": 1}
-        await hand.settle((delivery, Done()))
+        await hand.complete((delivery, Done()))
         await hand.schedule("k")
         await hand.cancel("k")
         assert (await rows_of(hand.store))["k"]["state"] == "done"
@@ -198,7 +200,7 @@ class TestScheduleRearmCancel:
         self, hand: ByHand, clock: ManualClock
     ) -> None:
         await hand.schedule("k")
-        await hand.settle((await hand.take(), TryAgain(MINUTE, "503")))
+        await hand.complete((await hand.take(), TryAgain(MINUTE, "503")))
         await hand.rearm("k")
         assert (await hand.take()).attempts == 1
 
@@ -215,7 +217,7 @@ class TestScheduleRearmCancel:
         delivery = await hand.take()
         spent = DestinationSpec("slack", schedule=())
         hand.spec = spent
-        await hand.settle((delivery, Done() if state == "done" else TryAgain(None, "503")))
+        await hand.complete((delivery, Done() if state == "done" else TryAgain(None, "503")))
         before = await rows_of(hand.store)
         await hand.rearm("k")
         await hand.cancel("k")
@@ -259,7 +261,7 @@ class TestIntentDuringFlight:
         flying = await hand.take()
         await hand.cancel("k")
         assert await hand.claim() == []
-        await hand.settle((flying, Done()))
+        await hand.complete((flying, Done()))
         assert keys(await hand.claim()) == ["next"]
 
     async def test_a_cancelled_call_of_a_dead_worker_holds_its_lane_until_the_lease_ends(
@@ -304,38 +306,47 @@ class TestIntentDuringFlight:
 
     async def test_uncertainty_outlives_cancel_and_rearm(self, hand: ByHand, clock: ManualClock) -> None:
         await hand.schedule("k")
-        await hand.settle((await hand.take(), TryAgain(MINUTE, "no answer", uncertain=True)))
+        await hand.complete((await hand.take(), TryAgain(MINUTE, "no answer", uncertain=True)))
         await hand.cancel("k")
         await hand.rearm("k")
         assert (await hand.take()).uncertain
 
 
 async def _deep_lane(hand: ByHand, clock: ManualClock) -> None:
-    """A lane with more due rows than are looked at first, and a young row of another lane behind them."""
+    """A lane with many due rows, and a young row of another lane behind them."""
     long_ago = clock.now() - MINUTE
     async with hand.store.transaction() as tx:
-        for n in range(WINDOW + 10):
+        for n in range(DEEP):
             tx.deliveries.schedule("slack", f"deep{n}", lane="deep", payload={}, due_at=long_ago)
     await hand.schedule("young", lane="other")
 
 
 async def test_a_deep_lane_hides_no_other(hand: ByHand, clock: ManualClock) -> None:
     await _deep_lane(hand, clock)
-    look = await hand.look()
-    assert keys(look.deliveries) == ["deep0", "young"]
-    assert look.more
+    assert keys(await hand.claim()) == ["deep0", "young"]
 
 
 async def test_a_deep_lane_whose_head_waits_hides_no_other(hand: ByHand, clock: ManualClock) -> None:
     await _deep_lane(hand, clock)
     head, young = await hand.claim()
-    await hand.settle((head, TryAgain(MINUTE, "later")), (young, Snooze(timedelta(0), "now")))
+    await hand.complete((head, TryAgain(MINUTE, "later")), (young, Snooze(timedelta(0), "now")))
     assert keys(await hand.claim()) == ["young"]
 
 
-async def test_a_claim_says_whether_rows_wait_for_a_call_to_end(hand: ByHand) -> None:
+async def test_a_claim_says_whether_there_was_more_than_its_limit(hand: ByHand) -> None:
+    for key in "abc":
+        await hand.schedule(key)
+    assert (await hand.look(limit=2)).more
+    assert not (await hand.look(limit=2)).more
+
+
+async def test_the_end_of_a_call_says_when_its_lane_is_worth_a_claim(
+    hand: ByHand, clock: ManualClock
+) -> None:
+    heard: list[dict[str, datetime]] = []
+    hand.completer = Completer(hand.store, Metrics(), on_waiting=heard.append)
     await hand.schedule("a1", lane="a")
-    assert not (await hand.look()).more
-    await hand.schedule("a2", lane="a")
-    blocked = await hand.look()
-    assert (blocked.deliveries, blocked.more) == ([], True)
+    await hand.schedule("a2", lane="a", due_at=clock.now() - SECOND)
+    await hand.complete((await hand.take(), Done()))
+    await hand.complete((await hand.take(), TryAgain(MINUTE, "503")))
+    assert heard == [{"slack": clock.now()}, {"slack": clock.now() + MINUTE}]

@@ -81,7 +81,7 @@ class TestWaitingForAFreeCall:
             await self.occupy(store, slack, "second")
             clock.advance(LEASE)
             taken = {delivery.key: delivery for delivery in await replica.claim()}
-            await replica.settle((taken["second"], Done()))
+            await replica.complete((taken["second"], Done()))
             go.set()
             await eventually(
                 lambda: metrics.value("delivery_attempts", destination="slack", outcome="stale") == 2

@@ -90,7 +90,12 @@ class World:
         """Empty tables, the clock back on Monday."""
         self.clock.advance(MONDAY - self.clock.now())
         async with self.store.transaction() as tx:
-            for table in (tables.engine.deliveries, tables.engine.rates, tables.effects):
+            for table in (
+                tables.engine.deliveries,
+                tables.engine.lanes,
+                tables.engine.breakers,
+                tables.effects,
+            ):
                 await tx.execute(delete(table))
 
     def close(self) -> None:
@@ -144,8 +149,8 @@ class Deliveries(RuleBasedStateMachine):
         keys = [delivery.key for delivery in taken]
         assert set(keys) <= set(could)
         assert len(keys) == min(limit, len(could))
-        left = [row.next_at for key, row in could.items() if key not in keys]
-        assert all(could[key].next_at <= moment for key in keys for moment in left)
+        left = [self.model.since(key) for key in could if key not in keys]
+        assert all(self.model.since(key) <= moment for key in keys for moment in left)
         for delivery in taken:
             self.model.claimed(delivery.key, delivery.token, now)
             self.flights.append(Flight(delivery))
@@ -190,7 +195,7 @@ class Deliveries(RuleBasedStateMachine):
                 self.unknown[key] -= 1
                 self.recorded[key] += 1
             self.flights.remove(flight)
-        self.world.run(self.hand.settle(*pairs))
+        self.world.run(self.hand.complete(*pairs))
 
     def _outcome(self, kind: Kind, key: str, after: timedelta) -> Outcome:
         if kind == "done":

@@ -87,6 +87,24 @@ async def test_the_lease_of_a_dead_replica_is_taken_over_when_it_ends(
     assert await alive.component.run_if_due()
 
 
+async def test_a_clock_that_was_a_day_ahead_does_not_hold_the_job_up_for_a_day(
+    replicas: tuple[Job, Job], clock: ManualClock
+) -> None:
+    one, other = replicas
+    day = timedelta(days=1)
+    clock.advance(day)
+    assert await one.component.run_if_due()
+    clock.advance(-day)
+    assert await other.component.run_if_due()
+    one.hangs = True
+    clock.advance(day)
+    hanging = asyncio.create_task(one.component.run_if_due())
+    await eventually(lambda: one.runs == 2)
+    hanging.cancel()
+    clock.advance(EVERY - day)
+    assert await other.component.run_if_due()
+
+
 async def test_a_run_that_failed_does_not_end_the_component_and_comes_again(
     replicas: tuple[Job, Job], clock: ManualClock
 ) -> None:
@@ -116,12 +134,12 @@ async def test_the_janitor_removes_what_is_past_its_keep_and_nothing_else(
     hand = ByHand(store, DestinationSpec("slack"))
     day = timedelta(days=1)
     await hand.schedule("old")
-    await hand.settle((await hand.take(), Done()))
+    await hand.complete((await hand.take(), Done()))
     await hand.schedule("old but waiting", due_at=clock.now() + 90 * day)
     await take(store, *(f"old{n}" for n in range(4_500)))
     clock.advance(31 * day)
     await hand.schedule("fresh")
-    await hand.settle((await hand.take(), Done()))
+    await hand.complete((await hand.take(), Done()))
     await take(store, "fresh")
     assert await janitor(store, engine_retention(), metrics).run_if_due()
     assert (await rows_of(store)).keys() == {"old but waiting", "fresh"}

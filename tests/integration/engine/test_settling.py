@@ -13,7 +13,7 @@ from sqlalchemy import Engine, event, insert, select
 from supportops.clock import ManualClock
 from supportops.delivery import Cancel, DestinationSpec, Discard, Done, Outcome, Snooze, TryAgain
 from supportops.delivery.claims import LEASE
-from supportops.delivery.completer import HISTORY, Settled
+from supportops.delivery.final_write import HISTORY, Completed
 from supportops.observability.metrics import Metrics
 from supportops.store import Store, Transaction
 from supportops.store.tables import ENGINE
@@ -64,7 +64,7 @@ async def test_an_end_is_kept_with_its_reason(
     await hand.schedule("k")
     delivery = await hand.take()
     clock.advance(SECOND)
-    await hand.settle((delivery, outcome))
+    await hand.complete((delivery, outcome))
     row = (await rows_of(hand.store))["k"]
     assert (row["state"], row["finished_at"]) == (state, clock.now())
     assert (row["token"], row["lease_until"]) == (None, None)
@@ -76,7 +76,7 @@ async def test_an_end_is_kept_with_its_reason(
 async def test_what_follows_is_written_with_the_row(hand: ByHand, outcome: Any) -> None:
     await hand.schedule("k")
     arguments = {} if outcome is Done else {"reason": "r"}
-    await hand.settle((await hand.take(), outcome(then=remember("k"), **arguments)))
+    await hand.complete((await hand.take(), outcome(then=remember("k"), **arguments)))
     assert await recorded(hand.store) == {"k": 1}
 
 
@@ -85,7 +85,7 @@ async def test_a_plain_function_may_follow_too(hand: ByHand) -> None:
         tx.deliveries.schedule("slack", "k2", lane="l", payload={})
 
     await hand.schedule("k")
-    await hand.settle((await hand.take(), Done(then=then)))
+    await hand.complete((await hand.take(), Done(then=then)))
     assert (await hand.take()).key == "k2"
 
 
@@ -95,11 +95,11 @@ async def test_the_schedule_is_walked_to_its_end_and_then_the_row_is_dead(
     await hand.schedule("k")
     await hand.schedule("next", lane="k")
     for wait in (SECOND, MINUTE):
-        await hand.settle((await hand.take(), TryAgain(None, "503")))
+        await hand.complete((await hand.take(), TryAgain(None, "503")))
         clock.advance(wait - timedelta(milliseconds=1))
         assert await hand.claim() == []
         clock.advance(wait / 4)
-    await hand.settle((await hand.take(), TryAgain(None, "503")))
+    await hand.complete((await hand.take(), TryAgain(None, "503")))
     row = (await rows_of(hand.store))["k"]
     assert row["state"] == "dead"
     assert orjson.loads(row["outcome"])["reason"] == "gave up after 3 attempts: 503"
@@ -110,7 +110,7 @@ async def test_the_schedule_is_walked_to_its_end_and_then_the_row_is_dead(
 async def test_history_is_bounded(hand: ByHand, clock: ManualClock) -> None:
     await hand.schedule("k")
     for _ in range(HISTORY + 3):
-        await hand.settle((await hand.take(), Snooze(SECOND, "x" * 900)))
+        await hand.complete((await hand.take(), Snooze(SECOND, "x" * 900)))
         clock.advance(SECOND)
     row = (await rows_of(hand.store))["k"]
     assert len(orjson.loads(row["history"])) == HISTORY
@@ -127,11 +127,11 @@ class TestNewerIntent:
         slow = await hand.take()
         clock.advance(LEASE)
         again = await hand.take()
-        await hand.settle((slow, Done({"by": "slow"}, then=remember("k"))))
+        await hand.complete((slow, Done({"by": "slow"}, then=remember("k"))))
         row = (await rows_of(hand.store))["k"]
         assert (row["state"], row["token"]) == ("leased", again.token)
         assert await recorded(hand.store) == {}
-        await hand.settle((again, Done({"by": "again"}, then=remember("k"))))
+        await hand.complete((again, Done({"by": "again"}, then=remember("k"))))
         row = (await rows_of(hand.store))["k"]
         assert orjson.loads(row["outcome"])["result"] == {"by": "again"}
         assert await recorded(hand.store) == {"k": 1}
@@ -142,9 +142,9 @@ class TestNewerIntent:
         await hand.schedule("k")
         slow = await hand.take()
         clock.advance(LEASE)
-        await hand.settle((await hand.take(), Done()))
+        await hand.complete((await hand.take(), Done()))
         before = await rows_of(hand.store)
-        await hand.settle((slow, Discard("late", then=remember("k"))))
+        await hand.complete((slow, Discard("late", then=remember("k"))))
         assert await rows_of(hand.store) == before
         assert await recorded(hand.store) == {}
 
@@ -154,7 +154,7 @@ class TestNewerIntent:
         await hand.schedule("k")
         slow = await hand.take()
         clock.advance(2 * LEASE)
-        await hand.settle((slow, Done(then=remember("k"))))
+        await hand.complete((slow, Done(then=remember("k"))))
         assert (await rows_of(hand.store))["k"]["state"] == "done"
         assert await recorded(hand.store) == {"k": 1}
 
@@ -167,7 +167,7 @@ class TestNewerIntent:
         clock.advance(LEASE)
         again = await hand.take()
         group: list[tuple[Any, Outcome]] = [(slow, Discard("late")), (again, Done(then=remember("k")))]
-        await hand.settle(*(group if late_first else reversed(group)))
+        await hand.complete(*(group if late_first else reversed(group)))
         assert (await rows_of(hand.store))["k"]["state"] == "done"
         assert await recorded(hand.store) == {"k": 1}
 
@@ -178,7 +178,7 @@ class TestNewerIntent:
         await hand.schedule("k")
         flying = await hand.take()
         await hand.cancel("k")
-        await hand.settle((flying, outcome))
+        await hand.complete((flying, outcome))
         assert (await rows_of(hand.store))["k"]["state"] == "cancelled"
         assert await recorded(hand.store) == {"k": 1}
         assert await hand.claim() == []
@@ -187,7 +187,7 @@ class TestNewerIntent:
         await hand.schedule("k")
         flying = await hand.take()
         await hand.cancel("k")
-        await hand.settle((flying, TryAgain(SECOND, "503")))
+        await hand.complete((flying, TryAgain(SECOND, "503")))
         clock.advance(MINUTE)
         assert await hand.claim() == []
         assert (await rows_of(hand.store))["k"]["state"] == "cancelled"
@@ -199,7 +199,7 @@ class TestNewerIntent:
         await hand.schedule("k", payload={"n": 1})
         flying = await hand.take()
         await hand.rearm("k", payload={"n": 2}, due_at=clock.now() + MINUTE)
-        await hand.settle((flying, outcome))
+        await hand.complete((flying, outcome))
         assert await recorded(hand.store) == {"k": 1}
         clock.advance(MINUTE - SECOND)
         assert await hand.claim() == []
@@ -214,7 +214,7 @@ class TestNewerIntent:
         await hand.schedule("k")
         flying = await hand.take()
         await hand.rearm("k")
-        await hand.settle((flying, TryAgain(None, "503")))
+        await hand.complete((flying, TryAgain(None, "503")))
         assert (await hand.take()).attempts == 1
 
     @pytest.mark.parametrize(
@@ -228,7 +228,7 @@ class TestNewerIntent:
         clock.advance(LEASE)
         flying = await hand.take()  # the first worker died: uncertain
         await hand.rearm("k")
-        await hand.settle((flying, outcome))
+        await hand.complete((flying, outcome))
         assert (await hand.take()).uncertain
 
 
@@ -285,10 +285,10 @@ SAME_TICKET = insert(tables.tickets).values(solves=0)
 
 async def through_the_queue(hand: ByHand, pairs: list[tuple[Any, Outcome]]) -> None:
     """As the courier does it: handed in together, written by the settler's loop."""
-    writing = asyncio.create_task(hand.settler.run())
+    writing = asyncio.create_task(hand.completer.run())
     now = hand.store.clock.now()
     async with asyncio.timeout(20):
-        await hand.settler.settle([Settled(d, outcome, hand.spec, now, NOW) for d, outcome in pairs])
+        await hand.completer.complete([Completed(d, outcome, hand.spec, now, NOW) for d, outcome in pairs])
     writing.cancel()
 
 
@@ -312,7 +312,7 @@ async def test_what_outcomes_announce_to_read_is_read_at_once(hand: ByHand) -> N
         await hand.schedule(key)
     claimed = await hand.claim()
     with statements() as texts:
-        await hand.settle(
+        await hand.complete(
             *((d, Done(then=remember(d.key), reads=((tables.effects, ("slack", d.key)),))) for d in claimed)
         )
     assert len([text for text in texts if text.startswith("SELECT effects")]) == 1

@@ -110,7 +110,7 @@ async def test_where_the_history_cannot_be_read_the_doubt_is_listed(
         outside.arm("error", path="conversations.history", code=code)
     outside.arm("drop", count=1)
     settled = await service.after(*news(outside, now))
-    assert outcomes(settled, POSTS) == ["give_up"]
+    assert outcomes(settled, POSTS) == ["unknown"]
     assert "history" in next(row["reason"] for key, row in settled.items() if POSTS in key)
     await service.after(*news(outside, now))
     assert len(outside.posts()) == 1  # a post that is answered needs no history
@@ -134,7 +134,7 @@ async def test_a_channel_that_cannot_be_found_leaves_a_doubt_that_is_listed(
     outside.arm("error", code="internal_error", count=1)
     outside.arm("error", path="conversations.list", code="missing_scope")
     settled = await service.after(*news(outside, now))
-    assert outcomes(settled, POSTS) == ["give_up"]
+    assert outcomes(settled, POSTS) == ["unknown"]
     assert outside.posts() == []
 
 

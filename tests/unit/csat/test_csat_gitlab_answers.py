@@ -12,6 +12,7 @@ from csat.feedback.issue_content import Draft
 from supportops.clock import ManualClock
 from supportops.errors import (
     Conflict,
+    CredentialRefused,
     DestinationPaused,
     NotFound,
     Permanent,
@@ -45,9 +46,9 @@ ANSWERS: list[tuple[int, object, type[SupportOpsError], str]] = [
     (400, {"error": "title is missing"}, Permanent, "title is missing"),
     (400, {"message": ["a", "b"]}, Permanent, '["a","b"]'),
     (400, {"message": "Spam detected"}, Permanent, "Spam detected"),
-    (401, {"message": "401 Unauthorized"}, DestinationPaused, "401 Unauthorized"),
-    (403, {"message": "403 Forbidden"}, DestinationPaused, "403 Forbidden"),
-    (403, HTML, DestinationPaused, "403"),
+    (401, {"message": "401 Unauthorized"}, CredentialRefused, "401 Unauthorized"),
+    (403, {"message": "403 Forbidden"}, CredentialRefused, "403 Forbidden"),
+    (403, HTML, CredentialRefused, "403"),
     (404, {"message": "404 Project Not Found"}, NotFound, "404 Project Not Found"),
     (409, {"message": "409 (Resource lock)"}, Conflict, "Resource lock"),
     (409, {"message": "Issue exists"}, Permanent, "Issue exists"),

@@ -13,6 +13,7 @@ from supportops.delivery.destination import (
     Rate,
     Snooze,
     TryAgain,
+    Unknown,
 )
 
 __all__ = [
@@ -28,4 +29,5 @@ __all__ = [
     "Rate",
     "Snooze",
     "TryAgain",
+    "Unknown",
 ]

@@ -14,60 +14,62 @@ from supportops.delivery.destination import (
     Snooze,
     TryAgain,
 )
-from supportops.delivery.retry import PAUSE, decide
-from supportops.errors import DestinationPaused
+from supportops.delivery.retry import decide
+from supportops.delivery.signs import QUIET, Sign, Signal, signal_of
 
 NOT_STARTED = Snooze(timedelta(0), "not started")
 
 
 @dataclass(frozen=True)
-class Answers:
-    """One outcome per delivery, in their order. `paused`: how long the whole destination is to wait."""
+class Ended:
+    """How the call of one delivery ended, and what that says about the destination."""
 
-    outcomes: list[Outcome]
-    paused: timedelta | None = None
-
-
-@dataclass(frozen=True)
-class _Failed:
     outcome: Outcome
-    paused: timedelta | None
+    signal: Signal = QUIET
+
+    @property
+    def paused(self) -> bool:
+        """Whether the destination as a whole is to wait."""
+        return self.signal.sign in (Sign.PAUSE, Sign.CREDENTIAL)
 
 
-async def call(destination: Destination, batch: Sequence[Delivery]) -> Answers:
+UNTOUCHED = Ended(NOT_STARTED)
+
+
+async def call(destination: Destination, batch: Sequence[Delivery]) -> list[Ended]:
     """Ask "did it happen?" for the rows of unknown outcome, then make the call for the rest. Raises nothing.
 
     A row that could not be asked about stays in doubt and is not sent.
     """
-    known: dict[str, Outcome] = {}
+    known: dict[str, Ended] = {}
     for delivery in batch:
         if not delivery.uncertain or not isinstance(destination, AskableDestination):
             continue
         answer = await _guarded(destination.did_it_happen(delivery), destination.spec)
-        if isinstance(answer, _Failed):
-            known[delivery.id] = _in_doubt(answer.outcome)
-            if answer.paused is not None:
-                return Answers([known.get(d.id, NOT_STARTED) for d in batch], answer.paused)
+        if isinstance(answer, Ended):
+            known[delivery.id] = replace(answer, outcome=_in_doubt(answer.outcome))
+            if answer.paused:
+                return [known.get(each.id, UNTOUCHED) for each in batch]
         elif answer is not None:
-            known[delivery.id] = answer
+            known[delivery.id] = Ended(answer, signal_of(answer))
     rest = [delivery for delivery in batch if delivery.id not in known]
     sent = await _guarded(_deliver(destination, rest), destination.spec) if rest else []
-    if isinstance(sent, _Failed):
-        return Answers([known.get(d.id, sent.outcome) for d in batch], sent.paused)
-    pauses = [each.paused for each in sent if isinstance(each, _Failed) and each.paused is not None]
-    for delivery, each in zip(rest, sent, strict=True):
-        known[delivery.id] = each.outcome if isinstance(each, _Failed) else each
-    return Answers([known[delivery.id] for delivery in batch], max(pauses, default=None))
+    ended = [sent] * len(rest) if isinstance(sent, Ended) else sent
+    known |= {delivery.id: each for delivery, each in zip(rest, ended, strict=True)}
+    return [known[delivery.id] for delivery in batch]
 
 
-async def _deliver(destination: Destination, rest: Sequence[Delivery]) -> list[Outcome | _Failed]:
+async def _deliver(destination: Destination, rest: Sequence[Delivery]) -> list[Ended]:
     outcomes = await destination.deliver(rest)
     if len(outcomes) != len(rest):
         raise ValueError(f"{len(outcomes)} outcomes for {len(rest)} deliveries")
-    return [_failed(each) if isinstance(each, BaseException) else each for each in outcomes]
+    return [
+        _failed(each) if isinstance(each, BaseException) else Ended(each, signal_of(each))
+        for each in outcomes
+    ]
 
 
-async def _guarded[T](calling: Awaitable[T], spec: DestinationSpec) -> T | _Failed:
+async def _guarded[T](calling: Awaitable[T], spec: DestinationSpec) -> T | Ended:
     try:
         async with asyncio.timeout(spec.timeout.total_seconds()):
             return await calling
@@ -75,9 +77,8 @@ async def _guarded[T](calling: Awaitable[T], spec: DestinationSpec) -> T | _Fail
         return _failed(error)
 
 
-def _failed(error: BaseException) -> _Failed:
-    paused = (error.after or PAUSE) if isinstance(error, DestinationPaused) else None
-    return _Failed(decide(error), paused)
+def _failed(error: BaseException) -> Ended:
+    return Ended(decide(error), signal_of(error))
 
 
 def _in_doubt(outcome: Outcome) -> Outcome:

@@ -2,88 +2,73 @@
 
 The final write names token and generation. Another token: the row belongs to someone else by now, nothing of ours is
 written. Another generation: it was re-armed or cancelled while we called; what happened outside is recorded (`then`),
-the newer intent of the row stands.
+the newer intent of the row stands. What follows is collected first and the rows are written last: a row that turns out
+to be somebody else's takes the transaction back. So locks are taken in the order of all transactions: a service's own
+rows, deliveries by destination and key, lanes.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
-from random import random
 from typing import Any
 
-import orjson
 import structlog
-from sqlalchemy import Row, Table, bindparam, update
+from sqlalchemy import Table
 
-from supportops.delivery.claims import lane_name, pause_name
 from supportops.delivery.destination import (
-    Cancel,
     Delivery,
-    DestinationSpec,
-    Discard,
     Done,
     Outcome,
     Snooze,
     TryAgain,
 )
-from supportops.delivery.rate_limits import Rates
-from supportops.delivery.retry import BUG_WAIT, plan
+from supportops.delivery.final_write import Completed, final_of, kind_of, write_finals
+from supportops.delivery.outages.breaker import Breaker
+from supportops.delivery.outages.watching import log_change, watch
+from supportops.delivery.retry import BUG_WAIT
+from supportops.delivery.signs import Sign
+from supportops.observability.log_limit import LimitedWarnings
 from supportops.observability.logging import info_each
 from supportops.observability.metrics import Recorder
 from supportops.store import Store, Transaction, is_outage
-from supportops.store.key_lookup import key_parameters, locked_rows
-from supportops.store.tables import ENGINE
+from supportops.store.lanes import Lane, refresh
 
 GROUP = 200  # rows per transaction
-HISTORY = 20  # attempts remembered per row
-REASON = 500  # characters of a reason kept
 _log = structlog.get_logger("courier")
 
-_COLUMNS = (
-    "state",
-    "next_attempt_at",
-    "attempts",
-    "uncertain",
-    "lease_until",
-    "token",
-    "outcome",
-    "history",
-    "finished_at",
-)
-_FINAL_WRITE = (
-    update(ENGINE.deliveries)
-    .where(ENGINE.deliveries.c.id == bindparam("b_id"))
-    .values({name: bindparam(f"b_{name}") for name in _COLUMNS})
-)
 
+class _NotOurs(Exception):
+    """Rows (id and token) that belong to somebody else by now: what was written with them is taken back."""
 
-@dataclass(frozen=True)
-class Settled:
-    """A delivery with its outcome. `paused`: how long its whole destination is to wait."""
-
-    delivery: Delivery
-    outcome: Outcome
-    spec: DestinationSpec
-    started_at: datetime
-    took: timedelta
-    paused: timedelta | None = None
+    def __init__(self, ids: set[tuple[str, str]]) -> None:
+        super().__init__(f"{len(ids)} rows")
+        self.ids = ids
 
 
 class Completer:
-    """Collects settled deliveries of all calls in flight and writes them in groups."""
+    """Collects what calls in flight end with, and writes it in groups."""
 
     def __init__(
-        self, store: Store, metrics: Recorder, on_waiting: Callable[[], object] = lambda: None
+        self,
+        store: Store,
+        metrics: Recorder,
+        on_waiting: Callable[[dict[str, datetime]], object] = lambda _moments: None,
+        on_breaker: Callable[[Breaker], object] = lambda _breaker: None,
     ) -> None:
-        """`on_waiting` is called when a row was put back to wait: it may be due sooner than anybody looks."""
+        """`on_waiting` hears when destinations have rows that may be claimed: perhaps sooner than anybody looks.
+
+        `on_breaker` hears of breakers that may have opened or closed.
+        """
         self._store = store
         self._on_waiting = on_waiting
+        self._on_breaker = on_breaker
         self._metrics = metrics
+        self._waits = LimitedWarnings(_log)
         self.behind = False  # the database is away, and outcomes wait to be written
-        self._queue: asyncio.Queue[tuple[Settled, asyncio.Future[None]]] = asyncio.Queue()
+        self._queue: asyncio.Queue[tuple[Completed, asyncio.Future[None]]] = asyncio.Queue()
 
-    async def settle(self, rows: Sequence[Settled]) -> None:
+    async def complete(self, rows: Sequence[Completed]) -> None:
         """Returns when `rows` are written (or found to be somebody else's)."""
         loop = asyncio.get_running_loop()
         waiting = [loop.create_future() for _ in rows]
@@ -107,7 +92,7 @@ class Completer:
                     future.set_result(None)
                 self._queue.task_done()
 
-    async def _write_until_done(self, rows: list[Settled]) -> None:
+    async def _write_until_done(self, rows: list[Completed]) -> None:
         """Outage: wait for the database, without bound. Bug of ours in one row: the others do not suffer."""
         while True:
             try:
@@ -117,56 +102,70 @@ class Completer:
             except Exception as error:  # noqa: BLE001  # the one loop; every branch writes, waits or narrows down
                 if is_outage(error):
                     self.behind = True
-                    _log.warning("settle.waits", rows=len(rows), error=str(error))
+                    self._waits.warning("complete.waits", "database", rows=len(rows), error=str(error))
                     await asyncio.sleep(1)
                 elif len(rows) > 1:
                     for row in rows:
                         await self._write_until_done([row])
                     return
                 else:
-                    _log.error("settle.failed", key=rows[0].delivery.key, exc_info=error)
+                    _log.error("complete.failed", key=rows[0].delivery.key, exc_info=error)
                     if isinstance(
                         rows[0].outcome, TryAgain | Snooze
                     ):  # nothing follows: not the row's own fault
                         await asyncio.sleep(1)
                     rows = [replace(rows[0], outcome=_not_recorded(error))]
 
-    async def write(self, rows: list[Settled]) -> None:
+    async def write(self, rows: Sequence[Completed]) -> None:
         """Write rows and all that follows from them, in one transaction; raises what goes wrong there."""
-        late = {(row.delivery.id, row.delivery.token): row for row in rows}
-        written: list[Settled] = []
-        async with self._store.transaction() as tx:
-            finals = []
-            for current in await _lock(tx, [row.delivery.id for row in rows]):
-                if (row := late.pop((current.id, current.token), None)) is None:
-                    continue  # somebody else's by now
-                row = _planned(row)
-                finals.append(_final(current, row, tx.now))
-                written.append(row)
-            await _apply(tx, written)
-            if finals:
-                await tx.conn.execute(_FINAL_WRITE, finals)
-            if busy := _busy(rows, tx.now):
-                await Rates(tx.conn, tx.now).set_busy(busy)
-        if any(final["b_state"] == "waiting" for final in finals):
-            self._on_waiting()
-        info_each("delivery.attempted", [self._told(row) for row in written])
-        for row in late.values():
-            self._tell_stale(row.delivery)
+        planned = list(_newest(rows))
+        stale = [row for row in rows if _identity(row) not in set(map(_identity, planned))]
+        while planned:
+            try:
+                planned = await self._write_all(planned)
+                break
+            except _NotOurs as lost:
+                stale += [row for row in planned if _identity(row) in lost.ids]
+                planned = [row for row in planned if _identity(row) not in lost.ids]
+        info_each("delivery.attempted", [self._line_of(row) for row in planned])
+        for row in stale:
+            self._log_stale(row.delivery)
 
-    def _tell_stale(self, delivery: Delivery) -> None:
+    async def _write_all(self, rows: Sequence[Completed]) -> list[Completed]:
+        """All or nothing; the rows as they were written: failures of an outage cost no attempt."""
+        async with self._store.transaction() as tx:
+            watched = await watch(tx, rows)
+            rows = watched.rows
+            await _apply(tx, rows)
+            await tx.flush()
+            finals = [final_of(row.delivery, row.outcome, tx.now) for row in rows]
+            written = await write_finals(tx.conn, finals)
+            if lost := {_identity(row) for row in rows} - written.ours:
+                raise _NotOurs(lost)
+            paced = _paced(rows, tx.now)
+            lanes = {lane: paced.get(lane) for lane in written.lanes | paced.keys()}
+            tx.deliveries.lock_with(lanes)
+            await tx.deliveries.flush_lanes(tx.conn)
+            moments = await refresh(tx.conn, lanes, tx.now)
+        self._on_waiting(moments)
+        for before, after in watched.changes:
+            log_change(before, after, self._metrics)
+            self._on_breaker(after)
+        return list(rows)
+
+    def _log_stale(self, delivery: Delivery) -> None:
         self._metrics.count("delivery_attempts", destination=delivery.destination, outcome="stale")
         _log.warning("delivery.lost_lease", destination=delivery.destination, key=delivery.key)
 
-    def _told(self, row: Settled) -> dict[str, Any]:
+    def _line_of(self, row: Completed) -> dict[str, Any]:
         """The wide line of an attempt; its figures are counted."""
-        delivery, outcome, kind = row.delivery, row.outcome, _kind(row.outcome)
-        label = "paused" if row.paused else kind
+        delivery, outcome, kind = row.delivery, row.outcome, kind_of(row.outcome)
+        label = "paused" if row.signal.sign in (Sign.PAUSE, Sign.CREDENTIAL) else kind
         self._metrics.count("delivery_attempts", destination=delivery.destination, outcome=label)
         self._metrics.observe(
             "delivery_attempt_seconds", row.took.total_seconds(), destination=delivery.destination
         )
-        if kind == "give_up":
+        if kind in ("give_up", "unknown"):
             self._metrics.count("deliveries_dead", destination=delivery.destination)
         if delivery.attempts == 1:
             late = max(0.0, (delivery.claimed_at - delivery.due_at).total_seconds())
@@ -184,7 +183,7 @@ class Completer:
         }
 
 
-async def _apply(tx: Transaction, rows: Sequence[Settled]) -> None:
+async def _apply(tx: Transaction, rows: Sequence[Completed]) -> None:
     """What follows from the outcomes, in their order; the rows that they announced are read at once."""
     wanted: dict[Table, set[Any]] = {}
     for row in rows:
@@ -198,9 +197,18 @@ async def _apply(tx: Transaction, rows: Sequence[Settled]) -> None:
             await tx.apply(row.outcome.then)
 
 
-def _planned(row: Settled) -> Settled:
-    jitter = random()  # noqa: S311  # no secret
-    return replace(row, outcome=plan(row.outcome, row.delivery.attempts, row.spec.schedule, jitter))
+def _identity(row: Completed) -> tuple[str, str]:
+    return row.delivery.id, row.delivery.token
+
+
+def _newest(rows: Sequence[Completed]) -> Collection[Completed]:
+    """Of each delivery the row with the newest token (they are made in order): an older one cannot be ours any more."""
+    newest: dict[str, Completed] = {}
+    for row in rows:
+        known = newest.get(row.delivery.id)
+        if known is None or known.delivery.token < row.delivery.token:
+            newest[row.delivery.id] = row
+    return newest.values()
 
 
 def _not_recorded(error: Exception) -> Outcome:
@@ -208,82 +216,15 @@ def _not_recorded(error: Exception) -> Outcome:
     return TryAgain(BUG_WAIT, f"not recorded: {type(error).__name__}: {error}", uncertain=True)
 
 
-def _busy(rows: list[Settled], now: datetime) -> dict[str, datetime]:
-    """Rates that these attempts set: a paused destination, and lanes whose pace counts from the call itself."""
-    moments = [(pause_name(row.spec.name), now + row.paused) for row in rows if row.paused]
-    moments += [
-        (lane_name(row.spec, row.delivery.lane), row.started_at + row.spec.lane_pace.interval)
-        for row in rows
-        if row.spec.lane_pace is not None
-    ]
-    return dict(sorted(moments))  # of each name the last
+def _paced(rows: Sequence[Completed], now: datetime) -> dict[Lane, datetime | None]:
+    """The lanes of these calls, each with the moment before which its pace allows no other: it counts from the call."""
+    free: dict[Lane, datetime | None] = {}
+    for row in rows:
+        lane, pace = Lane(row.delivery.destination, row.delivery.lane), row.spec.lane_pace
+        free_at = None if pace is None else row.started_at + pace.interval
+        free[lane] = free_at if free_at is not None and free_at > now else None
+    return free
 
 
 def _milliseconds(time: timedelta) -> float:
     return round(time / timedelta(milliseconds=1), 1)
-
-
-async def _lock(tx: Transaction, ids: list[str]) -> Sequence[Row[Any]]:
-    dialect = tx.conn.dialect.name
-    parameters = key_parameters(ids, 1, dialect)
-    rows: Sequence[Row[Any]] = (
-        await tx.conn.execute(locked_rows(ENGINE.deliveries, dialect), parameters)
-    ).all()
-    return rows
-
-
-def _final(current: Row[Any], row: Settled, now: datetime) -> dict[str, Any]:
-    """The row after the attempt, as parameters of the final write."""
-    outcome, attempts = row.outcome, row.delivery.attempts
-    values: dict[str, Any] = {
-        "state": _STATES[type(outcome)],
-        "next_attempt_at": now,
-        "attempts": attempts,
-        "uncertain": False,
-        "lease_until": None,
-        "token": None,
-        "outcome": orjson.dumps(_record(outcome), default=str).decode(),
-        "history": _remember(current.history, attempts, outcome, now),
-        "finished_at": now,
-    }
-    if isinstance(outcome, TryAgain | Snooze):
-        snoozed = isinstance(outcome, Snooze)
-        values |= {
-            "next_attempt_at": now + (outcome.after or timedelta(0)),
-            "attempts": attempts - (1 if snoozed else 0),
-            "uncertain": outcome.uncertain or (snoozed and row.delivery.uncertain),
-            "finished_at": None,
-        }
-    if current.generation != row.delivery.generation:
-        values |= _newer_intent(current)
-    return {f"b_{name}": value for name, value in values.items()} | {"b_id": current.id}
-
-
-def _newer_intent(current: Row[Any]) -> dict[str, Any]:
-    """What a re-arm or a cancel that came during the call wants of the row; doubt about the call stays with it."""
-    if current.state == "cancelled":
-        return {"state": "cancelled", "finished_at": current.finished_at}
-    return {"state": "waiting", "next_attempt_at": current.due_at, "attempts": 0, "finished_at": None}
-
-
-_STATES = {Done: "done", Cancel: "done", Discard: "dead", TryAgain: "waiting", Snooze: "waiting"}
-_KINDS = {Done: "done", Cancel: "moot", Discard: "give_up", TryAgain: "try_again", Snooze: "try_again"}
-
-
-def _kind(outcome: Outcome) -> str:
-    return _KINDS[type(outcome)]
-
-
-def _record(outcome: Outcome) -> dict[str, Any]:
-    if isinstance(outcome, Done):
-        return {"kind": "done", "result": dict(outcome.result)}
-    return {"kind": _kind(outcome), "reason": outcome.reason[:REASON]}
-
-
-def _remember(history: str | None, attempt: int, outcome: Outcome, now: datetime) -> str:
-    """The attempts of a row, newest last: [{"at", "attempt", "kind", "reason"}]."""
-    entries: list[dict[str, Any]] = orjson.loads(history) if history else []
-    entry = {"at": now.isoformat(), "attempt": attempt, "kind": _kind(outcome)}
-    if not isinstance(outcome, Done):
-        entry["reason"] = outcome.reason[:REASON]
-    return orjson.dumps([*entries, entry][-HISTORY:]).decode()

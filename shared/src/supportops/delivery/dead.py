@@ -7,16 +7,18 @@ from sqlalchemy import select, update
 
 from supportops.delivery.listing import ACTIVE, DeliveryFilter
 from supportops.store.engine import Store
+from supportops.store.lanes import Lane
 from supportops.store.tables import ENGINE
 
 DEAD = DeliveryFilter(states=("dead",))
 PAGE = 500  # rows cancelled in one transaction
 
 
-async def revive(store: Store, wanted: DeliveryFilter = DEAD) -> list[tuple[str, str]]:
+async def revive(store: Store, wanted: DeliveryFilter = DEAD, *, ask: bool = True) -> list[tuple[str, str]]:
     """Let the dead ones among `wanted` be tried from the start; (destination, key) of those that will be.
 
-    They count as in doubt, so that the other side is asked whether it happened before anything is done a second time.
+    They count as in doubt, so that the other side is asked whether it happened before anything is done a second time;
+    not with `ask=False`, for whoever has looked there and knows that it did not.
     """
     d = ENGINE.deliveries
     dead = replace(wanted, states=("dead",))
@@ -27,16 +29,17 @@ async def revive(store: Store, wanted: DeliveryFilter = DEAD) -> list[tuple[str,
             .values(
                 state="waiting",
                 attempts=0,
-                uncertain=True,
+                uncertain=ask,
                 generation=d.c.generation + 1,
                 next_attempt_at=tx.now,
                 finished_at=None,
             )
-            .returning(d.c.destination, d.c.key)
+            .returning(d.c.destination, d.c.key, d.c.lane)
         )
-        found = sorted((row.destination, row.key) for row in revived)
-        tx.deliveries.destinations.update(destination for destination, _ in found)  # wakes the couriers
-    return found
+        rows = revived.all()
+        for row in rows:
+            tx.deliveries.may_be_claimed(Lane(row.destination, row.lane), tx.now)
+    return sorted((row.destination, row.key) for row in rows)
 
 
 async def cancel(store: Store, wanted: DeliveryFilter, reason: str) -> list[tuple[str, str]]:

@@ -66,7 +66,10 @@ class DestinationSpec:
 
 @dataclass(frozen=True)
 class Delivery:
-    """One row in hand. `attempts` counts this one; `uncertain`: an earlier attempt may have had its effect."""
+    """One row in hand. `attempts` counts this one; `uncertain`: an earlier attempt may have had its effect.
+
+    `history`: the attempts before, as the row keeps them (JSON).
+    """
 
     id: str
     destination: str
@@ -80,6 +83,7 @@ class Delivery:
     claimed_at: datetime
     uncertain: bool
     token: str = field(repr=False)
+    history: str | None = field(default=None, repr=False)
 
     @property
     def correlation_id(self) -> str | None:
@@ -118,6 +122,14 @@ class Discard:
 
 
 @dataclass(frozen=True)
+class Unknown:
+    """It may have happened, and nobody can be asked: not done a second time, and listed for somebody to look at."""
+
+    reason: str
+    then: Then | None = None
+
+
+@dataclass(frozen=True)
 class TryAgain:
     """It went wrong; later. `after`: the other side's wish, else the schedule decides.
 
@@ -141,7 +153,7 @@ class Snooze:
     uncertain: bool = False
 
 
-Outcome = Done | Cancel | Discard | TryAgain | Snooze
+Outcome = Done | Cancel | Discard | Unknown | TryAgain | Snooze
 
 
 class Destination(Protocol):

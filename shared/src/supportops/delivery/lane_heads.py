@@ -1,110 +1,259 @@
-"""Finding the heads of a destination's lanes: the rows that may be claimed now.
+"""Leasing the heads of lanes: the statements of a claim.
 
-A row is claimable when it is active, past `next_attempt_at`, the first of its lane's due rows by position, and none
-of its lane is in flight. Looked for among the lanes of the rows that wait longest. Where these are many and of few
-lanes, all lanes are walked, one index probe each, so that a deep lane neither hides another nor is read through.
+One statement on PostgreSQL: the lanes whose moment has come (locked; those that others hold are skipped), their heads,
+the guarded lease of these, and the lanes' new moment. What it found by its snapshot it asks again of the newest row, by
+state, generation and moment, so that nothing is leased whose cancel or end was committed meanwhile; it waits for
+nobody's lock. SQLite has one writer, and does the same in three statements.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
     CTE,
     BindParameter,
+    ColumnElement,
+    FromClause,
     Row,
-    ScalarSelect,
     Select,
-    Subquery,
+    Update,
+    and_,
     bindparam,
-    exists,
     func,
+    or_,
     select,
+    true,
+    update,
 )
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from supportops.store.tables import ENGINE, active, waiting
+from supportops.store.key_lookup import SQLITE, among, as_parameter
+from supportops.store.lanes import head
+from supportops.store.tables import ENGINE, active
 
-WINDOW = 512  # rows that wait longest, of which the lanes are looked at first
+_D, _L, _B = ENGINE.deliveries, ENGINE.lanes, ENGINE.breakers
 
 
 @dataclass(frozen=True)
-class Heads:
-    """Claimable rows, and whether other rows are due that could not be had: of lanes in flight, or past the limit."""
+class Wanted:
+    """What a claim asks for. `full` rows, or one that waits since `ripe`, are enough to begin; `token` and `until` are
+    the lease. `probing`: whatever the destination's breaker says.
+    """
 
-    rows: Sequence[Row[Any]]
-    more: bool
+    destination: str
+    limit: int
+    now: datetime
+    full: int
+    ripe: datetime
+    token: str
+    until: datetime
+    probing: bool = False
 
-
-async def find_heads(conn: AsyncConnection, destination: str, now: datetime, limit: int) -> Heads:
-    """Up to `limit` claimable rows of `destination`, the longest waiting first; locked on PostgreSQL."""
-    parameters = {"destination": destination, "now": now, "max_rows": limit}
-    heads: Sequence[Row[Any]] = (await conn.execute(_NEAREST, parameters)).all()
-    if len(heads) == limit:
-        return Heads(heads, more=True)
-    seen = heads[0].seen if heads else (await conn.execute(_SEEN, parameters)).scalar_one()
-    if seen >= WINDOW:
-        heads = (await conn.execute(_ALL, parameters)).all()
-    return Heads(heads, more=seen > len(heads))
-
-
-_d = ENGINE.deliveries
-_destination: BindParameter[str] = bindparam("destination")
-_now: BindParameter[datetime] = bindparam("now", type_=_d.c.due_at.type)
-
-
-def _due() -> CTE:
-    """The lanes of the rows that wait longest, once per row."""
-    d = _d.alias("due")
-    mine = (d.c.destination == _destination, waiting(d), d.c.next_attempt_at <= _now)
-    return select(d.c.lane).where(*mine).order_by(d.c.next_attempt_at).limit(WINDOW).cte("window_rows")
+    def parameters(self) -> dict[str, Any]:
+        """As the statements name them."""
+        return {
+            "b_destination": self.destination,
+            "max_rows": self.limit,
+            "now": self.now,
+            "b_full": self.full,
+            "b_ripe": self.ripe,
+            "b_token": self.token,
+            "b_until": self.until,
+            "b_probing": self.probing,
+        }
 
 
-def _every_lane() -> Subquery:
-    """The lanes that have an active row: each found by one probe behind the one before."""
-    first, following = _d.alias("first_lane"), _d.alias("next_lane")
-    mine = select(first.c.lane).where(first.c.destination == _destination, active(first))
-    lanes = select(_one(mine, first.c.lane).label("lane")).cte("lanes", recursive=True)
-    others = select(following.c.lane).where(
-        following.c.destination == _destination, active(following), following.c.lane > lanes.c.lane
+@dataclass(frozen=True)
+class Seen:
+    """What a claim found.
+
+    `leased`: rows that are ours now. `early`: lanes whose moment was too early. `ready`: how many heads could be
+    claimed, and `since` when the first of them. `upcoming`: the next moment of any other lane. `breaker`: its state,
+    when there is a row; `troubled`: it counts something.
+    """
+
+    leased: Sequence[Row[Any]]
+    early: Sequence[str]
+    ready: int
+    since: datetime | None
+    upcoming: datetime | None
+    breaker: str | None
+    troubled: bool
+
+
+async def lease_heads(conn: AsyncConnection, wanted: Wanted) -> Seen:
+    """Lease the heads of the lanes that wait longest."""
+    if conn.dialect.name == SQLITE:
+        return await _lease_on_sqlite(conn, wanted)
+    rows = (await conn.execute(_on_postgres(), wanted.parameters())).all()
+    first, leased = rows[0], [row for row in rows if row.id is not None]
+    return Seen(
+        leased,
+        first.early or [],
+        first.ready,
+        first.since,
+        first.upcoming,
+        first.breaker,
+        bool(first.trouble),
     )
-    lanes = lanes.union_all(select(_one(others, following.c.lane)).where(lanes.c.lane.is_not(None)))
-    return select(lanes.c.lane).where(lanes.c.lane.is_not(None)).subquery("every_lane")
 
 
-def _one(query: Select[Any], *order: Any) -> ScalarSelect[Any]:
-    """The first in the order of an index."""
-    return query.order_by(*order).limit(1).scalar_subquery()
-
-
-def _heads(lanes: Subquery, *more: Any) -> Select[Any]:
-    d, first, flying = _d.alias("d"), _d.alias("first"), _d.alias("flying")
-    due = select(first.c.id).where(
-        first.c.destination == _destination,
-        first.c.lane == lanes.c.lane,
-        active(first),
-        first.c.due_at <= _now,
+async def _lease_on_sqlite(conn: AsyncConnection, wanted: Wanted) -> Seen:
+    parameters, lease, mark = wanted.parameters(), *_leases_on_sqlite()
+    rows = (await conn.execute(_heads_on_sqlite(), parameters)).all()
+    ready = [row for row in rows if row.ready]
+    ids = as_parameter([row.head_id for row in ready if row.enough], SQLITE)
+    leased = {row.id: row for row in await conn.execute(lease, parameters | {"ids": ids})}
+    lanes = as_parameter([row.lane for row in leased.values()], SQLITE)
+    await conn.execute(mark, parameters | {"lanes": lanes})
+    first = rows[0]
+    return Seen(
+        [leased[row.head_id] for row in ready if row.head_id in leased],
+        [row.head_lane for row in rows if row.head_lane is not None and not row.ready],
+        len(ready),
+        min((row.since for row in ready), default=None),
+        first.upcoming,
+        first.breaker,
+        bool(first.trouble),
     )
-    head = _one(due.correlate(lanes), first.c.position, first.c.id)
-    in_flight = exists().where(
-        flying.c.destination == _destination,
-        flying.c.lane == d.c.lane,
-        flying.c.lease_until > _now,  # whatever the state: a call that was cancelled meanwhile still runs
-    )
+
+
+_destination: BindParameter[str] = bindparam("b_destination")
+_now: BindParameter[datetime] = bindparam("now", type_=_L.c.claimable_at.type)
+_until: BindParameter[datetime] = bindparam("b_until", type_=_L.c.claimable_at.type)
+_ripe: BindParameter[datetime] = bindparam("b_ripe", type_=_L.c.claimable_at.type)
+
+
+def _picked() -> CTE:
+    """Lanes whose moment has come, the longest waiting first; those of a broken destination are left alone."""
+    broken = select(_B.c.destination).where(_B.c.destination == _destination, _B.c.state != "closed").exists()
     return (
-        select(d, *more)
-        .where(d.c.id.in_(select(head).select_from(lanes)), d.c.next_attempt_at <= _now)
-        .where(~in_flight)
-        .order_by(d.c.next_attempt_at, d.c.position, d.c.id)
+        select(_L.c.lane, _L.c.claimable_at, _L.c.version)
+        .where(_L.c.destination == _destination, _L.c.claimable_at <= _now)
+        .where(or_(bindparam("b_probing"), ~broken))
+        .order_by(_L.c.claimable_at)
         .limit(bindparam("max_rows"))
-        .with_for_update(skip_locked=True, of=d)
+        .with_for_update(skip_locked=True, of=_L)
+        .cte("picked")
     )
 
 
-_WINDOW_ROWS = _due()
-_SEEN = select(func.count()).select_from(_WINDOW_ROWS)
-_NEAREST = _heads(
-    select(_WINDOW_ROWS.c.lane).distinct().subquery("near"), _SEEN.scalar_subquery().label("seen")
-)
-_ALL = _heads(_every_lane())
+def _heads() -> CTE:
+    """The head of each picked lane. A lane that somebody changed since our snapshot has none that is ready."""
+    picked, seen, d = _picked(), _L.alias("seen"), _D.alias("d")
+    ready = and_(
+        d.c.next_attempt_at <= _now,
+        d.c.next_attempt_at <= picked.c.claimable_at,
+        seen.c.version == picked.c.version,
+    )
+    lane = and_(seen.c.destination == _destination, seen.c.lane == picked.c.lane)
+    return (
+        select(
+            picked.c.lane.label("head_lane"),
+            d.c.id.label("head_id"),
+            d.c.generation.label("head_generation"),
+            d.c.position.label("head_position"),
+            d.c.next_attempt_at.label("since"),
+            func.coalesce(ready, False).label("ready"),
+        )
+        .select_from(picked)
+        .join(seen, lane)
+        .outerjoin(d, d.c.id == head(_destination, picked.c.lane, _D.c.id))
+        .cte("heads")
+    )
+
+
+def _enough(heads: FromClause) -> ColumnElement[bool]:
+    """A full batch, or one that has waited long enough for company."""
+    rows = or_(func.count() >= bindparam("b_full"), func.min(heads.c.since) <= _ripe)
+    return select(rows).where(heads.c.ready).scalar_subquery()
+
+
+def _circumstances() -> tuple[list[ColumnElement[Any]], FromClause]:
+    """One row, and what to read of it: the next moment of another lane, and how the breaker stands."""
+    others = (_L.c.destination == _destination, _L.c.claimable_at > _now)
+    always = select(func.min(_L.c.claimable_at).label("upcoming")).where(*others).subquery("always")
+    breaker = select(_B).where(_B.c.destination == _destination).subquery("breaker")
+    trouble = or_(breaker.c.state != "closed", breaker.c.run > 0, breaker.c.refusals > 0)
+    columns: list[ColumnElement[Any]] = [
+        always.c.upcoming,
+        breaker.c.state.label("breaker"),
+        func.coalesce(trouble, False).label("trouble"),
+    ]
+    return columns, always.outerjoin(breaker, true())
+
+
+def _lease(*which: Any) -> Update:
+    return (
+        update(_D)
+        .where(*which, active(_D), _D.c.next_attempt_at <= _now)
+        .values(
+            state="leased",
+            token=bindparam("b_token"),
+            lease_until=_until,
+            next_attempt_at=_until,
+            attempts=_D.c.attempts + 1,
+            uncertain=or_(_D.c.uncertain, _D.c.state == "leased"),
+        )
+    )
+
+
+def _mark(*which: Any) -> Update:
+    """A lane in flight is not worth a look before the lease ends."""
+    return (
+        update(_L)
+        .where(_L.c.destination == _destination, *which)
+        .values(claimable_at=_until, free_at=_until, version=_L.c.version + 1)
+    )
+
+
+@cache
+def _on_postgres() -> Select[Any]:
+    heads = _heads().prefix_with("MATERIALIZED")
+    locked = (
+        select(_D.c.id, heads.c.since)
+        .where(_D.c.id == heads.c.head_id, heads.c.ready, _enough(heads))
+        .where(active(_D), _D.c.next_attempt_at <= _now)
+        .where(_D.c.generation == heads.c.head_generation, _D.c.lane == heads.c.head_lane)
+        .with_for_update(skip_locked=True, of=_D)
+        .cte("locked")
+    )
+    lease = _lease(_D.c.id == locked.c.id).returning(*_D.c, locked.c.since.label("waited_since"))
+    leased = lease.cte("leased")
+    marked = _mark(_L.c.lane == leased.c.lane).cte("marked")
+    tally = select(
+        func.array_agg(aggregate_order_by(heads.c.head_lane, heads.c.head_lane))
+        .filter(~heads.c.ready)
+        .label("early"),
+        func.count().filter(heads.c.ready).label("ready"),
+        func.min(heads.c.since).filter(heads.c.ready).label("since"),
+    ).subquery("tally")
+    columns, always = _circumstances()
+    return (
+        select(*columns, tally.c.early, tally.c.ready, tally.c.since, *leased.c[:-1])
+        .select_from(always.join(tally, true()).outerjoin(leased, true()))
+        .order_by(leased.c.waited_since, leased.c.position, leased.c.id)
+        .add_cte(marked)
+    )
+
+
+@cache
+def _heads_on_sqlite() -> Select[Any]:
+    heads = _heads()
+    names = (heads.c.head_lane, heads.c.head_id, heads.c.since, heads.c.ready)
+    columns, always = _circumstances()
+    return (
+        select(*columns, *names, _enough(heads).label("enough"))
+        .select_from(always.outerjoin(heads, true()))
+        .order_by(heads.c.since, heads.c.head_position, heads.c.head_id)
+    )
+
+
+@cache
+def _leases_on_sqlite() -> tuple[Any, Update]:
+    lease = _lease(among(_D.c.id, "ids", SQLITE)).returning(*_D.c)
+    return lease, _mark(among(_L.c.lane, "lanes", SQLITE))

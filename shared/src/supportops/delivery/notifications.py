@@ -9,13 +9,13 @@ from collections.abc import Callable
 import structlog
 
 from supportops.store import Store, is_outage
-from supportops.store.engine import CHANNEL
+from supportops.store.engine import CHANNEL, SEPARATOR
 
 _log = structlog.get_logger("courier")
 
 
-async def listen(store: Store, wake: Callable[[], None]) -> None:
-    """Call `wake` on every notification, for ever; does nothing on a database without NOTIFY."""
+async def listen(store: Store, wake: Callable[[list[str]], object]) -> None:
+    """Call `wake` with the destinations of every notification, for ever; does nothing on a database without NOTIFY."""
     if store.dialect != "postgresql":
         return
     while True:
@@ -26,16 +26,20 @@ async def listen(store: Store, wake: Callable[[], None]) -> None:
             await asyncio.sleep(1)
 
 
-async def _listen_once(store: Store, wake: Callable[[], None]) -> None:
+async def _listen_once(store: Store, wake: Callable[[list[str]], object]) -> None:
     async with store.reading() as conn:
         driver = (await conn.get_raw_connection()).driver_connection
         if driver is None:
             return
         lost = asyncio.Event()
         driver.add_termination_listener(lambda *_: lost.set())
-        await driver.add_listener(CHANNEL, lambda *_: wake())
+        await driver.add_listener(CHANNEL, lambda *heard: wake(_destinations(*heard)))
         try:
             await lost.wait()
         finally:
             await conn.invalidate()  # a connection that listens must not go back to the pool
     raise ConnectionError("the listening connection was closed")
+
+
+def _destinations(_connection: object, _pid: int, _channel: str, payload: str) -> list[str]:
+    return payload.split(SEPARATOR)

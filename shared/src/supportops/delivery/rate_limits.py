@@ -1,89 +1,82 @@
-"""Paces and budgets that replicas share: a row per rate says when it is free again."""
+"""Budgets that destinations and replicas share: a row per budget says when it is free again.
 
-from collections.abc import Iterable, Mapping
+A leaky bucket: evenly spaced at the rate, with a burst of a tenth of its count (at least one row), so that no window of
+the vendor sees more than 110 % of it.
+"""
+
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, bindparam, select
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from supportops.delivery.destination import Budget
-from supportops.store.key_lookup import among, as_parameter
 from supportops.store.tables import ENGINE
 from supportops.store.upsert import insert_for
 
-
-class Rates:
-    """The rates table, within the transaction of one claim (which holds the lock of its destination)."""
-
-    def __init__(self, conn: AsyncConnection, now: datetime) -> None:
-        self._conn = conn
-        self._now = now
-
-    async def busy_until(self, names: Iterable[str]) -> dict[str, datetime]:
-        """Those of `names` that are not free now, with the moment when they will be."""
-        dialect = self._conn.dialect.name
-        parameters = {"names": as_parameter(sorted(set(names)), dialect), "now": self._now}
-        rows = await self._conn.execute(_busy(dialect), parameters)
-        return {row.name: row.free_at for row in rows}
-
-    async def set_busy(self, until: Mapping[str, datetime]) -> None:
-        """Let each named rate be busy until its moment; one that is busy for longer already stays so."""
-        rows = [{"name": name, "free_at": until[name]} for name in sorted(until)]
-        await self._conn.execute(_set_busy(self._conn.dialect.name), rows)
-
-    async def take(self, budget: Budget, rows: int) -> tuple[int, datetime | None]:
-        """Spend the budget on up to `rows` rows: how many it allows now, and when there is more if not all.
-
-        A leaky bucket: evenly spaced at the rate, with a burst of a tenth of its count (at least one row), so that
-        no window of the vendor sees more than 110 % of it. The row is locked: other destinations may share it.
-        """
-        cost = budget.rate.interval * budget.cost
-        burst = max(cost, budget.rate.interval * (budget.rate.count // 10))
-        start = max(await self._locked(_budget_name(budget)), self._now)
-        granted = min(rows, _fits(self._now + burst - start, cost))
-        if granted:
-            await self.set_busy({_budget_name(budget): start + granted * cost})
-        if granted == rows:
-            return granted, None
-        return granted, start + (granted + 1) * cost - burst
-
-    async def _locked(self, name: str) -> datetime:
-        first = [{"name": name, "free_at": self._now}]
-        await self._conn.execute(_first_use(self._conn.dialect.name), first)
-        free_at: datetime = (await self._conn.execute(_LOCKED, {"rate": name})).scalar_one()
-        return free_at
+SKEW = timedelta(seconds=5)  # by which clocks of replicas may differ
 
 
-_LOCKED = select(ENGINE.rates.c.free_at).where(ENGINE.rates.c.name == bindparam("rate")).with_for_update()
+@dataclass(frozen=True)
+class Allowance:
+    """What a budget allows now: up to `rows`; `more_at` is when there is more, None when all that was asked for is."""
+
+    rows: int
+    start: datetime
+    more_at: datetime | None
 
 
-@cache
-def _busy(dialect: str) -> Select[Any]:
-    rates = ENGINE.rates
-    late = rates.c.free_at > bindparam("now", type_=rates.c.free_at.type)
-    return select(rates.c.name, rates.c.free_at).where(among(rates.c.name, "names", dialect), late)
+async def acquire(conn: AsyncConnection, budget: Budget, rows: int, now: datetime) -> Allowance:
+    """Lock the budget until the transaction ends: how many of `rows` it allows now.
+
+    A moment that this clock cannot have written (one of ours was ahead) counts as a bucket with room for one row.
+    """
+    cost, burst = _cost(budget), _burst(budget)
+    start = max(await _locked(conn, budget.name, now), now)
+    if start > now + burst + SKEW:
+        start = now + burst - cost
+    granted = min(rows, max(0, (now + burst - start) // cost))
+    more_at = None if granted == rows else start + (granted + 1) * cost - burst
+    return Allowance(granted, start, more_at)
 
 
-@cache
-def _set_busy(dialect: str) -> Any:
-    insert = insert_for(dialect, ENGINE.rates)
-    return insert.on_conflict_do_update(
-        index_elements=["name"],
-        set_={"free_at": insert.excluded.free_at},
-        where=ENGINE.rates.c.free_at < insert.excluded.free_at,
-    )
+async def spend(conn: AsyncConnection, budget: Budget, allowance: Allowance, rows: int) -> None:
+    """Take `rows` rows from what was acquired in this transaction."""
+    if rows:
+        free_at = allowance.start + rows * _cost(budget)
+        await conn.execute(_SPEND, {"rate": _name(budget.name), "moment": free_at})
+
+
+async def _locked(conn: AsyncConnection, name: str, now: datetime) -> datetime:
+    first = [{"name": _name(name), "free_at": now}]
+    await conn.execute(_first_use(conn.dialect.name), first)
+    free_at: datetime = (await conn.execute(_LOCKED, {"rate": _name(name)})).scalar_one()
+    return free_at
+
+
+_R = ENGINE.rates
+_LOCKED = select(_R.c.free_at).where(_R.c.name == bindparam("rate")).with_for_update()
+_SPEND = (
+    update(_R)
+    .where(_R.c.name == bindparam("rate"))
+    .values(free_at=bindparam("moment", type_=_R.c.free_at.type))
+)
 
 
 @cache
 def _first_use(dialect: str) -> Any:
-    return insert_for(dialect, ENGINE.rates).on_conflict_do_nothing()
+    return insert_for(dialect, _R).on_conflict_do_nothing()
 
 
-def _budget_name(budget: Budget) -> str:
-    return f"budget:{budget.name}"
+def _name(budget: str) -> str:
+    return f"budget:{budget}"
 
 
-def _fits(room: timedelta, cost: timedelta) -> int:
-    return max(0, room // cost)
+def _cost(budget: Budget) -> timedelta:
+    return budget.rate.interval * budget.cost
+
+
+def _burst(budget: Budget) -> timedelta:
+    return max(_cost(budget), budget.rate.interval * (budget.rate.count // 10))

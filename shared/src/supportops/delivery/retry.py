@@ -4,10 +4,10 @@ from dataclasses import replace
 from datetime import timedelta
 
 from supportops.delivery.destination import Discard, Outcome, Snooze, TryAgain
+from supportops.delivery.signs import PAUSE
 from supportops.errors import DestinationPaused, Permanent, Retryable, Undecodable, UnknownOutcome
 
 BUG_WAIT = timedelta(seconds=5)
-PAUSE = timedelta(minutes=1)
 MOMENT = timedelta(seconds=1)
 
 

@@ -28,6 +28,8 @@ type MetricName = Literal[
     "delivery_lateness_seconds",
     "delivery_oldest_overdue_seconds",
     "deliveries_dead",
+    "destination_open",
+    "destination_refusals",
     "vendor_calls",
     "vendor_call_seconds",
     "vendor_wait_seconds",
@@ -117,7 +119,9 @@ METRICS: dict[MetricName, MetricSpec] = {
         "Age of the oldest outbox row not yet published; 0 when none."
     ),
     "delivery_attempts": _counter(
-        "Attempts by outcome (done, try_again, give_up, moot, paused, stale).", "destination", "outcome"
+        "Attempts by outcome (done, try_again, give_up, unknown, moot, paused, stale).",
+        "destination",
+        "outcome",
     ),
     "delivery_attempt_seconds": _histogram(
         "One attempt, the outside call included.", "destination", buckets=SLOW
@@ -127,6 +131,12 @@ METRICS: dict[MetricName, MetricSpec] = {
     ),
     "delivery_oldest_overdue_seconds": _gauge("Age of the oldest overdue delivery; 0 when none."),
     "deliveries_dead": _counter("Deliveries given up on.", "destination"),
+    "destination_open": _gauge(
+        "1 while a destination's breaker is open: its rows wait, at no cost; else 0.", "destination"
+    ),
+    "destination_refusals": _gauge(
+        "Different rows given up one after the other for one and the same reason.", "destination"
+    ),
     "vendor_calls": _counter(
         "Calls to other people's servers by outcome (ok, not_found, retryable, unknown, paused, permanent, failed).",
         "vendor",

@@ -9,7 +9,6 @@ import orjson
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from supportops.delivery.claims import pause_name
 from supportops.store.tables import ENGINE, active
 
 Row = Mapping[str, Any]
@@ -87,7 +86,7 @@ async def _before(conn: AsyncConnection, row: Row) -> int:
 
 
 async def _paused(conn: AsyncConnection, row: Row, now: datetime) -> datetime | None:
-    r = ENGINE.rates
-    query = select(r.c.free_at).where(r.c.name == pause_name(row["destination"]), r.c.free_at > now)
-    moment: datetime | None = (await conn.execute(query)).scalar()
+    b = ENGINE.breakers
+    waits = (b.c.destination == row["destination"], b.c.state != "closed", b.c.probe_at > now)
+    moment: datetime | None = (await conn.execute(select(b.c.probe_at).where(*waits))).scalar()
     return moment

@@ -17,6 +17,7 @@ from supportops.clock import Clock, SystemClock
 from supportops.config import DatabaseSettings, KafkaSettings, ShutdownSettings, SideSettings
 from supportops.contracts import all_topics
 from supportops.delivery import Courier, Destination
+from supportops.delivery.outages.readiness import DestinationProbe
 from supportops.messaging import Broker, Consumer, ConsumerPolicy, Handlers, open_broker
 from supportops.observability.health import Probe
 from supportops.observability.metrics import Metrics
@@ -102,7 +103,8 @@ async def run_process(
     `probes` are the service's own, beside those of the engine.
     """
     consumers = [component for component in components if isinstance(component, Consumer)]
-    side = side_server(settings.side, [*engine_probes(parts, consumers), *probes], parts.metrics)
+    mine = [*engine_probes(parts, consumers), *destination_probes(parts, components), *probes]
+    side = side_server(settings.side, mine, parts.metrics)
     guard = SchemaGuard(parts.store, parts.package)
     ordered = [after_look(component, consumers) for component in components]
     return await run_until_stopped(side, guard, *ordered, grace=settings.shutdown.grace)
@@ -167,6 +169,13 @@ def engine_probes(parts: Parts, consumers: Sequence[Consumer]) -> list[Probe]:
         ),
         *(ComplaintsProbe(consumer.name, consumer.complaints, STALL_LIMIT) for consumer in consumers),
     ]
+
+
+def destination_probes(parts: Parts, components: Sequence[Component]) -> list[Probe]:
+    """One for each destination that a courier of this process delivers to."""
+    couriers = [component for component in components if isinstance(component, Courier)]
+    names = [name for courier in couriers for name in courier.destinations]
+    return [DestinationProbe(parts.store, name, parts.metrics) for name in names]
 
 
 async def oldest_overdue(store: Store) -> datetime | None:

@@ -1,30 +1,53 @@
 """Schedule, re-arm and cancel deliveries by key, inside the transaction that has a reason to.
 
 The calls of one transaction are collected and written in bulk. Calls for the same key keep their order: they are
-written in waves, each with at most one call per key.
+written in waves, each with at most one call per key. Locks are taken in one order, by everybody: a service's own rows,
+deliveries by destination and key, lanes at the very end.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Literal
 
 import orjson
-from sqlalchemy import and_, bindparam, case, func, or_, update
+from sqlalchemy import and_, case, func, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from uuid_utils import uuid7
 
+from supportops.store.key_lookup import SQLITE, for_each, parameter_rows
+from supportops.store.lanes import Lane, touch
 from supportops.store.tables import ENGINE, active
 from supportops.store.upsert import insert_for
 
 CORRELATION = "correlation_id"  # its name in payloads
+NEVER = datetime.max.replace(tzinfo=UTC)
 PRIORITY_STEP = 10**16  # more than any moment in microseconds, so that a higher priority always goes first
+
+
+Kind = Literal["schedule", "rearm", "cancel"]
+KINDS: tuple[Kind, ...] = ("schedule", "rearm", "cancel")
+_NEW = (
+    "id",
+    "destination",
+    "key",
+    "lane",
+    "position",
+    "generation",
+    "state",
+    "due_at",
+    "next_attempt_at",
+    "payload",
+    "attempts",
+    "uncertain",
+    "created_at",
+)
 
 
 @dataclass(frozen=True)
 class _Call:
-    kind: Literal["schedule", "rearm", "cancel"]
+    kind: Kind
     destination: str
     key: str
     row: dict[str, Any]
@@ -36,6 +59,7 @@ class DeliveryBook:
     def __init__(self, now: datetime) -> None:
         self._now = now
         self._calls: list[_Call] = []
+        self._touched: dict[Lane, datetime] = {}
         self.destinations: set[str] = set()
         self.correlation_id: str | None = None
         """Goes into the payload of what is scheduled, unless that names one itself."""
@@ -84,12 +108,10 @@ class DeliveryBook:
         is kept as the row's outcome; without one the last outcome stays.
         """
         outcome = None if reason is None else orjson.dumps({"kind": "cancelled", "reason": reason}).decode()
-        row = {"b_destination": destination, "b_key": key, "b_now": self._now, "b_outcome": outcome}
+        row = {"destination": destination, "key": key, "finished_at": self._now, "outcome": outcome}
         self._collect("cancel", destination, key, row)
 
-    def _collect(
-        self, kind: Literal["schedule", "rearm", "cancel"], destination: str, key: str, row: Any
-    ) -> None:
+    def _collect(self, kind: Kind, destination: str, key: str, row: Any) -> None:
         self._calls.append(_Call(kind, destination, key, row))
         self.destinations.add(destination)
 
@@ -124,28 +146,62 @@ class DeliveryBook:
 
     async def flush(self, conn: AsyncConnection) -> None:
         """Write the collected calls; called by the transaction."""
-        while self._calls:
-            wave, later = _first_wave(self._calls)
-            self._calls = later
-            for kind in ("schedule", "rearm", "cancel"):
-                if rows := [call.row for call in wave if call.kind == kind]:
-                    await conn.execute(_statement(kind, conn.dialect.name), rows)
+        calls, self._calls = self._calls, []
+        waves = list(_waves(calls))
+        if conn.dialect.name != SQLITE and len(waves) > 1:
+            keys = sorted({_key(call) for call in calls})
+            await for_each(conn, _LOCK, [{"destination": name, "key": key} for name, key in keys])
+        for kind, wave in waves:
+            await self._write(conn, kind, sorted(wave, key=_key))
+
+    def may_be_claimed(self, lane: Lane, moment: datetime) -> None:
+        """Somebody has changed rows of `lane` by hand: it is looked at from `moment` on."""
+        self._touched[lane] = min(moment, self._touched.get(lane, moment))
+        self.destinations.add(lane.destination)
+
+    def lock_with(self, lanes: Iterable[Lane]) -> None:
+        """Have `lanes`, which the caller computes anew, locked together with those of the calls: in one order."""
+        if self._touched:
+            self._touched = dict.fromkeys(lanes, NEVER) | self._touched
+
+    async def flush_lanes(self, conn: AsyncConnection) -> None:
+        """Let the lanes of what was written know; the last statement of a transaction (called by the store)."""
+        moments, self._touched = self._touched, {}
+        await touch(conn, moments, self._now)
+
+    async def _write(self, conn: AsyncConnection, kind: Kind, wave: Sequence[_Call]) -> None:
+        """The calls of one kind, at most one per key, in the order of their keys."""
+        statement, rows = _statement(kind, conn.dialect.name), [call.row for call in wave]
+        if conn.dialect.name == SQLITE and kind != "cancel":
+            await conn.execute(statement, rows)
+        else:
+            await for_each(conn, statement, rows)
+        if kind != "cancel":
+            for row in rows:
+                self.may_be_claimed(Lane(row["destination"], row["lane"]), row["due_at"])
 
 
 @cache
-def _statement(kind: str, dialect: str) -> Any:
+def _statement(kind: Kind, dialect: str) -> Any:
     """What writes the calls of one kind; built once."""
     return {"schedule": _schedule, "rearm": _rearm, "cancel": _cancel}[kind](dialect)
 
 
+def _insert(dialect: str) -> Any:
+    """New rows: on SQLite one at a time, on PostgreSQL from arrays."""
+    insert = insert_for(dialect, ENGINE.deliveries)
+    if dialect == SQLITE:
+        return insert
+    rows = parameter_rows({name: ENGINE.deliveries.c[name] for name in _NEW}, dialect)
+    return insert.from_select(_NEW, select(*rows.values()).where(true()))
+
+
 def _schedule(dialect: str) -> Any:
-    return insert_for(dialect, ENGINE.deliveries).on_conflict_do_nothing(
-        index_elements=["destination", "key"]
-    )
+    return _insert(dialect).on_conflict_do_nothing(index_elements=["destination", "key"])
 
 
 def _rearm(dialect: str) -> Any:
-    table, statement = ENGINE.deliveries, insert_for(dialect, ENGINE.deliveries)
+    table, statement = ENGINE.deliveries, _insert(dialect)
     new = statement.excluded
     in_flight = table.c.lease_until.is_not(None)  # also when it was cancelled meanwhile
     return statement.on_conflict_do_update(
@@ -170,34 +226,53 @@ def _rearm(dialect: str) -> Any:
     )
 
 
-def _cancel(_dialect: str) -> Any:
-    table = ENGINE.deliveries
+def _cancel(dialect: str) -> Any:
+    table, v = ENGINE.deliveries, parameter_rows(_CANCELLED, dialect)
     return (
         update(table)
-        .where(
-            and_(
-                table.c.destination == bindparam("b_destination"),
-                table.c.key == bindparam("b_key"),
-                active(table),
-            )
-        )
+        .where(table.c.destination == v["destination"], table.c.key == v["key"], active(table))
         .values(
             state="cancelled",
             generation=table.c.generation + 1,
-            finished_at=bindparam("b_now", type_=table.c.finished_at.type),
-            outcome=func.coalesce(
-                bindparam("b_outcome", type_=table.c.outcome.type), table.c.outcome, '{"kind":"cancelled"}'
-            ),
+            finished_at=v["finished_at"],
+            outcome=func.coalesce(v["outcome"], table.c.outcome, '{"kind":"cancelled"}'),
         )
     )
 
 
-def _first_wave(calls: list[_Call]) -> tuple[list[_Call], list[_Call]]:
-    """The calls that can be written together (one per key) and those that must wait for them."""
+def _waves(calls: Sequence[_Call]) -> Iterator[tuple[Kind, list[_Call]]]:
+    """Calls that can be written together (one kind, one per key), each wave behind those that it must wait for."""
+    while calls:
+        wave, calls = _first_wave(calls)
+        for kind in KINDS:
+            if together := [call for call in wave if call.kind == kind]:
+                yield kind, together
+
+
+def _first_wave(calls: Sequence[_Call]) -> tuple[list[_Call], list[_Call]]:
     seen: set[tuple[str, str]] = set()
     wave: list[_Call] = []
     later: list[_Call] = []
     for call in calls:
-        (later if (call.destination, call.key) in seen else wave).append(call)
-        seen.add((call.destination, call.key))
+        (later if _key(call) in seen else wave).append(call)
+        seen.add(_key(call))
     return wave, later
+
+
+def _key(call: _Call) -> tuple[str, str]:
+    return call.destination, call.key
+
+
+_D = ENGINE.deliveries
+_KEY = {"destination": _D.c.destination, "key": _D.c.key}
+_CANCELLED = _KEY | {"finished_at": _D.c.finished_at, "outcome": _D.c.outcome}
+
+
+def _locked() -> Any:
+    """Rows of many keys, locked in the order in which every transaction locks them (PostgreSQL)."""
+    v = parameter_rows(_KEY, "postgresql")
+    mine = (_D.c.destination == v["destination"], _D.c.key == v["key"])
+    return select(_D.c.id).where(*mine).order_by(_D.c.destination, _D.c.key).with_for_update(of=_D)
+
+
+_LOCK = _locked()

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from supportops.clock import Clock
 from supportops.config import DatabaseSettings
 from supportops.store.outbox import OutboxRow
+from supportops.store.postgres import create_postgres_engine
 from supportops.store.tables import ENGINE
 from supportops.store.transaction import Transaction
 
@@ -31,17 +32,8 @@ SQLITE_PRAGMAS = (
     "PRAGMA foreign_keys=ON",
 )
 
-# Each statement of ours goes by an index. Left to itself PostgreSQL plans it once, while a table is empty, reads the
-# whole table for it, and keeps that plan until its statistics are renewed: a minute too late (decision 0007).
-POSTGRES_SETTINGS = {
-    "enable_seqscan": "off",
-    "enable_hashjoin": "off",
-    "enable_mergejoin": "off",
-    "jit": "off",
-}
-
-
-_NOTIFY = text("SELECT pg_notify(:channel, '')")
+_NOTIFY = text("SELECT pg_notify(:channel, :destinations)")
+SEPARATOR = ","  # between destinations in a notification
 
 
 class Store:
@@ -66,6 +58,7 @@ class Store:
         async with self._begun() as (tx, conn):
             yield tx
             await tx.flush()
+            await tx.deliveries.flush_lanes(conn)
             await self._notify(tx)
             await conn.commit()
         self._announce(tx)
@@ -99,6 +92,18 @@ class Store:
             )
             yield await conn.execution_options(**options)
 
+    @asynccontextmanager
+    async def statements(self) -> AsyncIterator[AsyncConnection]:
+        """A connection for single statements that write: on PostgreSQL each is its own transaction, and one round trip
+        instead of three; on SQLite they share one.
+        """
+        if self.dialect != "sqlite":
+            async with self.reading() as conn:
+                yield conn
+        else:
+            async with self.transaction() as tx:
+                yield tx.conn
+
     def on_outbox(self, listener: Callable[[list[OutboxRow]], None]) -> None:
         """Call `listener` with the rows of each commit that promised events."""
         self._on_outbox.append(listener)
@@ -110,7 +115,8 @@ class Store:
     async def _notify(self, tx: Transaction) -> None:
         """Wake the couriers of other processes; not needed where one of our own will look at once."""
         if self.dialect == "postgresql" and tx.deliveries.destinations and not self._on_deliveries:
-            await tx.conn.execute(_NOTIFY, {"channel": CHANNEL})
+            names = SEPARATOR.join(sorted(tx.deliveries.destinations))
+            await tx.conn.execute(_NOTIFY, {"channel": CHANNEL, "destinations": names})
 
     def _announce(self, tx: Transaction) -> None:
         if tx.outbox.rows:
@@ -187,13 +193,7 @@ def _create_engine(url: URL, settings: DatabaseSettings) -> AsyncEngine:
         engine = create_async_engine(url, **options)
         prepare_sqlite(engine)
         return engine
-    connect = {
-        "timeout": 5,
-        "command_timeout": 30,
-        "statement_cache_size": 500,
-        "server_settings": dict(POSTGRES_SETTINGS),
-    }
-    return create_async_engine(url, connect_args=connect, **options)
+    return create_postgres_engine(url, **options)
 
 
 def prepare_sqlite(engine: AsyncEngine) -> None:

@@ -4,13 +4,28 @@ Statements are built once per table and dialect (`functools.cache`): building on
 PostgreSQL takes to answer it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
 import orjson
-from sqlalchemy import Column, ColumnElement, Select, String, Table, bindparam, func, select, tuple_
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    CursorResult,
+    Executable,
+    Row,
+    Select,
+    String,
+    Table,
+    bindparam,
+    column,
+    func,
+    select,
+    tuple_,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 POSTGRES, SQLITE = "postgresql", "sqlite"
 
@@ -41,6 +56,47 @@ def key_parameters(keys: Sequence[Any], width: int, dialect: str) -> dict[str, A
         return {"key0": orjson.dumps(keys).decode()}
     columns = [list(keys)] if width == 1 else [list(column) for column in zip(*keys, strict=True)]
     return {f"key{n}": column for n, column in enumerate(columns)}
+
+
+def parameter_rows(
+    columns: Mapping[str, ColumnElement[Any]], dialect: str
+) -> Mapping[str, ColumnElement[Any]]:
+    """Values by name for a statement over many rows, executed by `for_each`.
+
+    On PostgreSQL these are the columns of one `unnest`, on SQLite parameters: there it is executed once per row.
+    """
+    if dialect == SQLITE:
+        return {name: bindparam(f"v_{name}", type_=like.type) for name, like in columns.items()}
+    arrays = (bindparam(f"v_{name}", type_=ARRAY(like.type)) for name, like in columns.items())
+    names = (column(name, like.type) for name, like in columns.items())
+    rows = func.unnest(*arrays).table_valued(*names).render_derived("v")
+    return dict(rows.c.items())
+
+
+async def for_each(
+    conn: AsyncConnection,
+    statement: Executable,
+    rows: Sequence[Mapping[str, Any]],
+    fixed: Mapping[str, Any] | None = None,
+) -> list[Row[Any]]:
+    """Execute a statement made with `parameter_rows` for `rows` (all with the same names); what it returns.
+
+    `fixed`: its other parameters. Rows are visited in their order: give them in the order in which locks are taken.
+    """
+    if not rows:
+        return []
+    if conn.dialect.name != SQLITE:
+        arrays = {f"v_{name}": [row[name] for row in rows] for name in rows[0]}
+        return _returned(await conn.execute(statement, arrays | dict(fixed or {})))
+    found: list[Row[Any]] = []
+    for row in rows:
+        values = {f"v_{name}": value for name, value in row.items()}
+        found += _returned(await conn.execute(statement, values | dict(fixed or {})))
+    return found
+
+
+def _returned(result: CursorResult[Any]) -> list[Row[Any]]:
+    return list(result.all()) if result.returns_rows else []
 
 
 def _texts(name: str, dialect: str) -> Select[Any]:

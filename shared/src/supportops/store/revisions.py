@@ -174,3 +174,60 @@ def operators_0001(op: Op) -> None:
 def undo_operators_0001(op: Op) -> None:
     """Undo `operators_0001`."""
     op.drop_table("ended_sessions")
+
+
+def engine_0003(op: Op) -> None:
+    """Lanes that know when they are worth a look, filled from what waits; breakers; rates hold budgets only."""
+    moment = sa.DateTime(timezone=True)
+    op.create_table(
+        "lanes",
+        sa.Column("destination", sa.Text, primary_key=True),
+        sa.Column("lane", sa.Text, primary_key=True),
+        sa.Column("claimable_at", moment),
+        sa.Column("free_at", moment),
+        sa.Column("version", sa.BigInteger, nullable=False),
+    )
+    op.execute(_FILL_LANES)
+    waits = sa.text("claimable_at IS NOT NULL")
+    op.create_index(
+        "lanes_claimable",
+        "lanes",
+        ["destination", "claimable_at"],
+        postgresql_where=waits,
+        sqlite_where=waits,
+    )
+    op.create_table(
+        "breakers",
+        sa.Column("destination", sa.Text, primary_key=True),
+        sa.Column("state", sa.Text, nullable=False),
+        sa.Column("cause", sa.Text),
+        sa.Column("since", moment),
+        sa.Column("reason", sa.Text),
+        sa.Column("probe_at", moment),
+        sa.Column("probes", sa.Integer, nullable=False),
+        sa.Column("run", sa.Integer, nullable=False),
+        sa.Column("failing", sa.Text, nullable=False),
+        sa.Column("refusals", sa.Integer, nullable=False),
+        sa.Column("refusal", sa.Text),
+        sa.Column("refused_since", moment),
+        sa.Column("changed_at", moment, nullable=False),
+    )
+    op.execute("DELETE FROM rates WHERE name LIKE 'lane:%' OR name LIKE 'pause:%'")
+
+
+def undo_engine_0003(op: Op) -> None:
+    """Undo `engine_0003`; paces and pauses are learnt anew."""
+    op.drop_table("breakers")
+    op.drop_table("lanes")
+
+
+# The least of a lane's moments: never too late, and put right by the first claim that looks.
+_FILL_LANES = """
+INSERT INTO lanes (destination, lane, claimable_at, free_at, version)
+SELECT destination, lane,
+       CASE WHEN max(lease_until) > min(next_attempt_at) THEN max(lease_until) ELSE min(next_attempt_at) END,
+       max(lease_until), 1
+FROM deliveries
+WHERE state IN ('waiting', 'leased') OR lease_until IS NOT NULL
+GROUP BY destination, lane
+"""

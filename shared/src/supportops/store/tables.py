@@ -1,4 +1,4 @@
-"""The engine's tables, added to each service's own metadata: inbox, offsets, outbox, deliveries, paces, leases.
+"""The engine's tables, added to each service's metadata: inbox, offsets, outbox, deliveries, lanes, rates, leases.
 
 Rows are described once here; `revisions.py` creates them in a migration.
 """
@@ -57,6 +57,8 @@ class EngineTables:
     inbox: Table
     outbox: Table
     deliveries: Table
+    lanes: Table
+    breakers: Table
     rates: Table
     leases: Table
     ended_sessions: Table
@@ -69,14 +71,16 @@ def engine_tables(metadata: MetaData) -> EngineTables:
     if "inbox" in metadata.tables:
         return EngineTables(**{name: metadata.tables[name] for name in EngineTables.__annotations__})
     return EngineTables(
-        _inbox(metadata),
-        _outbox(metadata),
-        _deliveries(metadata),
-        _rates(metadata),
-        _leases(metadata),
-        _ended_sessions(metadata),
-        _consumer_offsets(metadata),
-        _dead_letter_marks(metadata),
+        inbox=_inbox(metadata),
+        outbox=_outbox(metadata),
+        deliveries=_deliveries(metadata),
+        lanes=_lanes(metadata),
+        breakers=_breakers(metadata),
+        rates=_rates(metadata),
+        leases=_leases(metadata),
+        ended_sessions=_ended_sessions(metadata),
+        consumer_offsets=_consumer_offsets(metadata),
+        dead_letter_marks=_dead_letter_marks(metadata),
     )
 
 
@@ -163,8 +167,61 @@ def _deliveries(metadata: MetaData) -> Table:
     return table
 
 
+def _lanes(metadata: MetaData) -> Table:
+    """What a claim looks at instead of the deliveries: one row per lane, found by the moment when it is worth a look.
+
+    `claimable_at`: nothing of the lane can be claimed before; null: nothing waits. It may be too early (a cancel does
+    not care), never too late. `free_at`: while a call of the lane is in flight the end of its lease, after it the
+    moment that the lane's pace allows. `version` grows with every change: who computed from an older state knows.
+    """
+    table = Table(
+        "lanes",
+        metadata,
+        Column("destination", Text, primary_key=True),
+        Column("lane", Text, primary_key=True),
+        Column("claimable_at", UtcDateTime),
+        Column("free_at", UtcDateTime),
+        Column("version", BigInteger, nullable=False),
+    )
+    waiting = table.c.claimable_at.is_not(None)
+    Index(
+        "lanes_claimable",
+        table.c.destination,
+        table.c.claimable_at,
+        postgresql_where=waiting,
+        sqlite_where=waiting,
+    )
+    return table
+
+
+def _breakers(metadata: MetaData) -> Table:
+    """Destinations that something is wrong with; no row: nothing ever was. Shared by all replicas.
+
+    `state`: closed, open or half_open (one row is out to see). `run` counts failures of one cause since the last
+    success, `failing` (JSON) are the keys of the rows that had them; `probe_at` is when the next row may be sent out,
+    `probes` counts those that failed. `refusals` counts different rows given up one after the other for one `refusal`.
+    """
+    return Table(
+        "breakers",
+        metadata,
+        Column("destination", Text, primary_key=True),
+        Column("state", Text, nullable=False),
+        Column("cause", Text),
+        Column("since", UtcDateTime),
+        Column("reason", Text),
+        Column("probe_at", UtcDateTime),
+        Column("probes", Integer, nullable=False),
+        Column("run", Integer, nullable=False),
+        Column("failing", Text, nullable=False),
+        Column("refusals", Integer, nullable=False),
+        Column("refusal", Text),
+        Column("refused_since", UtcDateTime),
+        Column("changed_at", UtcDateTime, nullable=False),
+    )
+
+
 def _rates(metadata: MetaData) -> Table:
-    """Shared paces, budgets and throttles: when one is free again (the same for all replicas)."""
+    """Shared budgets and throttles: when one is free again (the same for all replicas)."""
     return Table(
         "rates",
         metadata,

@@ -3,7 +3,7 @@
 no connection, pool full           Retryable          nothing was sent
 time-out or drop after sending     Retryable for reads, UnknownOutcome for writes
 3xx                                Permanent          redirects are never followed with our credentials
-401                                DestinationPaused  the login is wrong for every row, not for this one
+401                                CredentialRefused  the login is wrong for every row, not for this one
 403 / 404 / 409                    Forbidden / NotFound / Conflict
 408, 425, 429                      Retryable          after Retry-After
 other 4xx                          Permanent
@@ -20,7 +20,7 @@ import httpx
 
 from supportops.errors import (
     Conflict,
-    DestinationPaused,
+    CredentialRefused,
     Forbidden,
     NotFound,
     Permanent,
@@ -117,7 +117,7 @@ def check(response: httpx.Response, what: str, *, now: datetime, detail: str = "
     message = f"{what}: {status}{' ' + detail if detail else ''}"
     after = retry_after(response.headers, now)
     if status == 401:
-        raise DestinationPaused(message, after or LOGIN_WAIT)
+        raise CredentialRefused(message, after or LOGIN_WAIT)
     if status == 403:
         raise Forbidden(message)
     if status == 404:

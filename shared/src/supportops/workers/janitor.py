@@ -10,6 +10,7 @@ from sqlalchemy import BindParameter, Column, ColumnElement, Table, bindparam, d
 from supportops.contracts import TOPICS
 from supportops.observability.metrics import Recorder
 from supportops.store import Store
+from supportops.store.lanes import forget_idle
 from supportops.store.tables import ENGINE, THROTTLES
 from supportops.workers.periodic import Periodic
 
@@ -54,6 +55,8 @@ def janitor(store: Store, retention: Sequence[Retention], metrics: Recorder) -> 
         for rule in retention:
             while await _bite(store, rule, metrics) == BITE:
                 pass
+        while await _forget_lanes(store, metrics) == BITE:
+            pass
 
     return Periodic("janitor", store, clean, timedelta(minutes=10))
 
@@ -66,14 +69,24 @@ async def _bite(store: Store, rule: Retention, metrics: Recorder) -> int:
             old = old.where(rule.only)
         rows = (await tx.conn.execute(old)).all()
         if len(keys) == 1 and rows:
-            await tx.conn.execute(delete(rule.table).where(keys[0].in_([row[0] for row in rows])))
+            still = delete(rule.table).where(rule.moment < tx.now - rule.keep)
+            await tx.conn.execute(still.where(keys[0].in_([row[0] for row in rows])))
         elif rows:
-            one = delete(rule.table).where(*(key == _parameter(key) for key in keys))
+            still = delete(rule.table).where(rule.moment < tx.now - rule.keep)
+            one = still.where(*(key == _parameter(key) for key in keys))
             await tx.conn.execute(
                 one, [{f"k_{k.name}": v for k, v in zip(keys, row, strict=True)} for row in rows]
             )
     metrics.count("rows_pruned", len(rows), table=rule.table.name)
     return len(rows)
+
+
+async def _forget_lanes(store: Store, metrics: Recorder) -> int:
+    """Lanes in which nothing waits; the next delivery makes its lane anew."""
+    async with store.transaction() as tx:
+        removed = await forget_idle(tx.conn, tx.now, BITE)
+    metrics.count("rows_pruned", removed, table="lanes")
+    return removed
 
 
 def _parameter(column: Column[Any]) -> BindParameter[Any]:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import structlog
 from sqlalchemy import or_, update
@@ -13,6 +13,9 @@ from supportops.store import Store, is_outage
 from supportops.store.tables import ENGINE
 from supportops.store.upsert import insert_into
 
+LOOK_EVERY = timedelta(seconds=10)
+SKEW = timedelta(seconds=5)  # by which clocks of replicas may differ
+_L = ENGINE.leases
 _log = structlog.get_logger("periodic")
 
 
@@ -31,6 +34,7 @@ class Periodic:
         self._lease = max(every, timedelta(minutes=5))
         self._holder = str(uuid7())
         self._failures = LimitedWarnings(_log)
+        self._known = False  # the lease's row is there
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Look for the lease until `stopping`; a failed run is logged and comes again."""
@@ -41,7 +45,7 @@ class Periodic:
                 self._failures.warning(
                     "periodic.failed", self._lease_name, error=str(error)[:300], outage=is_outage(error)
                 )
-            look_every = min(self._every, timedelta(seconds=10))
+            look_every = min(self._every, LOOK_EVERY if self._every < 10 * LOOK_EVERY else 3 * LOOK_EVERY)
             try:
                 async with asyncio.timeout(look_every.total_seconds()):
                     await stopping.wait()
@@ -57,32 +61,32 @@ class Periodic:
         return True
 
     async def _due(self) -> bool:
-        """Take the lease, if the last run is long enough ago and nobody holds it."""
-        leases = ENGINE.leases
-        async with self._store.transaction() as tx:
-            await tx.conn.execute(
-                insert_into(tx.conn, leases).on_conflict_do_nothing(), [self._first_row(tx.now)]
-            )
-            taken = await tx.conn.execute(
-                update(leases)
-                .where(
-                    leases.c.name == self._lease_name,
-                    leases.c.until <= tx.now,
-                    or_(leases.c.last_run_at.is_(None), leases.c.last_run_at <= tx.now - self._every),
-                )
-                .values(holder=self._holder, until=tx.now + self._lease)
-                .returning(leases.c.name)
+        """Take the lease, if the last run is long enough ago and nobody holds it: one statement.
+
+        Moments that lie further ahead than this clock allows were written by one that was wrong, and bind nobody.
+        """
+        if not self._known:
+            await self._make_row()
+        now = self._store.clock.now()
+        free = or_(_L.c.until <= now, _L.c.until > now + self._lease + SKEW)
+        last = _L.c.last_run_at
+        due = or_(last.is_(None), last <= now - self._every, last > now + SKEW)
+        take = update(_L).where(_L.c.name == self._lease_name, free, due)
+        async with self._store.statements() as conn:
+            taken = await conn.execute(
+                take.values(holder=self._holder, until=now + self._lease).returning(_L.c.name)
             )
             return taken.first() is not None
 
     async def _done(self) -> None:
-        leases = ENGINE.leases
-        async with self._store.transaction() as tx:
-            await tx.conn.execute(
-                update(leases)
-                .where(leases.c.name == self._lease_name, leases.c.holder == self._holder)
-                .values(until=tx.now, last_run_at=tx.now)
-            )
+        now = self._store.clock.now()
+        mine = (_L.c.name == self._lease_name, _L.c.holder == self._holder)
+        async with self._store.statements() as conn:
+            await conn.execute(update(_L).where(*mine).values(until=now, last_run_at=now))
 
-    def _first_row(self, now: datetime) -> dict[str, object]:
-        return {"name": self._lease_name, "holder": "", "until": now, "last_run_at": None}
+    async def _make_row(self) -> None:
+        now = self._store.clock.now()
+        first = {"name": self._lease_name, "holder": "", "until": now, "last_run_at": None}
+        async with self._store.statements() as conn:
+            await conn.execute(insert_into(conn, _L).on_conflict_do_nothing(), [first])
+        self._known = True

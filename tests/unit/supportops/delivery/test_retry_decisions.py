@@ -6,7 +6,8 @@ import pytest
 
 from supportops.delivery import Cancel, Discard, Done, Outcome, Snooze, TryAgain
 from supportops.delivery.destination import SCHEDULE
-from supportops.delivery.retry import BUG_WAIT, PAUSE, decide, plan
+from supportops.delivery.retry import BUG_WAIT, decide, plan
+from supportops.delivery.signs import PAUSE
 from supportops.errors import DestinationPaused, Permanent, Retryable, Undecodable, UnknownOutcome
 
 MINUTE = timedelta(minutes=1)

@@ -8,7 +8,7 @@ import pytest
 
 from supportops.errors import (
     Conflict,
-    DestinationPaused,
+    CredentialRefused,
     Forbidden,
     NotFound,
     Permanent,
@@ -34,7 +34,7 @@ STATUSES: dict[tuple[str, int], type[SupportOpsError] | None] = {
     ("GET", 301): Permanent,
     ("PUT", 308): Permanent,
     ("PUT", 400): Permanent,
-    ("GET", 401): DestinationPaused,
+    ("GET", 401): CredentialRefused,
     ("PUT", 403): Forbidden,
     ("GET", 404): NotFound,
     ("PUT", 408): Retryable,

@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from supportops.config import ZendeskSettings
 from supportops.errors import (
     Conflict,
+    CredentialRefused,
     DestinationPaused,
     Forbidden,
     NotFound,
@@ -300,7 +301,7 @@ async def test_another_refusal_is_not_about_being_closed(desk: Desk, zendesk: Ze
 
 REFUSALS: dict[int, type[Exception]] = {
     400: Permanent,
-    401: DestinationPaused,
+    401: CredentialRefused,
     403: Forbidden,
     404: NotFound,
     409: Conflict,

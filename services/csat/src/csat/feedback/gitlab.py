@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
 from csat.feedback.issue_content import Draft
 from supportops.clock import Clock
-from supportops.errors import DestinationPaused, Permanent
+from supportops.errors import CredentialRefused, DestinationPaused, Permanent
 from supportops.observability.logging import get_logger
 from supportops.observability.metrics import Recorder
 from supportops.vendors.call_metrics import counted_call
@@ -190,7 +190,7 @@ def refuse(response: httpx.Response, what: str, now: datetime) -> None:
         raise DestinationPaused(message, wait_of(response.headers, now))
     if status in (401, 403):
         log.error("gitlab.refused", status=status, call=what, answer=words)
-        raise DestinationPaused(message, REFUSED_WAIT)
+        raise CredentialRefused(message, REFUSED_WAIT)
     if status == 409 and "resource lock" not in words.casefold():
         raise Permanent(message)
     if status == 404:

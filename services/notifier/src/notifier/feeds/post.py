@@ -40,12 +40,12 @@ from supportops.delivery.destination import (
     Cancel,
     Delivery,
     DestinationSpec,
-    Discard,
     Done,
     Outcome,
     Rate,
     Snooze,
     TryAgain,
+    Unknown,
 )
 from supportops.errors import DestinationPaused, Retryable
 from supportops.store import Transaction
@@ -84,11 +84,11 @@ class FeedPosts:
         except SlackRateLimited as error:
             return Snooze(error.after, str(error), uncertain=True)
         except SlackRefused as error:
-            return Discard(f"{DOUBT} ({error.code})")
+            return Unknown(f"{DOUBT} ({error.code})")
         except SlackCredentialError as error:
             if error.code != "missing_scope":
                 raise
-            return Discard(f"{DOUBT} ({error.code})")
+            return Unknown(f"{DOUBT} ({error.code})")
         except DestinationPaused:
             raise
         except Retryable as error:

@@ -16,7 +16,7 @@ import orjson
 from notifier.settings import SlackSettings
 from notifier.slack.message import Json, Message
 from supportops.clock import Clock
-from supportops.errors import DestinationPaused, Permanent, Retryable, UnknownOutcome
+from supportops.errors import CredentialRefused, Permanent, Retryable, UnknownOutcome
 from supportops.observability.metrics import Recorder
 from supportops.vendors.call_metrics import counted_call
 from supportops.vendors.http_client import HttpLimits, make_client, map_transport_errors, retry_after
@@ -74,7 +74,7 @@ class SlackRateLimited(Retryable):
     """Too fast: wait `after`. Says nothing about the message."""
 
 
-class SlackCredentialError(DestinationPaused):
+class SlackCredentialError(CredentialRefused):
     """The token does not work or may not do this: nothing can be posted by anybody."""
 
     def __init__(self, code: str, detail: str = "") -> None:

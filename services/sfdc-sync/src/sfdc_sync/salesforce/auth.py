@@ -19,7 +19,7 @@ from sfdc_sync.policy import Pauses
 from sfdc_sync.salesforce.refusals import login_refusal, moved
 from sfdc_sync.salesforce.responses import ErrorAction, refusal
 from sfdc_sync.settings import SalesforceSettings, salesforce_origin
-from supportops.errors import DestinationPaused, Retryable, UnknownOutcome
+from supportops.errors import CredentialRefused, DestinationPaused, Retryable, UnknownOutcome
 from supportops.observability.logging import get_logger
 
 log = get_logger("sfdc_sync.salesforce")
@@ -153,7 +153,7 @@ class TokenProvider:
 
     def _log_in(self) -> Token:
         if self._monotonic() < self._refused_until:
-            raise DestinationPaused(self._refused, self._pauses.login)
+            raise CredentialRefused(self._refused, self._pauses.login)
         try:
             with Session(self._settings, None, self._transport) as session, self._ask(session) as response:
                 status, body, location = (
@@ -208,7 +208,7 @@ class TokenProvider:
         log.warning("salesforce.login_refused", reason=why)
         self._refused = why
         self._refused_until = self._monotonic() + self._pauses.login.total_seconds()
-        return DestinationPaused(why, self._pauses.login)
+        return CredentialRefused(why, self._pauses.login)
 
 
 def _json(response: requests.Response) -> object:

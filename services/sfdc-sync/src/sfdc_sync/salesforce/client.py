@@ -29,7 +29,7 @@ from sfdc_sync.salesforce.auth import (
 from sfdc_sync.salesforce.refusals import version_refusal, versions_in
 from sfdc_sync.salesforce.responses import ErrorAction, Record, RecordResult, read_results, refusal
 from sfdc_sync.settings import SalesforceSettings
-from supportops.errors import DestinationPaused, Permanent, Retryable, UnknownOutcome
+from supportops.errors import CredentialRefused, DestinationPaused, Permanent, Retryable, UnknownOutcome
 from supportops.observability.metrics import Recorder
 from supportops.vendors.call_metrics import counted_call
 
@@ -125,7 +125,7 @@ class Salesforce:
             return self._send(fresh, method, path, **more)
         except SalesforceExpiredSession as error:
             self._tokens.invalidate(fresh)
-            raise DestinationPaused(
+            raise CredentialRefused(
                 "Salesforce refuses a session that it has just opened: may the Run As user use the API "
                 "(permission API Enabled), from this address?",
                 self._pauses.login,
@@ -176,7 +176,7 @@ class Salesforce:
             case ErrorAction.QUOTA:
                 return DestinationPaused(f"Salesforce's limit is reached: {why}", self._pauses.quota)
             case ErrorAction.LOGIN:
-                return DestinationPaused(f"Salesforce refuses the session: {why}", self._pauses.login)
+                return CredentialRefused(f"Salesforce refuses the session: {why}", self._pauses.login)
             case ErrorAction.CONFIG if error.status == 404:
                 return NotFound(why, self._pauses.config)
             case ErrorAction.CONFIG:

@@ -1,0 +1,90 @@
+"""Connections to PostgreSQL that notice a server which is gone without a word: a fail-over, a cut cable.
+
+A statement has `COMMAND_TIMEOUT`. The first one that runs into it throws the whole pool away, for the other connections
+are as old as this one: else each of them would cost its own time-out. A connection that was idle for a while is asked
+first, and has `PING_TIMEOUT` to answer. The kernel gives up on a peer that no longer acknowledges anything.
+"""
+
+import asyncio
+import socket
+import time
+from typing import Any
+
+import asyncpg
+from sqlalchemy import event, exc
+from sqlalchemy.engine import URL, ExceptionContext
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.util import await_only
+
+CONNECT_TIMEOUT = 5.0  # seconds, as all below
+COMMAND_TIMEOUT = 12.0
+PING_TIMEOUT = 2.0
+ASK_AFTER_IDLE = 5.0
+_PEER_GONE_MS = 10_000
+_NO_ANSWER = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)  # TimeoutError is an OSError
+
+# Each statement of ours goes by an index. Left to itself PostgreSQL plans it once, while a table is empty, reads the
+# whole table for it, and keeps that plan until its statistics are renewed: a minute too late (decision 0007).
+POSTGRES_SETTINGS = {
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "jit": "off",
+}
+
+
+def create_postgres_engine(url: URL, **options: Any) -> AsyncEngine:
+    """An engine whose pool is trusted no longer than its connections answer."""
+    connect = {
+        "timeout": CONNECT_TIMEOUT,
+        "command_timeout": COMMAND_TIMEOUT,
+        "statement_cache_size": 500,
+        "server_settings": dict(POSTGRES_SETTINGS),
+    }
+    engine = create_async_engine(url, connect_args=connect, **options)
+    event.listen(engine.sync_engine, "connect", _watch_peer)
+    event.listen(engine.sync_engine, "checkout", _ask_when_idle)
+    event.listen(engine.sync_engine, "checkin", _note_use)
+    event.listen(engine.sync_engine, "handle_error", _throw_pool_away)
+    return engine
+
+
+def _watch_peer(connection: Any, record: Any) -> None:
+    """The kernel's own limits; a Unix socket has none and needs none."""
+    record.info["used_at"] = time.monotonic()
+    peer = connection.driver_connection._transport.get_extra_info("socket")
+    if peer is None or peer.family not in (socket.AF_INET, socket.AF_INET6):
+        return
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in (
+        ("TCP_USER_TIMEOUT", _PEER_GONE_MS),
+        ("TCP_KEEPIDLE", 5),
+        ("TCP_KEEPINTVL", 2),
+        ("TCP_KEEPCNT", 3),
+    ):
+        if (option := getattr(socket, name, None)) is not None:  # not every system has each
+            peer.setsockopt(socket.IPPROTO_TCP, option, value)
+
+
+def _note_use(_connection: Any, record: Any) -> None:
+    record.info["used_at"] = time.monotonic()
+
+
+def _ask_when_idle(connection: Any, record: Any, _fairy: Any) -> None:
+    """Ask a connection that was idle for a while; when it does not answer, all that are as old are thrown away."""
+    if time.monotonic() - record.info["used_at"] < ASK_AFTER_IDLE:
+        return
+    try:
+        await_only(asyncio.wait_for(connection.driver_connection.fetchrow(";"), PING_TIMEOUT))
+    except _NO_ANSWER as error:
+        connection.driver_connection.terminate()
+        gone = exc.DisconnectionError("an idle connection does not answer")
+        gone.invalidate_pool = True
+        raise gone from error
+
+
+def _throw_pool_away(context: ExceptionContext) -> None:
+    """A statement that got no answer in time says that the server is gone, not only this connection."""
+    if isinstance(context.original_exception, TimeoutError):
+        context.is_disconnect = True
+        context.invalidate_pool_on_disconnect = True

@@ -95,7 +95,7 @@ async def test_what_is_in_flight_ends_and_is_recorded_but_does_not_come_again(st
     worker = ByHand(store, DestinationSpec(POSTS, idempotent=True))
     (delivery,) = await worker.claim()
     assert await cancel(store, DeliveryFilter(), "stop") == [(POSTS, "1")]
-    await worker.settle((delivery, Done({"ts": "1.2"})))
+    await worker.complete((delivery, Done({"ts": "1.2"})))
     row = await row_of(store, "1")
     assert (row["state"], row["outcome"]) == ("cancelled", {"kind": "done", "result": {"ts": "1.2"}})
 

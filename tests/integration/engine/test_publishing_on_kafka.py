@@ -26,7 +26,7 @@ from tests.support.kafka_server import KafkaServer
 from tests.support.records import FakeRecord
 from tests.support.servers import Server
 
-pytestmark = [pytest.mark.needs_kafka, pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)]
+pytestmark = pytest.mark.needs_kafka
 KAFKAS_DEFAULT = 1_048_588
 
 
@@ -105,6 +105,7 @@ async def test_a_topic_that_nobody_makes_is_refused_quickly_the_second_time(stag
     assert [type(answer) for answer in answers] == [Refused, type(None)]
 
 
+@pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)
 async def test_a_dead_letter_larger_than_its_topic_is_kept_and_the_records_behind_it_go_on(
     kafka_address: str, kafka_flavour: str, live_store: Store
 ) -> None:

@@ -37,6 +37,7 @@ def own_retention(policy: CsatPolicy) -> tuple[Retention, ...]:
         (tables.issues, tables.issues.c.created_at),
         (tables.ticket_facts, tables.ticket_facts.c.solved_at),
         (tables.progress, tables.progress.c.updated_at),
+        (tables.same_people, tables.same_people.c.merged_at),
     )
     requesters, facts = tables.requesters, tables.ticket_facts
     sums = (tables.counted, tables.tally, tables.cells)  # in this order, and after the facts (decision 71)

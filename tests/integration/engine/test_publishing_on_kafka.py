@@ -15,7 +15,7 @@ from supportops.config import KafkaSettings
 from supportops.contracts import Topic, dead_letter_topic
 from supportops.errors import Refused, Retryable
 from supportops.messaging import Broker, open_broker
-from supportops.messaging.topics import MAX_RECORD, too_tight
+from supportops.messaging.topics import MAX_RECORD, Limits, too_tight
 from supportops.observability.probes import ReachableProbe
 from supportops.store import Store
 from tests.support.consuming import Stage, all_solved, consumer, read_all, stage_on
@@ -131,7 +131,12 @@ async def test_limits_below_ours_are_named(kafka_address: str, stage: Stage) -> 
     small = Topic(f"small.{stage.topic}", 1, "ticket id", timedelta(days=400))
     await make_topic(kafka_address, small.name, 10_000)
     ours = Topic(stage.topic, 3, "ticket id", timedelta(hours=1))
-    found = await stage.broker.limits([small.name, ours.name, "not.there"])
+
+    async def both() -> dict[str, Limits]:  # a broker tells of a new topic a moment later
+        told = await stage.broker.limits([small.name, ours.name, "not.there"])
+        return told if len(told) == 2 else {}
+
+    found = await eventually(both, within=20)
     words = too_tight([small, ours], found)
     assert found[ours.name].record == MAX_RECORD
     assert len(words) == 2

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 from typer.testing import CliRunner, Result
 
 from csat.__main__ import app as csat
@@ -12,8 +13,13 @@ from ingest.__main__ import app as ingest
 from notifier.__main__ import app as notifier
 from sfdc_sync.__main__ import app as sfdc_sync
 from supportops.clock import SystemClock
+from supportops.config import DatabaseSettings
 from supportops.delivery.listing import DeliveryFilter, list_deliveries
+from supportops.delivery.outages.breaker import Breaker
+from supportops.delivery.outages.rows import lock, save
+from supportops.delivery.signs import Sign
 from supportops.observability.logging import reset
+from supportops.operations.breaker_commands import destinations_check
 from supportops.store import Store
 from tests.integration.engine.test_operators_deliveries import POSTS, RECORDS, kill, schedule
 from tests.support.databases import SqliteDatabases, on_the_side
@@ -26,10 +32,10 @@ COMMANDS = {
     "settings": (),
     "explain": (),
     "migrate": (),
-    "deliveries": ("list", "show", "retry", "cancel"),
+    "deliveries": ("list", "show", "retry", "cancel", "resume"),
     "dead-letters": ("list", "show", "replay", "drop"),
 }
-AWAY = "postgresql://nobody:secret-password@127.0.0.1:1/nothing"
+AWAY = "postgresql://nobody:a-long-password-of-nobody@127.0.0.1:1/nothing"
 NOT_SET = (
     "KAFKA_BOOTSTRAP_SERVERS",
     "ZENDESK_BASE_URL",
@@ -108,7 +114,7 @@ def test_without_a_database_there_is_one_line_and_no_address(
     (line,) = done.stderr.splitlines()
     assert "the database cannot be used" in line
     assert "DATABASE_URL" in line
-    assert "secret-password" not in line
+    assert "a-long-password-of-nobody" not in line
 
 
 def test_a_database_that_was_not_migrated_is_one_line_too(
@@ -156,6 +162,28 @@ def test_a_bulk_action_counts_and_asks_first(command: Command, url: str) -> None
         assert {each.reason for each in found} == {"by an operator: moved away"}
 
     on(url, reasons)
+
+
+def test_a_destination_that_waits_is_resumed_by_hand(command: Command, url: str) -> None:
+    async def hold(store: Store) -> None:
+        async with store.transaction() as tx:
+            await lock(tx, POSTS)
+            held = Breaker(
+                POSTS, state="open", cause=Sign.BUG, reason="KeyError", since=tx.now, probe_at=tx.now
+            )
+            await save(tx, held)
+
+    async def found(_store: Store) -> None:
+        (finding,) = await destinations_check(DatabaseSettings(url=SecretStr(url))).look()
+        assert (finding.verdict, finding.check) == ("failed", f"destination {POSTS}")
+        assert "KeyError" in finding.detail
+
+    on(url, hold)
+    on(url, found)
+    done = command("deliveries", "resume", POSTS, "--json")
+    assert done.exit_code == 0
+    assert "KeyError" in json.loads(done.stdout)[0]["it was"]
+    assert command("deliveries", "resume", POSTS).exit_code == 1
 
 
 def test_mistakes_in_arguments_are_usage_errors(command: Command) -> None:

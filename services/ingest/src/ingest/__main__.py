@@ -18,7 +18,7 @@ from ingest.webhooks.repository import WebhookFilter
 from ingest.webhooks.spool import Spool
 from supportops.contracts import GROUPS
 from supportops.operations.commands import Operations, add_operations
-from supportops.operations.delivery_commands import on_database
+from supportops.operations.on_database import on_database
 from supportops.runtime.cli import AsJson, Service, build_app, execute
 from supportops.runtime.output import emit
 from supportops.runtime.supervisor import CLEAN, FAILED

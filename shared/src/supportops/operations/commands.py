@@ -18,6 +18,7 @@ from supportops.config import DatabaseCommandSettings, ServiceSettings
 from supportops.config.rules_file import Rules
 from supportops.delivery.dead import DEAD, revive
 from supportops.delivery.listing import DeliveryFilter, list_deliveries
+from supportops.operations.breaker_commands import destinations_check
 from supportops.operations.checks import Check, examine, report
 from supportops.operations.dead_letter_commands import add_dead_letter_commands
 from supportops.operations.delivery_commands import (
@@ -25,9 +26,9 @@ from supportops.operations.delivery_commands import (
     add_delivery_commands,
     change,
     demand_choice,
-    on_database,
 )
 from supportops.operations.infrastructure_checks import broker_check, database_check
+from supportops.operations.on_database import on_database
 from supportops.operations.timeline import Explain, Explanation
 from supportops.runtime.cli import AsJson, Service, execute, execute_with
 from supportops.runtime.output import emit
@@ -82,6 +83,7 @@ def _add_doctor[S: ServiceSettings, P: Rules](
                 checks = [
                     database_check(settings.database, service.package),
                     broker_check(settings.kafka),
+                    destinations_check(settings.database),
                     *own,
                 ]
                 found = await examine(checks, settings.secrets())

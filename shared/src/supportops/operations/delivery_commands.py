@@ -1,4 +1,4 @@
-"""`deliveries list | show | retry | cancel`: the calls to other people's servers, for every service alike."""
+"""`deliveries list | show | retry | cancel | resume`: the calls to other people's servers, for every service alike."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -6,7 +6,6 @@ from typing import Annotated, get_args
 
 import typer
 
-from supportops.config import DatabaseCommandSettings
 from supportops.delivery.dead import DEAD, cancel, revive
 from supportops.delivery.listing import (
     ACTIVE,
@@ -17,6 +16,8 @@ from supportops.delivery.listing import (
     delivery_details,
     list_deliveries,
 )
+from supportops.operations.breaker_commands import add_resume_command
+from supportops.operations.on_database import on_database
 from supportops.operations.options import (
     HIDDEN,
     DryRun,
@@ -28,7 +29,7 @@ from supportops.operations.options import (
     go_on,
     moment_of,
 )
-from supportops.runtime.cli import AnyService, AsJson, execute_with
+from supportops.runtime.cli import AnyService, AsJson
 from supportops.runtime.output import emit
 from supportops.runtime.supervisor import CLEAN, FAILED
 from supportops.store import Store
@@ -72,6 +73,7 @@ def add_delivery_commands(app: typer.Typer, service: AnyService) -> None:
     app.add_typer(group, name="deliveries")
     _add_looks(group, service)
     _add_changes(group, service)
+    add_resume_command(group, service)
 
 
 def _add_looks(group: typer.Typer, service: AnyService) -> None:
@@ -171,16 +173,6 @@ def _add_changes(group: typer.Typer, service: AnyService) -> None:
             return await change(store, Bulk("cancel", wanted, act, everything, yes, dry_run, as_json))
 
         raise typer.Exit(on_database(service, stop))
-
-
-def on_database(service: AnyService, job: Callable[[Store], Awaitable[int]]) -> int:
-    """Run a command that needs its service's database and nothing else; the exit code."""
-
-    async def with_store(settings: DatabaseCommandSettings) -> int:
-        async with service.open_database(settings) as store:
-            return await job(store)
-
-    return execute_with(service, DatabaseCommandSettings, with_store)
 
 
 async def change(store: Store, bulk: Bulk) -> int:

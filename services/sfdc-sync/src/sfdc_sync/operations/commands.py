@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from sfdc_sync.operations import requeue
-from supportops.operations.delivery_commands import on_database
+from supportops.operations.on_database import on_database
 from supportops.runtime.cli import AnyService, AsJson
 from supportops.runtime.output import emit
 from supportops.runtime.supervisor import CLEAN, FAILED

@@ -169,7 +169,13 @@ def test_a_destination_that_waits_is_resumed_by_hand(command: Command, url: str)
         async with store.transaction() as tx:
             await lock(tx, POSTS)
             held = Breaker(
-                POSTS, state="open", cause=Sign.BUG, reason="KeyError", since=tx.now, probe_at=tx.now
+                POSTS,
+                state="open",
+                cause=Sign.BUG,
+                reason="KeyError",
+                since=tx.now,
+                probe_at=tx.now,
+                changed_at=tx.now,
             )
             await save(tx, held)
 

@@ -11,6 +11,7 @@ from supportops.clock import SystemClock
 from supportops.errors import DestinationPaused
 from supportops.observability.metrics import Metrics
 from supportops.vendors.zendesk import NewComment, Zendesk, open_zendesk
+from supportops.vendors.zendesk.grant import AWAY_WAIT
 from tests.support.processes import clean_environment
 from tests.support.sandbox import ZENDESK_CLIENT, SandboxProcess, zendesk_settings
 
@@ -141,7 +142,7 @@ async def test_an_endpoint_with_a_bad_day_uses_up_no_attempt(
     with pytest.raises(DestinationPaused, match="asked again") as caught:
         await zendesk.ticket(_new(sandbox))
     assert caught.value.after is not None
-    assert caught.value.after.total_seconds() == (7 if "retry_after" in fault else 10)
+    assert caught.value.after.total_seconds() == (7 if "retry_after" in fault else AWAY_WAIT.total_seconds())
 
 
 async def test_a_late_answer_keeps_only_those_waiting_who_have_no_token(

@@ -304,7 +304,12 @@ def each_once(request: Request) -> None:
 
 
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
+    400: {
+        "content": {"text/plain": {}},
+        "description": "An address with a character that none of ours has (%00).",
+    },
     401: {"model": Problem, "description": "Neither the bearer token nor a session."},
+    429: {"model": Problem, "description": "Too many wrong tokens from this address; see Retry-After."},
     503: {"model": Problem, "description": "The database is away; try again in a minute."},
 }
 

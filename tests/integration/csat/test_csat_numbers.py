@@ -181,7 +181,6 @@ async def test_surveys_tell_who_was_asked_and_who_was_not(
         ("/api/kpi", "by=weather", "'form', 'plan', 'region', 'group', 'assignee' or 'reason'"),
         ("/api/kpi", "trend=day", "'week' or 'month'"),
         ("/api/kpi", "plan=" + "x" * 101, "at most 100 characters"),
-        ("/api/kpi", "plan=a%00b", "should match pattern"),
         ("/api/ratings", "limit=201", "less than or equal to 200"),
         ("/api/ratings", "cursor=x", "is not one that a page named"),
         ("/api/ratings", "cursor=bm93fDE", "is not one that a page named"),

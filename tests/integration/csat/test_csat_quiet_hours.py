@@ -63,6 +63,8 @@ async def in_the_morning(store: Store) -> None:
     async with store.transaction() as tx:
         d = tables.engine.deliveries
         await tx.execute(d.update().where(d.c.state == "waiting").values(next_attempt_at=tx.now))
+        lanes = tables.engine.lanes
+        await tx.execute(lanes.update().where(lanes.c.claimable_at.is_not(None)).values(claimable_at=tx.now))
 
 
 class Berlin:

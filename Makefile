@@ -9,16 +9,19 @@ READY := $(VENV)/.installed
 MEMBERS := shared services/ingest services/csat services/sfdc-sync services/notifier sandbox
 PACKAGES := supportops supportops-ingest supportops-csat supportops-sfdc-sync supportops-notifier supportops-sandbox
 SOURCES := shared services sandbox tests bench
+BANDIT := shared/src $(wildcard services/*/src) sandbox/src bench deploy
 LOCK := requirements.lock
-COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" \
-	--all-extras --group dev pyproject.toml $(PACKAGES:%=--no-emit-package %)
+TOOLS_LOCK := build-tools.lock
+COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock"
+COMPILE_ALL := $(COMPILE) --all-extras --group dev pyproject.toml $(PACKAGES:%=--no-emit-package %)
+COMPILE_TOOLS := $(COMPILE) --python-version 3.11 --group pyproject.toml:build
 ARGS ?=
 WORKERS ?= 2
 
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-check check format lint types contracts lock lock-check generated generate test compose-test \
+.PHONY: help install demo demo-check check format lint security types contracts lock lock-check generated generate test compose-test \
 	env-example screenshots chaos bench clean
 
 help: ## Show what each target does
@@ -27,16 +30,17 @@ help: ## Show what each target does
 
 # --- set-up ----------------------------------------------------------------------------------------------------------
 
-$(UV):
+$(UV): $(TOOLS_LOCK)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "supportops needs Python 3.11 or newer; name it: make PYTHON=/path/to/python3 ..."; exit 1; }
 	$(PYTHON) -m venv .tools
-	.tools/bin/python -m pip install --quiet --disable-pip-version-check uv
+	.tools/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(TOOLS_LOCK)
+	@touch $@
 
-$(READY): $(LOCK) pyproject.toml .python-version $(MEMBERS:%=%/pyproject.toml) | $(UV)
+$(READY): $(LOCK) $(TOOLS_LOCK) pyproject.toml .python-version $(MEMBERS:%=%/pyproject.toml) | $(UV)
 	@test -x $(BIN)/python || $(UV) venv --quiet $(VENV) || $(UV) venv --quiet --python '>=3.12' $(VENV)
-	$(UV) pip install --quiet --python $(BIN)/python -r $(LOCK)
-	$(UV) pip install --quiet --python $(BIN)/python --no-deps $(MEMBERS:%=-e ./%)
+	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r $(LOCK)
+	$(UV) pip install --quiet --python $(BIN)/python --no-deps --build-constraint $(TOOLS_LOCK) $(MEMBERS:%=-e ./%)
 	@touch $@
 
 install: $(READY) ## Fetch uv, the locked packages and our six members into this folder
@@ -54,12 +58,15 @@ compose-test: $(READY) ## Build the images, play the demo's story against docker
 
 # --- the gate --------------------------------------------------------------------------------------------------------
 
-check: $(READY) lint types contracts generated lock-check ## Format, lint, types, import contracts, generated files, sizes, settings, lock
+check: $(READY) lint security types contracts generated lock-check ## Format, lint, security, types, import contracts, generated files, sizes, settings, lock
 	@$(BIN)/python -m pytest -q -p no:cacheprovider tests/architecture
 
 lint: $(READY)
 	@$(BIN)/ruff format --check $(SOURCES)
 	@$(BIN)/ruff check $(SOURCES)
+
+security: $(READY)
+	@$(BIN)/bandit --quiet --configfile pyproject.toml --recursive $(BANDIT) 2>$(VENV)/bandit.log || { cat $(VENV)/bandit.log; exit 1; }
 
 types: $(READY)
 	@$(BIN)/mypy
@@ -80,10 +87,11 @@ generated: $(READY)
 	@$(BIN)/python -m supportops.contracts.generate --check
 
 lock: $(UV) ## Compile requirements.lock from the pyproject files (versions move only where they must)
-	@$(COMPILE) -o $(LOCK)
+	@$(COMPILE_ALL) -o $(LOCK)
+	@$(COMPILE_TOOLS) -o $(TOOLS_LOCK)
 
 lock-check: $(UV)
-	@cp $(LOCK) $(LOCK).now && $(COMPILE) -o $(LOCK).now ; status=$$?; \
+	@cp $(LOCK) $(LOCK).now && $(COMPILE_ALL) -o $(LOCK).now ; status=$$?; \
 		if [ $$status -eq 0 ]; then cmp -s $(LOCK) $(LOCK).now || \
 		{ echo "requirements.lock is stale: run make lock"; diff $(LOCK) $(LOCK).now | grep '==' ; status=1; }; fi; \
 		rm -f $(LOCK).now; exit $$status

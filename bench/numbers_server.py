@@ -25,7 +25,7 @@ from supportops.web.auth.guard import OperatorAuth
 from supportops.web.auth.settings import OperatorsSettings
 from supportops.web.site import site_of
 
-TOKEN = "operators-only-0123456789"
+TOKEN = "operators-only-0123456789"  # nosec B105 # of a server that lives as long as its measurement
 HEADERS = {"X-Forwarded-User": "bench", "X-Csat-Proxy-Secret": TOKEN}
 
 

@@ -53,7 +53,7 @@ def child(module: str, *arguments: str, env: dict[str, str] | None = None) -> "s
     """A measured process of its own: `python -m MODULE ARGUMENTS`, its output to be read by the caller."""
     program = [sys.executable, "-m", module, *arguments]
     with reaper.guarded(program, "2>/dev/null") as (command, register):
-        return subprocess.Popen(
+        return subprocess.Popen(  # nosec B603 # our own modules
             command,
             cwd=ROOT,
             env=os.environ | (env or {}),

@@ -53,14 +53,14 @@ def run(servers: Servers, workers: int, count: int, wait_ms: float) -> dict[str,
 
 def wait_ready(process: "Popen[str]") -> None:
     """Returns when the worker has its share of the partitions."""
-    assert process.stdout is not None
-    if process.stdout.readline().strip() != "ready":
+    if process.stdout is None or process.stdout.readline().strip() != "ready":
         raise RuntimeError("a worker ended before it was ready")
 
 
 def go(process: "Popen[str]") -> None:
     """Open the worker's gate."""
-    assert process.stdin is not None
+    if process.stdin is None:
+        raise RuntimeError("the worker was started without an input")
     process.stdin.write("go\n")
     process.stdin.flush()
 

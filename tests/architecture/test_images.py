@@ -42,6 +42,19 @@ def test_there_is_one_image_per_service_and_its_entry_point_is_the_services_comm
     assert all("command" in compose["services"][name] for name in commanded)
 
 
+def test_build_tools_are_installed_at_one_version_and_by_their_hashes() -> None:
+    """pip, uv and hatchling come from build-tools.lock; whatever is fetched is fetched by its hash."""
+    pinned = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]["build"]
+    locked = re.findall(r"^(\S+==\S+) \\\n\s+--hash=", (ROOT / "build-tools.lock").read_text(), re.MULTILINE)
+    assert set(pinned) <= set(locked)
+    assert all("==" in tool for tool in pinned)
+    for path in (*DOCKERFILES, ROOT / "Makefile", ROOT / ".ci/run"):
+        commands = re.split(r"\n|&&", path.read_text().replace("\\\n", " "))
+        for command in (each for each in commands if re.search(r"\bpip (install|wheel)\b", each)):
+            ours_alone = "--no-index" in command or "--no-deps --build-constraint" in command
+            assert "--require-hashes" in command or ours_alone, f"{path}: {command}"
+
+
 def test_the_broker_of_the_local_rung_is_the_same_version() -> None:
     assert images()["KAFKA_IMAGE"] == f"apache/kafka:{VERSION}"
     assert f"<version>{VERSION}</version>" in (ROOT / "tests/support/kafka/pom.xml").read_text()

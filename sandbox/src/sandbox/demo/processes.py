@@ -74,7 +74,7 @@ class Processes:
         self, name: str, command: Sequence[str], environment: Mapping[str, str]
     ) -> "subprocess.Popen[bytes]":
         with (self.logs / f"{name}.log").open("wb") as out, reaper.guarded(command) as (guarded, register):
-            return subprocess.Popen(
+            return subprocess.Popen(  # nosec B603 # our own services
                 guarded,
                 stdin=subprocess.DEVNULL,
                 stdout=out,

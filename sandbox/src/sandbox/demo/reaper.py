@@ -46,7 +46,7 @@ def _start() -> Path:
     register = Path(tempfile.mkdtemp(prefix="supportops-run-")) / "register"
     register.touch()
     reading, _kept_open_as_long_as_we_live = os.pipe()
-    reaper = subprocess.Popen(
+    reaper = subprocess.Popen(  # nosec B603 # this file itself
         [sys.executable, "-I", "-S", __file__, str(register)],
         stdin=reading,
         stdout=subprocess.DEVNULL,
@@ -137,7 +137,7 @@ def _processes() -> dict[int, tuple[int, int]]:
     if Path("/proc/self/stat").exists():
         rows = (_row(path) for path in Path("/proc").glob("[0-9]*/stat"))
     else:
-        shown = subprocess.run(
+        shown = subprocess.run(  # nosec B603 # constant arguments
             ["/bin/ps", "-A", "-o", "pid=,stat=,ppid=,pgid="], capture_output=True, text=True, check=True
         ).stdout
         rows = (line.split() for line in shown.splitlines())
@@ -180,7 +180,7 @@ def reap(register: Register) -> None:
         time.sleep(PAUSE)
     for command in register.commands:
         with suppress(OSError, subprocess.TimeoutExpired):
-            subprocess.run(command, capture_output=True, check=False, timeout=60)
+            subprocess.run(command, capture_output=True, check=False, timeout=60)  # nosec B603 # what this run registered itself
     for folder in register.folders:
         shutil.rmtree(folder, ignore_errors=True)
 

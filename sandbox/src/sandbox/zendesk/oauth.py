@@ -112,7 +112,7 @@ class OAuthTokens:
         real = life if self.switches.life is None else self.switches.life
         allowed = scopes if self.switches.narrowed is None else self.switches.narrowed
         self._live[value] = Token(frozenset(allowed), self._clock.now_ns() + int(real * NANOS))
-        answer: dict[str, Any] = {"access_token": value, "token_type": "bearer", "scope": " ".join(scopes)}
+        answer: dict[str, Any] = {"access_token": value, "token_type": "bearer", "scope": " ".join(scopes)}  # nosec B105 # a kind of token
         if self.switches.says != "missing":
             answer["expires_in"] = life if self.switches.says is None else self.switches.says
         return answer

@@ -12,7 +12,7 @@ from structlog.typing import EventDict, WrappedLogger
 
 from supportops.config import HIDDEN, NOT_SET
 
-SECRET = "[secret]"  # noqa: S105 - the word that stands in a line instead of a secret
+SECRET = "[secret]"  # noqa: S105 - the word that stands in a line instead of a secret  # nosec B105
 BODY = "[not logged]"
 LONGEST = 8_000
 

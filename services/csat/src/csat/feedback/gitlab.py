@@ -205,7 +205,7 @@ def wait_of(headers: Mapping[str, str], now: datetime, jitter: float | None = No
     """
     named = (retry_after(headers, now), _until_date(headers, now), _until_reset(headers, now))
     wait = next((each for each in named if each is not None), UNTOLD_WAIT)
-    part = random() if jitter is None else jitter  # noqa: S311  # no secret
+    part = random() if jitter is None else jitter  # noqa: S311  # no secret  # nosec B311
     return min(max(wait * (1 + part / 10), SHORTEST_WAIT), LONGEST_WAIT)
 
 

@@ -10,8 +10,8 @@ from supportops.observability.metrics import Recorder
 from supportops.web.auth.roles import Role, highest
 from supportops.web.auth.settings import OperatorsSettings
 
-SECRET_HEADER = "X-Operators-Proxy-Secret"  # noqa: S105 - the name of a header
-FORMER_SECRET_HEADER = "X-Csat-Proxy-Secret"  # noqa: S105 - the name of a header; goes with the next release
+SECRET_HEADER = "X-Operators-Proxy-Secret"  # noqa: S105 - the name of a header  # nosec B105
+FORMER_SECRET_HEADER = "X-Csat-Proxy-Secret"  # noqa: S105 - the name of a header; goes with the next release  # nosec B105
 LONGEST = 200
 
 log = LimitedWarnings(get_logger("supportops.login"))

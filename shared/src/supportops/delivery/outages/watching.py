@@ -89,7 +89,7 @@ def _observation(row: Completed) -> Observation:
 
 def _planned(row: Completed, changes: dict[str, tuple[Breaker, Breaker]], now: datetime) -> Outcome:
     """The schedule's next step; a failure that the destination's breaker takes upon itself costs no attempt."""
-    jitter, outcome = random(), row.outcome  # noqa: S311  # no secret
+    jitter, outcome = random(), row.outcome  # noqa: S311  # no secret  # nosec B311
     change = changes.get(row.delivery.destination)
     if (
         change is None

@@ -13,7 +13,7 @@ from supportops.observability.metrics import Metrics
 from supportops.operations.checks import Check, Finding
 from supportops.operations.zendesk_checks import login_check
 
-TOKEN_REMEDY = "Check SLACK_TOKEN: a bot token (xoxb-…) with chat:write and channels:history."  # noqa: S105  # advice
+TOKEN_REMEDY = "Check SLACK_TOKEN: a bot token (xoxb-…) with chat:write and channels:history."  # noqa: S105  # nosec B105
 CHANNEL_REMEDY = "Invite the bot into the channel (/invite), or name another channel in notifier.feeds."
 RECENT = timedelta(minutes=1)
 

@@ -60,7 +60,7 @@ def test_the_doctor_is_content_with_the_sandbox(environment: dict[str, str]) -> 
 def test_the_doctor_names_a_broker_and_a_migration_that_are_missing(environment: dict[str, str]) -> None:
     done = run(environment, "doctor", "--json")
     failed = {f["check"]: f["remedy"] for f in json.loads(done.stdout) if f["verdict"] == "failed"}
-    assert (done.returncode, set(failed)) == (1, {"broker", "migrations"})
+    assert (done.returncode, set(failed)) == (1, {"broker", "migrations", "destinations"})
     assert all(failed.values())
 
 

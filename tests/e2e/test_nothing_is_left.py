@@ -83,8 +83,8 @@ def ended(process: "subprocess.Popen[bytes]", family: list[psutil.Process], sign
 @pytest.mark.parametrize(
     ("what", "sign"),
     [
-        ("tests", signal.SIGINT),
-        ("tests", signal.SIGKILL),
+        pytest.param("tests", signal.SIGINT, marks=pytest.mark.long),
+        pytest.param("tests", signal.SIGKILL, marks=pytest.mark.long),
         ("chaos", signal.SIGKILL),
         ("bench", signal.SIGTERM),
         pytest.param("tests", signal.SIGTERM, marks=pytest.mark.long),

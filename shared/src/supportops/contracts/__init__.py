@@ -10,7 +10,7 @@ from supportops.contracts.organizations import (
     OrganizationSnapshot,
     OrganizationUpdated,
 )
-from supportops.contracts.salesforce import RecordWritten
+from supportops.contracts.salesforce import IntegrityChecked, IntegrityReport, RecordWritten
 from supportops.contracts.tickets import (
     Change,
     Comment,
@@ -46,6 +46,8 @@ __all__ = [
     "Comment",
     "Event",
     "FeedbackReceived",
+    "IntegrityChecked",
+    "IntegrityReport",
     "OrganizationCreated",
     "OrganizationDeleted",
     "OrganizationEvent",

@@ -12,7 +12,8 @@ from sqlalchemy import select
 from notifier import tables
 from notifier.feeds.context import MessageContext
 from notifier.feeds.handlers import FeedHandlers
-from notifier.policy import FeedRule, FormRule, NotifierPolicy
+from notifier.policy.notifier import NotifierPolicy
+from notifier.policy.routing import FeedRule, FormRule
 from notifier.wiring import destinations
 from supportops.contracts import Event
 from supportops.delivery import Courier

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from notifier.feeds.routing import FormNames
 from notifier.feeds.scheduling import MessageScheduler
-from notifier.policy import NotifierPolicy
+from notifier.policy.notifier import NotifierPolicy
 from notifier.settings import NotifierSettings, Settings, SlackSettings
 from notifier.wiring import open_context
 from supportops.clock import SystemClock

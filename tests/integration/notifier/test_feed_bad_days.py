@@ -9,7 +9,8 @@ import pytest
 
 from notifier.destinations import POSTS, UPDATES
 from notifier.feeds.repository import POSTED
-from notifier.policy import FeedRule, NotifierPolicy, TagRule
+from notifier.policy.notifier import NotifierPolicy
+from notifier.policy.routing import FeedRule, TagRule
 from supportops.contracts import TicketCreated
 from tests.integration.notifier.app import RULES, Service, outcomes
 from tests.integration.notifier.conftest import OpenService

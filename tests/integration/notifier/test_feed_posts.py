@@ -8,7 +8,7 @@ from notifier.destinations import POSTS, UPDATES
 from notifier.feeds.lookups import NotToBeShown
 from notifier.feeds.merge import Content
 from notifier.feeds.scheduling import MessagePayload
-from notifier.policy import FeedRule
+from notifier.policy.routing import FeedRule
 from tests.integration.notifier.app import RULES, Service, outcomes
 from tests.integration.notifier.conftest import OpenService
 from tests.integration.notifier.events import commented, created, made_private, moved, said, solved

@@ -13,7 +13,8 @@ from notifier.destinations import POSTS, ROUTING, UPDATES
 from notifier.feeds.handlers import FeedHandlers
 from notifier.feeds.routing import FormNames
 from notifier.feeds.scheduling import MessageScheduler
-from notifier.policy import FeedRule, FormRule, NotifierPolicy
+from notifier.policy.notifier import NotifierPolicy
+from notifier.policy.routing import FeedRule, FormRule
 from supportops.contracts import (
     Change,
     Comment,

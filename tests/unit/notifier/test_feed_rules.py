@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from notifier.policy import NO_FORM, FeedRule, FormRule, NotifierPolicy, Routable, TagRule, Verdict
+from notifier.policy.notifier import NotifierPolicy
+from notifier.policy.routing import NO_FORM, FeedRule, FormRule, Routable, TagRule, Verdict
 from notifier.settings import SlackSettings
 from supportops.config.rules_file import ConfigError, load
 

@@ -12,7 +12,7 @@ from notifier.feeds.route import FeedRouting
 from notifier.feeds.routing import FormNames
 from notifier.feeds.scheduling import MessageScheduler
 from notifier.feeds.update import FeedUpdates
-from notifier.policy import NotifierPolicy
+from notifier.policy.notifier import NotifierPolicy
 from notifier.settings import ZENDESK_SCOPES, Settings
 from notifier.slack.client import open_slack
 from notifier.web import START, create_app

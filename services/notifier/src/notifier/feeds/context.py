@@ -10,7 +10,8 @@ from notifier.feeds.lookups import Lookups, NotToBeShown, carried_line
 from notifier.feeds.merge import TicketFeed
 from notifier.feeds.render import FeedLine, Look, render
 from notifier.feeds.scheduling import MessagePayload, MessageScheduler
-from notifier.policy import FeedRule, NotifierPolicy, Verdict
+from notifier.policy.notifier import NotifierPolicy
+from notifier.policy.routing import FeedRule, Verdict
 from notifier.slack.client import (
     SlackClient,
 )

@@ -13,7 +13,7 @@ from notifier import tables
 from notifier.feeds.merge import Action, CommentReport, Fact, FieldName, Item, TicketFeed
 from notifier.feeds.render import clean, one_line
 from notifier.feeds.scheduling import MessageScheduler
-from notifier.policy import NotifierPolicy
+from notifier.policy.notifier import NotifierPolicy
 from supportops.contracts import (
     Change,
     TicketClosed,

@@ -8,7 +8,7 @@ from dataclasses import replace
 from notifier.feeds.merge import Content
 from notifier.feeds.render import FeedLine
 from notifier.feeds.routing import FormNames
-from notifier.policy import NO_FORM, FeedRule, Routable
+from notifier.policy.routing import NO_FORM, FeedRule, Routable
 from supportops.clock import Clock
 from supportops.vendors.zendesk import Comment, References, Zendesk
 

@@ -25,7 +25,7 @@ from notifier.feeds.repository import (
     record_root_gone,
 )
 from notifier.feeds.scheduling import MessagePayload, from_payload
-from notifier.policy import FeedRule
+from notifier.policy.routing import FeedRule
 from notifier.slack.client import (
     Posted,
     SeenMessage,

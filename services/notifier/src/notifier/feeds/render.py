@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import quote
 
-from notifier.policy import FEED_COLOUR
+from notifier.policy.routing import FEED_COLOUR
 from notifier.slack.message import Json, Message
 
 TEXT_LIMIT = 3_000  # of `text`, and of one text object (docs/vendors/slack.md#limits)

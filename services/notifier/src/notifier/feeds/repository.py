@@ -4,7 +4,7 @@ from sqlalchemy import update
 
 from notifier import tables
 from notifier.feeds.scheduling import MessagePayload
-from notifier.policy import FeedRule
+from notifier.policy.routing import FeedRule
 from notifier.slack.client import (
     Posted,
 )

@@ -6,7 +6,7 @@ from notifier.destinations import ROUTING
 from notifier.feeds.context import MessageContext
 from notifier.feeds.lookups import NotToBeShown
 from notifier.feeds.scheduling import MessagePayload, from_payload
-from notifier.policy import Verdict
+from notifier.policy.routing import Verdict
 from supportops.delivery.destination import (
     Cancel,
     Delivery,

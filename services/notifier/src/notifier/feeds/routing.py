@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from notifier.feeds.merge import Content
-from notifier.policy import NO_FORM, FeedRule, NotifierPolicy, Routable, Verdict, both
+from notifier.policy.notifier import NotifierPolicy
+from notifier.policy.routing import NO_FORM, FeedRule, Routable, Verdict, both
 
 
 class FeedIndex:

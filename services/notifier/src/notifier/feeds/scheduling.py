@@ -14,7 +14,8 @@ import msgspec
 from notifier.destinations import POSTS, ROUTING, UPDATES
 from notifier.feeds.merge import Content, Item
 from notifier.feeds.routing import FeedIndex, FormNames
-from notifier.policy import FeedRule, NotifierPolicy, Routable, Verdict
+from notifier.policy.notifier import NotifierPolicy
+from notifier.policy.routing import FeedRule, Routable, Verdict
 from supportops.store import Transaction
 
 FOLD_WAIT = timedelta(seconds=1)  # so that several late events make one change of the message

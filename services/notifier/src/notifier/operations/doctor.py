@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from notifier.feeds.post import CHANNEL_ID
-from notifier.policy import NotifierPolicy
+from notifier.policy.notifier import NotifierPolicy
 from notifier.settings import ZENDESK_SCOPES, Settings
 from notifier.slack.client import SlackChannelError, SlackClient, SlackCredentialError, open_slack
 from supportops.clock import SystemClock

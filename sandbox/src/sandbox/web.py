@@ -74,16 +74,16 @@ class Call:
 
 
 Handler = Callable[[Call], Reply]
-Gate = Callable[[Call, Handler], Reply]
+Middleware = Callable[[Call, Handler], Reply]
 RouteRow = tuple[str, str, Handler]
 
 
-def routes(rows: Iterable[RouteRow], gate: Gate) -> list[Route]:
-    """Starlette routes for (method, path, handler) rows, each behind the vendor's gate."""
-    return [Route(path, _endpoint(handler, gate), methods=[method]) for method, path, handler in rows]
+def routes(rows: Iterable[RouteRow], middleware: Middleware) -> list[Route]:
+    """Starlette routes for (method, path, handler) rows, each behind its vendor's middleware."""
+    return [Route(path, _endpoint(handler, middleware), methods=[method]) for method, path, handler in rows]
 
 
-def _endpoint(handler: Handler, gate: Gate) -> Callable[[Request], Any]:
+def _endpoint(handler: Handler, middleware: Middleware) -> Callable[[Request], Any]:
     async def endpoint(request: Request) -> Response:
         call = Call(
             request.method,
@@ -93,6 +93,6 @@ def _endpoint(handler: Handler, gate: Gate) -> Callable[[Request], Any]:
             request.headers,
             await request.body(),
         )
-        return gate(call, handler).response()
+        return middleware(call, handler).response()
 
     return endpoint

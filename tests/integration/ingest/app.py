@@ -110,10 +110,10 @@ async def running(url: str, spool: Path) -> AsyncIterator[Ingest]:
             "trigger": [SecretStr(z.SECRET)],
         }
         freshness = Freshness(timedelta(minutes=5), SystemClock(), metrics)
-        hook = WebhookEndpoint(intake, secrets, freshness, SystemClock(), metrics)
+        endpoint = WebhookEndpoint(intake, secrets, freshness, SystemClock(), metrics)
         chosen = OperatorsSettings()
         auth = OperatorAuth(chosen, site_of(chosen, "ingest", START), store, metrics, SecretStr(OPERATOR))
-        app = create_app(store, intake, hook, auth)
+        app = create_app(store, intake, endpoint, auth)
         transport = httpx.ASGITransport(app=app, raise_app_exceptions=True)
         client = await stack.enter_async_context(
             httpx.AsyncClient(transport=transport, base_url="http://ingest")

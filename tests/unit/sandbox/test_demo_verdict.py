@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from sandbox.demo.activity_log import describe
 from sandbox.demo.story import EXPORTED, PRIVATE_NOTE, Day
-from sandbox.demo.telling import in_words
 from sandbox.demo.verdict import FEEDBACK, MANAGER, findings
 from sandbox.demo.world import Addresses, Json, World, survey_link
 
@@ -140,8 +140,8 @@ def test_a_stale_record_is_seen() -> None:
         ({"kind": "zendesk.tags", "ticket_id": 2, "changed": False, "tags": []}, ""),
     ],
 )
-def test_effects_are_told_in_words(entry: dict[str, Any], line: str) -> None:
-    assert in_words(entry) == line
+def test_effects_are_described(entry: dict[str, Any], line: str) -> None:
+    assert describe(entry) == line
 
 
 def test_a_comment_without_a_link_is_no_survey() -> None:

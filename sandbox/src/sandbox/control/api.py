@@ -56,7 +56,7 @@ class ControlApi:
         rows += SurveyControl(self._world, self._people).rows()
         rows += SetupControl(self._world.zendesk.account, self._world.zendesk.oauth).rows()
         rows += GitLabControl(self._world.gitlab.records).rows()
-        return [Route("/reset", self._reset, methods=["POST"]), *routes(rows, _gate)]
+        return [Route("/reset", self._reset, methods=["POST"]), *routes(rows, _middleware)]
 
     async def _reset(self, _: Request) -> Response:
         self._bursts.stop()
@@ -156,9 +156,9 @@ class ControlApi:
             "auto_channels": world.workspace.auto_channels,
         }
         org = {"daily": api.usage.ceiling, "page_size": api.page_size, "session_seconds": api.sessions.life}
-        desk = world.zendesk.limits.current() | {"export_lag": world.zendesk.export.lag}
+        zendesk = world.zendesk.limits.current() | {"export_lag": world.zendesk.export.lag}
         site = asdict(world.gitlab.records.switches)
-        return {"zendesk": desk, "slack": slack, "salesforce": org, "gitlab": site}
+        return {"zendesk": zendesk, "slack": slack, "salesforce": org, "gitlab": site}
 
     # --- slack ---
 
@@ -232,7 +232,7 @@ class ControlApi:
         return Reply(200, found.as_json())
 
 
-def _gate(call: Call, handler: Handler) -> Reply:
+def _middleware(call: Call, handler: Handler) -> Reply:
     try:
         return handler(call)
     except Problem as problem:

@@ -4,11 +4,11 @@ from typing import Any
 
 from sandbox.web import Json
 from sandbox.zendesk.account import SYSTEM_ACTOR
-from sandbox.zendesk.desk import Done
 from sandbox.zendesk.events import Happening, upper
 from sandbox.zendesk.records import Organization, Rating, Ticket, User
 from sandbox.zendesk.seed import ADA, FORMS
 from sandbox.zendesk.service import Zendesk
+from sandbox.zendesk.ticket_editor import EditResult
 
 _CHANGES = (
     "status",
@@ -36,7 +36,7 @@ class People:
     def __init__(self, zendesk: Zendesk) -> None:
         self._zendesk = zendesk
         self._account = zendesk.account
-        self._desk = zendesk.desk
+        self._editor = zendesk.editor
 
     def actor(self, who: Any, ticket: Ticket | None = None) -> int:
         """ "agent" (default: Ada), "requester", "system", "integration", an e-mail, or a user id."""
@@ -63,7 +63,7 @@ class People:
 
     # --- tickets ---
 
-    def create(self, values: Json) -> Done:
+    def create(self, values: Json) -> EditResult:
         """A ticket as its requester makes it; see docs/sandbox.md for the keys."""
         given = dict(values)
         given.setdefault(
@@ -78,7 +78,7 @@ class People:
         given["requester_id"] = self._requester(given)
         who = given.pop("as", "requester")
         actor = given["requester_id"] if who == "requester" else self.actor(who)
-        return self._desk.create(given, self._account.user(actor))
+        return self._editor.create(given, self._account.user(actor))
 
     def _requester(self, given: Json) -> int:
         """Known by id or e-mail; a new one joins the organization named for them, or for this ticket."""
@@ -93,7 +93,7 @@ class People:
         made = {"name": name, "email": named.get("email", "")} | ({"organization": home} if home else {})
         return self.add_user(made).id
 
-    def act(self, ticket: Ticket, values: Json) -> Done:
+    def act(self, ticket: Ticket, values: Json) -> EditResult:
         """Comment, status, tags and fields in one action.
 
         `comment` {"body", "public"} or text; `tags` {"add", "remove"} or the whole list; `as` is the actor.
@@ -111,16 +111,16 @@ class People:
             change["tags"] = _tags(ticket, values["tags"])
         if change.get("status") == "solved" and ticket.assignee_id is None and "assignee_id" not in change:
             change["assignee_id"] = actor if actor > 0 else ADA
-        return self._desk.update(ticket, change, actor)
+        return self._editor.update(ticket, change, actor)
 
-    def rate(self, ticket: Ticket, values: Json) -> Done:
+    def rate(self, ticket: Ticket, values: Json) -> EditResult:
         """A legacy rating: `score` offered, good or bad, with `comment` and `reason`."""
         score = str(values.get("score", "good"))
         now = self._account.clock.now_ns()
-        audit = self._desk.new_audit(ticket, self.actor(values.get("as", "requester"), ticket))
+        audit = self._editor.new_audit(ticket, self.actor(values.get("as", "requester"), ticket))
         if score == "offered":
             ticket.satisfaction = "offered"
-            return self._desk.finish(ticket, audit, [Happening("csat_requested")])
+            return self._editor.finish(ticket, audit, [Happening("csat_requested")])
         had = ticket.satisfaction
         made = Rating(
             had.id if isinstance(had, Rating) else self._account.ids.next("rating"),
@@ -137,14 +137,14 @@ class People:
         )
         ticket.satisfaction = self._account.records.ratings[made.id] = made
         shown = {"score": upper(score), "comment": made.comment}
-        return self._desk.finish(ticket, audit, [Happening("csat_received", {"satisfaction_score": shown})])
+        return self._editor.finish(ticket, audit, [Happening("csat_received", {"satisfaction_score": shown})])
 
-    def breach(self, ticket: Ticket, values: Json) -> Done:
+    def breach(self, ticket: Ticket, values: Json) -> EditResult:
         """Set the SLA targets (`policy_metrics` as REST shows them) and say that the next breach moved."""
         ticket.slas = list(values.get("policy_metrics", []))
-        audit = self._desk.new_audit(ticket, SYSTEM_ACTOR)
+        audit = self._editor.new_audit(ticket, SYSTEM_ACTOR)
         before = ticket.updated_at
-        done = self._desk.finish(ticket, audit, [Happening("next_sla_breach_changed")])
+        done = self._editor.finish(ticket, audit, [Happening("next_sla_breach_changed")])
         ticket.updated_at = before  # the system's own change: only the export's timestamp moves
         return done
 

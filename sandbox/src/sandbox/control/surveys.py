@@ -40,13 +40,13 @@ class SurveyControl:
         response = self._response(ticket)
         now = self._world.clock.now_ns()
         if values.get("rating") is None:
-            self._tell(ticket, response, "SurveyOffered", Happening("csat_requested"), SYSTEM_ACTOR)
+            self._log(ticket, response, "SurveyOffered", Happening("csat_requested"), SYSTEM_ACTOR)
         else:
             response.rating = int(values["rating"])
             response.comment, response.reason = values.get("comment"), values.get("reason")
             response.updated_at = now
             actor = self._people.actor(values.get("as", "requester"), ticket)
-            self._tell(ticket, response, "SurveyResponseSubmitted", Happening("csat_received"), actor)
+            self._log(ticket, response, "SurveyResponseSubmitted", Happening("csat_received"), actor)
         return Reply(200, {"survey_response": shown(response)})
 
     def _response(self, ticket: Ticket) -> SurveyResponse:
@@ -58,11 +58,11 @@ class SurveyControl:
         records.responses[made.id] = made
         return made
 
-    def _tell(
+    def _log(
         self, ticket: Ticket, response: SurveyResponse, kind: str, happening: Happening, actor: int
     ) -> None:
-        desk = self._zendesk.desk
-        audit = desk.new_audit(ticket, actor)
+        editor = self._zendesk.editor
+        audit = editor.new_audit(ticket, actor)
         named = {"survey_id": SURVEY["id"], "survey_response_id": response.id}
         audit.events.append({"id": audit.id + 1, "type": kind, **named})
-        desk.finish(ticket, audit, [happening])
+        editor.finish(ticket, audit, [happening])

@@ -4,10 +4,10 @@ from sandbox.control.people import People
 from sandbox.web import Call, Json, Reply, RouteRow
 from sandbox.world import World
 from sandbox.zendesk import render
-from sandbox.zendesk.desk import Done
 from sandbox.zendesk.events import Happening, organization_detail
 from sandbox.zendesk.lifecycle import Lifecycle
 from sandbox.zendesk.records import Named, Ticket, TicketField
+from sandbox.zendesk.ticket_editor import EditResult
 from sandbox.zendesk.triggers import CONDITIONS
 from sandbox.zendesk.webhooks import TRIGGER, Webhook, ulid
 
@@ -17,7 +17,7 @@ class TicketControl:
         self._world = world
         self._zendesk = world.zendesk
         self._people = people
-        self._life = Lifecycle(world.zendesk.account, world.zendesk.desk)
+        self._life = Lifecycle(world.zendesk.account, world.zendesk.editor)
 
     def rows(self) -> list[RouteRow]:
         tickets = "/zendesk/tickets/{id}"
@@ -191,7 +191,7 @@ class TicketControl:
         found = self._zendesk.account.records.tickets.get(call.number("id"))
         return found or self._zendesk.account.ticket(call.number("id"))
 
-    def _done(self, done: Done, status: int = 200) -> Reply:
+    def _done(self, done: EditResult, status: int = 200) -> Reply:
         actions = self._zendesk.actions
         last = actions[-1] if done.moved and actions else None
         events = [{"id": e.id, "type": e.type} for e in last.events] if last else []

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from sandbox.demo.telling import Say, Teller
+from sandbox.demo.activity_log import ActivityLog, Say
 from sandbox.demo.world import Json, World, survey_link
 
 RITA, JO, GIL = "rita@groablet.example", "jo@acme.example", "gil@gitlab.example"
@@ -26,7 +26,7 @@ class Story:
 
     def __init__(self, world: World, say: Say, *, patience: float) -> None:
         self._world = world
-        self._tell = Teller(world, say, patience)
+        self._log = ActivityLog(world, say, patience)
         self._day = Day()
 
     def play(self) -> Day:
@@ -37,12 +37,12 @@ class Story:
         self._not_for_everybody()
         self._surveys()
         self._control_ticket()
-        self._tell.wait_for_quiet(3)
-        self._day.entries = self._tell.entries
+        self._log.wait_for_quiet(3)
+        self._day.entries = self._log.entries
         return self._day
 
     def _open(self, role: str, who: str, subject: str, text: str, form: str = "Self-Managed") -> int:
-        self._tell.action(f"{who.partition('@')[0].title()} writes: {subject}")
+        self._log.action(f"{who.partition('@')[0].title()} writes: {subject}")
         ticket = self._world.open_ticket(
             subject=subject, description=text, form=form, requester={"email": who}
         )
@@ -55,12 +55,12 @@ class Story:
         )
         self._recorded(ticket, "created")
         self._posted(ticket)
-        self._tell.action("Ada answers in public")
+        self._log.action("Ada answers in public")
         self._world.act(ticket, "comments", body="Thanks, I restarted the queue. Better now?")
         self._posted(ticket, times=2)
-        self._tell.action("Ben leaves a private note, which Slack must never see")
+        self._log.action("Ben leaves a private note, which Slack must never see")
         self._world.act(ticket, "comments", body=PRIVATE_NOTE, public=False)
-        self._tell.action("Ada answers and solves")
+        self._log.action("Ada answers and solves")
         self._world.act(ticket, "solve", comment="Glad to hear. Solving this one.")
         self._recorded(ticket, "updated", "solved")
         self._posted(ticket, times=3)
@@ -68,17 +68,17 @@ class Story:
     def _a_change_of_mind(self) -> None:
         ticket = self._open("upgrade", JO, "Upgrade failed halfway", "The migration stopped at 60 %.")
         self._recorded(ticket, "created")
-        self._tell.action("Ada solves, and Jo comes back before the survey is due")
+        self._log.action("Ada solves, and Jo comes back before the survey is due")
         self._world.act(ticket, "solve", comment="Please run it again.")
         self._world.act(ticket, "reopen", comment="It stopped again, at the same place.")
         self._posted(ticket, times=3)
 
     def _not_for_everybody(self) -> None:
         excluded = self._open("excluded", GIL, "Question from the inside", "How do I see the logs?")
-        self._tell.action("Ada solves; this organization is not asked for ratings")
+        self._log.action("Ada solves; this organization is not asked for ratings")
         self._world.act(excluded, "solve", comment="Under Admin, Monitoring.")
         self._open("security", RITA, SECURITY_SUBJECT, "Please help quickly.", form="Security Issue")
-        self._tell.action("Ada solves the upgrade for good")
+        self._log.action("Ada solves the upgrade for good")
         self._world.act(self._day.tickets["upgrade"], "solve", comment="Version 17.6.2 has the fix.")
         self._recorded(self._day.tickets["upgrade"], "updated", "solved")
 
@@ -91,26 +91,26 @@ class Story:
 
     def _told_the_team(self, role: str) -> None:
         ticket = self._day.tickets[role]
-        self._tell.wait_for(f"the issue of ticket {ticket}", lambda e: is_issue(e, ticket))
-        self._tell.wait_for(
+        self._log.wait_for(f"the issue of ticket {ticket}", lambda e: is_issue(e, ticket))
+        self._log.wait_for(
             f"the tag {EXPORTED} on ticket {ticket}",
             lambda e: e["kind"] == "zendesk.tags" and e["ticket_id"] == ticket and EXPORTED in e["tags"],
         )
 
     def _answer(self, role: str, name: str, fields: dict[str, str]) -> None:
         ticket = self._day.tickets[role]
-        self._tell.action(f"waiting for the survey of ticket {ticket}")
-        sent = self._tell.wait_for(
+        self._log.action(f"waiting for the survey of ticket {ticket}")
+        sent = self._log.wait_for(
             f"the survey of ticket {ticket}", lambda e: e.get("ticket_id") == ticket and bool(survey_link(e))
         )
         link = survey_link(sent)
         self._world.look_at_survey(link)
         before = self._world.kpi()
-        self._tell.action(f"{name} opens the survey page and votes {fields['score']}")
+        self._log.action(f"{name} opens the survey page and votes {fields['score']}")
         self._world.vote(link, **fields)
-        after = self._tell.wait_for_numbers(before["good"] + before["bad"] + 1)
-        self._tell.action(f"KPI before {_numbers(before)}, after {_numbers(after)}")
-        self._tell.wait_for(
+        after = self._log.wait_for_numbers(before["good"] + before["bad"] + 1)
+        self._log.action(f"KPI before {_numbers(before)}, after {_numbers(after)}")
+        self._log.wait_for(
             "its tag", lambda e: e["kind"] == "zendesk.tags" and e["ticket_id"] == ticket and e["changed"]
         )
 
@@ -121,13 +121,13 @@ class Story:
         self._posted(ticket)
 
     def _recorded(self, ticket: int, what: str, status: str = "") -> None:
-        self._tell.wait_for(
+        self._log.wait_for(
             f"the Salesforce record of ticket {ticket}, {what} {status}",
             lambda e: is_record(e, ticket, what, status),
         )
 
     def _posted(self, ticket: int, times: int = 1) -> None:
-        self._tell.wait_for(f"Slack to tell of ticket {ticket}", lambda e: is_post(e, ticket), times)
+        self._log.wait_for(f"messages in Slack about ticket {ticket}", lambda e: is_post(e, ticket), times)
 
 
 def is_record(entry: Json, ticket: int, what: str, status: str = "") -> bool:

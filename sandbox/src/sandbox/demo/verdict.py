@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from sandbox.demo.activity_log import HARM
 from sandbox.demo.story import EXPORTED, PRIVATE_NOTE, SECURITY_SUBJECT, Day, is_issue, is_post, is_record
-from sandbox.demo.telling import HARM
 from sandbox.demo.world import Json, World, survey_link
 
 SURVEYED = ("runners", "upgrade")

@@ -63,7 +63,7 @@ class IssuesApi:
         self._set_restricted(issue, given)
         self._describe(issue, str(given.get("description") or ""))
         self._effects.render(issue, issue.title, where="title")
-        self._tell("gitlab.issue", issue)
+        self._log("gitlab.issue", issue)
         return Reply(201, self._shown(issue))
 
     def update(self, call: Call) -> Reply:
@@ -85,7 +85,7 @@ class IssuesApi:
             case "reopen":
                 issue.state, issue.closed = "opened", None
         self._records.touch(issue)
-        self._tell("gitlab.issue_update", issue)
+        self._log("gitlab.issue_update", issue)
         return Reply(200, self._shown(issue))
 
     # --- notes ---
@@ -169,7 +169,7 @@ class IssuesApi:
     def _note_shown(self, note: Note) -> Json:
         return note_json(self._records, note)
 
-    def _tell(self, kind: str, issue: Issue) -> None:
+    def _log(self, kind: str, issue: Issue) -> None:
         self._ledger.add(
             kind,
             project_id=issue.project_id,

@@ -42,9 +42,9 @@ class GitLab:
             *self._issues.rows(),
         ]
         rows += [(verb, "/{rest:path}", _unknown) for verb in _VERBS]
-        return routes(rows, self._gate)
+        return routes(rows, self._middleware)
 
-    def _gate(self, call: Call, handler: Handler) -> Reply:
+    def _middleware(self, call: Call, handler: Handler) -> Reply:
         try:
             if not self._known(call):
                 raise unauthorized()

@@ -48,11 +48,11 @@ class SalesforceApi:
             ("POST", "/services/oauth2/token", self.sessions.token),
             ("GET", "/services/data", self.versions),
         ]
-        return routes(open_rows, _open_gate) + routes(rows, self._gate)
+        return routes(open_rows, _open_middleware) + routes(rows, self._middleware)
 
     # --- doors ---
 
-    def _gate(self, call: Call, handler: Handler) -> Reply:
+    def _middleware(self, call: Call, handler: Handler) -> Reply:
         try:
             self._admit(call)
             reply = handler(call)
@@ -186,7 +186,7 @@ def _refuse_version(version: str) -> None:
         raise Refused("NOT_FOUND", "The requested resource does not exist", status=404)
 
 
-def _open_gate(call: Call, handler: Handler) -> Reply:
+def _open_middleware(call: Call, handler: Handler) -> Reply:
     return handler(call)
 
 

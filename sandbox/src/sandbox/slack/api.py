@@ -49,9 +49,9 @@ class SlackApi:
             for verb in ("POST", "GET")
         ]
         rows += [(verb, "/{name}", _unknown) for verb in ("POST", "GET")]
-        return routes(rows, self._gate)
+        return routes(rows, self._middleware)
 
-    def _gate(self, call: Call, handler: Handler) -> Reply:
+    def _middleware(self, call: Call, handler: Handler) -> Reply:
         try:
             given = call.headers.get("authorization", "").removeprefix("Bearer ").strip()
             given = given or str(arguments(call).get("token", ""))

@@ -7,19 +7,19 @@ from sandbox.clock import Clock
 from sandbox.ledger import Ledger
 from sandbox.web import Call, Json, Reply, RouteRow
 from sandbox.zendesk.account import Account
-from sandbox.zendesk.desk import Desk
 from sandbox.zendesk.lifecycle import Lifecycle
 from sandbox.zendesk.problems import Problem, at_most, not_found, too_many_values
 from sandbox.zendesk.records import Ticket
+from sandbox.zendesk.ticket_editor import TicketEditor
 
 
 class BulkApi:
-    def __init__(self, account: Account, desk: Desk, clock: Clock, ledger: Ledger) -> None:
+    def __init__(self, account: Account, editor: TicketEditor, clock: Clock, ledger: Ledger) -> None:
         self._account = account
-        self._desk = desk
+        self._editor = editor
         self._clock = clock
         self._ledger = ledger
-        self._life = Lifecycle(account, desk)
+        self._life = Lifecycle(account, editor)
         self._jobs: dict[str, Json] = {}
 
     def rows(self) -> list[RouteRow]:
@@ -68,7 +68,7 @@ class BulkApi:
     def _one(self, index: int, key: int, values: Json) -> Json:
         try:
             ticket = self._account.ticket(key)
-            done = self._desk.update(ticket, _with_tags(ticket, values), self._account.integration_id)
+            done = self._editor.update(ticket, _with_tags(ticket, values), self._account.integration_id)
         except Problem as problem:
             body = problem.reply.body
             return {

@@ -54,7 +54,7 @@ class OAuthTokens:
         self._live: dict[str, Token] = {}
 
     def routes(self) -> list[Route]:
-        return routes([("POST", "/tokens", self.token)], _gate)
+        return routes([("POST", "/tokens", self.token)], _middleware)
 
     def token(self, call: Call) -> Reply:
         """JSON or form; anything wrong is refused in OAuth's shape."""
@@ -133,7 +133,7 @@ def _seconds(value: object) -> float:
         return 0.0
 
 
-def _gate(call: Call, handler: Handler) -> Reply:
+def _middleware(call: Call, handler: Handler) -> Reply:
     try:
         return handler(call)
     except BadBody as error:

@@ -10,29 +10,29 @@ from sandbox.zendesk import seed, triggers
 from sandbox.zendesk.account import Account, Action
 from sandbox.zendesk.bulk_api import BulkApi
 from sandbox.zendesk.business_rules_api import BusinessRulesApi
-from sandbox.zendesk.desk import Desk
 from sandbox.zendesk.export_api import ExportApi
-from sandbox.zendesk.gate import Gate
 from sandbox.zendesk.limits import Limits
+from sandbox.zendesk.middleware import ZendeskMiddleware
 from sandbox.zendesk.oauth import OAuthTokens
 from sandbox.zendesk.organizations_api import OrganizationsApi
 from sandbox.zendesk.reference_api import ReferenceApi
 from sandbox.zendesk.sender import Post, Sender
 from sandbox.zendesk.surveys_api import SurveysApi
+from sandbox.zendesk.ticket_editor import TicketEditor
 from sandbox.zendesk.tickets_api import TicketsApi
 from sandbox.zendesk.users_api import UsersApi
 from sandbox.zendesk.webhooks_api import WebhooksApi
 
 
 class Zendesk:
-    """Account, desk, limits and sender; `actions` keeps what happened, for the comparison with what should be."""
+    """Account, ticket editor, limits and sender; `actions` keeps what happened, to compare with what should be."""
 
     def __init__(self, settings: Settings, clock: Clock, ledger: Ledger, post: Post) -> None:
         self.limits = Limits(clock)
         self.oauth = OAuthTokens(settings, clock)
         self.sender = Sender(settings.account_id, post, clock, ledger)
         self.account = Account(settings, clock, self._publish)
-        self.desk = Desk(self.account)
+        self.editor = TicketEditor(self.account)
         self.export = ExportApi(self.account, self.limits, clock)
         self.actions: list[Action] = []
         self._clock = clock
@@ -50,8 +50,8 @@ class Zendesk:
         account, ledger = self.account, self._ledger
         rows: list[RouteRow] = [
             # Fixed words come before {id} of the same place.
-            *BulkApi(account, self.desk, self._clock, ledger).rows(),
-            *TicketsApi(account, self.desk, self.limits, ledger).rows(),
+            *BulkApi(account, self.editor, self._clock, ledger).rows(),
+            *TicketsApi(account, self.editor, self.limits, ledger).rows(),
             *UsersApi(account, ledger).rows(),
             *OrganizationsApi(account, ledger).rows(),
             *ReferenceApi(account).rows(),
@@ -60,7 +60,7 @@ class Zendesk:
             *SurveysApi(account).rows(),
             *WebhooksApi(account, self.sender, self._clock).rows(),
         ]
-        return routes(rows, Gate(account, self.limits, self.oauth))
+        return routes(rows, ZendeskMiddleware(account, self.limits, self.oauth))
 
     def _publish(self, action: Action) -> None:
         self.actions.append(action)

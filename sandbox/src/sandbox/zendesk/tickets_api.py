@@ -8,19 +8,19 @@ from sandbox.ledger import Ledger
 from sandbox.web import Call, Json, Reply, RouteRow
 from sandbox.zendesk import render
 from sandbox.zendesk.account import Account
-from sandbox.zendesk.desk import Desk, Done
 from sandbox.zendesk.limits import Limits
 from sandbox.zendesk.paging import page_of
 from sandbox.zendesk.problems import at_most, conflict, rate_limited
 from sandbox.zendesk.records import Ticket
+from sandbox.zendesk.ticket_editor import EditResult, TicketEditor
 
 
 class TicketsApi:
-    """Handlers behind the gate; the caller is always the integration user."""
+    """Handlers behind the middleware; the caller is always the integration user."""
 
-    def __init__(self, account: Account, desk: Desk, limits: Limits, ledger: Ledger) -> None:
+    def __init__(self, account: Account, editor: TicketEditor, limits: Limits, ledger: Ledger) -> None:
         self._account = account
-        self._desk = desk
+        self._editor = editor
         self._limits = limits
         self._ledger = ledger
 
@@ -97,7 +97,7 @@ class TicketsApi:
 
     def create(self, call: Call) -> Reply:
         values = call.json().get("ticket", {})
-        done = self._desk.create(values, self._account.user(self._account.integration_id))
+        done = self._editor.create(values, self._account.user(self._account.integration_id))
         self._ledger.add(
             "zendesk.ticket.created", ticket_id=done.ticket.id, external_id=done.ticket.external_id
         )
@@ -110,7 +110,7 @@ class TicketsApi:
         self._limit_update(ticket)
         values = call.json().get("ticket", {})
         _check_stamp(ticket, values)
-        done = self._desk.update(ticket, values, self._account.integration_id)
+        done = self._editor.update(ticket, values, self._account.integration_id)
         self._note(done, values)
         return Reply(200, self._result(done), self._limits.update_header())
 
@@ -119,7 +119,7 @@ class TicketsApi:
             if (wait := window.take(key)) is not None:
                 raise rate_limited(wait, endpoint=True)
 
-    def _note(self, done: Done, values: Json) -> None:
+    def _note(self, done: EditResult, values: Json) -> None:
         """Ledger: one line per comment, one for the other changes of the same call."""
         ticket = done.ticket
         if values.get("comment") and done.moved:
@@ -136,7 +136,7 @@ class TicketsApi:
             fields = {event["field_name"]: event["value"] for event in changes}
             self._ledger.add("zendesk.ticket.updated", ticket_id=ticket.id, fields=fields)
 
-    def _result(self, done: Done) -> Json:
+    def _result(self, done: EditResult) -> Json:
         return {"ticket": render.ticket(self._account.base, done.ticket), "audit": render.audit(done.audit)}
 
     # --- tags ---
@@ -160,7 +160,9 @@ class TicketsApi:
         if how != "set":
             _check_stamp(ticket, values)
         given = [str(tag) for tag in values.get("tags", [])]
-        done = self._desk.update(ticket, {"tags": combine(ticket.tags, given)}, self._account.integration_id)
+        done = self._editor.update(
+            ticket, {"tags": combine(ticket.tags, given)}, self._account.integration_id
+        )
         facts = {"how": how, "tags": given, "changed": done.moved, "now": list(ticket.tags)}
         self._ledger.add("zendesk.tags", ticket_id=ticket.id, **facts)
         return Reply(status, {"tags": ticket.tags}, self._limits.update_header())

@@ -27,13 +27,13 @@ POLICY = Section("ingest", IngestPolicy)
 
 
 async def serve(settings: Settings) -> int:
-    """The hook with its intake, the relay and the janitor, until the process is told to stop."""
+    """HTTP side and workers in one process, until it is told to stop."""
     policy = POLICY.load(settings.config.file)
     async with open_parts(settings, PACKAGE) as parts:
         _collect_garbage_seldom()
         freshness = Freshness(settings.ingest.freshness, parts.clock, parts.metrics)
         spool = Spool(settings.ingest.spool_dir)
-        running = components(settings, policy, parts, freshness, spool)
+        running = (*http_side(settings, policy, parts, freshness, spool), *workers(policy, parts))
         return await run_process(settings, parts, *running, probes=(freshness, SpoolProbe(spool)))
 
 
@@ -44,20 +44,23 @@ def _collect_garbage_seldom() -> None:
     gc.set_threshold(20_000, 20, 50)
 
 
-def components(
+def http_side(
     settings: Settings, policy: IngestPolicy, parts: Parts, freshness: Freshness, spool: Spool
 ) -> tuple[Component, ...]:
-    """What runs in one process of ingest."""
+    """The webhook endpoint with the operators' pages behind it, and the intake that drains the spool."""
     own = settings.ingest
     intake = Intake(parts.store, spool, account_of(own, policy), parts.metrics)
-    hook = WebhookEndpoint(intake, secrets_of(own), freshness, parts.clock, parts.metrics)
+    endpoint = WebhookEndpoint(intake, secrets_of(own), freshness, parts.clock, parts.metrics)
     site = site_of(settings.operators, "ingest", START)
     auth = OperatorAuth(settings.operators, site, parts.store, parts.metrics, own.operator_token)
-    app = create_app(parts.store, intake, hook, auth, settings.http)
+    app = create_app(parts.store, intake, endpoint, auth, settings.http)
+    return HttpServer(app, (settings.http.host, settings.http.port), parts.metrics), intake
+
+
+def workers(policy: IngestPolicy, parts: Parts) -> tuple[Component, ...]:
+    """What publishes, and what tidies up."""
     kept = Retention(webhooks, webhooks.c.received_at, policy.keep_webhooks)
     return (
-        HttpServer(app, (settings.http.host, settings.http.port), parts.metrics),
-        intake,
         Relay(parts.broker, parts.store, parts.metrics),
         janitor(parts.store, (kept, *engine_retention()), parts.metrics),
     )

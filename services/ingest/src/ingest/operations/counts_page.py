@@ -19,15 +19,19 @@ START = "/counts"
 
 
 def create_app(
-    store: Store, intake: Intake, hook: WebhookEndpoint, auth: OperatorAuth, http: HttpSettings | None = None
+    store: Store,
+    intake: Intake,
+    endpoint: WebhookEndpoint,
+    auth: OperatorAuth,
+    http: HttpSettings | None = None,
 ) -> Callable[..., Awaitable[None]]:
-    """The hook, and behind it the counts as a page (`/counts`) and as JSON (`/api/counts`)."""
+    """The webhook endpoint, and behind it the counts as a page (`/counts`) and as JSON (`/api/counts`)."""
     pages = operators_app(auth, http)
     _mount_counts(pages, auth, store, intake)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] in PATHS:
-            await hook(scope, receive, send)
+            await endpoint(scope, receive, send)
         else:
             await pages(scope, receive, send)
 

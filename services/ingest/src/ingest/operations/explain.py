@@ -18,15 +18,15 @@ async def explain_ticket(conn: AsyncConnection, ticket_id: str, now: datetime, w
     """The ticket's webhooks as of `now`; `words`: with their bodies."""
     columns = [c for c in webhooks.c if words or c.name not in ("body", "headers")]
     query = select(*columns).where(webhooks.c.ticket_id == ticket_id)
-    hooks = await rows_of(conn, query.order_by(webhooks.c.received_at, webhooks.c.key))
+    received = await rows_of(conn, query.order_by(webhooks.c.received_at, webhooks.c.key))
     unpublished = await _unpublished(conn, ticket_id)
-    standing = {"webhooks": _counts(hooks), "events": _waiting(unpublished, now)}
+    standing = {"webhooks": _counts(received), "events": _waiting(unpublished, now)}
     document: dict[str, Any] = {
         "ticket_id": ticket_id,
-        "webhooks": [_readable(row) | {"road": road_of(row["key"])} for row in hooks],
+        "webhooks": [_readable(row) | {"road": road_of(row["key"])} for row in received],
         "unpublished": unpublished,
     }
-    return explanation((), now, standing, [_line(row) for row in hooks], document)
+    return explanation((), now, standing, [_line(row) for row in received], document)
 
 
 async def _unpublished(conn: AsyncConnection, ticket_id: str) -> list[Row]:
@@ -48,12 +48,12 @@ def _line(row: Row) -> Line:
     return Line(row["received_at"], what, f"{row['kind']} by {road_of(row['key'])}{again} ({row['key']})")
 
 
-def _counts(hooks: Sequence[Row]) -> str:
+def _counts(received: Sequence[Row]) -> str:
     found: dict[str, int] = {}
-    for row in hooks:
+    for row in received:
         found[row["disposition"]] = found.get(row["disposition"], 0) + 1
     told = ", ".join(f"{number} {name}" for name, number in sorted(found.items()))
-    return f"{told}; last {when(hooks[-1]['received_at'])}" if hooks else "none"
+    return f"{told}; last {when(received[-1]['received_at'])}" if received else "none"
 
 
 def _waiting(unpublished: Sequence[Row], now: datetime) -> str:

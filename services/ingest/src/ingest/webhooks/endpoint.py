@@ -1,7 +1,7 @@
 """ingest's HTTP side: the webhook endpoint (bytes in, 200 out) and the operators' counts
 (docs/vendors/zendesk.md#answers).
 
-The hook is plain ASGI in front of FastAPI, whose machinery would halve its throughput. Every answer is one
+The endpoint is plain ASGI in front of FastAPI, whose machinery would halve its throughput. Every answer is one
 of the few below; none is a 500, which Zendesk would not send again.
 """
 
@@ -35,7 +35,7 @@ type Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 type Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 type Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
 
-_log = get_logger("ingest.hook")
+_log = get_logger("ingest.webhooks")
 
 
 def _answer(status: int, text: bytes, *headers: tuple[bytes, bytes]) -> Answer:

@@ -19,7 +19,7 @@ REMEMBERED: Final = 10_000
 class Freshness:
     """Watches signed requests. As a probe it tells of the last minutes, and is always content.
 
-    Not ready would take the hook out of the balance, and with it every webhook: what it is to prevent.
+    Not ready would take the endpoint out of the balance, and with it every webhook: what it is to prevent.
     """
 
     name = "webhook_clock"
@@ -27,7 +27,7 @@ class Freshness:
     def __init__(self, window: timedelta, clock: Clock, metrics: Recorder) -> None:
         """`window` of zero watches nothing."""
         self._window, self._clock, self._metrics = window, clock, metrics
-        self._warnings = LimitedWarnings(get_logger("ingest.hook"))
+        self._warnings = LimitedWarnings(get_logger("ingest.webhooks"))
         self._seen: deque[datetime] = deque(maxlen=REMEMBERED)
         self._last = ""
 

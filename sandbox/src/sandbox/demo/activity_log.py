@@ -1,4 +1,4 @@
-"""Says line by line what happened where, from the sandbox's ledger."""
+"""Prints line by line what happened where, from the sandbox's ledger."""
 
 import re
 import time
@@ -13,7 +13,7 @@ HARM = tuple(f"gitlab.{effect}" for effect in ("quick_action", "reference", "ima
 SLACK_LINK = re.compile(r"<https?://[^|>]*\|([^>]*)>")
 
 
-class Teller:
+class ActivityLog:
     """Prints actions as they are taken and effects as the outside world sees them."""
 
     def __init__(self, world: World, say: Say, patience: float) -> None:
@@ -30,15 +30,15 @@ class Teller:
         self._say(f"{self._now()}  {text}")
 
     def catch_up(self) -> None:
-        """Tell what is new in the ledger."""
+        """Print what is new in the ledger."""
         for entry in self._world.ledger(after=self._seen):
             self._seen = int(entry["seq"])
             self.entries.append(entry)
-            if line := in_words(entry):
+            if line := describe(entry):
                 self._say(f"{self._now()}      {line}"[:WIDTH])
 
     def wait_for(self, about: str, found: Callable[[Json], bool], times: int = 1) -> Json:
-        """Go on telling until `times` entries match; returns the last of them."""
+        """Go on printing until `times` entries match; returns the last of them."""
 
         def probe() -> list[Json]:
             self.catch_up()
@@ -48,7 +48,7 @@ class Teller:
         return wait_until(probe, about, self._patience)[-1]
 
     def wait_for_quiet(self, seconds: float) -> None:
-        """Go on telling until nothing new has come for a while and nothing is under way."""
+        """Go on printing until nothing new has come for a while and nothing is under way."""
         last, quiet_since = self._seen, time.monotonic()
 
         def probe() -> bool:
@@ -73,8 +73,8 @@ class Teller:
         return f"{time.monotonic() - self._begin:6.1f} s"
 
 
-def in_words(entry: Json) -> str:
-    """One line about an effect; empty for what needs no telling."""
+def describe(entry: Json) -> str:
+    """One line about an effect; empty for what needs none."""
     kind = str(entry["kind"])
     if kind == "zendesk.comment":
         what = "survey link sent as a public comment" if survey_link(entry) else _quoted(entry["body"])
@@ -82,7 +82,7 @@ def in_words(entry: Json) -> str:
     if kind == "zendesk.tags" and entry.get("changed"):
         return f"-> Zendesk     ticket {entry['ticket_id']}: tagged {', '.join(map(str, entry['tags']))}"
     if kind.startswith("salesforce.record."):
-        return _record_in_words(entry)
+        return _describe_record(entry)
     if kind in ("slack.message", "slack.update"):
         verb = "" if kind == "slack.message" else "(changed) "
         return f"-> Slack       #{entry['channel_name']}: {verb}{_quoted(entry['text'])}"
@@ -97,7 +97,7 @@ def in_words(entry: Json) -> str:
     return ""
 
 
-def _record_in_words(entry: Json) -> str:
+def _describe_record(entry: Json) -> str:
     key = ", ".join(str(value) for value in entry["external_ids"].values())
     status = entry["fields"].get("Status__c", "status unchanged")
     return f"-> Salesforce  record of ticket {key} {str(entry['kind']).rpartition('.')[2]}: {status}"

@@ -63,14 +63,16 @@ def whole(body: bytes) -> dict[str, Any]:
 
 
 async def answered(
-    hook: WebhookEndpoint, given: dict[str, Any], receive: Callable[[], Awaitable[MutableMapping[str, Any]]]
+    endpoint: WebhookEndpoint,
+    given: dict[str, Any],
+    receive: Callable[[], Awaitable[MutableMapping[str, Any]]],
 ) -> list[MutableMapping[str, Any]]:
     sent: list[MutableMapping[str, Any]] = []
 
     async def send(message: MutableMapping[str, Any]) -> None:
         sent.append(message)
 
-    await hook(given, receive, send)
+    await endpoint(given, receive, send)
     return sent
 
 

@@ -11,7 +11,7 @@ from sandbox.zendesk.oauth import OAuthTokens, missing_scope
 from sandbox.zendesk.problems import Problem, out_of_scope, rate_limited, unknown_caller
 
 
-class Gate:
+class ZendeskMiddleware:
     """`Bearer` with a granted token, or Basic `email/token:TOKEN` with any known agent's e-mail and the API token."""
 
     def __init__(self, account: Account, limits: Limits, tokens: OAuthTokens) -> None:

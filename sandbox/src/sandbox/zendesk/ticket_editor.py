@@ -14,7 +14,7 @@ CUSTOM_STATUS = 8447320465790
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class EditResult:
     """The audit of an action; `moved` is false when nothing changed."""
 
     ticket: Ticket
@@ -22,7 +22,7 @@ class Done:
     moved: bool
 
 
-class Desk:
+class TicketEditor:
     """Creates and changes tickets; every method publishes the events that follow."""
 
     def __init__(self, account: Account) -> None:
@@ -31,7 +31,7 @@ class Desk:
 
     # --- create ---
 
-    def create(self, values: Json, actor: User) -> Done:
+    def create(self, values: Json, actor: User) -> EditResult:
         """A new ticket from REST keys; needs `comment` (or `description`), takes `requester` or `requester_id`."""
         comment = values.get("comment") or values.get("description")
         text = comment_text(comment)
@@ -81,7 +81,7 @@ class Desk:
             check_solve(self._account, ticket, values)
             ticket.solves.append(ticket.created_at)
 
-    def _open_file(self, ticket: Ticket, comment: Json, actor: User) -> Done:
+    def _open_file(self, ticket: Ticket, comment: Json, actor: User) -> EditResult:
         audit = self.new_audit(ticket, actor.id)
         audit.created_at = ticket.created_at
         ticket.is_public = bool(comment.get("public", True))
@@ -93,7 +93,7 @@ class Desk:
         ticket.audits.append(audit)
         self._account.records.tickets[ticket.id] = ticket
         self._account.announce_ticket(ticket, actor.id, audit.id, [Happening("created")])
-        return Done(ticket, audit, True)
+        return EditResult(ticket, audit, True)
 
     def _requester(self, values: Json, actor: User) -> User:
         if values.get("requester_id"):
@@ -109,7 +109,7 @@ class Desk:
 
     # --- change ---
 
-    def update(self, ticket: Ticket, values: Json, actor_id: int) -> Done:
+    def update(self, ticket: Ticket, values: Json, actor_id: int) -> EditResult:
         """Apply REST keys as one action; an update that changes nothing moves nothing and raises no event."""
         if ticket.status == "closed":
             raise invalid("status", "Status: closed prevents ticket update")
@@ -124,10 +124,10 @@ class Desk:
     def new_audit(self, ticket: Ticket, actor_id: int) -> Audit:
         return Audit(self._account.ids.next("audit"), ticket.id, actor_id, self._account.clock.now_ns(), [])
 
-    def finish(self, ticket: Ticket, audit: Audit, happenings: list[Happening]) -> Done:
+    def finish(self, ticket: Ticket, audit: Audit, happenings: list[Happening]) -> EditResult:
         """Stamp the ticket and publish, when anything happened at all."""
         if happenings:
             ticket.updated_at = ticket.generated_at = audit.created_at
             ticket.audits.append(audit)
             self._account.announce_ticket(ticket, audit.author_id, audit.id, happenings)
-        return Done(ticket, audit, bool(happenings))
+        return EditResult(ticket, audit, bool(happenings))

@@ -10,7 +10,8 @@ from typing import Any
 import orjson
 from sqlalchemy import select
 
-from sfdc_sync.policy import Pauses, SfdcPolicy
+from sfdc_sync.policy.pauses import Pauses
+from sfdc_sync.policy.sfdc import SfdcPolicy
 from sfdc_sync.ticket_records.destination import TicketRecords
 from sfdc_sync.ticket_records.handlers import TicketHandlers
 from supportops.contracts import Event

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, inspect
 
-from sfdc_sync.policy import SfdcPolicy
+from sfdc_sync.policy.sfdc import SfdcPolicy
 from sfdc_sync.tables import metadata
 from supportops.config.rules_file import load
 from supportops.store.migrate import downgrade, upgrade

@@ -11,7 +11,7 @@ import pytest
 import requests
 from pydantic import SecretStr
 
-from sfdc_sync.policy import Pauses
+from sfdc_sync.policy.pauses import Pauses
 from sfdc_sync.salesforce.auth import TokenProvider
 from sfdc_sync.salesforce.client import NotFound, Salesforce, open_salesforce
 from sfdc_sync.salesforce.responses import ErrorAction

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from sfdc_sync.operations.doctor import check_record
-from sfdc_sync.policy import FieldRule, TicketRecordPolicy
+from sfdc_sync.policy.ticket_records import FieldRule, TicketRecordPolicy
 
 RULES = TicketRecordPolicy(
     fields={

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from sfdc_sync.policy import FieldRule, TicketRecordPolicy
+from sfdc_sync.policy.ticket_records import FieldRule, TicketRecordPolicy
 from sfdc_sync.ticket_records.mapping import Value, left_out, record_of, without_lookups
 
 VALUES: st.SearchStrategy[Value] = st.one_of(

@@ -9,7 +9,8 @@ import structlog
 from pydantic import SecretStr
 
 from sfdc_sync.operations.doctor import examine
-from sfdc_sync.policy import Pauses, TicketRecordPolicy
+from sfdc_sync.policy.pauses import Pauses
+from sfdc_sync.policy.ticket_records import TicketRecordPolicy
 from sfdc_sync.salesforce.client import Salesforce
 from sfdc_sync.salesforce.refusals import login_refusal, moved, version_refusal, versions_in
 from sfdc_sync.settings import SalesforceSettings

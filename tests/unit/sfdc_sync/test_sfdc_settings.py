@@ -3,7 +3,7 @@
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from sfdc_sync.policy import SfdcPolicy
+from sfdc_sync.policy.sfdc import SfdcPolicy
 from sfdc_sync.settings import SalesforceSettings, near_url, salesforce_origin
 
 

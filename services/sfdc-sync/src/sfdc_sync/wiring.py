@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from sfdc_sync.policy import SfdcPolicy
+from sfdc_sync.policy.sfdc import SfdcPolicy
 from sfdc_sync.salesforce.client import Salesforce, open_salesforce
 from sfdc_sync.settings import ZENDESK_SCOPES, Settings
 from sfdc_sync.ticket_records import handlers

@@ -7,8 +7,26 @@ from pydantic import Field
 from supportops.contracts.envelope import Event, Part, UtcDatetime, ZendeskId
 
 
+class SalesforceAccount(Part):
+    """A customer as Salesforce knows it."""
+
+    id: str = Field(description="Salesforce's id of the account, 18 characters")
+    name: str
+
+
+class SalesforcePerson(Part):
+    """Who looks after an account. Either may be null: a name without an address, or the other way round."""
+
+    name: str | None = None
+    email: str | None = None
+
+
 class RecordWritten(Event):
-    """Salesforce holds the ticket record as of ``version``."""
+    """Salesforce holds the ticket record as of ``version``.
+
+    Account and people are those of the moment of writing: absent is unknown (an older writer, or nothing of the
+    account is read), null is known to be missing.
+    """
 
     type: ClassVar[str] = "salesforce.record.written.v1"
     topic: ClassVar[str] = "salesforce.records"
@@ -17,6 +35,17 @@ class RecordWritten(Event):
     record_id: str = Field(description="Salesforce's id of the record")
     created: bool
     version: str = Field(description="version of the ticket state that was written")
+    account: SalesforceAccount | None = None
+    technical_account_manager: SalesforcePerson | None = None
+    account_owner: SalesforcePerson | None = None
+    account_match: str | None = Field(
+        default=None,
+        description="the rule that found the account: salesforce_id, organization_id, name, contact; conflict or none",
+    )
+    contact_match: str | None = Field(
+        default=None,
+        description="the rule that found the contact: email, email_on_account, email_active; ambiguous_contact or none",
+    )
 
 
 class IntegrityReport(Part):

@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from sfdc_sync.policy import FieldRule, SfdcPolicy, TicketRecordPolicy
+from sfdc_sync.policy.sfdc import SfdcPolicy
+from sfdc_sync.policy.ticket_records import FieldRule, TicketRecordPolicy
 from sfdc_sync.salesforce.client import Salesforce, open_salesforce
 from sfdc_sync.settings import ZENDESK_SCOPES, Settings
 from supportops.clock import SystemClock

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import requests
 from pydantic import SecretStr
 
-from sfdc_sync.policy import Pauses
+from sfdc_sync.policy.pauses import Pauses
 from sfdc_sync.salesforce.refusals import login_refusal, moved
 from sfdc_sync.salesforce.responses import ErrorAction, refusal
 from sfdc_sync.settings import SalesforceSettings, salesforce_origin

@@ -17,7 +17,7 @@ from typing import Any
 from simple_salesforce.api import Salesforce as Client
 from simple_salesforce.exceptions import SalesforceError, SalesforceExpiredSession
 
-from sfdc_sync.policy import Pauses
+from sfdc_sync.policy.pauses import Pauses
 from sfdc_sync.salesforce.auth import (
     Session,
     Token,

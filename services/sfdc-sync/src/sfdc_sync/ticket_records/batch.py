@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from sfdc_sync.policy import Pauses, TicketRecordPolicy
+from sfdc_sync.policy.pauses import Pauses
+from sfdc_sync.policy.ticket_records import TicketRecordPolicy
 from sfdc_sync.salesforce.responses import ErrorAction, Record, RecordResult
 from sfdc_sync.ticket_records.mapping import without, without_lookups
 from supportops.delivery import Discard, Outcome, Snooze, TryAgain

@@ -16,7 +16,8 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from sfdc_sync.destinations import TICKET_RECORD
-from sfdc_sync.policy import ORGANIZATION_SOURCES, REQUESTER_SOURCES, SfdcPolicy
+from sfdc_sync.policy.sfdc import SfdcPolicy
+from sfdc_sync.policy.ticket_records import ORGANIZATION_SOURCES, REQUESTER_SOURCES
 from sfdc_sync.salesforce.responses import ErrorAction, RecordResult
 from sfdc_sync.tables import ticket_records, tickets
 from sfdc_sync.ticket_records.batch import Batch, RecordWriter, outcome_of, pause_when_all_wait

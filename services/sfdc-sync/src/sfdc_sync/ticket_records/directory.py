@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection, Mapping
 
-from sfdc_sync.policy import SfdcPolicy
+from sfdc_sync.policy.sfdc import SfdcPolicy
 from sfdc_sync.ticket_records.mapping import Value
 from supportops.errors import DestinationPaused, Permanent
 from supportops.vendors.cache import ReferenceCache

@@ -9,7 +9,7 @@ backlog.
 from datetime import UTC
 
 from sfdc_sync.destinations import TICKET_RECORD
-from sfdc_sync.policy import REQUESTER_SOURCES, STATE_SOURCES, TicketRecordPolicy
+from sfdc_sync.policy.ticket_records import REQUESTER_SOURCES, STATE_SOURCES, TicketRecordPolicy
 from sfdc_sync.tables import tickets
 from sfdc_sync.ticket_records.mapping import Value
 from sfdc_sync.ticket_records.state import TicketState

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 from math import isfinite
 
-from sfdc_sync.policy import FieldRule, TicketRecordPolicy
+from sfdc_sync.policy.ticket_records import FieldRule, TicketRecordPolicy
 from sfdc_sync.salesforce.record_id import normalise
 from sfdc_sync.salesforce.responses import Record
 

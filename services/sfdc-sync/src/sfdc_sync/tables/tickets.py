@@ -4,12 +4,10 @@ They are apart because different hands write them: the consumer the first, the c
 Neither ever waits for a row that the other has locked.
 """
 
-from sqlalchemy import Boolean, Column, Integer, MetaData, Table, Text
+from sqlalchemy import Boolean, Column, Integer, Table, Text
 
-from supportops.store import UtcDateTime, engine_tables
-
-metadata = MetaData()
-engine = engine_tables(metadata)
+from sfdc_sync.tables.base import metadata
+from supportops.store import UtcDateTime
 
 # `state`: JSON of TicketState. `revision` counts the changes of its values. `erased`: permanently deleted in
 # Zendesk.

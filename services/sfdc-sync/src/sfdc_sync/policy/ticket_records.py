@@ -1,25 +1,15 @@
-"""What the organization decides about Salesforce (YAML, section `sfdc_sync`).
+"""What the organization decides about a ticket's record (YAML, `sfdc_sync.ticket_record`).
 
 Object and field names belong to the organization, so every one of them is configuration; `doctor` proves them.
 """
 
-from datetime import timedelta
 from typing import Annotated, Literal, Self
 
-from pydantic import (
-    BeforeValidator,
-    Field,
-    StringConstraints,
-    model_validator,
-)
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
-from supportops.config.durations import Duration
+from sfdc_sync.policy.names import ApiName
 from supportops.config.rules_file import Rules
 from supportops.contracts.tickets import TicketSnapshot
-
-# Names cannot be parameters of a URL or of SOQL, so they pass this list or nothing (docs/vendors/salesforce.md#names).
-ApiName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*(__r|__c)?$", max_length=80)]
-
 
 # What the ticket's events tell (fields of the snapshot), and `solved_at` of the solve itself.
 SNAPSHOT_SOURCES = frozenset(TicketSnapshot.model_fields)
@@ -117,34 +107,3 @@ class TicketRecordPolicy(Rules):
     def sources(self) -> frozenset[str]:
         """Every source that some field wants."""
         return frozenset(rule.source for rule in self.fields.values())
-
-
-class Pauses(Rules):
-    """How long the whole destination waits when the trouble is not a record's own."""
-
-    quota: Duration = timedelta(minutes=15)
-    login: Duration = Field(timedelta(minutes=5), description="After a refusal; asking on locks the user.")
-    login_away: Duration = Field(timedelta(seconds=5), description="While the login does not answer.")
-    config: Duration = timedelta(minutes=5)
-    storage: Duration = timedelta(hours=1)
-
-
-class SfdcPolicy(Rules):
-    """The section as a whole."""
-
-    ticket_record: TicketRecordPolicy = TicketRecordPolicy()
-    batch: int = Field(default=200, ge=1, le=200, description="records in one call; Salesforce takes 200")
-    linger: Duration = timedelta(seconds=1)
-    retry: tuple[Duration, ...] = tuple(
-        timedelta(seconds=seconds) for seconds in (1, 2, 4, 8, 60, 600, 3_600, 21_600)
-    )
-    pauses: Pauses = Pauses()
-    quota_share: float = Field(
-        default=0.95, gt=0, le=1, description="of the daily requests, at which writing pauses"
-    )
-    organization_salesforce_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]{1,100}$")] = Field(
-        default="salesforce_id", description="the organization field that holds the account's id"
-    )
-    lookup_lifetime: Duration = Field(
-        default=timedelta(minutes=10), description="how long a name or e-mail read from Zendesk is reused"
-    )

@@ -1,0 +1,8 @@
+"""Names of Salesforce's objects and fields."""
+
+from typing import Annotated
+
+from pydantic import StringConstraints
+
+# Names cannot be parameters of a URL or of SOQL, so they pass this list or nothing (docs/vendors/salesforce.md#names).
+ApiName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*(__r|__c)?$", max_length=80)]

@@ -1,0 +1,34 @@
+"""What the organization decides about Salesforce (YAML, section `sfdc_sync`)."""
+
+from datetime import timedelta
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from sfdc_sync.policy.organizations import OrganizationsPolicy
+from sfdc_sync.policy.pauses import Pauses
+from sfdc_sync.policy.ticket_records import TicketRecordPolicy
+from supportops.config.durations import Duration
+from supportops.config.rules_file import Rules
+
+
+class SfdcPolicy(Rules):
+    """The section as a whole."""
+
+    ticket_record: TicketRecordPolicy = TicketRecordPolicy()
+    organizations: OrganizationsPolicy = OrganizationsPolicy()
+    batch: int = Field(default=200, ge=1, le=200, description="records in one call; Salesforce takes 200")
+    linger: Duration = timedelta(seconds=1)
+    retry: tuple[Duration, ...] = tuple(
+        timedelta(seconds=seconds) for seconds in (1, 2, 4, 8, 60, 600, 3_600, 21_600)
+    )
+    pauses: Pauses = Pauses()
+    quota_share: float = Field(
+        default=0.95, gt=0, le=1, description="of the daily requests, at which writing pauses"
+    )
+    organization_salesforce_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]{1,100}$")] = Field(
+        default="salesforce_id", description="the organization field that holds the account's id"
+    )
+    lookup_lifetime: Duration = Field(
+        default=timedelta(minutes=10), description="how long a name or e-mail read from Zendesk is reused"
+    )

@@ -1,0 +1,9 @@
+"""sfdc-sync's tables, beside the engine's. Importing the package makes `metadata` whole.
+
+Ids of Zendesk are strings of digits, those of Salesforce have 18 characters, moments are aware UTC.
+"""
+
+from sfdc_sync.tables.base import engine, metadata
+from sfdc_sync.tables.tickets import ticket_records, tickets
+
+__all__ = ["engine", "metadata", "ticket_records", "tickets"]

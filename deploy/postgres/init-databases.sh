@@ -1,17 +1,39 @@
 #!/usr/bin/env bash
-# A database and a role for each service. PostgreSQL's image runs this once, when its volume is empty.
-# A role owns its database and can reach no other one.
+# Databases and roles of the services; safe to run again, also on databases of an older release, whose roles owned their schema.
+# For each service: a database that <service>_owner owns (`migrate` logs in as it), and a role <service> that may read and
+# write rows of this one database and change nothing else. Runs as the superuser (PGHOST, PGUSER, PGPASSWORD); passwords
+# come from the environment: <SERVICE>_DATABASE_PASSWORD, and DATABASE_OWNER_PASSWORD for the owners.
 set -euo pipefail
+: "${DATABASE_OWNER_PASSWORD:?}"
 
-make_database() { # $1 = service, $2 = its password
-  psql -v ON_ERROR_STOP=1 --no-psqlrc -U "${POSTGRES_USER:-postgres}" -d postgres -v name="$1" -v password="$2" <<'SQL'
-CREATE ROLE :"name" LOGIN PASSWORD :'password';
-CREATE DATABASE :"name" OWNER :"name";
-REVOKE ALL ON DATABASE :"name" FROM PUBLIC;
+make_database() { # $1 = service
+  local variable="${1^^}_DATABASE_PASSWORD"
+  : "${!variable:?}"
+  # psql reads the passwords itself: an argument could be read in the process list, and a failed statement in the log.
+  ROLE_PASSWORD="${!variable}" PGOPTIONS="-c log_min_error_statement=panic -c client_min_messages=warning" \
+    psql -v ON_ERROR_STOP=1 --no-psqlrc --quiet -d postgres -v name="$1" -v owner="$1_owner" <<'SQL'
+\set password `printenv ROLE_PASSWORD`
+\set owner_password `printenv DATABASE_OWNER_PASSWORD`
+SELECT format('CREATE ROLE %I', wanted) FROM unnest(ARRAY[:'name', :'owner']) AS wanted
+  WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = wanted) \gexec
+ALTER ROLE :"name" LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD :'password';
+ALTER ROLE :"owner" LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD :'owner_password';
+SELECT format('CREATE DATABASE %I', :'name') WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'name') \gexec
+ALTER DATABASE :"name" OWNER TO :"owner";
+REVOKE ALL ON DATABASE :"name" FROM PUBLIC, :"name";
+GRANT CONNECT ON DATABASE :"name" TO :"name";
+\connect :"name"
+REASSIGN OWNED BY :"name" TO :"owner";
+REVOKE CREATE ON SCHEMA public FROM PUBLIC, :"name";
+GRANT USAGE ON SCHEMA public TO :"name";
+GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO :"name";
+GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO :"name";
+ALTER DEFAULT PRIVILEGES FOR ROLE :"owner" IN SCHEMA public GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO :"name";
+ALTER DEFAULT PRIVILEGES FOR ROLE :"owner" IN SCHEMA public GRANT USAGE, SELECT ON SEQUENCES TO :"name";
 SQL
 }
 
-make_database ingest "$INGEST_DATABASE_PASSWORD"
-make_database csat "$CSAT_DATABASE_PASSWORD"
-make_database sfdc_sync "$SFDC_SYNC_DATABASE_PASSWORD"
-make_database notifier "$NOTIFIER_DATABASE_PASSWORD"
+for service in ${SERVICES:-ingest csat sfdc_sync notifier}; do
+  make_database "$service"
+done
+echo "databases: ${SERVICES:-ingest csat sfdc_sync notifier}: roles and rights are set"

@@ -6,17 +6,23 @@ from typing import Any
 import pytest
 import yaml
 
-from supportops.config import describe
+import csat.settings
+import notifier.settings
+from supportops.config import DatabaseCommandSettings, SettingsGroup, describe
 from supportops.web.auth.settings import OperatorsSettings
 from tests.architecture.tree import ROOT
 from tests.support import env_example
 
-COMPOSE_SERVICES = {
-    "ingest": ("ingest", "ingest-migrate"),
-    "csat": ("csat", "csat-web", "csat-migrate"),
-    "sfdc_sync": ("sfdc-sync", "sfdc-sync-migrate"),
-    "notifier": ("notifier", "notifier-web", "notifier-migrate"),
+CONTAINERS: dict[str, type[SettingsGroup]] = {
+    "ingest": env_example.settings_of("ingest"),
+    "csat": env_example.settings_of("csat"),
+    "csat-web": csat.settings.WebSettings,
+    "sfdc-sync": env_example.settings_of("sfdc_sync"),
+    "notifier": env_example.settings_of("notifier"),
+    "notifier-web": notifier.settings.WebSettings,
+    **{f"{name}-migrate": DatabaseCommandSettings for name in ("ingest", "csat", "sfdc-sync", "notifier")},
 }
+"""What each container of ours reads."""
 
 SET_BY_THE_IMAGE = {"HTTP_HOST", "HTTP_PORT", "SIDE_HOST", "SIDE_PORT"}
 OLD_NAMES = {"INGEST_MODE"}  # of SUPPORTOPS_MODE
@@ -37,13 +43,12 @@ def test_every_name_in_env_example_is_read_by_somebody() -> None:
     assert written == set(env_example.variables()) | set(env_example.COMPOSE_ONLY)
 
 
-@pytest.mark.parametrize("service", sorted(COMPOSE_SERVICES))
-def test_compose_gives_each_service_its_settings_and_no_others(service: str) -> None:
-    known = {variable.name: variable for variable in describe(env_example.settings_of(service))}
-    for container in COMPOSE_SERVICES[service]:
-        given = set(_compose()["services"][container]["environment"])
-        assert given <= set(known), container
-        assert set(known) - given <= SET_BY_THE_IMAGE | NOT_FOR_REPLICAS, container
+@pytest.mark.parametrize("container", sorted(CONTAINERS))
+def test_compose_gives_each_container_its_settings_and_no_others(container: str) -> None:
+    known = {variable.name for variable in describe(CONTAINERS[container])}
+    given = set(_compose()["services"][container]["environment"])
+    assert given <= known
+    assert known - given <= SET_BY_THE_IMAGE | NOT_FOR_REPLICAS
 
 
 def test_compose_reads_only_names_that_env_example_explains() -> None:

@@ -40,6 +40,8 @@ class Stack:
             "CSAT_API_TOKEN": self.kpi_token,
             "POSTGRES_PASSWORD": secrets.token_hex(16),
             "CSAT_DATABASE_PASSWORD": secrets.token_hex(16),
+            "DATABASE_OWNER_PASSWORD": secrets.token_hex(16),
+            "KAFKA_SASL_PASSWORD": secrets.token_hex(16),
         }
         self._environment = os.environ | own
         project = f"supportops-test-{os.getpid()}"

@@ -19,9 +19,13 @@ REQUIRED: tuple[str, ...] = PREFLIGHT["REQUIRED"]
 # Read by docker-compose.yml alone, which builds the services' own variables from them.
 COMPOSE_ONLY = {
     "CONFIG_NAME": ("supportops.yaml", "The file below config/ that holds the organization's rules."),
+    "DATABASE_OWNER_PASSWORD": (
+        "",
+        "Password of the roles that own the databases: `migrate` alone logs in as them.",
+    ),
     "INGEST_DATABASE_PASSWORD": (
         "",
-        "Password of ingest's database role, set when the volume is first made.",
+        "Password of ingest's database role, which reads and writes rows; set anew at every start.",
     ),
     "CSAT_DATABASE_PASSWORD": ("", "Password of csat's database role."),
     "SFDC_SYNC_DATABASE_PASSWORD": ("", "Password of sfdc-sync's database role."),

@@ -5,7 +5,7 @@ from csat.kpi.commands import add_kpi_commands
 from csat.operations.doctor import checks
 from csat.operations.timeline_text import explain_ticket
 from csat.ratings.commands import add_history_commands
-from csat.settings import Settings
+from csat.settings import Settings, WebSettings
 from supportops.operations.commands import Operations, add_operations
 from supportops.runtime.cli import Service, build_app
 from supportops.web.auth.commands import add_login_commands
@@ -17,6 +17,7 @@ SERVICE = Service(
     settings=Settings,
     policy=wiring.POLICY,
     serve=wiring.serve,
+    serve_settings=WebSettings,
     work=wiring.work,
     run=wiring.run,
 )

@@ -87,14 +87,19 @@ class GitLabSettings(Block):
             yield "GITLAB_BASE_URL", is_stand_in(self.base_url)
 
 
-class Settings(ServiceSettings):
+class WebSettings(ServiceSettings):
+    """What csat's HTTP side reads: it calls nobody, so it holds nobody's credential."""
+
+    survey: SurveySettings
+    operators: OperatorsSettings
+    http: HttpSettings
+
+
+class Settings(WebSettings):
     """Everything csat reads from the environment."""
 
     zendesk: ZendeskSettings
-    survey: SurveySettings
     gitlab: GitLabSettings
-    operators: OperatorsSettings
-    http: HttpSettings
 
 
 ZENDESK_SCOPES: Final = ("read", "tickets:write")

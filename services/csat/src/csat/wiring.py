@@ -17,7 +17,7 @@ from csat.ratings.backfill import Backfill, Sources, Span
 from csat.ratings.native import ReadRatings
 from csat.ratings.native_mapping import NativeRatingMapper
 from csat.ratings.retention import keep_comments, own_retention
-from csat.settings import ZENDESK_SCOPES, Settings
+from csat.settings import ZENDESK_SCOPES, Settings, WebSettings
 from csat.survey_link.invitation import SurveyText
 from csat.survey_link.tokens import SurveyTokens
 from csat.survey_link.translations import Languages, load_languages
@@ -56,7 +56,7 @@ class Vendors:
     gitlab: GitLab | None
 
 
-async def serve(settings: Settings) -> int:
+async def serve(settings: WebSettings) -> int:
     """The survey page and the API; its votes are published by a relay of its own."""
     async with open_parts(settings, PACKAGE) as parts:
         relay = Relay(parts.broker, parts.store, parts.metrics)
@@ -94,7 +94,7 @@ async def backfill(
             return await work.run(Span(since, until or clock.now()))
 
 
-def http_side(settings: Settings, parts: Parts) -> Component:
+def http_side(settings: WebSettings, parts: Parts) -> Component:
     """The survey page, the API and the operators' pages."""
     policy = POLICY.load(settings.config.file)
     tokens = survey_tokens(settings, policy, parts.clock)
@@ -184,7 +184,7 @@ def names_of_solves(zendesk: Zendesk, names: References, parts: Parts) -> Names:
     return Names(fresh.organizations, names.forms, names.groups, names.users)
 
 
-def survey_tokens(settings: Settings, policy: CsatPolicy, clock: Clock) -> SurveyTokens:
+def survey_tokens(settings: WebSettings, policy: CsatPolicy, clock: Clock) -> SurveyTokens:
     """Signs links with the current key, reads those of all keys."""
     keys = [key.get_secret_value() for key in settings.survey.link_keys]
     return SurveyTokens(keys, policy.link_valid_for, clock)

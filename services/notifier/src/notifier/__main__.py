@@ -3,7 +3,7 @@
 from notifier import wiring
 from notifier.operations.doctor import checks
 from notifier.operations.explain import explain_ticket
-from notifier.settings import Settings
+from notifier.settings import Settings, WebSettings
 from supportops.operations.commands import Operations, add_operations
 from supportops.runtime.cli import Service, build_app
 from supportops.web.auth.commands import add_login_commands
@@ -13,6 +13,7 @@ SERVICE = Service(
     about="Tells the right Slack channel at the right second.",
     settings=Settings,
     serve=wiring.serve,
+    serve_settings=WebSettings,
     work=wiring.work,
     run=wiring.run,
     package="notifier",

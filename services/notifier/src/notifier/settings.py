@@ -71,14 +71,19 @@ class NotifierSettings(Block):
         return value
 
 
-class Settings(ServiceSettings):
+class WebSettings(ServiceSettings):
+    """What the notifier's HTTP side reads: it calls nobody, so it holds nobody's credential."""
+
+    notifier: NotifierSettings
+    operators: OperatorsSettings
+    http: HttpSettings
+
+
+class Settings(WebSettings):
     """Everything the notifier reads from the environment."""
 
     zendesk: ZendeskSettings
     slack: SlackSettings
-    notifier: NotifierSettings
-    operators: OperatorsSettings
-    http: HttpSettings
 
 
 ZENDESK_SCOPES: Final = ("read",)

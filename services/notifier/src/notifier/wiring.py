@@ -13,7 +13,7 @@ from notifier.feeds.routing import FormNames
 from notifier.feeds.scheduling import MessageScheduler
 from notifier.feeds.update import FeedUpdates
 from notifier.policy.notifier import NotifierPolicy
-from notifier.settings import ZENDESK_SCOPES, Settings
+from notifier.settings import ZENDESK_SCOPES, Settings, WebSettings
 from notifier.slack.client import open_slack
 from notifier.web import START, create_app
 from supportops.config.rules_file import Section
@@ -42,7 +42,7 @@ async def work(settings: Settings) -> int:
         return await run_process(settings, parts, *components)
 
 
-async def serve(settings: Settings) -> int:
+async def serve(settings: WebSettings) -> int:
     """The HTTP side, until the process is told to stop."""
     async with open_parts(settings, PACKAGE) as parts:
         return await run_process(settings, parts, http_side(settings, parts))
@@ -54,7 +54,7 @@ async def run(settings: Settings) -> int:
         return await run_process(settings, parts, *components, http_side(settings, parts))
 
 
-def http_side(settings: Settings, parts: Parts) -> Component:
+def http_side(settings: WebSettings, parts: Parts) -> Component:
     """The page of figures, and its API."""
     site = site_of(settings.operators, "notifier", START)
     token = settings.notifier.api_token

@@ -94,9 +94,11 @@ class Service[S: ServiceSettings, P: Rules]:
     about: str
     settings: type[S]
     policy: Section[P]
-    serve: Command[S] | None = None
+    serve: Command[Any] | None = None
     work: Command[S] | None = None
     run: Command[S] | None = None
+    serve_settings: type[CommandSettings] | None = None
+    """What `serve` reads where that is less than all: it faces the internet, and holds no vendor's credential."""
 
     def load_policy(self, settings: WithRules) -> P:
         """The organization's rules in force. Raises ConfigError."""
@@ -132,9 +134,10 @@ def build_app[S: ServiceSettings, P: Rules](service: Service[S, P]) -> typer.Typ
     )
     app.callback()(_no_options)
     for name, text in _HELP.items():
-        command: Command[S] | None = getattr(service, name)
+        command: Command[Any] | None = getattr(service, name)
+        needs = service.serve_settings if name == "serve" else None
         if command is not None:
-            app.command(name, help=text)(_as_command(service, command))
+            app.command(name, help=text)(_as_command(service, needs or service.settings, command))
     app.command("migrate", help=_MIGRATE)(_migrate_command(service))
     app.command("settings", help="Show every setting with its value in force, its default and its meaning.")(
         _settings_command(service)
@@ -186,11 +189,18 @@ def _no_options() -> None:
     """Keeps sub-commands as they are, also when a service has only one."""
 
 
-def _as_command[S: ServiceSettings, P: Rules](
-    service: Service[S, P], command: Command[S]
+def _as_command[T: CommandSettings](
+    service: AnyService, needs: type[T], command: Command[T]
 ) -> Callable[[], None]:
     def call() -> None:
-        raise typer.Exit(execute(service, command, announce=True))
+        raise typer.Exit(execute_with(service, needs, command, announce=True))
+
+    return call
+
+
+def _migrate_command(service: AnyService) -> Callable[[], None]:
+    def call() -> None:
+        raise typer.Exit(execute_with(service, DatabaseCommandSettings, service.migrate, announce=True))
 
     return call
 

@@ -11,9 +11,8 @@ import pytest
 
 from sandbox import demo
 from sandbox.settings import Settings as StandIns
-from supportops.config import describe
 from supportops.config.secret_rules import PUBLISHED
-from tests.architecture.test_settings import COMPOSE_SERVICES
+from tests.architecture.test_settings import CONTAINERS
 from tests.architecture.tree import ROOT
 from tests.support import env_example
 from tests.support.compose_file import env_file, environment_of
@@ -42,14 +41,13 @@ def preflight(variables: dict[str, str], *, sandbox: bool = False) -> tuple[int,
 
 def load_all(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]) -> None:
     """The settings of every service, each from its container's environment."""
-    for service, containers in COMPOSE_SERVICES.items():
-        for container in containers:
-            with monkeypatch.context() as patch:
-                for variable in describe(env_example.settings_of(service)):
-                    patch.delenv(variable.name, raising=False)
-                for name, value in environment_of(container, variables).items():
-                    patch.setenv(name, value)
-                env_example.settings_of(service).load()
+    for container, settings in CONTAINERS.items():
+        with monkeypatch.context() as patch:
+            for name in env_example.variables():
+                patch.delenv(name, raising=False)
+            for name, value in environment_of(container, variables).items():
+                patch.setenv(name, value)
+            settings.load()
 
 
 def test_the_marks_are_what_the_preflight_demands() -> None:

@@ -205,13 +205,6 @@ def _migrate_command(service: AnyService) -> Callable[[], None]:
     return call
 
 
-def _migrate_command(service: AnyService) -> Callable[[], None]:
-    def call() -> None:
-        raise typer.Exit(execute_with(service, DatabaseCommandSettings, service.migrate, announce=True))
-
-    return call
-
-
 def _settings_command[S: ServiceSettings, P: Rules](service: Service[S, P]) -> Callable[[bool], None]:
     def call(as_json: AsJson = False) -> None:
         try:

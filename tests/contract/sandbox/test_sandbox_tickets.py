@@ -217,3 +217,40 @@ async def test_update_limit_has_the_other_shape(client: httpx.AsyncClient) -> No
     second = await update(client, key, priority="high")
     assert (second.status_code, second.json()["errors"][0]["code"]) == (429, "TooManyRequests")
     assert (await client.get(f"{API}/tickets/{key}")).status_code == 200
+
+
+async def test_sla_targets_show_on_the_roads_of_the_account(client: httpx.AsyncClient) -> None:
+    key = await new_ticket(client)
+    metrics = [{"metric": "first_reply_time", "stage": "active", "breach_at": "2026-01-05T09:00:00Z"}]
+    alone = f"{API}/tickets/{key}/slas/policy_metrics"
+    assert (await client.get(alone)).status_code == 404  # none yet
+    await client.post(f"/control/zendesk/tickets/{key}/sla", json={"policy_metrics": metrics})
+    assert (await client.get(alone)).json() == {"policy_metrics": metrics}
+    search = f"{API}/search?query=type:ticket {key}&include=tickets(slas)"
+    (found,) = (await client.get(search)).json()["results"]
+    assert (found["id"], found["slas"]) == (int(key), {"policy_metrics": metrics})
+    await client.post("/control/zendesk/sla_roads", json={"roads": ["search"]})
+    assert (await client.get(alone)).status_code == 404
+    many = (await client.get(f"{API}/tickets/show_many?ids={key}&include=slas")).json()["tickets"]
+    assert "slas" not in many[0]
+
+
+async def test_sla_targets_may_show_late(client: httpx.AsyncClient, fake_clock: FakeClock) -> None:
+    key = await new_ticket(client)
+    metrics = [{"metric": "first_reply_time", "stage": "active", "breach_at": "2026-01-05T09:00:00Z"}]
+    late = {"policy_metrics": metrics, "after": 3}
+    await client.post(f"/control/zendesk/tickets/{key}/sla", json=late)
+    alone = f"{API}/tickets/{key}/slas/policy_metrics"
+    assert (await client.get(alone)).status_code == 404
+    fake_clock.advance(3)
+    assert (await client.get(alone)).status_code == 200
+
+
+async def test_business_hours_are_shown_with_their_holidays_apart(client: httpx.AsyncClient) -> None:
+    holidays = [{"id": 1, "name": "Christmas", "start_date": "2026-12-25", "end_date": "2026-12-26"}]
+    schedule = {"id": 5, "name": "Office", "time_zone": "Berlin", "intervals": []}
+    await client.post("/control/zendesk/schedules", json={"schedules": [schedule | {"holidays": holidays}]})
+    root = f"{API}/business_hours/schedules"
+    assert (await client.get(root)).json() == {"schedules": [schedule]}
+    assert (await client.get(f"{root}/5/holidays")).json() == {"holidays": holidays}
+    assert (await client.get(f"{root}/6/holidays")).status_code == 404

@@ -8,6 +8,7 @@ from sandbox.zendesk.events import Happening, upper
 from sandbox.zendesk.records import Organization, Rating, Ticket, User
 from sandbox.zendesk.seed import ADA, FORMS
 from sandbox.zendesk.service import Zendesk
+from sandbox.zendesk.sla_api import set_targets
 from sandbox.zendesk.ticket_editor import EditResult
 
 _CHANGES = (
@@ -141,7 +142,7 @@ class People:
 
     def breach(self, ticket: Ticket, values: Json) -> EditResult:
         """Set the SLA targets (`policy_metrics` as REST shows them) and say that the next breach moved."""
-        ticket.slas = list(values.get("policy_metrics", []))
+        set_targets(self._account, ticket, values)
         audit = self._editor.new_audit(ticket, SYSTEM_ACTOR)
         before = ticket.updated_at
         done = self._editor.finish(ticket, audit, [Happening("next_sla_breach_changed")])

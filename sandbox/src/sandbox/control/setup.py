@@ -18,6 +18,8 @@ class SetupControl:
         return [
             ("POST", "/zendesk/business_rules", self.business_rules),
             ("POST", "/zendesk/integration_user", self.integration_user),
+            ("POST", "/zendesk/sla_roads", self.sla_roads),
+            ("POST", "/zendesk/schedules", self.schedules),
             ("GET", "/zendesk/oauth", lambda _: Reply(200, self._oauth.state())),
             ("POST", "/zendesk/oauth", lambda call: Reply(200, self._oauth.set(call.json()))),
             ("POST", "/zendesk/oauth/revoke", lambda _: Reply(200, {"revoked": self._oauth.revoke()})),
@@ -32,6 +34,16 @@ class SetupControl:
                     {"id": number, "active": True, **rule} for number, rule in enumerate(values[kind], 1)
                 ]
         return Reply(200, records.business_rules)
+
+    def sla_roads(self, call: Call) -> Reply:
+        """`roads`: on which of policy_metrics, sideload, search the account shows SLA targets."""
+        self._account.records.sla_roads = frozenset(call.json()["roads"])
+        return Reply(200, {"roads": sorted(self._account.records.sla_roads)})
+
+    def schedules(self, call: Call) -> Reply:
+        """`schedules`: as REST shows them, each with its `holidays` beside."""
+        self._account.records.schedules = list(call.json()["schedules"])
+        return Reply(200, {"schedules": self._account.records.schedules})
 
     def integration_user(self, call: Call) -> Reply:
         """`role`, `suspended`, `ticket_restriction` of whoever calls REST."""

@@ -75,6 +75,8 @@ class Records:
     ratings: dict[int, Rating] = field(default_factory=dict)
     responses: dict[str, SurveyResponse] = field(default_factory=dict)
     business_rules: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    sla_roads: frozenset[str] = frozenset({"policy_metrics", "sideload", "search"})
+    schedules: list[dict[str, Any]] = field(default_factory=list)
     surveys_listed: bool = True  # False: this account answers 404 to the list of survey responses
 
 

@@ -12,6 +12,7 @@ from sandbox.zendesk.limits import Limits
 from sandbox.zendesk.paging import page_of
 from sandbox.zendesk.problems import bad_request, not_found, rate_limited
 from sandbox.zendesk.records import Rating, Ticket
+from sandbox.zendesk.sla_api import sideloaded
 from sandbox.zendesk.tickets_api import sideloads
 
 _TERM = re.compile(r"(\w+)\s*(:|<=?|>=?)\s*(\"[^\"]*\"|\S+)")
@@ -96,7 +97,7 @@ class ExportApi:
 
     def _shown(self, ticket: Ticket, include: str) -> Json:
         shown = render.ticket(self._account.base, ticket)
-        return shown | ({"slas": {"policy_metrics": ticket.slas}} if "slas" in include else {})
+        return shown | (sideloaded(self._account, ticket) if "slas" in include else {})
 
     # --- satisfaction ---
 

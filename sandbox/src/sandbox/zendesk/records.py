@@ -148,6 +148,7 @@ class Ticket:
     followup_ids: list[int] = field(default_factory=list)
     merged_into: int | None = None
     slas: list[dict[str, Any]] = field(default_factory=list)
+    next_slas: tuple[int, list[dict[str, Any]]] | None = None  # shown from that moment (ns) on
     comments: list[Comment] = field(default_factory=list)
     audits: list[Audit] = field(default_factory=list)
     solves: list[int] = field(default_factory=list)

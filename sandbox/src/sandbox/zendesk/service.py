@@ -17,6 +17,7 @@ from sandbox.zendesk.oauth import OAuthTokens
 from sandbox.zendesk.organizations_api import OrganizationsApi
 from sandbox.zendesk.reference_api import ReferenceApi
 from sandbox.zendesk.sender import Post, Sender
+from sandbox.zendesk.sla_api import SlaApi
 from sandbox.zendesk.surveys_api import SurveysApi
 from sandbox.zendesk.ticket_editor import TicketEditor
 from sandbox.zendesk.tickets_api import TicketsApi
@@ -56,6 +57,7 @@ class Zendesk:
             *OrganizationsApi(account, ledger).rows(),
             *ReferenceApi(account).rows(),
             *BusinessRulesApi(account).rows(),
+            *SlaApi(account).rows(),
             *self.export.rows(),
             *SurveysApi(account).rows(),
             *WebhooksApi(account, self.sender, self._clock).rows(),

@@ -12,6 +12,7 @@ from sandbox.zendesk.limits import Limits
 from sandbox.zendesk.paging import page_of
 from sandbox.zendesk.problems import at_most, conflict, rate_limited
 from sandbox.zendesk.records import Ticket
+from sandbox.zendesk.sla_api import sideloaded
 from sandbox.zendesk.ticket_editor import EditResult, TicketEditor
 
 
@@ -87,7 +88,7 @@ class TicketsApi:
     def _shown(self, ticket: Ticket, call: Call) -> Json:
         shown = render.ticket(self._account.base, ticket)
         if "slas" in call.query.get("include", ""):
-            shown["slas"] = {"policy_metrics": ticket.slas}
+            shown |= sideloaded(self._account, ticket)
         return shown
 
     def _sideloads(self, tickets: Iterable[Ticket], call: Call) -> Json:

@@ -179,3 +179,10 @@ def _error_of(response: httpx.Response) -> tuple[dict[str, Any], str]:
     if details:
         words = f"{words} {orjson.dumps(details).decode()}"
     return details or {}, words[:LONGEST_EXCERPT]
+
+
+def digits(zendesk_id: str) -> str:
+    """The id, sure to be digits: nothing else may become a part of an address."""
+    if not (zendesk_id.isascii() and zendesk_id.isdigit() and len(zendesk_id) <= 20):
+        raise Permanent(f"not an id of Zendesk: {zendesk_id[:40]!r}")
+    return zendesk_id

@@ -14,11 +14,11 @@ import httpx
 
 from supportops.clock import Clock
 from supportops.config import ZendeskSettings
-from supportops.errors import Forbidden, NotFound, Permanent
+from supportops.errors import Forbidden, NotFound
 from supportops.observability.logging import get_logger
 from supportops.observability.metrics import Recorder
 from supportops.vendors.rate_limit import RateLimiter
-from supportops.vendors.zendesk.calls import Calls, Refused, read, read_all, readable
+from supportops.vendors.zendesk.calls import Calls, Refused, digits, read, read_all, readable
 from supportops.vendors.zendesk.connection import open_connection
 from supportops.vendors.zendesk.exports import Exports
 from supportops.vendors.zendesk.models import (
@@ -33,6 +33,8 @@ from supportops.vendors.zendesk.models import (
     User,
 )
 from supportops.vendors.zendesk.satisfaction import Satisfaction
+from supportops.vendors.zendesk.schedules import Schedules
+from supportops.vendors.zendesk.sla import Slas
 
 __all__ = ["Refused", "Zendesk", "open_zendesk"]
 
@@ -44,7 +46,7 @@ MOST_AUDITS = 5_000
 
 log = get_logger("supportops.zendesk")
 
-_TAG = re.compile(r"[a-z0-9_]{1,80}")
+_TAG = re.compile(r"[a-z0-9_-]{1,80}")
 
 
 class Zendesk:
@@ -54,6 +56,8 @@ class Zendesk:
         self._calls = calls
         self.satisfaction = Satisfaction(calls)
         self.exports = Exports(calls)
+        self.slas = Slas(calls)
+        self.schedules = Schedules(calls)
 
     async def ticket(self, ticket_id: str) -> Ticket | None:
         """A ticket as it is now, with its metrics (`solved_at`) and its requester in the same call.
@@ -201,13 +205,6 @@ async def open_zendesk(
         yield Zendesk(Calls(connection, share, clock=clock, metrics=metrics))
 
 
-def digits(zendesk_id: str) -> str:
-    """The id, sure to be digits: nothing else may become a part of an address."""
-    if not (zendesk_id.isascii() and zendesk_id.isdigit() and len(zendesk_id) <= 20):
-        raise Permanent(f"not an id of Zendesk: {zendesk_id[:40]!r}")
-    return zendesk_id
-
-
 def stamp(moment: datetime) -> str:
     """A moment as Zendesk writes it: `2026-03-01T12:00:00Z`, whole seconds."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -215,7 +212,7 @@ def stamp(moment: datetime) -> str:
 
 def _tags(tags: Sequence[str], updated_stamp: datetime | None) -> dict[str, object]:
     if not tags or not all(_TAG.fullmatch(tag) for tag in tags):
-        raise ValueError(f"tags are made of a-z, 0-9 and _: {list(tags)}")
+        raise ValueError(f"tags are made of a-z, 0-9, _ and -: {list(tags)}")
     body: dict[str, object] = {"tags": list(tags)}
     if updated_stamp is not None:
         body |= {"updated_stamp": stamp(updated_stamp), "safe_update": "true"}

@@ -36,6 +36,7 @@ class World:
         self.salesforce.collections.record_faults.clear()
         self.salesforce.usage.used = 0
         self.salesforce.sessions.refusal = None
+        self.salesforce.sessions.plant()
         self.workspace.plant()
         self.gitlab.plant()
         self.faults.clear()

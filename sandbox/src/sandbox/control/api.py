@@ -11,12 +11,12 @@ from sandbox.control.burst import Bursts
 from sandbox.control.expected import expected
 from sandbox.control.gitlab import GitLabControl
 from sandbox.control.people import People, Unknown
+from sandbox.control.salesforce import SalesforceControl
 from sandbox.control.setup import SetupControl
 from sandbox.control.surveys import SurveyControl
 from sandbox.control.tickets import TicketControl
 from sandbox.faults import fault_of
 from sandbox.salesforce.errors import Refused
-from sandbox.salesforce.schema import SObject, field_of, system_fields
 from sandbox.slack.workspace import Channel, Person
 from sandbox.web import BadBody, Call, Handler, Json, Reply, RouteRow, routes
 from sandbox.world import World
@@ -44,17 +44,13 @@ class ControlApi:
             ("POST", "/slack/delete", self.delete_message),
             ("POST", "/slack/users", self.person),
             ("GET", "/slack/channels", self.channels),
-            ("POST", "/salesforce/objects", self.define),
-            ("POST", "/salesforce/records", self.insert),
-            ("GET", "/salesforce/records/{name}", self.records),
-            ("POST", "/salesforce/expire", self.expire),
-            ("POST", "/salesforce/login", self.refuse_logins),
             ("POST", "/zendesk/burst", self.burst),
             ("GET", "/zendesk/burst/{id}", self.burst_state),
         ]
         rows += TicketControl(self._world, self._people).rows()
         rows += SurveyControl(self._world, self._people).rows()
         rows += SetupControl(self._world.zendesk.account, self._world.zendesk.oauth).rows()
+        rows += SalesforceControl(self._world.org, self._world.salesforce).rows()
         rows += GitLabControl(self._world.gitlab.records).rows()
         return [Route("/reset", self._reset, methods=["POST"]), *routes(rows, _middleware)]
 
@@ -86,7 +82,7 @@ class ControlApi:
                 "tickets": len(world.zendesk.account.records.tickets),
                 "slack_messages": sum(len(c.messages) for c in world.workspace.channels.values()),
                 "gitlab_issues": sum(len(p.issues) for p in world.gitlab.records.projects.values()),
-                "salesforce_records": {t.sobject.name: len(t.rows) for t in world.org.tables.values()},
+                "salesforce_records": {t.sobject.name: len(t.live()) for t in world.org.tables.values()},
                 "salesforce_requests": world.salesforce.usage.used,
                 "salesforce_logins": world.salesforce.sessions.logins,
                 "faults": [fault.as_json() for fault in world.faults.list()],
@@ -185,40 +181,6 @@ class ControlApi:
             for c in self._world.workspace.channels.values()
         ]
         return Reply(200, {"channels": shown})
-
-    # --- salesforce ---
-
-    def define(self, call: Call) -> Reply:
-        """`{"name": "X__c", "fields": [{"name", "type", "external_id", …}]}`: adds an object, or fields to one."""
-        values = call.json()
-        known = self._world.org.tables.get(str(values["name"]).lower())
-        org = self._world.org
-        made = (
-            known.sobject if known else SObject(str(values["name"]), org.key_prefix()).add(*system_fields())
-        )
-        made.add(*(field_of(column) for column in values.get("fields", [])))
-        for flag in ("createable", "updateable", "queryable"):
-            setattr(made, flag, bool(values.get(flag, getattr(made, flag))))
-        org.define(made)
-        return Reply(201, {"object": made.name, "fields": [column.name for column in made.fields.values()]})
-
-    def insert(self, call: Call) -> Reply:
-        values = call.json()
-        key = self._world.org.insert(str(values["object"]), values.get("fields", {}))
-        return Reply(201, {"id": key})
-
-    def records(self, call: Call) -> Reply:
-        rows = list(self._world.org.table(str(call.params["name"])).rows.values())
-        return Reply(200, {"records": rows, "count": len(rows)})
-
-    def expire(self, _: Call) -> Reply:
-        return Reply(200, {"expired": self._world.salesforce.sessions.expire()})
-
-    def refuse_logins(self, call: Call) -> Reply:
-        """`status`, `body`, `headers`: what every login is answered from now on; nothing at all: as usual again."""
-        given = call.json()
-        self._world.salesforce.sessions.refusal = Reply(**given) if given else None
-        return Reply(200, given)
 
     # --- bursts ---
 

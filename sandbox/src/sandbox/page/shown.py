@@ -89,7 +89,7 @@ def records(world: World) -> list[tuple[str, int, list[dict[str, Any]]]]:
     """Objects with records that came by the API, newest first."""
     shown = []
     for table in world.org.tables.values():
-        rows = sorted(table.rows.values(), key=lambda row: str(row["LastModifiedDate"]), reverse=True)
+        rows = sorted(table.live(), key=lambda row: str(row["LastModifiedDate"]), reverse=True)
         shown.append((table.sobject.name, len(rows), [_filled(row) for row in rows[:NEWEST]]))
     return sorted(shown, key=lambda item: not item[0].endswith("__c"))
 

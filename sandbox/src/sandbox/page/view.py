@@ -41,7 +41,7 @@ def _rendered(world: World, environment: Environment, name: str) -> Endpoint:
             message_count=sum(len(c.messages) for c in world.workspace.channels.values()),
             objects=shown.records(world),
             record_count=sum(
-                len(t.rows) for t in world.org.tables.values() if t.sobject.name.endswith("__c")
+                len(t.live()) for t in world.org.tables.values() if t.sobject.name.endswith("__c")
             ),
             issues=shown.issues(world),
             invocations=world.zendesk.sender.counts(),

@@ -1,17 +1,17 @@
 """REST of the org: describe, upsert by external id, collections, query, limits (docs/vendors/salesforce.md#writing)."""
 
-import base64
-import binascii
 from urllib.parse import quote, quote_plus
 
 from starlette.routing import Route
 
 from sandbox.clock import Clock
 from sandbox.salesforce.collections import Collections
+from sandbox.salesforce.cursors import Cursor, cursor_of
 from sandbox.salesforce.errors import Refused, SeveralMatch
 from sandbox.salesforce.org import Org, Table
-from sandbox.salesforce.query import run_query
-from sandbox.salesforce.sessions import Sessions, Usage
+from sandbox.salesforce.query import Reader
+from sandbox.salesforce.recycle_bin import RecycleBin
+from sandbox.salesforce.sessions import Sessions, Usage, User
 from sandbox.settings import Settings
 from sandbox.web import BadBody, Call, Handler, Reply, RouteRow, routes
 
@@ -23,7 +23,8 @@ _DATA = "/services/data/v{version}"
 class SalesforceApi:
     def __init__(self, settings: Settings, clock: Clock, org: Org) -> None:
         self.sessions = Sessions(settings, clock)
-        self.collections = Collections(org)
+        self.bin = RecycleBin(org)
+        self.collections = Collections(org, self.bin)
         self.usage = Usage()
         self.page_size = 2000
         self._org = org
@@ -35,12 +36,17 @@ class SalesforceApi:
             ("GET", _DATA + "/limits/recordCount", self.record_count),
             ("GET", _DATA + "/query", self.query),
             ("GET", _DATA + "/query/{cursor}", self.query_more),
+            ("GET", _DATA + "/queryAll", self.query_all),
+            ("GET", _DATA + "/queryAll/{cursor}", self.query_more),
             ("GET", _DATA + "/sobjects", self.sobjects),
+            ("PATCH", _DATA + "/composite/sobjects", self.change_many),
+            ("DELETE", _DATA + "/composite/sobjects", self.delete_many),
             ("PATCH", _DATA + "/composite/sobjects/{name}/{ext}", self.upsert_many),
             ("GET", _DATA + "/sobjects/{name}/describe", self.describe),
             ("POST", _DATA + "/sobjects/{name}", self.create),
             ("GET", _DATA + "/sobjects/{name}/{id}", self.read),
             ("PATCH", _DATA + "/sobjects/{name}/{id}", self.change),
+            ("DELETE", _DATA + "/sobjects/{name}/{id}", self.delete),
             ("GET", _DATA + "/sobjects/{name}/{ext}/{value}", self.read_by),
             ("PATCH", _DATA + "/sobjects/{name}/{ext}/{value}", self.upsert),
         ]
@@ -54,8 +60,8 @@ class SalesforceApi:
 
     def _middleware(self, call: Call, handler: Handler) -> Reply:
         try:
-            self._admit(call)
-            reply = handler(call)
+            with self._org.eyes.of(self._admit(call).rights):
+                reply = handler(call)
         except Refused as refused:
             reply = refused.reply()
         except BadBody as error:
@@ -67,9 +73,10 @@ class SalesforceApi:
         reply.headers.update(self.usage.header())
         return reply
 
-    def _admit(self, call: Call) -> None:
+    def _admit(self, call: Call) -> User:
         given = call.headers.get("authorization", "").removeprefix("Bearer ").removeprefix("OAuth ")
-        if not self.sessions.valid(given):
+        user = self.sessions.user_of(given)
+        if user is None:
             raise Refused("INVALID_SESSION_ID", "Session expired or invalid")
         _refuse_version(str(call.params.get("version", "")))
         self.usage.used += 1
@@ -77,6 +84,7 @@ class SalesforceApi:
             raise Refused("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.")
         if _uri_bytes(call) > MAX_URI:
             raise Refused("URI_TOO_LONG", "URI is over 16,384 bytes", status=414)
+        return user
 
     # --- what there is ---
 
@@ -92,6 +100,9 @@ class SalesforceApi:
         return Reply(200, {name: f"{base}/{name}" for name in ("sobjects", "query", "limits", "composite")})
 
     def limits(self, _: Call) -> Reply:
+        """Needs the permission View Setup and Configuration."""
+        if not self._org.eyes.rights.view_setup:
+            raise Refused("INSUFFICIENT_ACCESS", "Insufficient rights to view limits")
         left = max(0, self.usage.ceiling - self.usage.used)
         daily = {"Max": self.usage.ceiling, "Remaining": left}
         return Reply(200, {"DailyApiRequests": daily, "DataStorageMB": {"Max": 1024, "Remaining": 1000}})
@@ -99,14 +110,19 @@ class SalesforceApi:
     def record_count(self, call: Call) -> Reply:
         names = call.query.get("sObjects", "").split(",")
         tables = [self._org.tables[name.lower()] for name in names if name.lower() in self._org.tables]
-        return Reply(200, {"sObjects": [{"count": len(t.rows), "name": t.sobject.name} for t in tables]})
+        return Reply(200, {"sObjects": [{"count": len(t.live()), "name": t.sobject.name} for t in tables]})
 
     def sobjects(self, call: Call) -> Reply:
         shown = [table.sobject.brief(_base(call)) for table in self._org.tables.values()]
         return Reply(200, {"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": shown})
 
     def describe(self, call: Call) -> Reply:
-        return Reply(200, self._table(call).sobject.describe(_base(call)))
+        sobject = self._table(call).sobject
+        children = [
+            {"childSObject": child.name, "field": column.name, "relationshipName": column.children}
+            for child, column in self._org.children_of(sobject)
+        ]
+        return Reply(200, sobject.describe(_base(call), children))
 
     # --- records ---
 
@@ -121,6 +137,19 @@ class SalesforceApi:
         """204; an unknown id is 404, this never creates."""
         self._org.change(str(call.params["name"]), str(call.params["id"]), call.json())
         return Reply(204)
+
+    def delete(self, call: Call) -> Reply:
+        """204; into the recycle bin."""
+        self.bin.delete(str(call.params["name"]), str(call.params["id"]))
+        return Reply(204)
+
+    def change_many(self, call: Call) -> Reply:
+        """Update by id: each record has its `id` and `attributes.type`."""
+        return Reply(200, self.collections.update(call.json()))
+
+    def delete_many(self, call: Call) -> Reply:
+        """`ids`: up to 200, of any object."""
+        return Reply(200, self.collections.delete(call.query.get("ids", "").split(",")))
 
     def read_by(self, call: Call) -> Reply:
         table = self._table(call)
@@ -146,17 +175,17 @@ class SalesforceApi:
     # --- query ---
 
     def query(self, call: Call) -> Reply:
-        return Reply(200, run_query(self._org, call.query.get("q", ""), _base(call), 0, self.page_size))
+        return self._page(call, Cursor(0, call.query.get("q", "")))
+
+    def query_all(self, call: Call) -> Reply:
+        """Like `query`, the recycle bin included."""
+        return self._page(call, Cursor(0, call.query.get("q", ""), deleted=True))
 
     def query_more(self, call: Call) -> Reply:
-        """The cursor carries the query and the offset, so that it needs no memory here."""
-        try:
-            text = base64.urlsafe_b64decode(str(call.params["cursor"])).decode()
-            offset, _, soql = text.partition(":")
-            start = int(offset)
-        except (binascii.Error, ValueError) as error:
-            raise Refused("INVALID_QUERY_LOCATOR", "invalid query locator") from error
-        return Reply(200, run_query(self._org, soql, _base(call), start, self.page_size))
+        return self._page(call, cursor_of(str(call.params["cursor"])))
+
+    def _page(self, call: Call, cursor: Cursor) -> Reply:
+        return Reply(200, Reader(self._org, _base(call), self.page_size).page(cursor))
 
     # --- inside ---
 
@@ -164,11 +193,9 @@ class SalesforceApi:
         return self._org.table(str(call.params["name"]))
 
     def _one(self, call: Call, table: Table, key: str) -> Reply:
-        row = table.rows.get(key) or table.rows.get(next((k for k in table.rows if k[:15] == key), ""))
-        if row is None:
-            raise Refused("NOT_FOUND", "The requested resource does not exist")
+        row = self._org.row(table, key)
         name = table.sobject.name
-        shown = {c.name: row.get(c.name) for c in table.sobject.fields.values() if c.visible}
+        shown = {c.name: row.get(c.name) for c in table.sobject.seen_fields()}
         return Reply(
             200, {"attributes": {"type": name, "url": f"{_base(call)}/sobjects/{name}/{row['Id']}"}} | shown
         )

@@ -1,9 +1,11 @@
 """Upsert of up to 200 records in one call: a result per record, in their order (docs/vendors/salesforce.md#writing)."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sandbox.salesforce.errors import Refused, SeveralMatch
 from sandbox.salesforce.org import Org, Prepared, Table, index_key
+from sandbox.salesforce.recycle_bin import RecycleBin
 from sandbox.salesforce.schema import Field
 from sandbox.web import Json
 
@@ -13,18 +15,14 @@ MAX_RECORDS = 200
 class Collections:
     """`record_faults`: error code -> how many of the next records still get it (injected)."""
 
-    def __init__(self, org: Org) -> None:
+    def __init__(self, org: Org, recycle_bin: RecycleBin) -> None:
         self.record_faults: dict[str, int] = {}
         self._org = org
+        self._bin = recycle_bin
 
     def upsert(self, name: str, ext: str, body: Json) -> list[Json]:
         """Raises Refused when the request as a whole is wrong; each record's own error is in its result."""
-        records = body.get("records")
-        if not isinstance(records, list) or not all(isinstance(r, dict) for r in records):
-            raise Refused("JSON_PARSER_ERROR", "records: a list of objects is needed")
-        if len(records) > MAX_RECORDS:
-            text = "record limit reached. cannot submit more than 200 records to this call"
-            raise Refused("EXCEEDED_ID_LIMIT", text)
+        records = _records(body)
         table = self._org.table(name)
         column = self._org.external_id_field(table, ext)
         twice = _repeated(column, [_own_id(r, column.name) for r in records])
@@ -34,6 +32,35 @@ class Collections:
             undone = Refused("ALL_OR_NONE_OPERATION_ROLLED_BACK", rolled)
             return [_failed(plan if isinstance(plan, Refused) else undone) for plan in plans]
         return [self._write(plan) for plan in plans]
+
+    def update(self, body: Json) -> list[Json]:
+        """By `id`; never creates. Each record's own error is in its result."""
+        return [self._one(record, self._changed) for record in _records(body)]
+
+    def delete(self, ids: list[str]) -> list[Json]:
+        """Into the recycle bin; the object follows from each id's prefix."""
+        _refuse_many(ids)
+        return [self._one({"id": key}, self._deleted) for key in ids]
+
+    def _one(self, record: Json, act: Callable[[Json], str]) -> Json:
+        try:
+            self._fault()
+            return {"id": act(record), "success": True, "errors": []}
+        except Refused as refused:
+            return _failed(refused)
+
+    def _changed(self, record: Json) -> str:
+        name = str((record.get("attributes") or {}).get("type", ""))
+        key = str(record.get("id") or record.get("Id") or "")
+        self._org.change(name, key, {k: v for k, v in record.items() if k.lower() != "id"})
+        return str(self._org.row(self._org.table(name), key)["Id"])
+
+    def _deleted(self, record: Json) -> str:
+        key = str(record["id"])
+        for table in self._org.tables.values():
+            if key.startswith(table.sobject.prefix):
+                return self._bin.delete(table.sobject.name, key)
+        raise Refused("MALFORMED_ID", f"malformed id {key}", ["Id"])
 
     def _prepare(self, table: Table, column: Field, record: Json, twice: set[str]) -> Prepared | Refused:
         try:
@@ -69,6 +96,20 @@ class Collections:
             if left > 0:
                 self.record_faults[code] = left - 1
                 raise Refused(code, f"injected: {code}")
+
+
+def _records(body: Json) -> list[Json]:
+    records = body.get("records")
+    if not isinstance(records, list) or not all(isinstance(r, dict) for r in records):
+        raise Refused("JSON_PARSER_ERROR", "records: a list of objects is needed")
+    _refuse_many(records)
+    return records
+
+
+def _refuse_many(items: Sequence[object]) -> None:
+    if len(items) > MAX_RECORDS:
+        text = "record limit reached. cannot submit more than 200 records to this call"
+        raise Refused("EXCEEDED_ID_LIMIT", text)
 
 
 def _own_id(record: Json, ext: str) -> Any:

@@ -8,6 +8,7 @@ from sandbox.ledger import Ledger
 from sandbox.salesforce import seed
 from sandbox.salesforce.errors import Refused, SeveralMatch, no_such_column
 from sandbox.salesforce.ids import IdMaker, normal
+from sandbox.salesforce.rights import Eyes
 from sandbox.salesforce.schema import Field, SObject
 from sandbox.salesforce.values import kept, stamp
 
@@ -25,12 +26,16 @@ class Table:
     def matches(self, column: Field, value: Any) -> list[str]:
         return self.index.get(column.name.lower(), {}).get(index_key(column, value), [])
 
+    def live(self) -> list[Record]:
+        """The rows outside of the recycle bin."""
+        return [row for row in self.rows.values() if not row["IsDeleted"]]
+
     def put(self, key: str, row: Record) -> None:
         before = self.rows.get(key)
         self.rows[key] = row
         for name, column in self.sobject.fields.items():
             if column.external_id or column.unique:
-                self._reindex(name, column, key, (before or {}).get(column.name), row.get(column.name))
+                self._reindex(name, column, key, _held(before, column), _held(row, column))
 
     def _reindex(self, name: str, column: Field, key: str, before: Any, after: Any) -> None:
         table = self.index.setdefault(name, {})
@@ -54,13 +59,18 @@ class Org:
 
     def __init__(self, clock: Clock, ledger: Ledger) -> None:
         self.tables: dict[str, Table] = {}
+        self.eyes = Eyes()
+        self.rates = dict(seed.RATES)
         self._clock = clock
         self._ledger = ledger
         self._ids = IdMaker()
         self.plant()
 
     def plant(self) -> None:
-        self.tables = {made.name.lower(): Table(made) for made in seed.objects()}
+        self.rates = dict(seed.RATES)
+        self.tables = {}
+        for made in seed.objects():
+            self.define(made)
         for name, row in seed.rows():
             self.insert(name, row)
 
@@ -73,10 +83,34 @@ class Org:
     def define(self, sobject: SObject) -> Table:
         """Add an object or replace its definition, rows kept."""
         had = self.tables.get(sobject.name.lower())
+        sobject.eyes = self.eyes
         made = self.tables[sobject.name.lower()] = Table(sobject)
         for key, row in (had.rows if had else {}).items():
             made.put(key, row)
         return made
+
+    def children_of(self, sobject: SObject) -> list[tuple[SObject, Field]]:
+        """The references of other objects to this one, as far as the user sees them."""
+        wanted = sobject.name.lower()
+        return [
+            (table.sobject, column)
+            for table in self.tables.values()
+            for column in table.sobject.seen_fields()
+            if (column.reference_to or "").lower() == wanted
+        ]
+
+    def row(self, table: Table, key: str) -> Record:
+        """The live row with this id, of 15 or 18 characters; NOT_FOUND or ENTITY_IS_DELETED otherwise."""
+        row = table.rows.get(normal(key) or "")
+        if row is None or not self.eyes.sees_row(row["Id"]):
+            raise Refused("NOT_FOUND", "The requested resource does not exist")
+        if row["IsDeleted"]:
+            raise Refused("ENTITY_IS_DELETED", "entity is deleted")
+        return row
+
+    def in_user_currency(self, amount: float, currency: str | None) -> float:
+        """`convertCurrency()`: from the record's currency into the user's, which is the first of the rates (1.0)."""
+        return round(amount / self.rates.get(currency or next(iter(self.rates)), 1.0), 2)
 
     def key_prefix(self) -> str:
         """A free prefix for a new custom object."""
@@ -130,26 +164,34 @@ class Org:
 
     def change(self, name: str, key: str, values: Record) -> None:
         table = self.table(name)
-        full = normal(key)
-        if full is None or full not in table.rows:
-            raise Refused("NOT_FOUND", "The requested resource does not exist")
+        full = self.row(table, key)["Id"]
         self._change(table, full, self._clean(table, values, creating=False))
+
+    def edit(self, name: str, key: str, values: Record) -> None:
+        """What a person or a flow changes: no rules of the API and no line in the ledger, for the control API."""
+        table = self.table(name)
+        changed = {self._column(table, k).name: v for k, v in values.items()}
+        table.put(key, table.rows[key] | self._touched({}) | changed)
 
     def _create(self, table: Table, clean: Record) -> str:
         self._check_unique(table, None, clean)
         key = self._ids.next(table.sobject.prefix)
         row = self._fresh(table, key) | clean
         table.put(key, row)
-        self._note("created", table, key, clean)
+        self.note("created", table, key, clean)
         return key
 
     def _change(self, table: Table, key: str, clean: Record) -> None:
         self._check_unique(table, key, clean)
-        now = stamp(self._clock.now_ns())
-        table.put(key, table.rows[key] | clean | {"LastModifiedDate": now, "SystemModstamp": now})
-        self._note("updated", table, key, clean)
+        table.put(key, table.rows[key] | self._touched(clean))
+        self.note("updated", table, key, clean)
 
-    def _note(self, what: str, table: Table, key: str, clean: Record) -> None:
+    def _touched(self, values: Record) -> Record:
+        now = stamp(self._clock.now_ns())
+        return values | {"LastModifiedDate": now, "SystemModstamp": now}
+
+    def note(self, what: str, table: Table, key: str, clean: Record) -> None:
+        """A line of the ledger: `what` became of the record by a client's call."""
         externals = {
             c.name: table.rows[key].get(c.name) for c in table.sobject.fields.values() if c.external_id
         }
@@ -179,7 +221,8 @@ class Org:
                 clean |= self._parent(table, name, value)
                 continue
             column = self._column(table, name)
-            if not (column.createable if creating else column.updateable) or column.calculated:
+            open_now = column.createable if creating else column.updateable
+            if not open_now or column.calculated or not table.sobject.may_write(column):
                 text = f"Unable to create/update fields: {column.name}. Please check its security settings."
                 raise Refused("INVALID_FIELD_FOR_INSERT_UPDATE", text, [column.name])
             clean[column.name] = self._lookup(column, kept(column, value))
@@ -207,9 +250,11 @@ class Org:
         if table is not None and not value.startswith(table.sobject.prefix):
             text = f"{column.name}: id value of incorrect type: {value}"
             raise Refused("MALFORMED_ID", text, [column.name])
-        if table is None or value not in table.rows:
+        if table is None or value not in table.rows or not self.eyes.sees_row(value):
             text = f"insufficient access rights on cross-reference id: {value}"
             raise Refused("INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY", text)
+        if table.rows[value]["IsDeleted"]:
+            raise Refused("ENTITY_IS_DELETED", "entity is deleted", [column.name])
         return value
 
     def _parent(self, table: Table, name: str, given: Record) -> Record:
@@ -237,6 +282,11 @@ class Org:
             if others:
                 text = f"duplicate value found: {name} duplicates value on record with id: {others[0]}"
                 raise Refused("DUPLICATE_VALUE", text)
+
+
+def _held(row: Record | None, column: Field) -> Any:
+    """What a row holds of its indexes' values: in the recycle bin nothing."""
+    return None if row is None or row["IsDeleted"] else row.get(column.name)
 
 
 def index_key(column: Field, value: Any) -> str:

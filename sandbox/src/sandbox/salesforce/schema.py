@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from sandbox.salesforce.rights import Eyes
 from sandbox.web import Json
 
 DEFAULT_LENGTHS = {"string": 255, "textarea": 32768, "email": 80, "url": 255, "picklist": 255, "phone": 40}
@@ -23,6 +24,8 @@ class Field:
     updateable: bool = True
     calculated: bool = False
     reference_to: str | None = None
+    children: str | None = None  # of a reference: what the parent calls its children, in sub-queries
+    cascades: bool = False  # of a reference: a deleted parent takes its children along, else they lose it
     picklist: list[str] = field(default_factory=list)
     restricted: bool = False
     visible: bool = True  # field-level security: an invisible field does not exist for the integration user
@@ -37,15 +40,15 @@ class Field:
             return None
         return self.name[:-1] + "r" if self.name.endswith("__c") else self.name.removesuffix("Id")
 
-    def describe(self) -> Json:
+    def describe(self, *, writeable: bool = True) -> Json:
         custom = self.name.endswith("__c")
         return {
             "name": self.name,
             "label": self.name.removesuffix("__c").replace("_", " "),
             "type": self.type,
             "length": self.length,
-            "createable": self.createable and not self.calculated,
-            "updateable": self.updateable and not self.calculated,
+            "createable": writeable and self.createable and not self.calculated,
+            "updateable": writeable and self.updateable and not self.calculated,
             "nillable": self.nillable,
             "defaultedOnCreate": not self.createable,
             "calculated": self.calculated,
@@ -74,18 +77,29 @@ class SObject:
     createable: bool = True
     updateable: bool = True
     queryable: bool = True
+    eyes: Eyes = field(default_factory=Eyes)  # the org's, once it is defined there
 
     def add(self, *columns: Field) -> "SObject":
         self.fields.update({column.name.lower(): column for column in columns})
         return self
 
     def field(self, name: str) -> Field | None:
+        """The field, if the user sees it: hidden ones do not exist for them."""
         found = self.fields.get(name.lower())
-        return found if found is not None and found.visible else None
+        return found if found is not None and self._seen(found) else None
+
+    def seen_fields(self) -> list[Field]:
+        return [column for column in self.fields.values() if self._seen(column)]
+
+    def may_write(self, column: Field) -> bool:
+        return self.eyes.may_write(self.name, column.name)
 
     def by_relationship(self, name: str) -> Field | None:
         wanted = name.lower()
-        return next((f for f in self.fields.values() if (f.relationship or "").lower() == wanted), None)
+        return next((f for f in self.seen_fields() if (f.relationship or "").lower() == wanted), None)
+
+    def _seen(self, column: Field) -> bool:
+        return column.visible and self.eyes.sees(self.name, column.name)
 
     def brief(self, base: str) -> Json:
         return {
@@ -105,9 +119,10 @@ class SObject:
             },
         }
 
-    def describe(self, base: str) -> Json:
-        shown = [column.describe() for column in self.fields.values() if column.visible]
-        return self.brief(base) | {"fields": shown, "recordTypeInfos": [], "childRelationships": []}
+    def describe(self, base: str, children: list[Json]) -> Json:
+        """As the user sees it. `children`: the relationships of other objects to this one."""
+        shown = [column.describe(writeable=self.may_write(column)) for column in self.seen_fields()]
+        return self.brief(base) | {"fields": shown, "recordTypeInfos": [], "childRelationships": children}
 
 
 def system_fields() -> list[Field]:
@@ -120,6 +135,11 @@ def system_fields() -> list[Field]:
         Field("SystemModstamp", "datetime", **fixed),
         Field("IsDeleted", "boolean", **fixed),
     ]
+
+
+def master_field() -> Field:
+    """Of objects that can be merged: the winner, on a loser in the bin."""
+    return Field("MasterRecordId", "reference", 18, createable=False, updateable=False)
 
 
 def field_of(values: Json) -> Field:

@@ -4,15 +4,26 @@ import base64
 import binascii
 import hmac
 import secrets
+from dataclasses import dataclass, field
 
 import orjson
 
 from sandbox.clock import NANOS, Clock
+from sandbox.salesforce.rights import Rights
+from sandbox.salesforce.seed import ORG_ID
 from sandbox.settings import Settings
 from sandbox.web import Call, Json, Reply
 
-ORG_ID = "00DS70000000SbxMAE"
 _JWT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+
+
+@dataclass(slots=True)
+class User:
+    """Who an app runs as: one per client id."""
+
+    client: str
+    secret: str
+    rights: Rights = field(default_factory=Rights)
 
 
 class Sessions:
@@ -24,13 +35,21 @@ class Sessions:
         self.logins = 0
         self._settings = settings
         self._clock = clock
-        self._issued: dict[str, int] = {}
+        self._issued: dict[str, tuple[int, str]] = {}  # token: since when, whose
+        self.users: dict[str, User] = {}
+        self.plant()
 
-    def valid(self, token: str) -> bool:
-        since = self._issued.get(token)
-        if since is None:
-            return False
-        return self.life is None or self._clock.now_ns() - since < self.life * NANOS
+    def plant(self) -> None:
+        """The one integration user of a fresh org."""
+        own = User(self._settings.salesforce_client, self._settings.salesforce_key)
+        self.users = {own.client: own}
+
+    def user_of(self, token: str) -> "User | None":
+        """Whose session it is; None when there is none any more."""
+        since, client = self._issued.get(token, (0, ""))
+        if not client or (self.life is not None and self._clock.now_ns() - since >= self.life * NANOS):
+            return None
+        return self.users.get(client)
 
     def expire(self) -> int:
         """All of them, now; returns how many there were."""
@@ -48,17 +67,20 @@ class Sessions:
         if self.refusal is not None:
             return Reply(self.refusal.status, self.refusal.body, dict(self.refusal.headers))
         if grant == _JWT:
-            if _issuer(form.get("assertion", "")) != self._settings.salesforce_client:
-                return _refused("invalid_grant", "invalid assertion")
-        elif grant != "client_credentials":
+            user = self.users.get(_issuer(form.get("assertion", "")))
+            refused = _refused("invalid_grant", "invalid assertion")
+        elif grant == "client_credentials":
+            user = self._known(*_credentials(call, form))
+            refused = _refused("invalid_client", "invalid client credentials")
+        else:
             return _refused("unsupported_grant_type", "grant type not supported")
-        elif not self._known(*_credentials(call, form)):
-            return _refused("invalid_client", "invalid client credentials")
-        return Reply(200, self._issue(self._address(call)))
+        return refused if user is None else Reply(200, self._issue(user.client, self._address(call)))
 
-    def _known(self, client: str, secret: str) -> bool:
-        right = hmac.compare_digest(secret.encode(), self._settings.salesforce_key.encode())
-        return right and client == self._settings.salesforce_client
+    def _known(self, client: str, secret: str) -> "User | None":
+        user = self.users.get(client)
+        if user is None or not hmac.compare_digest(secret.encode(), user.secret.encode()):
+            return None
+        return user
 
     def _address(self, call: Call) -> str:
         """The host that the client meant, when its loopback adapter names it; else ours.
@@ -68,12 +90,12 @@ class Sessions:
         meant = call.headers.get("x-original-host")
         return f"https://{meant}" if meant else f"{self._settings.public_url}/salesforce"
 
-    def _issue(self, address: str) -> Json:
+    def _issue(self, client: str, address: str) -> Json:
         """No `expires_in`: the life of a session is learnt from the 401."""
         self.logins += 1
         now = self._clock.now_ns()
         access = f"{ORG_ID[:15]}!AQ{secrets.token_hex(24)}"
-        self._issued[access] = now
+        self._issued[access] = (now, client)
         return {
             "access_token": access,
             "signature": secrets.token_hex(16),

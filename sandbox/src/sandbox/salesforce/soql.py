@@ -1,6 +1,7 @@
 """A parser for the part of SOQL that our readers use.
 
-SELECT columns or COUNT() FROM object [WHERE …] [ORDER BY column [ASC|DESC]] [LIMIT n] [OFFSET n]; conditions with
+SELECT columns or COUNT() FROM object [WHERE …] [ORDER BY column [ASC|DESC] [NULLS FIRST|LAST], …] [LIMIT n] [OFFSET n];
+a column is a field, `convertCurrency(field)` or a sub-query of children in brackets; conditions with
 = != < <= > >= LIKE IN NOT IN, AND, OR, NOT and brackets. Anything else is MALFORMED_QUERY.
 """
 
@@ -10,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sandbox.salesforce.errors import Refused
+from sandbox.salesforce.ids import normal
 
 _TOKEN = re.compile(
     r"""\s*(?:
@@ -27,6 +29,12 @@ Read = Callable[[str], Any]  # the value of a column of the row in hand, by its 
 Test = Callable[[Read], bool]
 
 
+class RecordId(str):
+    """A value of an id column: compared with case, and 15 characters like 18."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Token:
     kind: str
@@ -38,21 +46,38 @@ class Token:
 
 @dataclass(slots=True)
 class Select:
-    """A parsed query. `columns` as written; `count` for `COUNT()`; `where` tests one row."""
+    """A parsed query. `columns` as written; `count` for `COUNT()`; `where` tests one row.
+
+    `converted` are the columns in the user's currency; `children` the sub-queries, whose `sobject` is a relationship.
+    """
 
     columns: list[str]
     sobject: str
     count: bool = False
+    converted: set[str] = field(default_factory=set)
+    children: list["Select"] = field(default_factory=list)
     where: Test | None = None
     mentioned: list[str] = field(default_factory=list)  # columns of WHERE and ORDER BY, for checking
-    order: tuple[str, bool] | None = None  # (column, descending)
+    order: list["Order"] = field(default_factory=list)
     limit: int | None = None
     offset: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One column of ORDER BY. Nulls come first where nothing else is said."""
+
+    column: str
+    descending: bool
+    nulls_last: bool
+
+
 def parse(soql: str) -> Select:
     """Raises Refused(MALFORMED_QUERY)."""
-    return _Parser(list(_tokens(soql))).select()
+    parser = _Parser(list(_tokens(soql)))
+    found = parser.select()
+    parser.end()
+    return found
 
 
 def _tokens(soql: str) -> Iterator[Token]:
@@ -72,42 +97,71 @@ class _Parser:
         self._mentioned: list[str] = []
 
     def select(self) -> Select:
+        before, self._mentioned = self._mentioned, []
         self._word("SELECT")
-        columns, count = self._columns()
+        found = Select([], "")
+        self._columns(found)
         self._word("FROM")
-        found = Select(columns, self._name(), count)
+        found.sobject = self._name()
         if self._skip("WHERE"):
             found.where = self._or()
         if self._skip("ORDER"):
             self._word("BY")
-            found.order = self._order()
+            found.order = self._orders()
         if self._skip("LIMIT"):
             found.limit = int(self._take("number").text)
         if self._skip("OFFSET"):
             found.offset = int(self._take("number").text)
-        if self._peek() is not None:
-            raise _malformed(f"unexpected token: '{self._next().text}'")
-        found.mentioned = self._mentioned
+        found.mentioned, self._mentioned = self._mentioned, before
         return found
 
-    def _columns(self) -> tuple[list[str], bool]:
-        columns = [self._name()]
-        if columns[0].upper() == "COUNT" and self._sign("("):
-            self._sign(")", needed=True)
-            return [], True
-        while self._sign(","):
-            columns.append(self._name())
-        return columns, False
+    def end(self) -> None:
+        """Nothing may follow."""
+        if self._peek() is not None:
+            raise _malformed(f"unexpected token: '{self._next().text}'")
 
-    def _order(self) -> tuple[str, bool]:
+    def _columns(self, found: Select) -> None:
+        self._column(found)
+        while self._sign(","):
+            self._column(found)
+        if found.count and (found.columns or found.children):
+            raise _malformed("COUNT() stands alone")
+
+    def _column(self, found: Select) -> None:
+        if self._sign("("):
+            found.children.append(self.select())
+            self._sign(")", needed=True)
+            return
+        name = self._name()
+        if not self._sign("("):
+            found.columns.append(name)
+        elif name.upper() == "COUNT":
+            found.count = True
+            self._sign(")", needed=True)
+        elif name.upper() == "CONVERTCURRENCY":
+            column = self._name()
+            found.columns.append(column)
+            found.converted.add(column.lower())
+            self._sign(")", needed=True)
+        else:
+            raise _malformed(f"unknown function: {name}")
+
+    def _orders(self) -> list[Order]:
+        orders = [self._order()]
+        while self._sign(","):
+            orders.append(self._order())
+        return orders
+
+    def _order(self) -> Order:
         column = self._name()
         self._mentioned.append(column)
         descending = self._skip("DESC")
         if not descending:
             self._skip("ASC")
+        last = False
         if self._skip("NULLS"):
-            self._name()
-        return column, descending
+            last = self._name().upper() == "LAST"
+        return Order(column, descending, last)
 
     # --- conditions ---
 
@@ -142,23 +196,25 @@ class _Parser:
         if self._skip("NOT"):
             self._word("IN")
             values = self._list()
-            return lambda read: fold(read(column)) not in values
+            return lambda read: not _among(read(column), values)
         if self._skip("IN"):
             values = self._list()
-            return lambda read: fold(read(column)) in values
+            return lambda read: _among(read(column), values)
         compare = _COMPARE.get(self._take("sign").text)
         if compare is None:
             raise _malformed("an operator is missing")
-        wanted = fold(self._literal())
-        return lambda read: compare(fold(read(column)), wanted)
+        literal = self._literal()
+        wanted, as_id = fold(literal), _as_id(literal)
+        return lambda read: _compared(compare, read(column), wanted, as_id)
 
-    def _list(self) -> list[Any]:
+    def _list(self) -> tuple[set[Any], set[Any]]:
+        """The values as others are compared, and as ids are."""
         self._sign("(", needed=True)
-        values = [fold(self._literal())]
+        values = [self._literal()]
         while self._sign(","):
-            values.append(fold(self._literal()))
+            values.append(self._literal())
         self._sign(")", needed=True)
-        return values
+        return {fold(value) for value in values}, {_as_id(value) for value in values}
 
     def _literal(self) -> Any:
         token = self._next()
@@ -226,6 +282,20 @@ def fold(value: Any) -> Any:
     if re.match(r"\d{4}-\d\d-\d\dT", text):
         return re.sub(r"(\.0+)?(Z|\+00:?00)$", "", text)
     return text.casefold()
+
+
+def _as_id(literal: Any) -> Any:
+    """A literal as an id column understands it; what is no id equals none."""
+    return (normal(literal) or literal) if isinstance(literal, str) else literal
+
+
+def _among(value: Any, values: tuple[set[Any], set[Any]]) -> bool:
+    folded, ids = values
+    return str(value) in ids if isinstance(value, RecordId) else fold(value) in folded
+
+
+def _compared(compare: Callable[[Any, Any], bool], value: Any, wanted: Any, as_id: Any) -> bool:
+    return compare(str(value), as_id) if isinstance(value, RecordId) else compare(fold(value), wanted)
 
 
 def _ordered(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:

@@ -1,15 +1,15 @@
 """What the organization decides about Salesforce (YAML, section `sfdc_sync`)."""
 
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from sfdc_sync.policy.organizations import OrganizationsPolicy
 from sfdc_sync.policy.pauses import Pauses
 from sfdc_sync.policy.ticket_records import TicketRecordPolicy
 from supportops.config.durations import Duration
-from supportops.config.rules_file import Rules
+from supportops.config.rules_file import Mistakes, Rules
 
 
 class SfdcPolicy(Rules):
@@ -32,3 +32,10 @@ class SfdcPolicy(Rules):
     lookup_lifetime: Duration = Field(
         default=timedelta(minutes=10), description="how long a name or e-mail read from Zendesk is reused"
     )
+
+    @model_validator(mode="after")
+    def _one_field_links(self) -> Self:
+        if self.organization_salesforce_id != (key := self.organizations.salesforce_id):
+            wrong = f"must be {key}, the field of organizations.fields whose source is Id"
+            raise Mistakes({("organization_salesforce_id",): wrong})
+        return self

@@ -1,0 +1,139 @@
+"""What is compared and planned: accounts, organizations, and what is to be done about each. Pure."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+type Value = str | int | float | bool | None
+"""Of an organization field, as Zendesk's REST carries it; a dropdown's is the option's tag."""
+
+NAME, EXTERNAL_ID, TAGS = "name", "external_id", "tags"
+FIELD = "field:"
+"""Before the key of an organization field, so that a field called `name` is no organization's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A living account, its values already as Zendesk should hold them (`target`: key of the field -> value)."""
+
+    id: str
+    name: str
+    wanted: bool
+    """Of a configured type: gets an organization when it has none."""
+    back_reference: str | None = None
+    target: Mapping[str, Value] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    """What of it could not be mapped, a sentence each; such a field is not in `target`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """A deleted account; `winner`: the account that it was merged into."""
+
+    id: str
+    winner: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Organization:
+    """An organization as Zendesk shows it; of its fields those that are mapped, and the mark."""
+
+    id: str
+    name: str
+    external_id: str | None = None
+    values: Mapping[str, Value] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+    domains: tuple[str, ...] = ()
+    shared: bool = False
+    """Its members see each other's tickets."""
+
+
+class Action(StrEnum):
+    """What a run does about an account or an organization."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    ADOPT = "adopt"
+    RELINK = "relink"
+    MARK = "mark"
+    CONFLICT = "conflict"
+    MISSING = "missing"
+    """An account without an organization, in a run that creates none."""
+
+
+WRITES = frozenset({Action.CREATE, Action.UPDATE, Action.ADOPT, Action.RELINK, Action.MARK})
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One value: `key` is NAME, EXTERNAL_ID, TAGS, or FIELD and the field's key. Tags are one text, with blanks."""
+
+    key: str
+    before: Value
+    after: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """What is to be done about one organization, or about an account that has none. `rule` names what decided it."""
+
+    action: Action
+    rule: str
+    name: str
+    account_id: str | None = None
+    organization_id: str | None = None
+    changes: tuple[Change, ...] = ()
+    reason: str = ""
+    sla: str = ""
+    """How the SLA policy of its tickets changes: `priority -> none`; empty when it does not."""
+    notes: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
+    """Ids that a conflict is about, beside the two."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run would do. `linked`: organizations that were found to belong to a living account."""
+
+    items: tuple[Item, ...]
+    unchanged: int = 0
+    linked: int = 0
+    accounts: int = 0
+    organizations: int = 0
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Items by action, and `unchanged`."""
+        return {**Counter(item.action.value for item in self.items), "unchanged": self.unchanged}
+
+    @property
+    def writes(self) -> list[Item]:
+        """Those that change something in Zendesk."""
+        return [item for item in self.items if item.action in WRITES]
+
+
+def folded(name: str) -> str:
+    """A name as names are compared: case and runs of blanks do not count."""
+    return " ".join(name.casefold().split())
+
+
+def same(before: Value, after: Value) -> bool:
+    """Whether Zendesk already holds `after`: empty is empty in any form, and 12 is 12.0."""
+    if _empty(before) or _empty(after):
+        return _empty(before) and _empty(after)
+    if isinstance(before, bool) or isinstance(after, bool):
+        return before is after
+    if isinstance(before, int | float) and isinstance(after, int | float):
+        return before == after
+    return str(before).strip() == str(after).strip()
+
+
+def _empty(value: Value) -> bool:
+    """A checkbox that was never touched is null, and means false."""
+    return value is None or value == "" or value is False
+
+
+def joined(tags: Sequence[str]) -> str:
+    """Tags as one value."""
+    return " ".join(tags)

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from supportops.messaging.embedded_fetch import BUSY_WAIT, QUIET_WAIT
 from supportops.observability.metrics import Metrics
 from supportops.store import Store
 from supportops.workers import Relay
@@ -64,3 +65,19 @@ async def test_two_members_share_the_topic_and_one_may_leave(
             await stage.send(*sent[150:])
             await eventually(lambda: all_solved(one, 300), within=40)
         assert await solves(one) == Counter(event.ticket_id for event in sent)
+
+
+async def test_it_asks_seldom_while_nothing_comes_and_often_again_afterwards(
+    stage: Stage, live_store: Store
+) -> None:
+    reading = consumer(stage, live_store)
+
+    def wait() -> int:
+        library = reading.subscription._consumer
+        return int(library._fetcher._fetch_max_wait_ms) if library and library._fetcher else 0
+
+    async with running(reading):
+        await eventually(lambda: wait() == QUIET_WAIT, within=30, about="few requests")
+        await stage.send(solved(1))
+        await eventually(lambda: all_solved(live_store, 1), within=30)
+        assert wait() == BUSY_WAIT

@@ -20,6 +20,7 @@ from aiokafka.errors import IllegalStateError, KafkaError
 
 from supportops.errors import Retryable, SupportOpsError, summary
 from supportops.messaging.connection import close_for_good, connection_options
+from supportops.messaging.embedded_fetch import BUSY_WAIT, EmbeddedFetch
 from supportops.messaging.kafka import Broker
 from supportops.messaging.lanes import Lane, Lanes
 from supportops.messaging.ports import Process, Slice
@@ -76,6 +77,7 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         self._lost = asyncio.Event()  # there are partitions whose position is to be found
         self._failed: asyncio.Future[None] | None = None
         self._consumer: Any = None
+        self._embedded_fetch: EmbeddedFetch | None = None
         self.last_progress = time.monotonic()
         self._behind_since: float | None = None
         self._warn = LimitedWarnings(_log)
@@ -166,10 +168,10 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
             group_instance_id=self._broker.settings.group_instance_id,
             enable_auto_commit=False,
             auto_offset_reset="none",  # a position that does not fit is ours to name; the library would say nothing
-            fetch_max_wait_ms=20 if embedded else (linger or 500),
+            fetch_max_wait_ms=BUSY_WAIT if embedded else (linger or 500),
             fetch_min_bytes=FULL_FETCH if linger and not embedded else 1,
             session_timeout_ms=2_000 if embedded else 10_000,
-            heartbeat_interval_ms=200 if embedded else 3_000,
+            heartbeat_interval_ms=500 if embedded else 3_000,
             rebalance_timeout_ms=8_000 if embedded else 60_000,
             max_partition_fetch_bytes=1024 * 1024,
             # Waiting for our database may take long and is no reason to leave the group: our own watch is `Stalled`.
@@ -179,6 +181,8 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
 
     async def _poll(self, stop: "asyncio.Future[None]") -> None:
         reader = Reader(self._consumer, self._lanes, self._group, self._changed)
+        if self._broker.embedded:
+            self._embedded_fetch = EmbeddedFetch(self._consumer)
         while not stop.done():
             if not await reader.poll(4 * self._fetching.max_batch):
                 self._room.clear()
@@ -187,6 +191,8 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
     def _changed(self) -> None:
         """There is something to work on, or a position to find."""
         self._more.set()
+        if self._embedded_fetch:
+            self._embedded_fetch.records_came()
         if self._lanes.unlocated():
             self._lost.set()
 
@@ -288,6 +294,8 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
             lag = await self._progress.report()
             self.measured(dict.fromkeys(self._topics, 0) | lag)
             self._more.set()  # for what came while marks were passed over
+            if self._embedded_fetch:
+                self._embedded_fetch.look()
 
     @property
     def partitions(self) -> int:

@@ -16,9 +16,11 @@ COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --no-emit-ind
 COMPILE_ALL := $(COMPILE) --all-extras --group dev pyproject.toml $(PACKAGES:%=--no-emit-package %)
 COMPILE_TOOLS := $(COMPILE) --python-version 3.11 --group pyproject.toml:build
 ARGS ?=
-WORKERS ?= 2
+# More than cores: most tests wait for a server, a process or a moment.
+WORKERS ?= 4
 
-export PYTHONDONTWRITEBYTECODE := 1
+# Compiled once, by whoever comes first: without it each start of a service and each worker of the tests compiles anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo demo-check check format lint security types contracts lock lock-check generated generate test compose-test \
@@ -39,7 +41,7 @@ $(UV): $(TOOLS_LOCK)
 
 $(READY): $(LOCK) $(TOOLS_LOCK) pyproject.toml .python-version $(MEMBERS:%=%/pyproject.toml) | $(UV)
 	@test -x $(BIN)/python || $(UV) venv --quiet $(VENV) || $(UV) venv --quiet --python '>=3.12' $(VENV)
-	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r $(LOCK)
+	$(UV) pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r $(LOCK)
 	$(UV) pip install --quiet --python $(BIN)/python --no-deps --build-constraint $(TOOLS_LOCK) $(MEMBERS:%=-e ./%)
 	@touch $@
 

@@ -13,6 +13,7 @@ from sandbox.demo import reaper
 from supportops.clock import ManualClock
 from tests.support import infra
 from tests.support.databases import PostgresDatabases, SqliteDatabases, run_sql
+from tests.support.sandbox import SandboxProcess
 from tests.support.servers import Server, Unavailable
 
 CHOICES = pytest.StashKey[dict[infra.Kind, infra.Choice]]()
@@ -137,6 +138,26 @@ def new_postgres(postgres_server_url: str) -> Iterator[Callable[[str], str]]:
 def postgres_url(new_postgres: Callable[[str], str]) -> str:
     """A fresh, empty database on PostgreSQL."""
     return new_postgres("")
+
+
+@pytest.fixture(scope="session")
+def sandbox_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess]:
+    """The stand-ins as a real process, one for each worker of pytest-xdist."""
+    with SandboxProcess(tmp_path_factory.mktemp("sandbox")) as running:
+        yield running
+
+
+@pytest.fixture
+def sandbox(sandbox_process: SandboxProcess) -> SandboxProcess:
+    """A sandbox without memory of other tests: seeds, no faults, the limits of a fresh start."""
+    sandbox_process.reset()
+    return sandbox_process
+
+
+@pytest.fixture
+def sandbox_url(sandbox: SandboxProcess) -> str:
+    """Its address."""
+    return sandbox.url
 
 
 @pytest.fixture

@@ -16,7 +16,8 @@ from tests.support.processes import clean_environment, python_module
 from tests.support.servers import Server
 from tests.support.system import API_TOKEN, SECRET, Plan, System, postgres_databases, running
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+# One worker of pytest-xdist plays the day for all.
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300), pytest.mark.xdist_group("support day")]
 
 # Words of the story's subjects and comments, and every credential: none of them may stand in a log.
 NEVER_LOGGED = (

@@ -1,7 +1,6 @@
-"""The stand-ins in three forms: parts with a fake clock, the application in-process, and a real process."""
+"""The stand-ins without a process: parts with a fake clock, and the application."""
 
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator
 
 import httpx
 import pytest
@@ -9,7 +8,7 @@ import pytest
 from sandbox.app import create_app
 from sandbox.world import World
 from tests.contract.sandbox.fakes import FakeClock, FakePost
-from tests.support.sandbox import INTEGRATION_LOGIN, SandboxProcess
+from tests.support.sandbox import INTEGRATION_LOGIN
 
 
 @pytest.fixture
@@ -43,17 +42,3 @@ async def client(application: tuple[httpx.ASGITransport, World]) -> AsyncIterato
     async with httpx.AsyncClient(transport=transport, base_url=base, auth=INTEGRATION_LOGIN) as made:
         yield made
     await world.zendesk.sender.stop()
-
-
-@pytest.fixture(scope="module")
-def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess]:
-    folder: Path = tmp_path_factory.mktemp("sandbox")
-    with SandboxProcess(folder) as running:
-        yield running
-
-
-@pytest.fixture
-def sandbox(process: SandboxProcess) -> SandboxProcess:
-    """The real process, as after a fresh start."""
-    process.reset()
-    return process

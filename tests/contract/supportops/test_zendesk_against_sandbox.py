@@ -1,6 +1,6 @@
 """The Zendesk client against the stand-in, over real HTTP: the calls of the road and the bad days."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, timedelta
 from typing import Any
 
@@ -12,19 +12,6 @@ from supportops.errors import Conflict, DestinationPaused, NotFound, Retryable, 
 from supportops.observability.metrics import Metrics
 from supportops.vendors.zendesk import NewComment, References, Refused, Ticket, Zendesk, open_zendesk
 from tests.support.sandbox import INTEGRATION_LOGIN, SandboxProcess, zendesk_settings
-
-
-@pytest.fixture(scope="module")
-def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess]:
-    with SandboxProcess(tmp_path_factory.mktemp("sandbox")) as running:
-        yield running
-
-
-@pytest.fixture
-def sandbox(process: SandboxProcess) -> SandboxProcess:
-    process.reset()
-    return process
-
 
 SCOPES = ("read", "tickets:write")
 

@@ -1,6 +1,6 @@
 """The client's reading of ratings, survey responses and the export, against the stand-in over real HTTP."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -14,17 +14,10 @@ from tests.support.sandbox import SandboxProcess, zendesk_settings
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 
-@pytest.fixture(scope="module")
-def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess]:
-    with SandboxProcess(tmp_path_factory.mktemp("sandbox")) as running:
-        yield running
-
-
 @pytest.fixture
-def sandbox(process: SandboxProcess) -> SandboxProcess:
-    process.reset()
-    process.post("limits", zendesk={"export_lag": 0})
-    return process
+def sandbox(sandbox: SandboxProcess) -> SandboxProcess:
+    sandbox.post("limits", zendesk={"export_lag": 0})
+    return sandbox
 
 
 @pytest.fixture

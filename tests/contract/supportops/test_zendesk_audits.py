@@ -1,6 +1,6 @@
 """Audits read from the stand-in over real HTTP: tags of birth, merges, follow-ups."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -11,12 +11,6 @@ from supportops.vendors.zendesk import Zendesk, merged_at, open_zendesk, tag_his
 from tests.support.sandbox import SandboxProcess, zendesk_settings
 
 TAG = "close_by_merge"
-
-
-@pytest.fixture(scope="module")
-def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess]:
-    with SandboxProcess(tmp_path_factory.mktemp("sandbox")) as running:
-        yield running
 
 
 @pytest.fixture

@@ -1,33 +1,31 @@
-"""Writes that run as jobs: update_many and merge. Here a job is finished when it is answered.
+"""Writes of tickets that run as jobs: update_many and merge.
 
 See docs/vendors/zendesk.md#tickets.
 """
 
-from sandbox.clock import Clock
 from sandbox.ledger import Ledger
 from sandbox.web import Call, Json, Reply, RouteRow
 from sandbox.zendesk.account import Account
+from sandbox.zendesk.jobs import Jobs
 from sandbox.zendesk.lifecycle import Lifecycle
-from sandbox.zendesk.problems import Problem, at_most, not_found, too_many_values
+from sandbox.zendesk.problems import Problem, at_most, too_many_values
 from sandbox.zendesk.records import Ticket
 from sandbox.zendesk.ticket_editor import TicketEditor
 
 
 class BulkApi:
-    def __init__(self, account: Account, editor: TicketEditor, clock: Clock, ledger: Ledger) -> None:
+    def __init__(self, account: Account, editor: TicketEditor, jobs: Jobs, ledger: Ledger) -> None:
         self._account = account
         self._editor = editor
-        self._clock = clock
+        self._jobs = jobs
         self._ledger = ledger
         self._life = Lifecycle(account, editor)
-        self._jobs: dict[str, Json] = {}
 
     def rows(self) -> list[RouteRow]:
         return [
             ("PUT", "/tickets/update_many", self.update_many),
             ("POST", "/tickets/{id}/merge", self.merge),
             ("DELETE", "/tickets/{id}", self.delete),
-            ("GET", "/job_statuses/{id}", self.job),
         ]
 
     def update_many(self, call: Call) -> Reply:
@@ -40,7 +38,7 @@ class BulkApi:
         if len(updates) > 100:
             raise too_many_values("tickets")
         results = [self._one(index, key, values) for index, (key, values) in enumerate(updates)]
-        return self._job("Bulk Update Ticket", results)
+        return self._jobs.queue("Bulk Update Ticket", results)
 
     def merge(self, call: Call) -> Reply:
         target = self._account.ticket(call.number("id"))
@@ -51,19 +49,13 @@ class BulkApi:
             self._life.merge(source, target, body, self._account.integration_id)
             self._ledger.add("zendesk.ticket.merged", ticket_id=source.id, target_id=target.id)
             results.append({"index": index, "id": source.id, "success": True})
-        return self._job("Ticket Merge", results)
+        return self._jobs.queue("Ticket Merge", results)
 
     def delete(self, call: Call) -> Reply:
         ticket = self._account.ticket(call.number("id"))
         self._life.delete(ticket, self._account.integration_id)
         self._ledger.add("zendesk.ticket.deleted", ticket_id=ticket.id)
         return Reply(204)
-
-    def job(self, call: Call) -> Reply:
-        found = self._jobs.get(str(call.params["id"]))
-        if found is None:
-            raise not_found()
-        return Reply(200, {"job_status": found})
 
     def _one(self, index: int, key: int, values: Json) -> Json:
         try:
@@ -80,20 +72,6 @@ class BulkApi:
             }
         self._ledger.add("zendesk.ticket.updated", ticket_id=key, fields=values, changed=done.moved)
         return {"index": index, "id": key, "success": True, "action": "update", "status": "Updated"}
-
-    def _job(self, kind: str, results: list[Json]) -> Reply:
-        job_id = f"V3-{self._clock.now_ns():032x}"
-        url = f"{self._account.base}/job_statuses/{job_id}.json"
-        job: Json = {
-            "id": job_id,
-            "job_type": kind,
-            "url": url,
-            "total": len(results),
-            "progress": len(results),
-        }
-        job |= {"status": "completed", "message": "Completed", "results": results}
-        self._jobs[job_id] = job
-        return Reply(200, {"job_status": job | {"status": "queued", "progress": None, "results": None}})
 
 
 def _with_tags(ticket: Ticket, values: Json) -> Json:

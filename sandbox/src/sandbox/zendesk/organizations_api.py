@@ -6,7 +6,7 @@ from sandbox.zendesk import events, render
 from sandbox.zendesk.account import Account
 from sandbox.zendesk.events import Happening
 from sandbox.zendesk.paging import page_of
-from sandbox.zendesk.problems import at_most, bad_request, invalid
+from sandbox.zendesk.problems import at_most, bad_request, invalid, too_many_values
 from sandbox.zendesk.records import Organization, Ticket, User
 from sandbox.zendesk.rules import tag_list
 
@@ -53,6 +53,8 @@ class OrganizationsApi:
         known = self._account.records.organizations
         if "external_ids" in call.query:
             wanted = {part.strip().casefold() for part in call.query["external_ids"].split(",")}
+            if len(wanted) > 100:
+                raise too_many_values("external_ids")
             return self._organizations(
                 [o for o in known.values() if (o.external_id or "").casefold() in wanted]
             )
@@ -76,7 +78,9 @@ class OrganizationsApi:
         return self._organizations([o for o in known if o.name.casefold().startswith(prefix)])
 
     def create_organization(self, call: Call) -> Reply:
-        return self._create(call.json().get("organization", {}))
+        made = self.create(call.json().get("organization", {}))
+        url = f"{self._account.base}/organizations/{made.id}.json"
+        return Reply(201, {"organization": self._shown(made)}, {"location": url})
 
     def put_organization(self, call: Call) -> Reply:
         """Matches by id or external_id, never by name."""
@@ -86,15 +90,23 @@ class OrganizationsApi:
         found = known.get(int(values.get("id") or 0)) or next(
             (o for o in known.values() if wanted and (o.external_id or "").casefold() == wanted), None
         )
-        return self._create(values) if found is None else self._change(found, values)
+        if found is None:
+            return self.create_organization(call)
+        self.change(found, values)
+        return self._organization(found)
 
     def update_organization(self, call: Call) -> Reply:
         found = self._account.organization(call.number("id"))
-        return self._change(found, call.json().get("organization", {}))
+        self.change(found, call.json().get("organization", {}))
+        return self._organization(found)
 
     def delete_organization(self, call: Call) -> Reply:
         """204; its tickets and users lose the organization."""
-        gone = self._account.organization(call.number("id"))
+        self.remove(self._account.organization(call.number("id")))
+        return Reply(204)
+
+    def remove(self, gone: Organization, heir: int | None = None) -> None:
+        """Take an organization away; its tickets and users go to the heir, or lose it."""
         del self._account.records.organizations[gone.id]
         holders: list[User | Ticket] = [
             *self._account.records.users.values(),
@@ -102,13 +114,13 @@ class OrganizationsApi:
         ]
         for holder in holders:
             if holder.organization_id == gone.id:
-                holder.organization_id = None
+                holder.organization_id = heir
         detail = events.organization_detail(gone)
         self._account.announce("organization", gone.id, detail, Happening("deleted"))
         self._ledger.add("zendesk.organization.deleted", organization_id=gone.id)
-        return Reply(204)
 
-    def _create(self, values: Json) -> Reply:
+    def create(self, values: Json) -> Organization:
+        """A new organization; Problem when its name or external id is taken."""
         name = str(values.get("name") or "").strip()
         self._check_unique(None, name, values.get("external_id"))
         made = Organization(self._account.ids.next("organization"), name)
@@ -118,12 +130,14 @@ class OrganizationsApi:
         detail = events.organization_detail(made)
         self._account.announce("organization", made.id, detail, Happening("created"))
         self._ledger.add("zendesk.organization.created", organization_id=made.id, name=name)
-        url = f"{self._account.base}/organizations/{made.id}.json"
-        return Reply(201, {"organization": self._shown(made)}, {"location": url})
+        return made
 
-    def _change(self, found: Organization, values: Json) -> Reply:
+    def change(self, found: Organization, values: Json) -> None:
+        """Write what `values` names; Problem when the name or external id is taken."""
         name = str(values.get("name", found.name)).strip()
-        self._check_unique(found, name, values.get("external_id"))
+        external_id = values.get("external_id")
+        if (name, external_id or found.external_id) != (found.name, found.external_id):
+            self._check_unique(found, name, external_id)
         before = self._shown(found)
         found.name = name
         _assign(found, values)
@@ -135,7 +149,6 @@ class OrganizationsApi:
             self._ledger.add("zendesk.organization.updated", organization_id=found.id, fields=fields)
             for happening in _organization_changes(before, after):
                 self._account.announce("organization", found.id, events.organization_detail(found), happening)
-        return self._organization(found)
 
     def _check_unique(self, found: Organization | None, name: str, external_id: str | None) -> None:
         if not name:
@@ -171,7 +184,7 @@ class OrganizationsApi:
 
     def add_tags(self, call: Call) -> Reply:
         found = self._account.organization(call.number("id"))
-        self._change(found, {"tags": tag_list([*found.tags, *call.json().get("tags", [])])})
+        self.change(found, {"tags": tag_list([*found.tags, *call.json().get("tags", [])])})
         return Reply(200, {"tags": found.tags})
 
 

@@ -11,9 +11,11 @@ from sandbox.zendesk.account import Account, Action
 from sandbox.zendesk.bulk_api import BulkApi
 from sandbox.zendesk.business_rules_api import BusinessRulesApi
 from sandbox.zendesk.export_api import ExportApi
+from sandbox.zendesk.jobs import Jobs
 from sandbox.zendesk.limits import Limits
 from sandbox.zendesk.middleware import ZendeskMiddleware
 from sandbox.zendesk.oauth import OAuthTokens
+from sandbox.zendesk.organization_jobs_api import OrganizationJobsApi
 from sandbox.zendesk.organizations_api import OrganizationsApi
 from sandbox.zendesk.reference_api import ReferenceApi
 from sandbox.zendesk.sender import Post, Sender
@@ -49,12 +51,16 @@ class Zendesk:
 
     def routes(self) -> list[Route]:
         account, ledger = self.account, self._ledger
+        jobs = Jobs(account, self._clock)
+        organizations = OrganizationsApi(account, ledger)
         rows: list[RouteRow] = [
             # Fixed words come before {id} of the same place.
-            *BulkApi(account, self.editor, self._clock, ledger).rows(),
+            *jobs.rows(),
+            *BulkApi(account, self.editor, jobs, ledger).rows(),
             *TicketsApi(account, self.editor, self.limits, ledger).rows(),
             *UsersApi(account, ledger).rows(),
-            *OrganizationsApi(account, ledger).rows(),
+            *OrganizationJobsApi(account, organizations, jobs, ledger).rows(),
+            *organizations.rows(),
             *ReferenceApi(account).rows(),
             *BusinessRulesApi(account).rows(),
             *SlaApi(account).rows(),

@@ -1,7 +1,6 @@
 """`csat doctor` as a process: content with the sandbox, and naming what is broken, one thing at a time."""
 
 import json
-import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,7 +12,7 @@ import pytest
 
 from tests.integration.csat.sandbox import Desk
 from tests.integration.csat.test_csat_explain import ENVIRONMENT
-from tests.support.processes import clean_environment, python_module
+from tests.support.commands import run_command
 from tests.support.sandbox import ZENDESK_CLIENT
 
 pytestmark = pytest.mark.usefixtures("desk")  # a sandbox without a past
@@ -76,14 +75,7 @@ def doctor(
 
     def run(text: str = RULES, **changes: str) -> tuple[int, Findings, str]:
         rules.write_text(text)
-        done = subprocess.run(
-            python_module("csat", "doctor", "--json"),
-            env=clean_environment(usual | changes),
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        done = run_command("csat", "doctor", "--json", environment=usual | changes)
         assert done.stdout, done.stderr
         findings = {found["check"]: found for found in json.loads(done.stdout)}
         return done.returncode, findings, done.stdout + done.stderr

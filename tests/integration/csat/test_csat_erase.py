@@ -30,7 +30,7 @@ from tests.integration.csat.assertions import deliveries, on, promised, rows_of
 from tests.integration.csat.events import solved
 from tests.integration.csat.test_csat_explain import ENVIRONMENT
 from tests.integration.csat.test_csat_timers import take
-from tests.support.processes import clean_environment, python_module
+from tests.support.commands import run_command
 
 RITA, JO = "8447388090601", "8447388090602"
 WORDS = "My daughter Ida could not log in"
@@ -179,13 +179,4 @@ async def test_the_command_says_what_it_removed_and_where_else_to_look(
 
 
 def command(url: str, *words: str) -> subprocess.CompletedProcess[str]:
-    environment = clean_environment(ENVIRONMENT | {"DATABASE_URL": url})
-    return subprocess.run(
-        python_module("csat", *words),
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        input="n\n",
-    )
+    return run_command("csat", *words, environment=ENVIRONMENT | {"DATABASE_URL": url}, answer="n\n")

@@ -25,9 +25,9 @@ from supportops.store import Store, open_store
 from tests.integration.csat.assertions import deliveries, on
 from tests.integration.csat.events import reopened, solved
 from tests.integration.csat.test_csat_timers import take
+from tests.support.commands import run_command
 from tests.support.engine import running
 from tests.support.eventually import eventually
-from tests.support.processes import clean_environment, python_module
 
 CALL = "call zendesk.survey 17:2026-11-02T09:00:00.000000Z"
 ENVIRONMENT = {
@@ -211,9 +211,8 @@ async def test_the_command_needs_the_database_only(
 
 
 def explain(url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = python_module("csat", "explain", *arguments)
-    environment = clean_environment({"DATABASE_URL": url})  # nothing else is needed
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    environment = {"DATABASE_URL": url}  # nothing else is needed
+    return run_command("csat", "explain", *arguments, environment=environment)
 
 
 class _Answering:

@@ -17,7 +17,7 @@ from supportops.config import DatabaseSettings
 from supportops.store import open_store
 from tests.integration.csat.assertions import note, on, rows_of, tallied
 from tests.integration.csat.test_csat_explain import ENVIRONMENT
-from tests.support.processes import clean_environment, python_module
+from tests.support.commands import run_command
 
 SOLVED = datetime(2026, 3, 10, 12, tzinfo=UTC)
 FORMS = ("=HYPERLINK(1)", "GitLab.com", "")
@@ -41,10 +41,9 @@ async def database(new_database: Callable[[str], str], clock: ManualClock) -> st
 
 
 def csat(url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = clean_environment(ENVIRONMENT | {"DATABASE_URL": url})
-    environment["CONFIG_FILE"] = str(Path(__file__).parents[3] / "config" / "supportops.yaml")
-    command = python_module("csat", *arguments)
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    rules = str(Path(__file__).parents[3] / "config" / "supportops.yaml")
+    environment = ENVIRONMENT | {"DATABASE_URL": url, "CONFIG_FILE": rules}
+    return run_command("csat", *arguments, environment=environment)
 
 
 @on("sqlite")

@@ -18,8 +18,8 @@ from supportops.contracts import TicketUpdated
 from supportops.store import migrate
 from tests.integration.ingest.app import TRIGGERS, Ingest, running
 from tests.support import zendesk_bodies as z
+from tests.support.commands import run_command
 from tests.support.databases import on_the_side
-from tests.support.processes import clean_environment, python_module
 
 SOLVED = {"current": "SOLVED", "previous": "OPEN"}
 
@@ -85,17 +85,14 @@ async def test_today_s_rules_read_yesterday_s_trigger(ingest: Ingest) -> None:
 
 
 def ingest_command(url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = clean_environment(
-        {
-            "DATABASE_URL": url,
-            "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9",
-            "INGEST_ACCOUNT_ID": z.ACCOUNT,
-            "INGEST_WEBHOOK_SECRETS": z.SECRET,
-            "CONFIG_FILE": os.path.abspath("config/supportops.yaml"),
-        }
-    )
-    command = python_module("ingest", *arguments)
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    environment = {
+        "DATABASE_URL": url,
+        "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9",
+        "INGEST_ACCOUNT_ID": z.ACCOUNT,
+        "INGEST_WEBHOOK_SECRETS": z.SECRET,
+        "CONFIG_FILE": os.path.abspath("config/supportops.yaml"),
+    }
+    return run_command("ingest", *arguments, environment=environment)
 
 
 def said(url: str, *arguments: str) -> Any:

@@ -13,8 +13,9 @@ from sfdc_sync.tables import metadata
 from supportops.config.rules_file import load
 from supportops.store.migrate import downgrade, upgrade
 from tests.integration.sfdc_sync.sandbox import TICKETS, Outside
+from tests.support.commands import run_command
 from tests.support.databases import on_the_side
-from tests.support.processes import clean_environment, python_module
+from tests.support.processes import clean_environment
 from tests.support.sandbox import ZENDESK_CLIENT
 
 ROOT = Path(__file__).parents[3]
@@ -39,8 +40,7 @@ def environment(outside: Outside, rules_file: Path, tmp_path: Path) -> dict[str,
 
 def run(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
     """`sfdc-sync ARGUMENTS` as a process."""
-    command = python_module("sfdc_sync", *arguments)
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    return run_command("sfdc_sync", *arguments, environment=environment)
 
 
 def findings_of(done: subprocess.CompletedProcess[str]) -> list[dict[str, str]]:

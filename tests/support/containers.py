@@ -4,6 +4,7 @@ import os
 import socket
 import sys
 import uuid
+from contextlib import suppress
 from pathlib import Path
 
 from sandbox.demo import reaper
@@ -87,8 +88,13 @@ class ContainerServer:
         self._container.with_name(name)
         try:
             self._container.start()
-        except (RuntimeError, TimeoutError, DockerException) as error:
-            self._container.stop(force=True, delete_volume=True)
+        except (
+            RuntimeError,
+            OSError,
+            DockerException,
+        ) as error:  # requests' errors are OSErrors: no engine any more
+            with suppress(OSError, DockerException):
+                self._container.stop(force=True, delete_volume=True)
             raise Unavailable(f"its container did not start: {error}") from error
 
     def kill(self) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -137,6 +137,13 @@ async def running(*components: Any) -> AsyncIterator[asyncio.Event]:
             yield stopping
         finally:
             stopping.set()
+
+
+def hasty(destination: Any) -> Any:
+    """The same destination with a tenth of its waits between attempts; what a vendor asks for is kept."""
+    waits = tuple(wait / 10 for wait in destination.spec.schedule)
+    destination.spec = replace(destination.spec, schedule=waits)
+    return destination
 
 
 class ByHand:

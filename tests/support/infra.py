@@ -133,8 +133,8 @@ def own_server(kind: Kind) -> Server:
 
 def _start(choice: Choice) -> Server:
     """A started server. A container that does not come up is given up for the next rung, with a warning."""
-    server = new_server(choice)
     try:
+        server = new_server(choice)
         server.start()
     except Unavailable as error:
         lower = _first(choice.kind, ("local",), _check, (*choice.refused, f"{choice.rung}: {error}"))

@@ -29,7 +29,7 @@ from supportops.ticket_version import version_of
 from supportops.vendors.cache import Lifetime
 from supportops.vendors.zendesk import References, Zendesk
 from tests.integration.csat.assertions import deliveries, rows_of
-from tests.support.engine import running
+from tests.support.engine import hasty, running
 from tests.support.eventually import eventually
 
 NOW = CsatPolicy(survey_after=timedelta(0), ticket_updates_per_minute=None)
@@ -67,7 +67,7 @@ class Csat:
         self.text = text = SurveyText(BASE, self.tokens)
         self.ask = AskRequester(store, zendesk, names.organizations, text, rules)
         self._dying = AskRequester(store, Dying(zendesk), names.organizations, text, rules)
-        self.courier = Courier(store, [tag_surveyed(zendesk, rules), self.ask], metrics)
+        self.courier = Courier(store, [hasty(tag_surveyed(zendesk, rules)), hasty(self.ask)], metrics)
         self._clock = SurveyHandlers(rules.survey_after)
 
     @asynccontextmanager
@@ -145,7 +145,7 @@ class Readers:
         )
         reading = NativeRatingMapper(rules.native_ratings, rules.reasons, rules.comment_limit)
         self.store = store
-        self.courier = Courier(store, [ReadRatings(zendesk, reading), describe], metrics)
+        self.courier = Courier(store, [hasty(ReadRatings(zendesk, reading)), hasty(describe)], metrics)
         self._handlers = SurveyHandlers(rules.survey_after).table()
 
     async def hear(self, *events: TicketEvent) -> None:

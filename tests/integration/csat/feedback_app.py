@@ -26,7 +26,7 @@ from supportops.vendors.http_client import HttpLimits, make_client
 from supportops.vendors.zendesk import References, Zendesk
 from tests.integration.csat.assertions import deliveries, rows_of
 from tests.integration.csat.sandbox import Desk
-from tests.support.engine import running
+from tests.support.engine import hasty, running
 from tests.support.eventually import eventually
 
 TEAMS = {MANAGERS: ("@tam",), PRODUCT: ("@ada",)}
@@ -49,7 +49,7 @@ class Feedback:
         self.export = ExportFeedback(
             store, FeedbackSources(zendesk, present), gitlab, writer, RULES.feedback, metrics
         )
-        self.courier = Courier(store, [tag_exported(zendesk, RULES), self.export], metrics)
+        self.courier = Courier(store, [hasty(tag_exported(zendesk, RULES)), hasty(self.export)], metrics)
 
     async def rate(
         self,

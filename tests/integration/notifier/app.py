@@ -20,6 +20,7 @@ from supportops.delivery import Courier
 from supportops.observability.metrics import Metrics
 from supportops.store import Store
 from tests.integration.notifier.sandbox import GITLAB_COM, SELF_MANAGED
+from tests.support.engine import hasty
 from tests.support.eventually import eventually
 
 GITLAB_FORMS = ("GitLab.com", "GitLab.com (SAAS) Account Related Form")
@@ -51,7 +52,7 @@ class Service:
     async def delivering(self) -> AsyncIterator[None]:
         """The courier runs meanwhile."""
         stopping = asyncio.Event()
-        courier = Courier(self.store, destinations(self.context), Metrics())
+        courier = Courier(self.store, [hasty(each) for each in destinations(self.context)], Metrics())
         running = asyncio.create_task(courier.run(stopping))
         try:
             yield

@@ -19,6 +19,7 @@ from supportops.delivery import Courier
 from supportops.observability.metrics import Metrics
 from supportops.store import Store
 from supportops.store.tables import ENGINE
+from tests.support.engine import hasty
 from tests.support.eventually import eventually
 
 SHORT = timedelta(milliseconds=300)
@@ -47,7 +48,7 @@ class Service:
     async def delivering(self) -> AsyncIterator[None]:
         """The courier runs meanwhile."""
         stopping = asyncio.Event()
-        running = asyncio.create_task(Courier(self.store, [self.records], self.metrics).run(stopping))
+        running = asyncio.create_task(Courier(self.store, [hasty(self.records)], self.metrics).run(stopping))
         try:
             yield
         finally:

@@ -1,15 +1,17 @@
 """Runs once before everything else in compose: is each value there, and may an installation run with it?
 
-Real accounts and secrets come from `.env`. In `SUPPORTOPS_MODE=test` (deploy/sandbox.env) the stand-ins must answer and no
-account may be real; otherwise nothing published, short or used twice passes, whatever else answers in this network.
-All that is wrong is named in one message, no value ever is, and nothing else is started.
+Accounts come from `.env`, secrets from a file each, which compose mounts. In `SUPPORTOPS_MODE=test` the stand-ins must
+answer and no account may be real; otherwise nothing published, short or used twice passes, whatever else answers in
+this network. All that is wrong is named in one message, no value ever is, and nothing else is started.
 """
 
 import os
+import re
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 try:
     from supportops.config import secret_rules
@@ -56,8 +58,13 @@ SECRETS = (
     "NOTIFIER_API_TOKEN",
     "GITLAB_TOKEN",
 )
+"""A file each, named like the variable in small letters."""
+FOLDER = Path("/run/secrets")
+_WORDS_OF_A_LOGIN = re.compile(r"[A-Za-z0-9._~+/=-]+")
+"""What Kafka's broker can be told without quoting."""
 ADDRESSES = ("ZENDESK_BASE_URL", "SLACK_BASE_URL", "GITLAB_BASE_URL", "SALESFORCE_LOGIN_URL")
 SANDBOX = "http://sandbox:9400/healthz"
+MAKE = "python3 deploy/make_secrets.py"
 TRY = "docker compose --env-file deploy/sandbox.env --profile sandbox up --build"
 
 
@@ -70,17 +77,40 @@ def sandbox_runs() -> bool:
         return False
 
 
-def missing(environment: Mapping[str, str]) -> list[str]:
-    """The values that nobody gave."""
+def read(folder: Path) -> tuple[dict[str, str], list[str]]:
+    """The secrets that hold something, by variable; and what is wrong with files, with the remedy."""
+    found, wrong = {}, []
+    for name in SECRETS:
+        try:
+            value = (folder / name.lower()).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            wrong.append(
+                f"{name}: secrets/{name.lower()} cannot be read ({type(error).__name__}): let every user of the "
+                f"containers read it (chmod 444), and guard the folder (chmod 700)"
+            )
+            continue
+        if value:
+            found[name] = value
+    return found, wrong
+
+
+def missing(environment: Mapping[str, str]) -> Iterator[str]:
+    """The values that nobody gave, each with where it belongs."""
     in_a_test = _is_test(environment)
-    found = []
     for name in REQUIRED:
         wanted = IN_A_TEST.get(name, name) if in_a_test else name
         instead = INSTEAD.get(name)
         given = environment.get(wanted) or (instead and all(environment.get(each) for each in instead))
         if not given:
-            found.append(wanted)
-    return found
+            yield f"{wanted}: is missing{_where(wanted, environment)}"
+
+
+def _where(name: str, environment: Mapping[str, str]) -> str:
+    if name not in SECRETS:
+        return ""
+    if name in environment.get("LEFT_IN_ENV", "").split():
+        return f" in secrets/: .env is not read for secrets; `{MAKE}` takes it over"
+    return f": put it into secrets/{name.lower()}"
 
 
 def unsafe(environment: Mapping[str, str]) -> Iterator[str]:
@@ -99,9 +129,15 @@ def unsafe(environment: Mapping[str, str]) -> Iterator[str]:
     yield from secret_rules.wrong_secrets(_secrets(environment))
 
 
-def check(environment: Mapping[str, str], sandbox: bool) -> tuple[int, str]:
-    """Exit code and message; 0 when the services may start. `sandbox`: whether the stand-ins answer (asked in a test only)."""
-    wrong = [f"{name}: is missing" for name in missing(environment)] + list(unsafe(environment))
+def check(environment: Mapping[str, str], sandbox: bool, unreadable: Sequence[str] = ()) -> tuple[int, str]:
+    """Exit code and message; 0 when the services may start.
+
+    `environment`: variables and secrets by name; `sandbox`: whether the stand-ins answer (asked in a test only);
+    `unreadable`: what is wrong with files of secrets.
+    """
+    wrong = [*unreadable, *missing(environment), *unsafe(environment)]
+    if not _WORDS_OF_A_LOGIN.fullmatch(environment.get("KAFKA_SASL_PASSWORD", "-")):
+        wrong.append("KAFKA_SASL_PASSWORD: may have letters, digits and ._~+/=- alone")
     if _is_test(environment) and not sandbox:
         wrong.append(f"SUPPORTOPS_MODE=test: the stand-ins do not answer; start them too: {TRY}")
     if not wrong:
@@ -111,18 +147,15 @@ def check(environment: Mapping[str, str], sandbox: bool) -> tuple[int, str]:
         return 0, f"preflight: {how}"
     lines = "\n  ".join(wrong)
     return 1, (
-        f"preflight: {len(wrong)} to put right in .env (.env.example explains each):\n  {lines}\n"
+        f"preflight: {len(wrong)} to put right (.env.example explains each; `{MAKE}` prepares secrets/):\n  {lines}\n"
         f"To try supportops without accounts: {TRY}"
     )
 
 
 def _secrets(environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     for name in SECRETS:
-        for part in (
-            environment.get(name, "").split(",")
-            if name.endswith(("_SECRETS", "_KEYS"))
-            else [environment.get(name, "")]
-        ):
+        value = environment.get(name, "")
+        for part in re.split(r"[,\n]", value) if name.endswith(("_SECRETS", "_KEYS")) else [value]:
             if part.strip():
                 yield name, part.strip()
 
@@ -133,7 +166,9 @@ def _is_test(environment: Mapping[str, str]) -> bool:
 
 def main() -> int:
     """Say what is missing or unsafe, if anything is."""
-    code, message = check(os.environ, _is_test(os.environ) and sandbox_runs())
+    secrets, unreadable = read(FOLDER)
+    environment = os.environ | secrets
+    code, message = check(environment, _is_test(environment) and sandbox_runs(), unreadable)
     print(message, file=sys.stderr if code else sys.stdout)
     return code
 

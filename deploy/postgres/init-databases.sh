@@ -2,13 +2,22 @@
 # Databases and roles of the services; safe to run again, also on databases of an older release, whose roles owned their schema.
 # For each service: a database that <service>_owner owns (`migrate` logs in as it), and a role <service> that may read and
 # write rows of this one database and change nothing else. Runs as the superuser (PGHOST, PGUSER, PGPASSWORD); passwords
-# come from the environment: <SERVICE>_DATABASE_PASSWORD, and DATABASE_OWNER_PASSWORD for the owners.
+# come from the environment, <SERVICE>_DATABASE_PASSWORD and DATABASE_OWNER_PASSWORD for the owners, each also as the
+# path of a file in the variable <NAME>_FILE.
 set -euo pipefail
-: "${DATABASE_OWNER_PASSWORD:?}"
+
+from_file() { # $1 = variable: set it from the file that $1_FILE names, unless it is set
+  local file="$1_FILE"
+  [[ -n "${!1:-}" || -z "${!file:-}" ]] || printf -v "$1" %s "$(< "${!file}")"
+  [[ -n "${!1:-}" ]] || { echo "databases: $1 (or $file) is missing" >&2; exit 1; }
+  export "${1?}"
+}
+[[ -z "${PGPASSWORD_FILE:-}" ]] || from_file PGPASSWORD   # the superuser may come in by other ways
+from_file DATABASE_OWNER_PASSWORD
 
 make_database() { # $1 = service
   local variable="${1^^}_DATABASE_PASSWORD"
-  : "${!variable:?}"
+  from_file "$variable"
   # psql reads the passwords itself: an argument could be read in the process list, and a failed statement in the log.
   ROLE_PASSWORD="${!variable}" PGOPTIONS="-c log_min_error_statement=panic -c client_min_messages=warning" \
     psql -v ON_ERROR_STOP=1 --no-psqlrc --quiet -d postgres -v name="$1" -v owner="$1_owner" <<'SQL'

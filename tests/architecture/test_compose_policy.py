@@ -17,9 +17,9 @@ type Row = Callable[[Document], Iterator[str]]
 VENDORS = ("ZENDESK_", "SALESFORCE_", "SLACK_", "GITLAB_")
 STORES = {"kafka", "postgres"}
 SECRET = re.compile(r"(PASSWORD|SECRETS?|TOKEN|_KEYS|_HASH)$")
-FROM_THE_FILE_ALONE = re.compile(r"(\$\{[A-Z_]+:?-(\$\{[A-Z_]+:?-)?\}{1,2})+")
-DATABASE = re.compile(r"postgresql://([a-z_]+):\$\{([A-Z_]+):-\}@postgres/([a-z_]+)")
+DATABASE = re.compile(r"postgresql://([a-z_]+)@postgres/([a-z_]+)")
 SUPERUSERS = {"preflight", "postgres", "database-roles"}
+MOUNTED = "/run/secrets/"
 
 
 def document() -> Document:
@@ -37,7 +37,8 @@ def serves_without_vendors(compose: Document) -> Iterator[str]:
     """What faces the internet holds no credential and no address of a vendor."""
     for name, service, environment in _environments(compose):
         if service.get("command") == ["serve"]:
-            yield from (f"{name}: {each}" for each in environment if each.startswith(VENDORS))
+            held = (*environment, *(each.upper() for each in service["secrets"]))
+            yield from (f"{name}: {each}" for each in held if each.startswith(VENDORS))
 
 
 def ports_on_the_edge(compose: Document) -> Iterator[str]:
@@ -59,9 +60,9 @@ def stores_inside(compose: Document) -> Iterator[str]:
 
 def workers_off_the_edge(compose: Document) -> Iterator[str]:
     """What holds vendors' credentials cannot be reached from outside."""
-    for name, _service, environment in _environments(compose):
-        held = any(each.startswith(VENDORS) and SECRET.search(each) for each in environment)
-        if held and "edge" in compose["services"][name]["networks"]:
+    for name, service in compose["services"].items():
+        held = any(each.upper().startswith(VENDORS) for each in service.get("secrets", ()))
+        if held and "edge" in service["networks"]:
             yield name
 
 
@@ -107,21 +108,23 @@ def a_role_of_its_own(compose: Document) -> Iterator[str]:
         if "DATABASE_URL" not in environment:
             continue
         own = service["image"].removeprefix("supportops-").replace("-", "_")
-        wanted = (own, f"{own.upper()}_DATABASE_PASSWORD", own)
+        role, password = own, f"{own}_database_password"
         if service["command"] == ["migrate"]:
-            wanted = (f"{own}_owner", "DATABASE_OWNER_PASSWORD", own)
+            role, password = f"{own}_owner", "database_owner_password"
         found = DATABASE.fullmatch(environment["DATABASE_URL"])
-        if found is None or found.groups() != wanted:
+        if found is None or found.groups() != (role, own):
             yield f"{name}: {environment['DATABASE_URL']}"
+        if environment.get("DATABASE_PASSWORD_FILE") != MOUNTED + password:
+            yield f"{name}: {environment.get('DATABASE_PASSWORD_FILE')}"
 
 
 def the_superuser_stays_home(compose: Document) -> Iterator[str]:
     """The superuser's and the owners' passwords are where databases and roles are made, and nowhere else."""
-    for name, service, environment in _environments(compose):
-        text = str(environment)
-        if "POSTGRES_PASSWORD" in text and name not in SUPERUSERS:
+    for name, service in compose["services"].items():
+        held = service.get("secrets", ())
+        if "postgres_password" in held and name not in SUPERUSERS:
             yield f"{name}: superuser"
-        if "DATABASE_OWNER_PASSWORD" in text and not (
+        if "database_owner_password" in held and not (
             name in SUPERUSERS or service["command"] == ["migrate"]
         ):
             yield f"{name}: owner"
@@ -141,16 +144,34 @@ def kafka_asks_who(compose: Document) -> Iterator[str]:
             yield f"{name}: {asked}"
 
 
-def no_secret_is_written_here(compose: Document) -> Iterator[str]:
-    """A secret is taken from the variables' file and has no default."""
-    for name, _service, environment in _environments(compose):
-        for variable, value in environment.items():
-            if SECRET.search(variable) and value and not FROM_THE_FILE_ALONE.fullmatch(str(value)):
-                yield f"{name}: {variable}"
+def no_secret_in_an_environment(compose: Document) -> Iterator[str]:
+    """No variable, argument or address of a container has a secret's value: `docker inspect` shows all of them."""
+    for name, service, environment in _environments(compose):
+        yield from (f"{name}: {variable}" for variable in environment if SECRET.search(variable))
+        interpolated = re.findall(r"(?<!\$)\$\{?([A-Z0-9_]+)(:\+)?", str(service))
+        yield from (
+            f"{name}: ${each}" for each, only_asked in interpolated if SECRET.search(each) and not only_asked
+        )
+
+
+def secrets_are_files_of_one_folder(compose: Document) -> Iterator[str]:
+    """Each secret is a file of its own name in the one folder that nobody else can enter."""
+    for name, secret in compose["secrets"].items():
+        if secret != {"file": f"${{SECRETS_DIR:-./secrets}}/{name}"}:
+            yield f"{name}: {secret}"
+
+
+def a_container_gets_what_it_reads(compose: Document) -> Iterator[str]:
+    """A secret is mounted where something reads it, and read where it is mounted; the preflight compares all."""
+    for name, service in compose["services"].items():
+        mounted = set(service.get("secrets", ()))
+        read = set(re.findall(rf"{MOUNTED}([a-z_]+)", str(service)))
+        wanted = set(compose["secrets"]) if name == "preflight" else read
+        yield from (f"{name}: {each}" for each in sorted(mounted ^ wanted))
 
 
 ROWS: dict[Row, Callable[[Document], object]] = {
-    serves_without_vendors: lambda c: _of(c, "csat-web")["environment"].update(ZENDESK_TOKEN=None),
+    serves_without_vendors: lambda c: _of(c, "csat-web")["secrets"].append("zendesk_token"),
     ports_on_the_edge: lambda c: _of(c, "postgres").update(ports=["127.0.0.1:5432:5432"]),
     stores_inside: lambda c: _of(c, "kafka")["networks"].append("edge"),
     workers_off_the_edge: lambda c: _of(c, "sfdc-sync")["networks"].append("edge"),
@@ -159,13 +180,17 @@ ROWS: dict[Row, Callable[[Document], object]] = {
     no_socket_and_read_only_mounts: lambda c: _of(c, "csat").update(volumes=["./config:/etc/supportops"]),
     limited: lambda c: _of(c, "notifier")["deploy"]["resources"]["limits"].pop("memory"),
     a_role_of_its_own: lambda c: _of(c, "ingest")["environment"].update(
-        DATABASE_URL="postgresql://ingest_owner:${DATABASE_OWNER_PASSWORD:-}@postgres/ingest"
+        DATABASE_URL="postgresql://ingest_owner@postgres/ingest"
     ),
-    the_superuser_stays_home: lambda c: _of(c, "csat")["environment"].update(X="${POSTGRES_PASSWORD:-}"),
+    the_superuser_stays_home: lambda c: _of(c, "csat")["secrets"].append("postgres_password"),
     kafka_asks_who: lambda c: _of(c, "kafka")["environment"].update(
         KAFKA_LISTENERS="INNER://:9092,CONTROLLER://:9093"
     ),
-    no_secret_is_written_here: lambda c: _of(c, "csat")["environment"].update(CSAT_API_TOKEN="${X:-known}"),
+    no_secret_in_an_environment: lambda c: _of(c, "csat")["environment"].update(CSAT_API_TOKEN="${X:-}"),
+    secrets_are_files_of_one_folder: lambda c: c["secrets"].update(
+        slack_token={"environment": "SLACK_TOKEN"}
+    ),
+    a_container_gets_what_it_reads: lambda c: _of(c, "notifier")["secrets"].append("gitlab_token"),
 }
 """Each rule with a change that breaks it."""
 MORE_BREAKS: tuple[tuple[Row, Callable[[Document], object]], ...] = (
@@ -178,7 +203,17 @@ MORE_BREAKS: tuple[tuple[Row, Callable[[Document], object]], ...] = (
     (no_socket_and_read_only_mounts, lambda c: _of(c, "csat").update(volumes=["/var/run/docker.sock:/s:ro"])),
     (limited, lambda c: _of(c, "sandbox").pop("logging")),
     (kafka_asks_who, lambda c: _of(c, "csat")["environment"].update(KAFKA_SECURITY_PROTOCOL="PLAINTEXT")),
-    (the_superuser_stays_home, lambda c: _of(c, "ingest")["environment"].update(DATABASE_OWNER_PASSWORD="")),
+    (the_superuser_stays_home, lambda c: _of(c, "ingest")["secrets"].append("database_owner_password")),
+    (serves_without_vendors, lambda c: _of(c, "ingest")["environment"].update(ZENDESK_BASE_URL="")),
+    (
+        a_role_of_its_own,
+        lambda c: _of(c, "csat")["environment"].update(DATABASE_PASSWORD_FILE=f"{MOUNTED}postgres_password"),
+    ),
+    (no_secret_in_an_environment, lambda c: _of(c, "csat").update(command=["work", "${SLACK_TOKEN:-}"])),
+    (no_secret_in_an_environment, lambda c: _of(c, "kafka")["environment"].update(X="$KAFKA_SASL_PASSWORD")),
+    (secrets_are_files_of_one_folder, lambda c: c["secrets"].update(slack_token={"file": "./slack_token"})),
+    (a_container_gets_what_it_reads, lambda c: _of(c, "ingest")["secrets"].remove("ingest_webhook_secrets")),
+    (a_container_gets_what_it_reads, lambda c: _of(c, "preflight")["secrets"].remove("gitlab_token")),
 )
 
 

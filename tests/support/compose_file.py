@@ -34,6 +34,19 @@ def environment_of(container: str, variables: Mapping[str, str]) -> dict[str, st
     return found
 
 
+def secret_files() -> dict[str, str]:
+    """The secrets that the file names, each with the path of its file as written."""
+    return {name: secret["file"] for name, secret in compose_document()["secrets"].items()}
+
+
+def with_secrets_in(folder: Path, environment: Mapping[str, str]) -> dict[str, str]:
+    """A container's environment, with the files that Compose would mount taken from `folder`."""
+    return {
+        name: value.replace("/run/secrets/", f"{folder}/") if name.endswith("_FILE") else value
+        for name, value in environment.items()
+    }
+
+
 def interpolated(text: str, variables: Mapping[str, str]) -> str:
     """Compose's `$$`, `${NAME}`, `${NAME:-word}`, `${NAME-word}`, `${NAME:+word}`, `${NAME+word}`; words may nest."""
     done, at = "", 0

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from supportops.config import ServiceSettings, Variable, describe
+from tests.support.compose_file import secret_files
 
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / ".env.example"
@@ -15,6 +16,7 @@ SHARED = "every service"
 PREFLIGHT = runpy.run_path(str(ROOT / "deploy/preflight.py"))
 REQUIRED: tuple[str, ...] = PREFLIGHT["REQUIRED"]
 """Marked as required: exactly what the preflight demands."""
+SECRET_FILES = frozenset(secret_files())
 
 # Read by docker-compose.yml alone, which builds the services' own variables from them.
 COMPOSE_ONLY = {
@@ -31,6 +33,7 @@ COMPOSE_ONLY = {
     "SFDC_SYNC_DATABASE_PASSWORD": ("", "Password of sfdc-sync's database role."),
     "NOTIFIER_DATABASE_PASSWORD": ("", "Password of notifier's database role."),
     "POSTGRES_PASSWORD": ("", "Password of the database server's superuser."),
+    "SECRETS_DIR": ("./secrets", "The folder with a file for each secret; below this one or absolute."),
     "INGEST_PORT": ("8000", "Port of this machine that takes webhooks; put TLS in front of it."),
     "CSAT_PORT": ("8001", "Port of this machine with the survey page and the KPI."),
     "NOTIFIER_PORT": ("8002", "Port of this machine with the notifier's figures."),
@@ -38,8 +41,10 @@ COMPOSE_ONLY = {
 }
 
 HEAD = """\
-# Every setting, with its default and its meaning. Copy to .env and fill in what is marked (required): it suffices.
-# A secret may come from a file instead: name the file in <NAME>_FILE. `python -m csat settings` shows what is in force.
+# Every setting, with its default and its meaning. Copy to .env and fill in what is marked (required). A (secret) has
+# a file of its own, secrets/<its name in small letters>: `python3 deploy/make_secrets.py` prepares them all, and what
+# is marked (required secret) must hold something. That suffices for `docker compose up`. Without docker compose, a
+# secret is read from the variable, or from the file that <NAME>_FILE names. `csat settings` shows what is in force.
 # Written by `make env-example` from the settings classes; `make check` compares.
 """
 
@@ -81,6 +86,8 @@ def _entry(name: str, variable: Variable) -> str:
     remarks = [variable.meaning]
     if variable.allowed:
         remarks.append(f"Allowed: {variable.allowed}.")
+    if name.lower() in SECRET_FILES:
+        return _secret_entry(name, " ".join(remarks))
     if name in REQUIRED:
         return f"# {' '.join(remarks)} (required)\n{name}=\n"
     if variable.default is None:
@@ -90,9 +97,14 @@ def _entry(name: str, variable: Variable) -> str:
     return f"# {' '.join(remarks)}\n#{name}={variable.default or ''}\n"
 
 
+def _secret_entry(name: str, meaning: str) -> str:
+    mark = "required secret" if name in REQUIRED else "secret"
+    return f"# {meaning} ({mark})\n#{name}=\n"
+
+
 def _compose_entry(name: str, default: str, meaning: str) -> str:
-    if name in REQUIRED:
-        return f"# {meaning} (required)\n{name}=\n"
+    if name.lower() in SECRET_FILES:
+        return _secret_entry(name, meaning)
     return f"# {meaning}\n#{name}={default}\n"
 
 

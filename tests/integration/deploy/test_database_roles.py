@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
@@ -43,8 +44,8 @@ def name(postgres_server_url: str) -> Iterator[str]:
         run_sql(postgres_server_url, f"DROP ROLE IF EXISTS {role}")
 
 
-def made(server: str, name: str, password: str = PASSWORD) -> None:
-    """Run the script as compose does."""
+def run_script(server: str, name: str, passwords: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run the script for one service, with these variables besides the server's."""
     parts = urlsplit(server)
     environment = os.environ | {
         "PGHOST": parts.hostname or "",
@@ -52,10 +53,15 @@ def made(server: str, name: str, password: str = PASSWORD) -> None:
         "PGUSER": parts.username or "postgres",
         "PGPASSWORD": parts.password or "",
         "SERVICES": name,
-        f"{name.upper()}_DATABASE_PASSWORD": password,
-        "DATABASE_OWNER_PASSWORD": OWNERS_PASSWORD,
     }
-    done = subprocess.run(["bash", str(SCRIPT)], env=environment, capture_output=True, text=True)
+    command = ["bash", str(SCRIPT)]
+    return subprocess.run(command, env=environment | passwords, capture_output=True, text=True)
+
+
+def made(server: str, name: str, password: str = PASSWORD) -> None:
+    """Make a service's database and roles."""
+    variable = f"{name.upper()}_DATABASE_PASSWORD"
+    done = run_script(server, name, {variable: password, "DATABASE_OWNER_PASSWORD": OWNERS_PASSWORD})
     assert done.returncode == 0, done.stderr
     assert PASSWORD not in done.stdout + done.stderr
 
@@ -110,6 +116,21 @@ def test_a_second_run_sets_the_new_password(postgres_server_url: str, name: str)
     made(postgres_server_url, name)
     made(postgres_server_url, name, password="of-next-year")
     run_sql(as_role(postgres_server_url, name, name, "of-next-year"), "SELECT 1")
+
+
+def test_passwords_come_from_files_as_in_compose(postgres_server_url: str, name: str, tmp_path: Path) -> None:
+    """A line's end belongs to no password; a role whose password is nowhere is named, and nothing is made."""
+    variable = f"{name.upper()}_DATABASE_PASSWORD"
+    (tmp_path / "owner").write_text(f"{OWNERS_PASSWORD}\n")
+    (tmp_path / "own").write_text(f"{PASSWORD}\n")
+    owner = {"DATABASE_OWNER_PASSWORD_FILE": str(tmp_path / "owner")}
+    refused = run_script(postgres_server_url, name, owner)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert f"{variable} (or {variable}_FILE) is missing" in refused.stderr
+    done = run_script(postgres_server_url, name, owner | {f"{variable}_FILE": str(tmp_path / "own")})
+    assert done.returncode == 0, done.stderr
+    migrated(postgres_server_url, name, f"{name}_owner", OWNERS_PASSWORD)
+    run_sql(as_role(postgres_server_url, name, name, PASSWORD), "SELECT * FROM deliveries")
 
 
 def test_a_role_reaches_no_other_database(postgres_server_url: str, name: str, postgres_url: str) -> None:

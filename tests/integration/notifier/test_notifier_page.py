@@ -86,7 +86,7 @@ def environment(settings: Settings) -> dict[str, str]:
     """The variables that give these settings."""
     return {
         "KAFKA_BOOTSTRAP_SERVERS": settings.kafka.bootstrap_servers,
-        "DATABASE_URL": settings.database.url.get_secret_value(),
+        "DATABASE_URL": settings.database.address(),
         "ZENDESK_BASE_URL": settings.zendesk.base_url,
         **ZENDESK_CLIENT,
         "SLACK_BASE_URL": settings.slack.base_url,

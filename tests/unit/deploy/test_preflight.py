@@ -1,8 +1,10 @@
 """Compose's preflight names everything that is missing or unsafe, in one message, and asks nobody but in a test."""
 
+import re
 import runpy
 import secrets
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +13,9 @@ from tests.architecture.tree import ROOT
 
 PREFLIGHT: dict[str, Any] = runpy.run_path(str(ROOT / "deploy/preflight.py"))
 check: Callable[[dict[str, str], bool], tuple[int, str]] = PREFLIGHT["check"]
+read: Callable[[Path], tuple[dict[str, str], list[str]]] = PREFLIGHT["read"]
 REQUIRED: tuple[str, ...] = PREFLIGHT["REQUIRED"]
+SECRETS: tuple[str, ...] = PREFLIGHT["SECRETS"]
 
 
 @pytest.fixture
@@ -32,7 +36,7 @@ def test_all_that_is_missing_is_named_at_once(real: dict[str, str]) -> None:
     del real[REQUIRED[0]], real[REQUIRED[1]]
     code, said = check(real, False)
     assert code == 1
-    assert f"  {REQUIRED[0]}: is missing\n  {REQUIRED[1]}: is missing\n" in said
+    assert re.search(rf"\n  {REQUIRED[0]}: is missing.*\n  {REQUIRED[1]}: is missing", said)
     assert REQUIRED[2] not in said
 
 
@@ -60,12 +64,51 @@ def test_an_api_token_stands_for_the_client_while_they_last(real: dict[str, str]
         ),
         ({"GITLAB_BASE_URL": "http://sandbox:9400/gitlab"}, "GITLAB_BASE_URL: is the address of a stand-in"),
         ({"GITLAB_TOKEN": "glpat-sandbox"}, "GITLAB_TOKEN: is published"),
+        (
+            {"KAFKA_SASL_PASSWORD": 'a"b' + "0123456789abcXYZ"},
+            "KAFKA_SASL_PASSWORD: may have letters, digits",
+        ),
+        ({"KAFKA_SASL_PASSWORD": "0123456789\nabcXYZ"}, "KAFKA_SASL_PASSWORD: may have letters, digits"),
     ],
 )
 def test_what_is_unsafe_is_named(real: dict[str, str], change: dict[str, str], words: str) -> None:
     code, said = check(real | change, True)
     assert code == 1
     assert words in said
+
+
+def test_secrets_are_read_from_a_file_each(tmp_path: Path) -> None:
+    for name in SECRETS:
+        (tmp_path / name.lower()).write_text("")
+    (tmp_path / "slack_token").write_text("xoxb-0\n")
+    assert read(tmp_path) == ({"SLACK_TOKEN": "xoxb-0"}, [])
+
+
+def test_a_file_that_cannot_be_read_is_named_with_the_remedy(real: dict[str, str], tmp_path: Path) -> None:
+    for name in SECRETS:
+        (tmp_path / name.lower()).write_text("")
+    (tmp_path / "slack_token").unlink()
+    (tmp_path / "csat_link_keys").write_bytes(b"\xff\xfe")
+    found, wrong = read(tmp_path)
+    assert found == {}
+    assert [line.partition(" cannot be read")[0] for line in wrong] == [
+        "CSAT_LINK_KEYS: secrets/csat_link_keys",
+        "SLACK_TOKEN: secrets/slack_token",
+    ]
+    code, said = PREFLIGHT["check"](real, False, wrong)
+    assert code == 1
+    assert "chmod" in said
+
+
+@pytest.mark.parametrize("between", [",", "\n", "\n\n"])
+def test_each_of_several_keys_is_looked_at(real: dict[str, str], between: str) -> None:
+    assert (
+        check(real | {"CSAT_LINK_KEYS": f"{'5b8f' * 2}1c0e7d92{between}{secrets.token_hex(16)}"}, False)[0]
+        == 0
+    )
+    code, said = check(real | {"CSAT_LINK_KEYS": f"{secrets.token_hex(16)}{between}short"}, False)
+    assert (code, said.count("CSAT_LINK_KEYS")) == (1, 1)
+    assert "CSAT_LINK_KEYS: must have at least 16" in said
 
 
 def test_one_value_in_two_services_is_found_here(real: dict[str, str]) -> None:

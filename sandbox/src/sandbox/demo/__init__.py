@@ -10,5 +10,5 @@ DASHBOARD_KEY = "sandbox-dashboard"
 DASHBOARD_HASH = (
     "$argon2id$v=19$m=65536,t=3,p=4$6h3ItNev/Jlzw/KwUEPzyw$3S3fV2ha5HoF1UzhRqwvGefkeUnYpy18kvR9mbttJg4"
 )
-"""Of DASHBOARD_KEY, as `csat hash-password` printed it; deploy/sandbox.env has the same."""
+"""Of DASHBOARD_KEY, as `csat hash-password` printed it; deploy/sandbox-secrets has the same."""
 SESSION_KEY = "sandbox-session-key-1234"

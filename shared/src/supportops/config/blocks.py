@@ -1,11 +1,12 @@
 """The blocks that services compose their settings from; a service adds its own beside them."""
 
 import ipaddress
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
@@ -15,6 +16,7 @@ from supportops.config.environment import Block, TextList
 from supportops.config.secret_rules import password_of
 
 DATABASE_SCHEMES = ("postgresql", "sqlite")
+_USER_ALONE = re.compile(r"postgresql(\+\w+)?://[^:@/?#]+@")
 
 
 class KafkaSettings(Block):
@@ -61,6 +63,9 @@ class DatabaseSettings(Block):
     model_config = SettingsConfigDict(env_prefix="DATABASE_")
 
     url: SecretStr = Field(description="postgresql://user:password@host/name, or sqlite:///path/to/file.db.")
+    password: SecretStr | None = Field(
+        None, description="The password, where DATABASE_URL has a user and no password."
+    )
     pool: int = Field(
         10,
         ge=3,
@@ -76,10 +81,26 @@ class DatabaseSettings(Block):
             raise ValueError("must begin with postgresql:// or sqlite:///")
         return url
 
+    @model_validator(mode="after")
+    def _password_is_given_once(self) -> Self:
+        if self.password is not None and not _USER_ALONE.match(self.url.get_secret_value()):
+            raise ValueError("DATABASE_PASSWORD needs a DATABASE_URL such as postgresql://user@host/name")
+        return self
+
+    def address(self) -> str:
+        """The whole URL, with its password: for drivers alone."""
+        url = self.url.get_secret_value()
+        if self.password is None:
+            return url
+        user, host = url.split("@", 1)
+        return f"{user}:{quote(self.password.get_secret_value(), safe='')}@{host}"
+
     def credentials(self) -> Iterator[tuple[str, str]]:
-        """The password inside the address, if there is one."""
+        """The password, inside the address or beside it, if there is one."""
         if password := password_of(self.url.get_secret_value()):
             yield "DATABASE_URL (its password)", password
+        if self.password is not None:
+            yield "DATABASE_PASSWORD", self.password.get_secret_value()
 
 
 class HttpSettings(Block):

@@ -1,7 +1,7 @@
 """Settings: frozen blocks read once from the environment, composed into one class per service.
 
 A block is a group of variables with one prefix (`KAFKA_…`). Every secret may be given as `NAME` or as
-`NAME_FILE`, the path of a file that holds it. A variable that is set to nothing counts as not set.
+`NAME_FILE`, the path of a file that holds it. A variable, or such a file, with nothing in it counts as not set.
 What is missing or wrong is reported together, by name, in one `SettingsError`.
 """
 
@@ -61,7 +61,7 @@ class _SecretFiles(PydanticBaseSettingsSource):
         if not path or not is_secret(field.annotation):
             return None, field_name, False
         try:
-            return Path(path).read_text(encoding="utf-8").strip(), field_name, False
+            return Path(path).read_text(encoding="utf-8").strip() or None, field_name, False
         except (OSError, UnicodeDecodeError) as error:
             raise SettingsError(
                 [f"{variable}: the file {path} cannot be read ({type(error).__name__})"]

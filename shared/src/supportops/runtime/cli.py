@@ -110,7 +110,7 @@ class Service[S: ServiceSettings, P: Rules]:
 
     def migrate(self, settings: WithDatabase) -> int:
         """Bring the database to the newest revision; safe to run again."""
-        upgrade(settings.database.url.get_secret_value(), self.package)
+        upgrade(settings.database.address(), self.package)
         return supervisor.CLEAN
 
 

@@ -142,7 +142,7 @@ def async_url(url: str) -> URL:
 @asynccontextmanager
 async def open_store(settings: DatabaseSettings, *, clock: Clock) -> AsyncIterator[Store]:
     """Open the database named by `settings`; it is closed when the block ends."""
-    engine = _create_engine(async_url(settings.url.get_secret_value()), settings)
+    engine = _create_engine(async_url(settings.address()), settings)
     threads = SqliteThreads(engine) if engine.dialect.name == "sqlite" else None
     try:
         yield Store(engine, clock)

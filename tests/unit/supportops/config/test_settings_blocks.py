@@ -7,6 +7,7 @@ from typing import Any, Self
 import pytest
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import SettingsConfigDict
+from sqlalchemy.engine import make_url
 
 from supportops.config import (
     Block,
@@ -126,6 +127,43 @@ def test_a_file_that_is_not_there_is_named(environment: pytest.MonkeyPatch, tmp_
     environment.delenv("DATABASE_URL")
     environment.setenv("DATABASE_URL_FILE", str(tmp_path / "nowhere"))
     assert "DATABASE_URL_FILE: the file" in _problems()
+
+
+@pytest.mark.parametrize("nothing", ["", "\n", " \n"])
+def test_a_file_with_nothing_in_it_counts_as_not_set(
+    environment: pytest.MonkeyPatch, tmp_path: Path, nothing: str
+) -> None:
+    environment.delenv("HOOK_SECRETS")
+    for variable in ("HOOK_SECRETS_FILE", "DATABASE_PASSWORD_FILE"):
+        (tmp_path / "empty").write_text(nothing)
+        environment.setenv(variable, str(tmp_path / "empty"))
+    assert "HOOK_SECRETS (or HOOK_SECRETS_FILE): is missing" in _problems()
+    assert "DATABASE_PASSWORD" not in _problems()
+
+
+def test_a_database_password_may_lie_beside_its_address(
+    environment: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "password").write_text("a/b@c:d%e 0123456789\n")
+    environment.setenv("DATABASE_URL", "postgresql://csat@db:5433/csat")
+    environment.setenv("DATABASE_PASSWORD_FILE", str(tmp_path / "password"))
+    settings = Settings.load()
+    address = make_url(settings.database.address())
+    assert (address.username, address.password) == ("csat", "a/b@c:d%e 0123456789")
+    assert (address.host, address.port, address.database) == ("db", 5433, "csat")
+    assert "a/b@c:d%e 0123456789" in settings.secrets()
+    assert ("DATABASE_PASSWORD", "a/b@c:d%e 0123456789") in set(settings.database.credentials())
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://csat:hunter2hunter2@db/csat", "postgresql://db/csat", "sqlite:///x.db"]
+)
+def test_a_database_password_without_a_user_to_belong_to_is_refused(
+    environment: pytest.MonkeyPatch, url: str
+) -> None:
+    environment.setenv("DATABASE_URL", url)
+    environment.setenv("DATABASE_PASSWORD", "another-password-0123")
+    assert "DATABASE_PASSWORD needs a DATABASE_URL such as postgresql://user@host/name" in _problems()
 
 
 def test_only_secrets_may_come_from_files(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:

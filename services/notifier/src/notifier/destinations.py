@@ -2,4 +2,5 @@
 
 POSTS = "slack.feed"
 UPDATES = "slack.feed_update"
+REDACTIONS = "slack.redaction"
 ROUTING = "zendesk.feed_routing"

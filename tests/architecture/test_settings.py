@@ -8,6 +8,7 @@ import yaml
 
 import csat.settings
 import notifier.settings
+import sfdc_sync.settings
 from supportops.config import DatabaseCommandSettings, SettingsGroup, describe
 from supportops.web.auth.settings import OperatorsSettings
 from tests.architecture.tree import ROOT
@@ -18,6 +19,7 @@ CONTAINERS: dict[str, type[SettingsGroup]] = {
     "csat": env_example.settings_of("csat"),
     "csat-web": csat.settings.WebSettings,
     "sfdc-sync": env_example.settings_of("sfdc_sync"),
+    "sfdc-sync-web": sfdc_sync.settings.WebSettings,
     "notifier": env_example.settings_of("notifier"),
     "notifier-web": notifier.settings.WebSettings,
     **{f"{name}-migrate": DatabaseCommandSettings for name in ("ingest", "csat", "sfdc-sync", "notifier")},

@@ -32,7 +32,15 @@ OF_ITS_OWN = (
 """Secrets that nobody has published: what is taken from another place than its file would not fit."""
 SCALE = ("--scale", "csat=3", "--scale", "notifier=2")
 SCALE_AT = "Runners are stuck"  # the first line of the story: containers start while it goes on
-RUNNING = {"ingest": 1, "csat": 3, "csat-web": 1, "sfdc-sync": 1, "notifier": 2, "notifier-web": 1}
+RUNNING = {
+    "ingest": 1,
+    "csat": 3,
+    "csat-web": 1,
+    "sfdc-sync": 1,
+    "sfdc-sync-web": 1,
+    "notifier": 2,
+    "notifier-web": 1,
+}
 STOPPED_ON_PURPOSE = {"kafka", "postgres"}
 
 
@@ -45,7 +53,8 @@ class Stack:
 
     def __init__(self) -> None:
         self.ports = {
-            name: free_port() for name in ("INGEST_PORT", "CSAT_PORT", "NOTIFIER_PORT", "SANDBOX_PORT")
+            name: free_port()
+            for name in ("INGEST_PORT", "CSAT_PORT", "NOTIFIER_PORT", "SFDC_SYNC_PORT", "SANDBOX_PORT")
         }
         self.secrets = Path(tempfile.mkdtemp(prefix="supportops-compose-"))
         reaper.remove_folder(self.secrets)

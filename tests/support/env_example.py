@@ -37,6 +37,7 @@ COMPOSE_ONLY = {
     "INGEST_PORT": ("8000", "Port of this machine that takes webhooks; put TLS in front of it."),
     "CSAT_PORT": ("8001", "Port of this machine with the survey page and the KPI."),
     "NOTIFIER_PORT": ("8002", "Port of this machine with the notifier's figures."),
+    "SFDC_SYNC_PORT": ("8003", "Port of this machine with sfdc-sync's pages."),
     "SANDBOX_PORT": ("9400", "Port of this machine with the stand-ins' page."),
 }
 

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import delete, select
+from sqlalchemy import select
 
 from notifier import tables
 from notifier.feeds.context import MessageContext
 from notifier.feeds.handlers import FeedHandlers
-from notifier.policy.conditions import NameRule
 from notifier.policy.notifier import NotifierPolicy
-from notifier.policy.routing import FeedRule
+from notifier.policy.routing import FeedRule, FormRule
 from notifier.wiring import destinations
 from supportops.contracts import Event
 from supportops.delivery import Courier
@@ -27,8 +26,8 @@ from tests.support.eventually import eventually
 GITLAB_FORMS = ("GitLab.com", "GitLab.com (SAAS) Account Related Form")
 RULES = NotifierPolicy(
     feeds=(
-        FeedRule(name="self-managed", channel=SELF_MANAGED, forms=NameRule(exclude=GITLAB_FORMS)),
-        FeedRule(name="gitlab-com", channel=GITLAB_COM, forms=NameRule(include=GITLAB_FORMS)),
+        FeedRule(name="self-managed", channel=SELF_MANAGED, forms=FormRule(exclude=GITLAB_FORMS)),
+        FeedRule(name="gitlab-com", channel=GITLAB_COM, forms=FormRule(include=GITLAB_FORMS)),
     )
 )
 
@@ -60,11 +59,6 @@ class Service:
         finally:
             stopping.set()
             await running
-
-    async def forget(self, ticket_id: str) -> None:
-        """As the janitor does after a while."""
-        async with self.store.transaction() as tx:
-            await tx.execute(delete(tables.feed_tickets).where(tables.feed_tickets.c.ticket_id == ticket_id))
 
     async def deliveries(self) -> dict[str, dict[str, Any]]:
         """Every delivery by destination and key: state, attempts, outcome."""

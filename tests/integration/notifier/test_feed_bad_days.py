@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 
 from notifier.destinations import POSTS, UPDATES
-from notifier.policy.conditions import TagRule
+from notifier.feeds.repository import POSTED
 from notifier.policy.notifier import NotifierPolicy
-from notifier.policy.routing import FeedRule
-from notifier.posting.message_log import POSTED
+from notifier.policy.routing import FeedRule, TagRule
 from supportops.contracts import TicketCreated
 from tests.integration.notifier.app import RULES, Service, outcomes
 from tests.integration.notifier.conftest import OpenService

@@ -166,13 +166,8 @@ class ControlApi:
         return Reply(200 if gone else 404, {"deleted": gone})
 
     def channel(self, call: Call) -> Reply:
-        """`id`, `name`, and `member`, `archived`, `private`, `ext_shared`: a new channel, or a known one changed."""
-        given = call.json()
-        made = self._world.workspace.channels.setdefault(
-            str(given["id"]), Channel(given["id"], given["name"])
-        )
-        for name, value in given.items():
-            setattr(made, name, value)
+        made = Channel(**call.json())
+        self._world.workspace.channels[made.id] = made
         return Reply(201, {"channel": {"id": made.id, "name": made.name}})
 
     def person(self, call: Call) -> Reply:

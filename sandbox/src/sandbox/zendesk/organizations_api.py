@@ -115,6 +115,9 @@ class OrganizationsApi:
         for holder in holders:
             if holder.organization_id == gone.id:
                 holder.organization_id = heir
+            if isinstance(holder, User):
+                keys = [heir if key == gone.id else key for key in holder.organization_ids]
+                holder.organization_ids = [key for key in keys if key is not None]
         detail = events.organization_detail(gone)
         self._account.announce("organization", gone.id, detail, Happening("deleted"))
         self._ledger.add("zendesk.organization.deleted", organization_id=gone.id)
@@ -179,7 +182,7 @@ class OrganizationsApi:
         tickets = sum(
             1 for t in records.tickets.values() if t.organization_id == found.id and t.status != "deleted"
         )
-        users = sum(1 for u in records.users.values() if u.organization_id == found.id)
+        users = sum(1 for u in records.users.values() if found.id in u.memberships)
         return Reply(200, {"organization_related": {"tickets_count": tickets, "users_count": users}})
 
     def add_tags(self, call: Call) -> Reply:

@@ -14,7 +14,8 @@ class User:
     name: str
     email: str
     role: str = "end-user"
-    organization_id: int | None = None
+    organization_id: int | None = None  # the default one
+    organization_ids: list[int] = field(default_factory=list)  # further ones
     external_id: str | None = None
     active: bool = True
     suspended: bool = False
@@ -30,6 +31,12 @@ class User:
     @property
     def is_staff(self) -> bool:
         return self.role != "end-user"
+
+    @property
+    def memberships(self) -> list[int]:
+        """All organizations, the default one first."""
+        first = [self.organization_id] if self.organization_id is not None else []
+        return list(dict.fromkeys([*first, *self.organization_ids]))
 
 
 @dataclass(slots=True)

@@ -13,6 +13,7 @@ from sandbox.zendesk.business_rules_api import BusinessRulesApi
 from sandbox.zendesk.export_api import ExportApi
 from sandbox.zendesk.jobs import Jobs
 from sandbox.zendesk.limits import Limits
+from sandbox.zendesk.memberships_api import MembershipsApi
 from sandbox.zendesk.middleware import ZendeskMiddleware
 from sandbox.zendesk.oauth import OAuthTokens
 from sandbox.zendesk.organization_jobs_api import OrganizationJobsApi
@@ -59,6 +60,7 @@ class Zendesk:
             *BulkApi(account, self.editor, jobs, ledger).rows(),
             *TicketsApi(account, self.editor, self.limits, ledger).rows(),
             *UsersApi(account, ledger).rows(),
+            *MembershipsApi(account, ledger).rows(),
             *OrganizationJobsApi(account, organizations, jobs, ledger).rows(),
             *organizations.rows(),
             *ReferenceApi(account).rows(),

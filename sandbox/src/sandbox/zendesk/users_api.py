@@ -8,6 +8,7 @@ from sandbox.zendesk.events import Happening
 from sandbox.zendesk.problems import at_most
 from sandbox.zendesk.records import User
 
+END_USERS = ("requested", "organization")
 _KEYS = ("external_id", "role", "organization_id", "suspended", "ticket_restriction", "tags", "user_fields")
 
 
@@ -24,7 +25,6 @@ class UsersApi:
             ("POST", "/users/create_or_update", self.put_user),
             ("GET", "/users/{id}", self.user),
             ("PUT", "/users/{id}", self.update_user),
-            ("GET", "/users/{id}/organization_memberships", self.memberships),
         ]
 
     def me(self, _: Call) -> Reply:
@@ -88,15 +88,10 @@ class UsersApi:
         shown = [render.user(self._account.base, user) for user in found]
         return Reply(200, {"users": shown, "count": len(shown), "next_page": None, "previous_page": None})
 
-    def memberships(self, call: Call) -> Reply:
-        """The default organization only: this account gives nobody a second one."""
-        user = self._account.user(call.number("id"))
-        shown = {"id": user.id, "user_id": user.id, "organization_id": user.organization_id, "default": True}
-        found = [shown | {"view_tickets": True}] if user.organization_id else []
-        return Reply(200, {"organization_memberships": found, "count": len(found), "next_page": None})
-
 
 def _assign(user: User, values: Json) -> None:
     for key in _KEYS:
         if key in values:
             setattr(user, key, values[key])
+    if not user.is_staff and user.ticket_restriction not in END_USERS:
+        user.ticket_restriction = "requested"  # what an end user cannot have becomes that

@@ -2,5 +2,4 @@
 
 POSTS = "slack.feed"
 UPDATES = "slack.feed_update"
-REDACTIONS = "slack.redaction"
 ROUTING = "zendesk.feed_routing"

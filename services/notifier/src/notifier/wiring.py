@@ -2,29 +2,18 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
 
 from notifier import tables
 from notifier.feeds.context import MessageContext
-from notifier.feeds.decisions import keep_rules
 from notifier.feeds.handlers import FeedHandlers
-from notifier.feeds.lines import FeedLines, FeedTickets
 from notifier.feeds.lookups import Lookups
-from notifier.feeds.redaction import AudienceWatch, Redactions
+from notifier.feeds.post import FeedPosts
 from notifier.feeds.route import FeedRouting
 from notifier.feeds.routing import FormNames
 from notifier.feeds.scheduling import MessageScheduler
 from notifier.feeds.update import FeedUpdates
 from notifier.policy.notifier import NotifierPolicy
-from notifier.posting.alerts import ALERT, AlertSource
-from notifier.posting.burst import SUMMARY_NOTE, Bursts
-from notifier.posting.channels import ChannelDirectory
-from notifier.posting.fallback import ELSEWHERE, FallbackSource
-from notifier.posting.post import Posts
-from notifier.posting.prepared import MessageSource
-from notifier.posting.summary import SummarySource
 from notifier.settings import ZENDESK_SCOPES, Settings, WebSettings
-from notifier.silences.repository import Silences
 from notifier.slack.client import open_slack
 from notifier.web import START, create_app
 from supportops.config.rules_file import Section
@@ -39,11 +28,10 @@ from supportops.vendors.cache import Lifetime
 from supportops.vendors.zendesk import References, open_zendesk
 from supportops.web.auth.guard import OperatorAuth
 from supportops.web.site import site_of
-from supportops.workers import Periodic, Retention
+from supportops.workers import Retention
 
 PACKAGE, GROUP = "notifier", "notifier"
 POLICY = Section("notifier", NotifierPolicy)
-AUDIENCE_EVERY = timedelta(minutes=5)
 # A ticket's state holds its last messages: smaller batches keep what is in memory at once small.
 PACE = ConsumerPolicy(max_batch=100)
 
@@ -82,11 +70,8 @@ async def workers(settings: Settings, parts: Parts) -> AsyncIterator[tuple[Compo
     scheduler = MessageScheduler(policy, FormNames(policy.names_lifetime))
     handlers = FeedHandlers(policy, scheduler).table()
     async with open_context(settings, policy, scheduler, parts.store, parts.metrics) as context:
-        async with parts.store.transaction() as tx:
-            await keep_rules(tx, policy)
         calls, kept = destinations(context), _retention(policy)
-        watch = Periodic("notifier.audience", parts.store, AudienceWatch(context).look, AUDIENCE_EVERY)
-        yield (*worker_components(parts, handlers, calls, group=GROUP, policy=PACE, retention=kept), watch)
+        yield worker_components(parts, handlers, calls, group=GROUP, policy=PACE, retention=kept)
 
 
 @asynccontextmanager
@@ -101,30 +86,15 @@ async def open_context(
     ):
         lifetime = Lifetime(found=policy.names_lifetime)
         references = References(zendesk, clock=clock, metrics=metrics, lifetime=lifetime)
-        lookups = Lookups(zendesk, references, scheduler.forms, policy, clock)
-        channels = ChannelDirectory(store, slack)
-        base_url = settings.zendesk.base_url
-        yield MessageContext(store, policy, scheduler, lookups, slack, channels, base_url, metrics)
+        lookups = Lookups(zendesk, references, scheduler.forms, clock)
+        yield MessageContext(store, policy, scheduler, lookups, slack, settings.zendesk.base_url, metrics)
 
 
 def destinations(context: MessageContext) -> list[Destination]:
     """Everybody whom the courier calls."""
-    bursts = Bursts(context.policy, context.store)
-    sources: dict[str, MessageSource] = {
-        "": FeedLines(context, Silences(context.store), bursts),
-        SUMMARY_NOTE: SummarySource(FeedTickets(context)),
-        ALERT: AlertSource(),
-    }
-    sources[ELSEWHERE] = FallbackSource(sources)
-    posts = Posts(context.policy, context.slack, context.channels, bursts, sources, context.metrics)
-    return [FeedRouting(context), posts, FeedUpdates(context), Redactions(context)]
+    return [FeedRouting(context), FeedPosts(context), FeedUpdates(context)]
 
 
 def _retention(policy: NotifierPolicy) -> tuple[Retention, ...]:
-    kept = (
-        (tables.feed_tickets, tables.feed_tickets.c.changed_at),
-        (tables.feed_messages, tables.feed_messages.c.changed_at),
-        (tables.feed_decisions, tables.feed_decisions.c.decided_at),
-        (tables.silences, tables.silences.c.ends_at),
-    )
-    return tuple(Retention(table, moment, policy.keep) for table, moment in kept)
+    kept = (tables.feed_tickets, tables.feed_messages)
+    return tuple(Retention(table, table.c.changed_at, policy.keep) for table in kept)

@@ -1,12 +1,14 @@
-"""The command line of sfdc-sync; it has no HTTP side."""
+"""The command line of sfdc-sync."""
 
 from sfdc_sync import wiring
 from sfdc_sync.operations.commands import add_commands
 from sfdc_sync.operations.doctor import checks
 from sfdc_sync.operations.explain import explain_ticket
-from sfdc_sync.settings import Settings
+from sfdc_sync.operations.sharing_commands import add_sharing_commands
+from sfdc_sync.settings import Settings, WebSettings
 from supportops.operations.commands import Operations, add_operations
 from supportops.runtime.cli import Service, build_app
+from supportops.web.auth.commands import add_login_commands
 
 SERVICE = Service(
     name="sfdc-sync",
@@ -14,12 +16,16 @@ SERVICE = Service(
     settings=Settings,
     package="sfdc_sync",
     policy=wiring.POLICY,
+    serve=wiring.serve,
+    serve_settings=WebSettings,
     work=wiring.work,
-    run=wiring.work,
+    run=wiring.run,
 )
 app = build_app(SERVICE)
 add_operations(app, SERVICE, Operations(explain=explain_ticket, checks=checks, group=wiring.GROUP))
 add_commands(app, SERVICE)
+add_sharing_commands(app, SERVICE)
+add_login_commands(app, SERVICE.name)
 
 
 if __name__ == "__main__":

@@ -17,10 +17,12 @@ from pydantic_settings import SettingsConfigDict
 
 from supportops.config import (
     Block,
+    HttpSettings,
     ServiceSettings,
     ZendeskSettings,
 )
 from supportops.config.durations import Duration
+from supportops.web.auth.settings import OperatorsSettings
 
 
 class SalesforceSettings(Block):
@@ -126,12 +128,26 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-class Settings(ServiceSettings):
+class WebSettings(ServiceSettings):
+    """What sfdc-sync's HTTP side reads: it calls nobody, so it holds nobody's credential."""
+
+    operators: OperatorsSettings
+    http: HttpSettings
+
+
+class Settings(WebSettings):
     """Everything that differs per deployment of sfdc-sync."""
 
     salesforce: SalesforceSettings
     zendesk: ZendeskSettings
 
 
-ZENDESK_SCOPES: Final = ("users:read", "organizations:read")
-"""What our tokens may do, and no more: sfdc-sync asks who requested and for which organization."""
+ZENDESK_SCOPES: Final = (
+    "tickets:read",
+    "tickets:write",
+    "users:read",
+    "users:write",
+    "organizations:read",
+    "organizations:write",
+)
+"""What our tokens may do, and no more: sharing sets organizations and their users, and comments on the ticket."""

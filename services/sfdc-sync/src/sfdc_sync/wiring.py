@@ -4,20 +4,54 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from sfdc_sync.policy.sfdc import SfdcPolicy
+from sfdc_sync.policy.sharing import SharingPolicy
 from sfdc_sync.salesforce.client import Salesforce, open_salesforce
-from sfdc_sync.settings import ZENDESK_SCOPES, Settings
+from sfdc_sync.settings import ZENDESK_SCOPES, Settings, WebSettings
+from sfdc_sync.sharing.apply import ApplySharing
+from sfdc_sync.sharing.check import CheckRequests
+from sfdc_sync.sharing.comment import CommentOnTicket
+from sfdc_sync.sharing.examination import Examiner
+from sfdc_sync.sharing.reading import SharingReader
+from sfdc_sync.sharing.watch import SharingWatch, watching
+from sfdc_sync.sharing.writing import SharingWriter
 from sfdc_sync.ticket_records import handlers
 from sfdc_sync.ticket_records.destination import TicketRecords
 from sfdc_sync.ticket_records.directory import ZendeskDirectory
+from sfdc_sync.web import PAGES, START, create_app
 from supportops.config.rules_file import Section
+from supportops.delivery import Destination
 from supportops.messaging import UNHURRIED
+from supportops.runtime.http_server import HttpServer
 from supportops.runtime.process import Parts, open_parts, run_process, worker_components
 from supportops.runtime.supervisor import Component
+from supportops.store import Store
 from supportops.vendors.cache import Lifetime
 from supportops.vendors.zendesk import References, Zendesk, open_zendesk
+from supportops.web.auth.guard import OperatorAuth
+from supportops.web.site import site_of
 
 PACKAGE, GROUP = "sfdc_sync", "sfdc-sync"
 POLICY = Section("sfdc_sync", SfdcPolicy)
+
+
+async def serve(settings: WebSettings) -> int:
+    """The operators' pages."""
+    async with open_parts(settings, PACKAGE) as parts:
+        return await run_process(settings, parts, http_side(settings, parts))
+
+
+async def run(settings: Settings) -> int:
+    """Everything in one process."""
+    async with open_parts(settings, PACKAGE) as parts, workers(settings, parts) as components:
+        return await run_process(settings, parts, http_side(settings, parts), *components)
+
+
+def http_side(settings: WebSettings, parts: Parts) -> Component:
+    """The operators' pages; they call nobody."""
+    site = site_of(settings.operators, "sfdc-sync", START, PAGES)
+    auth = OperatorAuth(settings.operators, site, parts.store, parts.metrics)
+    app = create_app(parts.store, auth, settings.http)
+    return HttpServer(app, (settings.http.host, settings.http.port), parts.metrics, "sfdc-sync-web")
 
 
 async def work(settings: Settings) -> int:
@@ -35,8 +69,26 @@ async def workers(settings: Settings, parts: Parts) -> AsyncIterator[tuple[Compo
         open_salesforce(settings.salesforce, policy.pauses, parts.metrics) as salesforce,
     ):
         table = handlers.TicketHandlers(policy.ticket_record).table()
-        records = ticket_records(settings, policy, parts, zendesk, salesforce)
-        yield worker_components(parts, table, [records], group=GROUP, policy=UNHURRIED)
+        destinations = [
+            ticket_records(settings, policy, parts, zendesk, salesforce),
+            *sharing(parts.store, zendesk, policy.sharing),
+        ]
+        yield (
+            *worker_components(parts, table, destinations, group=GROUP, policy=UNHURRIED),
+            watching(parts.store, policy.sharing),
+        )
+
+
+def sharing(store: Store, zendesk: Zendesk, policy: SharingPolicy) -> tuple[Destination, ...]:
+    """The destinations of shared organizations: one reads, one writes, one tells the customer."""
+    reader, writer = SharingReader(zendesk), SharingWriter(zendesk)
+    examiner = Examiner(store, reader, policy)
+    watch = SharingWatch(store, reader, writer, policy)
+    return (
+        CheckRequests(store, examiner),
+        ApplySharing(store, reader, examiner, writer, watch),
+        CommentOnTicket(store, zendesk, policy),
+    )
 
 
 def ticket_records(

@@ -153,9 +153,9 @@ class SlackClient:
             thread_ts = _text(shown, "thread_ts") or None
         return Posted(_text(answer, "channel") or channel, ts, thread_ts)
 
-    async def update(self, posted: Posted, message: Message) -> None:
-        """Change a message of ours, its metadata stays; doing it twice changes nothing."""
-        body = _visible(posted.channel, message) | {"ts": posted.ts}
+    async def update(self, posted: Posted, message: Message, metadata: Json) -> None:
+        """Change a message of ours; doing it twice changes nothing."""
+        body = _visible(posted.channel, message) | {"ts": posted.ts, "metadata": metadata}
         await self._write("chat.update", body)
 
     async def history(
@@ -201,11 +201,6 @@ class SlackClient:
         """Whose token it is; changes nothing."""
         answer = await self._write("auth.test", {})
         return Identity(_text(answer, "user"), _text(answer, "team"))
-
-    async def read(self, method: str, query: Mapping[str, str]) -> Json:
-        """The answer of a method that changes nothing; reads go as GET (docs/vendors/slack.md#client)."""
-        request = self._http.build_request("GET", f"/{method}", params=dict(query))
-        return await self._send(method, request)
 
     def now(self) -> datetime:
         """The moment by the client's clock."""

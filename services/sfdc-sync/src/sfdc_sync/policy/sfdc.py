@@ -7,6 +7,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from sfdc_sync.policy.organizations import OrganizationsPolicy
 from sfdc_sync.policy.pauses import Pauses
+from sfdc_sync.policy.sharing import SharingPolicy
 from sfdc_sync.policy.ticket_records import TicketRecordPolicy
 from supportops.config.durations import Duration
 from supportops.config.rules_file import Mistakes, Rules
@@ -17,6 +18,7 @@ class SfdcPolicy(Rules):
 
     ticket_record: TicketRecordPolicy = TicketRecordPolicy()
     organizations: OrganizationsPolicy = OrganizationsPolicy()
+    sharing: SharingPolicy = SharingPolicy()
     batch: int = Field(default=200, ge=1, le=200, description="records in one call; Salesforce takes 200")
     linger: Duration = timedelta(seconds=1)
     retry: tuple[Duration, ...] = tuple(

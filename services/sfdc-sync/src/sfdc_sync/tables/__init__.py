@@ -4,6 +4,16 @@ Ids of Zendesk are strings of digits, those of Salesforce have 18 characters, mo
 """
 
 from sfdc_sync.tables.base import engine, metadata
+from sfdc_sync.tables.sharing import sharing_audit, sharing_audit_head, sharing_drift, sharing_requests
 from sfdc_sync.tables.tickets import ticket_records, tickets
 
-__all__ = ["engine", "metadata", "ticket_records", "tickets"]
+__all__ = [
+    "engine",
+    "metadata",
+    "sharing_audit",
+    "sharing_audit_head",
+    "sharing_drift",
+    "sharing_requests",
+    "ticket_records",
+    "tickets",
+]

@@ -17,6 +17,7 @@ from supportops.vendors.zendesk.models import (
 )
 from supportops.vendors.zendesk.references import References
 from supportops.vendors.zendesk.satisfaction import Page, Satisfaction, SurveyAnswer, SurveyResponse
+from supportops.vendors.zendesk.sharing import OrganizationSharing, TicketSharing, UserRights
 
 __all__ = [
     "Audit",
@@ -27,6 +28,7 @@ __all__ = [
     "Named",
     "NewComment",
     "Organization",
+    "OrganizationSharing",
     "Page",
     "ReferenceCache",
     "References",
@@ -37,7 +39,9 @@ __all__ = [
     "SurveyResponse",
     "TagHistory",
     "Ticket",
+    "TicketSharing",
     "User",
+    "UserRights",
     "Zendesk",
     "added_at",
     "merged_at",

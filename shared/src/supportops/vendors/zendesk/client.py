@@ -34,6 +34,7 @@ from supportops.vendors.zendesk.models import (
 )
 from supportops.vendors.zendesk.satisfaction import Satisfaction
 from supportops.vendors.zendesk.schedules import Schedules
+from supportops.vendors.zendesk.sharing import TicketSharing
 from supportops.vendors.zendesk.sla import Slas
 
 __all__ = ["Refused", "Zendesk", "open_zendesk"]
@@ -56,6 +57,7 @@ class Zendesk:
         self._calls = calls
         self.satisfaction = Satisfaction(calls)
         self.exports = Exports(calls)
+        self.sharing = TicketSharing(calls)
         self.slas = Slas(calls)
         self.schedules = Schedules(calls)
 
@@ -98,10 +100,6 @@ class Zendesk:
     async def groups(self) -> dict[str, Named]:
         """All groups of agents, by id."""
         return await self._list("groups")
-
-    async def brands(self) -> dict[str, Named]:
-        """All brands, by id."""
-        return await self._list("brands")
 
     async def latest_comments(self, ticket_id: str, *, limit: int = MANY) -> list[Comment]:
         """The newest `limit` comments, newest first, public and private; empty when the ticket is gone."""

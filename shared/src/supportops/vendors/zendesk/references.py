@@ -10,9 +10,9 @@ from supportops.vendors.zendesk.models import Named, Organization, User
 
 
 class References:
-    """Organizations, users, forms, groups and brands of one account, each in its own cache.
+    """Organizations, users, forms and groups of one account, each in its own cache.
 
-    Forms, groups and brands are few and are read as a whole list; a lookup of any of them refreshes all.
+    Forms and groups are few and are read as a whole list; a lookup of any of them refreshes all.
     """
 
     def __init__(
@@ -26,9 +26,6 @@ class References:
         )
         self.forms: ReferenceCache[Named] = ReferenceCache(
             "forms", _from_list(zendesk.ticket_forms), clock=clock, metrics=metrics, lifetime=lifetime
-        )
-        self.brands: ReferenceCache[Named] = ReferenceCache(
-            "brands", _from_list(zendesk.brands), clock=clock, metrics=metrics, lifetime=lifetime
         )
         self.groups: ReferenceCache[Named] = ReferenceCache(
             "groups", _from_list(zendesk.groups), clock=clock, metrics=metrics, lifetime=lifetime

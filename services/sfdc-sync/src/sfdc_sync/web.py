@@ -1,0 +1,21 @@
+"""sfdc-sync's HTTP side: the operators' pages. It calls nobody; what needs Zendesk or Salesforce, the worker does."""
+
+from fastapi import FastAPI
+
+from sfdc_sync.operations.sharing_page import SHARING, SharingPages, mount_sharing
+from supportops.config import HttpSettings
+from supportops.store import Store
+from supportops.web.app import operators_app
+from supportops.web.auth.guard import OperatorAuth
+from supportops.web.site import Link
+
+START = SHARING
+PAGES = (Link("Sharing", SHARING),)
+"""The navigation: a page of its own adds a line here, and its `mount_…` below."""
+
+
+def create_app(store: Store, auth: OperatorAuth, http: HttpSettings | None = None) -> FastAPI:
+    """The application, with every page."""
+    app = operators_app(auth, http)
+    mount_sharing(app, auth, SharingPages(store, auth))
+    return app

@@ -11,7 +11,7 @@ from notifier.feeds.routing import FormNames
 from notifier.feeds.scheduling import MessageScheduler
 from notifier.policy.notifier import NotifierPolicy
 from notifier.settings import NotifierSettings, Settings, SlackSettings
-from notifier.wiring import open_context
+from notifier.wiring import breach_context, open_context, open_vendors
 from supportops.clock import SystemClock
 from supportops.config import (
     ConfigSettings,
@@ -26,9 +26,11 @@ from supportops.observability.metrics import Metrics
 from supportops.store import open_store
 from supportops.web.auth.settings import OperatorsSettings
 from tests.integration.notifier.app import RULES, Service
+from tests.integration.notifier.breaches import BreachService
 from tests.integration.notifier.sandbox import Outside
 from tests.support.sandbox import zendesk_settings
 
+OpenBreaches = Callable[[NotifierPolicy], Awaitable[BreachService]]
 OpenService = Callable[[NotifierPolicy], Awaitable[Service]]
 
 
@@ -74,6 +76,19 @@ async def open_service(settings: Settings) -> AsyncIterator[OpenService]:
                 open_context(settings, rules, scheduler, store, Metrics())
             )
             return Service(context)
+
+        yield open_one
+
+
+@pytest.fixture
+async def open_breaches(settings: Settings) -> AsyncIterator[OpenBreaches]:
+    """`await open_breaches(policy)`: a replica of the part that is about breaches."""
+    async with AsyncExitStack() as stack:
+
+        async def open_one(rules: NotifierPolicy) -> BreachService:
+            store = await stack.enter_async_context(open_store(settings.database, clock=SystemClock()))
+            vendors = await stack.enter_async_context(open_vendors(settings, rules, store, Metrics()))
+            return BreachService(breach_context(vendors, rules))
 
         yield open_one
 

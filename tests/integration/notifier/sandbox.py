@@ -59,6 +59,22 @@ class Outside:
     def delete(self, ticket: str) -> None:
         self._post(f"/zendesk/tickets/{ticket}/delete", {})
 
+    def set_sla(self, ticket: str, *targets: dict[str, Any], after: float = 0) -> None:
+        """What REST shows of the ticket's SLA targets, some seconds after now."""
+        self._post(f"/zendesk/tickets/{ticket}/sla", {"policy_metrics": list(targets), "after": after})
+
+    def sla_roads(self, *roads: str) -> None:
+        self._post("/zendesk/sla_roads", {"roads": roads})
+
+    def change(self, ticket: str, **values: Any) -> None:
+        """An agent's change of status, priority, form, …"""
+        self._post(f"/zendesk/tickets/{ticket}/actions", values)
+
+    def ticket(self, ticket: str) -> dict[str, Any]:
+        """A ticket as it is now."""
+        shown: dict[str, Any] = self._get(f"/zendesk/tickets/{ticket}")["ticket"]
+        return shown
+
     def rename_form(self, name: str) -> str:
         """A form of that name; its id."""
         return str(self._post("/zendesk/forms", {"name": name})["ticket_form"]["id"])

@@ -3,3 +3,11 @@
 POSTS = "slack.feed"
 UPDATES = "slack.feed_update"
 ROUTING = "zendesk.feed_routing"
+
+SLA_READINGS = "zendesk.sla"
+BREACH_NOTICES = "slack.breach"
+BREACH_UPDATES = "slack.breach_update"
+BREACH_WORDS = "slack.breach_word"
+BREACH_TAGS = "zendesk.breach_tag"
+SECOND_ROADS = "outside.breach"
+BREACH_SUMMARIES = "slack.breach_summary"

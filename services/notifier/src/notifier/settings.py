@@ -86,5 +86,5 @@ class Settings(WebSettings):
     slack: SlackSettings
 
 
-ZENDESK_SCOPES: Final = ("read",)
+ZENDESK_SCOPES: Final = ("read", "tickets:write")
 """What our tokens may do, and no more: tickets, comments and names; forms and groups have no scope of their own."""

@@ -1,6 +1,6 @@
 """The notifier's own tables, beside the engine's. Ids of Zendesk are text, moments aware UTC."""
 
-from sqlalchemy import Column, Index, Integer, MetaData, Table, Text
+from sqlalchemy import Boolean, Column, Index, Integer, MetaData, Table, Text
 
 from supportops.store import UtcDateTime, engine_tables
 
@@ -39,3 +39,93 @@ the message's key in Slack's metadata as well.
 """
 
 Index("feed_messages_thread", feed_messages.c.ticket_id, feed_messages.c.channel)
+
+
+breach_tickets = Table(
+    "breach_tickets",
+    metadata,
+    Column("ticket_id", Text, primary_key=True),
+    Column("reading", Text),
+    Column("read_at", UtcDateTime),
+    Column("hint_at", UtcDateTime),
+    Column("replied_at", UtcDateTime),
+    Column("next_breach_at", UtcDateTime, index=True),
+    Column("rule", Text),
+    Column("objection", Text),
+    Column("open", Boolean, nullable=False, default=True),
+    Column("tag", Text),
+    Column("tagged_at", UtcDateTime),
+    Column("changed_at", UtcDateTime, nullable=False, index=True),
+)
+"""Tickets whose SLA targets are watched. `reading`: `targets.Reading` as JSON, of `read_at`; `hint_at`: the last event
+that may have moved a target; `replied_at`: the last public reply of an agent; `tag`: ours, while the ticket has it;
+`open`: neither solved nor gone.
+"""
+
+breach_targets = Table(
+    "breach_targets",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("ticket_id", Text, nullable=False, index=True),
+    Column("metric", Text, nullable=False),
+    Column("breach_at", UtcDateTime, nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("told_at", UtcDateTime, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("revision", Integer, nullable=False, default=0),
+    Column("taken_by", Text),
+    Column("taken_at", UtcDateTime),
+    Column("taken_until", UtcDateTime),
+    Column("changed_at", UtcDateTime, nullable=False, index=True),
+)
+"""Targets that people were told of: what became of each, and who has taken it on (a Slack user id) until when."""
+
+breach_notices = Table(
+    "breach_notices",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("target", Text, nullable=False, index=True),
+    Column("ticket_id", Text, nullable=False, index=True),
+    Column("metric", Text, nullable=False),
+    Column("breach_at", UtcDateTime, nullable=False),
+    Column("step", Text, nullable=False),
+    Column("round", Integer, nullable=False, default=0),
+    Column("due_at", UtcDateTime, nullable=False, index=True),
+    Column("armed_at", UtcDateTime, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("reason", Text),
+    Column("rule", Text, nullable=False),
+    Column("rules_version", Text, nullable=False),
+    Column("decided_at", UtcDateTime),
+    Column("posted_at", UtcDateTime),
+    Column("late_ms", Integer),
+    Column("road", Text),
+    Column("channel", Text),
+    Column("address", Text),
+    Column("ts", Text),
+    Column("digest", Text),
+    Column("changed_at", UtcDateTime, nullable=False, index=True),
+)
+"""The ledger of promises: each step of each target, when it was due, what was decided and why, and what was posted.
+
+`round`: how often it was armed anew after a decision. `road`: how it reached people (`slack`, or a second road).
+"""
+
+BREACHES = (breach_tickets, breach_targets, breach_notices)
+
+slack_requests = Table(
+    "slack_requests",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("received_at", UtcDateTime, nullable=False, index=True),
+)
+"""Requests of Slack's that were taken: what comes again does nothing."""
+
+remembered = Table(
+    "remembered",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+    Column("changed_at", UtcDateTime, nullable=False),
+)
+"""What was found out once about the accounts, such as the road to SLA targets that Zendesk answers."""

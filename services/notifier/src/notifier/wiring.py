@@ -2,8 +2,16 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
 
 from notifier import tables
+from notifier.breaches.context import BreachContext
+from notifier.breaches.handlers import BreachHandlers
+from notifier.breaches.post import BreachNotices
+from notifier.breaches.reader import AccountHours, SlaReader
+from notifier.breaches.update import BreachTags, BreachUpdates
+from notifier.breaches.watch import SlaReadings, poll
 from notifier.feeds.context import MessageContext
 from notifier.feeds.handlers import FeedHandlers
 from notifier.feeds.lookups import Lookups
@@ -14,7 +22,8 @@ from notifier.feeds.scheduling import MessageScheduler
 from notifier.feeds.update import FeedUpdates
 from notifier.policy.notifier import NotifierPolicy
 from notifier.settings import ZENDESK_SCOPES, Settings, WebSettings
-from notifier.slack.client import open_slack
+from notifier.slack.client import SlackClient, open_slack
+from notifier.slack.sender import Sender
 from notifier.web import START, create_app
 from supportops.config.rules_file import Section
 from supportops.delivery import Destination
@@ -25,7 +34,7 @@ from supportops.runtime.process import Parts, open_parts, run_process, worker_co
 from supportops.runtime.supervisor import Component
 from supportops.store import Store
 from supportops.vendors.cache import Lifetime
-from supportops.vendors.zendesk import References, open_zendesk
+from supportops.vendors.zendesk import References, Zendesk, open_zendesk
 from supportops.web.auth.guard import OperatorAuth
 from supportops.web.site import site_of
 from supportops.workers import Retention
@@ -69,16 +78,41 @@ async def workers(settings: Settings, parts: Parts) -> AsyncIterator[tuple[Compo
     policy = POLICY.load(settings.config.file)
     scheduler = MessageScheduler(policy, FormNames(policy.names_lifetime))
     handlers = FeedHandlers(policy, scheduler).table()
-    async with open_context(settings, policy, scheduler, parts.store, parts.metrics) as context:
-        calls, kept = destinations(context), _retention(policy)
-        yield worker_components(parts, handlers, calls, group=GROUP, policy=PACE, retention=kept)
+    async with open_vendors(settings, policy, parts.store, parts.metrics) as vendors:
+        context = feed_context(vendors, policy, scheduler)
+        breaches = breach_context(vendors, policy)
+        calls, kept = [*destinations(context), *breach_destinations(breaches)], _retention(policy)
+        handlers = BreachHandlers(policy.breaches).add_to(handlers)
+        working = worker_components(parts, handlers, calls, group=GROUP, policy=PACE, retention=kept)
+        yield (*working, *breach_jobs(breaches))
 
 
 @asynccontextmanager
 async def open_context(
     settings: Settings, policy: NotifierPolicy, scheduler: MessageScheduler, store: Store, metrics: Recorder
 ) -> AsyncIterator[MessageContext]:
-    """The vendors' clients, and what the destinations work with."""
+    """The vendors' clients, and what the destinations of feeds work with."""
+    async with open_vendors(settings, policy, store, metrics) as vendors:
+        yield feed_context(vendors, policy, scheduler)
+
+
+@dataclass(frozen=True)
+class Vendors:
+    """The clients of one process, which share one share of each vendor's limits."""
+
+    zendesk: Zendesk
+    references: References
+    slack: SlackClient
+    store: Store
+    metrics: Recorder
+    base_url: str
+
+
+@asynccontextmanager
+async def open_vendors(
+    settings: Settings, policy: NotifierPolicy, store: Store, metrics: Recorder
+) -> AsyncIterator[Vendors]:
+    """Zendesk and Slack."""
     clock = store.clock
     async with (
         open_zendesk(settings.zendesk, ZENDESK_SCOPES, clock=clock, metrics=metrics) as zendesk,
@@ -86,8 +120,43 @@ async def open_context(
     ):
         lifetime = Lifetime(found=policy.names_lifetime)
         references = References(zendesk, clock=clock, metrics=metrics, lifetime=lifetime)
-        lookups = Lookups(zendesk, references, scheduler.forms, clock)
-        yield MessageContext(store, policy, scheduler, lookups, slack, settings.zendesk.base_url, metrics)
+        yield Vendors(zendesk, references, slack, store, metrics, settings.zendesk.base_url)
+
+
+def feed_context(vendors: Vendors, policy: NotifierPolicy, scheduler: MessageScheduler) -> MessageContext:
+    """What the destinations of feeds work with."""
+    lookups = Lookups(vendors.zendesk, vendors.references, scheduler.forms, vendors.store.clock)
+    slack, base_url = vendors.slack, vendors.base_url
+    return MessageContext(vendors.store, policy, scheduler, lookups, slack, base_url, vendors.metrics)
+
+
+def breach_context(vendors: Vendors, policy: NotifierPolicy) -> BreachContext:
+    """What the destinations of breach notices work with."""
+    reader = SlaReader(vendors.zendesk, vendors.references, vendors.store)
+    hours = AccountHours(vendors.zendesk, policy.breaches.schedule)
+    return BreachContext(
+        vendors.store,
+        policy,
+        vendors.zendesk,
+        reader,
+        hours,
+        vendors.slack,
+        vendors.base_url,
+        vendors.metrics,
+    )
+
+
+def breach_destinations(context: BreachContext) -> list[Destination]:
+    """Everybody whom the courier calls about breaches; nobody where no rule is about them."""
+    if not context.rules.rules:
+        return []
+    sender = Sender(context.slack, context.store)
+    return [SlaReadings(context), BreachNotices(context, sender), BreachUpdates(context), BreachTags(context)]
+
+
+def breach_jobs(context: BreachContext) -> list[Component]:
+    """Periodic jobs about breaches, each run by one replica."""
+    return [poll(context)] if context.rules.rules else []
 
 
 def destinations(context: MessageContext) -> list[Destination]:
@@ -96,5 +165,6 @@ def destinations(context: MessageContext) -> list[Destination]:
 
 
 def _retention(policy: NotifierPolicy) -> tuple[Retention, ...]:
-    kept = (tables.feed_tickets, tables.feed_messages)
-    return tuple(Retention(table, table.c.changed_at, policy.keep) for table in kept)
+    kept = (tables.feed_tickets, tables.feed_messages, *tables.BREACHES)
+    requests = Retention(tables.slack_requests, tables.slack_requests.c.received_at, timedelta(days=2))
+    return (*(Retention(table, table.c.changed_at, policy.keep) for table in kept), requests)

@@ -36,11 +36,20 @@ class Rate:
 
 @dataclass(frozen=True)
 class Budget:
-    """A rate that destinations and replicas share by its `name`; a row costs `cost` calls."""
+    """A rate that destinations and replicas share by its `name`; a row costs `cost` calls.
+
+    `ahead`: how far its rows may run ahead of the pace, at most `rate.per`; None: a tenth of that. Of those that share
+    a budget, who may run further ahead goes first while there is more to do than the budget allows.
+    """
 
     name: str
     rate: Rate
     cost: int = 1
+    ahead: timedelta | None = None
+
+    def __post_init__(self) -> None:
+        if self.ahead is not None and self.ahead > self.rate.per:
+            raise ValueError(f"budget {self.name}: `ahead` is longer than the time of its rate")
 
 
 @dataclass(frozen=True)

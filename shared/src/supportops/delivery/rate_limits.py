@@ -1,7 +1,7 @@
 """Budgets that destinations and replicas share: a row per budget says when it is free again.
 
 A leaky bucket: evenly spaced at the rate, with a burst of a tenth of its count (at least one row), so that no window of
-the vendor sees more than 110 % of it.
+the vendor sees more than 110 % of it. Who may run further ahead (`Budget.ahead`) takes from the others' future.
 """
 
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ async def acquire(conn: AsyncConnection, budget: Budget, rows: int, now: datetim
     """
     cost, burst = _cost(budget), _burst(budget)
     start = max(await _locked(conn, budget.name, now), now)
-    if start > now + burst + SKEW:
+    if start > now + _furthest(budget) + SKEW:
         start = now + burst - cost
     granted = min(rows, max(0, (now + burst - start) // cost))
     more_at = None if granted == rows else start + (granted + 1) * cost - burst
@@ -79,4 +79,10 @@ def _cost(budget: Budget) -> timedelta:
 
 
 def _burst(budget: Budget) -> timedelta:
-    return max(_cost(budget), budget.rate.interval * (budget.rate.count // 10))
+    usual = budget.rate.interval * (budget.rate.count // 10)
+    return max(_cost(budget), usual if budget.ahead is None else budget.ahead)
+
+
+def _furthest(budget: Budget) -> timedelta:
+    """How far ahead of the pace any of those that share the budget may be."""
+    return _burst(budget) if budget.ahead is None else max(_burst(budget), budget.rate.per)

@@ -38,6 +38,8 @@ type MetricName = Literal[
     "ready",
     "records_written",
     "messages_posted",
+    "breach_notices",
+    "breach_notice_lateness_seconds",
     "feedback_issues",
     "survey_votes",
     "survey_links_refused",
@@ -130,6 +132,11 @@ METRICS: dict[MetricName, MetricSpec] = {
         "From the moment a row was due (first attempts only) to its claim.", "destination", buckets=SLOW
     ),
     "delivery_oldest_overdue_seconds": _gauge("Age of the oldest overdue delivery; 0 when none."),
+    "breach_notices": _counter("Breach notices decided: posted, decided_no, second_road, missed.", "outcome"),
+    "breach_notice_lateness_seconds": _histogram(
+        "From the moment a breach notice was due (or was found to be) to the moment it was posted.",
+        buckets=SLOW,
+    ),
     "deliveries_dead": _counter("Deliveries given up on.", "destination"),
     "destination_open": _gauge(
         "1 while a destination's breaker is open: its rows wait, at no cost; else 0.", "destination"

@@ -143,6 +143,8 @@ class SlackClient:
             "unfurl_media": False,
             "metadata": metadata,
         }
+        if message.username is not None:
+            body["username"] = message.username
         if thread_ts is not None:
             body["thread_ts"] = thread_ts
         answer = await self._write("chat.postMessage", body)
@@ -201,6 +203,11 @@ class SlackClient:
         """Whose token it is; changes nothing."""
         answer = await self._write("auth.test", {})
         return Identity(_text(answer, "user"), _text(answer, "team"))
+
+    async def read(self, method: str, query: Mapping[str, str]) -> Json:
+        """The answer of a method that changes nothing; reads go as GET (docs/vendors/slack.md#python-clients)."""
+        request = self._http.build_request("GET", f"/{method}", params=dict(query))
+        return await self._send(method, request)
 
     def now(self) -> datetime:
         """The moment by the client's clock."""

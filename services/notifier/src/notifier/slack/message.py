@@ -11,10 +11,14 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Message:
-    """The parts of `chat.postMessage` and `chat.update` that make up what people see."""
+    """The parts of `chat.postMessage` and `chat.update` that make up what people see.
+
+    `username`: another name for the bot, of a post alone (scope chat:write.customize).
+    """
 
     text: str
     attachments: list[Json]
+    username: str | None = None
 
     @property
     def digest(self) -> str:

@@ -1,0 +1,238 @@
+"""Breach notices as deliveries: decide at the due moment, post once, keep what was decided (docs/rules.md N1, N2).
+
+The decision is made from a reading that is some seconds old, or from a new one where Zendesk answers at once; where it
+does not, from the last one: a notice that may be mistaken is better than one that is late. After an unknown outcome the
+channel's history tells; where it cannot be read, a notice is repeated rather than lost.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from notifier.breaches.arming import NoticeState, Refusal, decide
+from notifier.breaches.context import BreachContext
+from notifier.breaches.render import EVENT_TYPE, NoticeFacts, render
+from notifier.breaches.repository import Record, Row, is_taken, records_of, schedule_look
+from notifier.breaches.targets import Reading, TargetState
+from notifier.destinations import BREACH_NOTICES, BREACH_TAGS, BREACH_UPDATES, SECOND_ROADS
+from notifier.policy.breaches import BreachRule
+from notifier.slack.client import Posted, SlackChannelError, SlackRateLimited, SlackRefused
+from notifier.slack.message import Json, Message
+from notifier.slack.pacing import workspace_budget
+from notifier.slack.sender import Sender
+from notifier.tables import breach_notices, breach_targets
+from supportops.delivery import Cancel, Delivery, DestinationSpec, Discard, Done, Outcome, Rate, Snooze
+from supportops.errors import SupportOpsError
+from supportops.observability.logging import get_logger
+from supportops.store import Transaction
+
+log = get_logger("notifier.breaches")
+
+SECOND = timedelta(seconds=1)
+BLIND_FOR = timedelta(seconds=10)
+"""After Zendesk did not answer in time nobody asks again for so long: lanes must not wait for it one by one."""
+GONE = "it is not on record any more"
+
+
+class BreachNotices:
+    """Posts notices; lane = channel. Feed lines wait in lanes of their own."""
+
+    def __init__(self, context: BreachContext, sender: Sender) -> None:
+        self._context, self._sender = context, sender
+        self._blind_until: datetime | None = None
+        pace = context.policy.channel_pace
+        self.spec = DestinationSpec(
+            BREACH_NOTICES,
+            concurrency=32,
+            schedule=(SECOND, 2 * SECOND, 5 * SECOND, *[15 * SECOND] * 20, *[timedelta(minutes=5)] * 24),
+            lane_pace=None if pace is None else Rate(1, pace),
+            budget=workspace_budget(context.rules.posts_per_minute, urgent=True),
+        )
+
+    async def deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome | BaseException]:
+        return [await self._decide(delivery) for delivery in deliveries]
+
+    async def did_it_happen(self, delivery: Delivery) -> Outcome | None:
+        key = str(delivery.payload["notice"])
+        record, reading = await self._known(delivery)
+        row, rule = record.notices.get(key), None
+        if row is not None:
+            rule = self._context.rules.rule(row["rule"])
+        if row is None or rule is None or reading is None:
+            return Cancel(GONE)
+        found = await self._sender.find(rule.channel, EVENT_TYPE, key, delivery.created_at)
+        if found is None:
+            return None
+        return self._posted(delivery, row, rule, found, self._message(reading, row, record, rule))
+
+    async def _known(self, delivery: Delivery) -> tuple[Record, Reading | None]:
+        ticket_id = str(delivery.payload["ticket_id"])
+        async with self._context.store.reading() as conn:
+            record = (await records_of(conn, [ticket_id]))[ticket_id]
+        return record, record.reading
+
+    async def _decide(self, delivery: Delivery) -> Outcome:
+        key = str(delivery.payload["notice"])
+        record, reading = await self._known(delivery)
+        row = record.notices.get(key)
+        if row is None or reading is None or row["state"] != NoticeState.PLANNED:
+            return Cancel(
+                GONE if row is None or reading is None else f"it is {row['state']}: {row['reason']}"
+            )
+        reading, unverified = await self._fresh(reading, record)
+        now = self._context.store.clock.now()
+        now_is = self._context.situation(reading, record, await self._context.hours(), now)
+        refusal = decide(key, now_is, now)
+        if refusal is not None or now_is.rule is None:
+            return self._refused(delivery, key, refusal or Refusal(now_is.objection))
+        message = self._message(reading, row, record, now_is.rule, unverified)
+        return await self._post(delivery, row, now_is.rule, message)
+
+    async def _fresh(self, reading: Reading, record: Record) -> tuple[Reading, bool]:
+        """A reading that may decide, and whether it is an old one because Zendesk did not answer."""
+        now, rules = self._context.store.clock.now(), self._context.rules
+        hint = record.ticket["hint_at"] if record.ticket else None
+        if now - reading.read_at <= rules.fresh_for and (hint is None or hint <= reading.read_at):
+            return reading, False
+        if self._blind_until is not None and now < self._blind_until:
+            return reading, True
+        try:
+            async with asyncio.timeout(rules.patience.total_seconds()):
+                return (await self._context.reader.read([reading.ticket_id]))[reading.ticket_id], False
+        except (TimeoutError, SupportOpsError) as error:
+            log.warning(
+                "breach.not_read_afresh", ticket_id=reading.ticket_id, reason=str(error) or "no answer"
+            )
+            self._blind_until = self._context.store.clock.now() + BLIND_FOR
+            return reading, True
+
+    def _message(
+        self, reading: Reading, row: Row, record: Record, rule: BreachRule, unverified: bool = False
+    ) -> Message:
+        target, now = record.targets.get(row["target"]), self._context.store.clock.now()
+        facts = replace(facts_of(reading, row, target, now), unverified=unverified)
+        return render(facts, rule, self._context.base_url)
+
+    def _refused(self, delivery: Delivery, key: str, refusal: Refusal) -> Outcome:
+        version = self._context.version
+
+        async def then(tx: Transaction) -> None:
+            rows = await tx.load(breach_notices, [key])
+            decision = {"state": refusal.state, "reason": refusal.reason, "decided_at": tx.now}
+            rows.put(key, **decision, rules_version=version, changed_at=tx.now)
+            schedule_look(tx, str(delivery.payload["ticket_id"]), f"no:{delivery.key}", tx.now + SECOND)
+
+        self._context.metrics.count("breach_notices", outcome="decided_no")
+        return Cancel(refusal.reason, then)
+
+    async def _post(self, delivery: Delivery, row: Row, rule: BreachRule, message: Message) -> Outcome:
+        key = str(delivery.payload["notice"])
+        metadata = metadata_of(key, row["ticket_id"])
+        try:
+            posted = await self._sender.post(rule.channel, message, metadata)
+        except SlackRateLimited as error:
+            after = error.after or SECOND
+            if rule.second_roads and self._context.store.clock.now() + after > patience_ends(
+                row, self._context.rules
+            ):
+                return self._elsewhere(
+                    delivery, row, f"Slack lets the channel wait for {after.total_seconds():.0f} s"
+                )
+            return Snooze(after, str(error))
+        except SlackChannelError as error:
+            if rule.second_roads:
+                return self._elsewhere(delivery, row, str(error))
+            return Discard(str(error))
+        except SlackRefused as error:
+            return Discard(str(error))
+        return self._posted(delivery, row, rule, posted, message)
+
+    def _posted(
+        self, delivery: Delivery, row: Row, rule: BreachRule, posted: Posted, message: Message
+    ) -> Outcome:
+        key = str(delivery.payload["notice"])
+        late = self._context.store.clock.now() - max(row["due_at"], row["armed_at"])
+        self._context.metrics.count("breach_notices", outcome="posted")
+        self._context.metrics.observe("breach_notice_lateness_seconds", max(0.0, late.total_seconds()))
+        shown = {"road": "slack", "channel": rule.channel, "address": posted.channel, "ts": posted.ts}
+        version, digest = self._context.version, message.digest
+
+        async def then(tx: Transaction) -> None:
+            values = shown | {"digest": digest, "rules_version": version}
+            await record_posted(tx, key, row, rule, values)
+            after = self._context.rules.reading_delay
+            schedule_look(tx, row["ticket_id"], f"next:{key}", tx.now + after)
+
+        reads = ((breach_notices, key), (breach_targets, row["target"]))
+        return Done(shown | {"late_ms": _milliseconds(late)}, then, reads)
+
+    def _elsewhere(self, delivery: Delivery, row: Row, reason: str) -> Outcome:
+        """The notice goes another way; this one ends."""
+
+        async def then(tx: Transaction) -> None:
+            schedule_second_road(tx, str(delivery.payload["notice"]), row, reason)
+
+        return Cancel(f"{reason}: it goes another way", then)
+
+
+def patience_ends(row: Row, rules: Any) -> datetime:
+    """Until when a notice may wait for Slack: a while, and never so long that half of its lead is gone."""
+    lead = row["breach_at"] - row["due_at"]
+    wait = min(rules.second_road_after, lead / 2) if lead > timedelta() else rules.second_road_after
+    until: datetime = max(row["due_at"], row["armed_at"]) + wait
+    return until
+
+
+def schedule_second_road(tx: Transaction, key: str, row: Row, reason: str) -> None:
+    """Have the notice sent on the second roads of its rule, once."""
+    payload = {"notice": key, "ticket_id": row["ticket_id"], "reason": reason}
+    tx.deliveries.schedule(SECOND_ROADS, f"{key}#{row['round']}", lane=key, payload=payload)
+
+
+async def record_posted(
+    tx: Transaction, key: str, row: Row, rule: BreachRule, values: dict[str, Any]
+) -> None:
+    """Write down that people were told, now, and what follows: the target's state, the tag."""
+    notices, targets = await tx.load(breach_notices, [key]), await tx.load(breach_targets, [row["target"]])
+    late = tx.now - max(row["due_at"], row["armed_at"])
+    said = {"state": NoticeState.POSTED, "reason": None, "decided_at": tx.now, "posted_at": tx.now}
+    notices.put(key, **said, late_ms=_milliseconds(late), rule=rule.name, **values, changed_at=tx.now)
+    if targets.get(row["target"]) is None:
+        state = TargetState.BREACHED if row["breach_at"] <= tx.now else TargetState.OPEN
+        facts = {name: row[name] for name in ("ticket_id", "metric", "breach_at")}
+        targets.put(row["target"], **facts, rule=rule.name, told_at=tx.now, state=state, changed_at=tx.now)
+    else:
+        update = {"target": row["target"], "ticket_id": row["ticket_id"]}
+        tx.deliveries.schedule(
+            BREACH_UPDATES, f"{row['target']}:after:{key}", lane=row["target"], payload=update
+        )
+    if rule.tag is not None:
+        tag = {"ticket_id": row["ticket_id"], "tag": rule.tag}
+        tx.deliveries.schedule(
+            BREACH_TAGS, f"{row['ticket_id']}:add:{key}", lane=row["ticket_id"], payload=tag
+        )
+
+
+def metadata_of(key: str, ticket_id: str) -> Json:
+    """Everybody in the workspace can read it: ids only (docs/vendors/slack.md#metadata)."""
+    return {"event_type": EVENT_TYPE, "event_payload": {"key": key, "ticket_id": int(ticket_id)}}
+
+
+def facts_of(reading: Reading, row: Row, target: Row | None, now: datetime) -> NoticeFacts:
+    """What a notice tells of its target as that stands now."""
+    breached = TargetState.BREACHED if row["breach_at"] <= now else TargetState.OPEN
+    facts = NoticeFacts(
+        row["ticket_id"], reading.subject, row["metric"], row["breach_at"], row["target"], breached
+    )
+    if target is None:
+        return facts
+    taken = target["taken_by"] if is_taken(target, now) else None
+    state = TargetState(target["state"])
+    state = breached if state is TargetState.OPEN else state
+    return replace(facts, state=state, taken_by=taken, taken_until=target["taken_until"])
+
+
+def _milliseconds(time: timedelta) -> int:
+    return max(0, round(time / timedelta(milliseconds=1)))

@@ -1,0 +1,146 @@
+"""Reads tickets and their SLA targets from Zendesk, and the account's business hours (docs/vendors/zendesk.md#sla).
+
+Which road to the targets the account answers is found out once, by a ticket that has some, and remembered in the
+database: replicas and restarts do not ask again. A road that closes is forgotten.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, insert, select
+
+from notifier.breaches.targets import Reading, Target, metric_word
+from notifier.policy.breach_settings import HoursOverride
+from notifier.policy.routing import NO_FORM
+from notifier.tables import remembered
+from supportops.business_hours import BusinessHours
+from supportops.errors import Permanent, SupportOpsError
+from supportops.observability.logging import get_logger
+from supportops.store import Store
+from supportops.vendors.zendesk import References, Ticket, Zendesk
+from supportops.vendors.zendesk.sla import RoadClosed, SlaRoad, Targets
+
+log = get_logger("notifier.breaches")
+
+ROAD = "zendesk.sla_road"
+HOURS_LIFETIME = timedelta(minutes=15)
+NO_ROAD = (
+    "Zendesk shows SLA targets on no road that we know: is there an SLA policy, and does the plan have it?"
+)
+GONE = "the ticket is gone"
+
+
+class SlaReader:
+    """Reads what rules about breaches look at. Raises what Zendesk's client raises."""
+
+    def __init__(self, zendesk: Zendesk, references: References, store: Store) -> None:
+        self._zendesk, self._references, self._store = zendesk, references, store
+        self._road: SlaRoad | None = None
+
+    async def read(self, ticket_ids: Sequence[str]) -> dict[str, Reading]:
+        """A reading of each ticket, by id; one that is gone says so. Permanent when no road leads to its targets."""
+        tickets = await self._zendesk.tickets(ticket_ids)
+        now = self._store.clock.now()
+        targets = await self._targets(tickets) if tickets else {}
+        readings = {each: Reading(each, now, gone=GONE) for each in ticket_ids}
+        for ticket_id, ticket in tickets.items():
+            readings[ticket_id] = await self._reading(ticket, targets.get(ticket_id, ()), now)
+        return readings
+
+    async def road(self) -> SlaRoad | None:
+        """The road that is remembered; None while none has proved itself."""
+        if self._road is None:
+            query = select(remembered.c.value).where(remembered.c.name == ROAD)
+            async with self._store.reading() as conn:
+                value = (await conn.execute(query)).scalar()
+            self._road = SlaRoad(value) if value in set(SlaRoad) else None
+        return self._road
+
+    async def _targets(self, ticket_ids: Iterable[str]) -> Mapping[str, Targets]:
+        road = await self.road()
+        if road is not None:
+            try:
+                return await self._zendesk.slas.read(road, ticket_ids)
+            except RoadClosed as error:
+                log.warning("sla.road_closed", road=road, reason=str(error))
+                await self._remember(None)
+        found: dict[str, Targets] = {}
+        for ticket_id in ticket_ids:
+            found |= await self._found_out(ticket_id)
+        return found
+
+    async def _found_out(self, ticket_id: str) -> Mapping[str, Targets]:
+        if (road := await self.road()) is not None:  # another ticket has shown it meanwhile
+            return await self._zendesk.slas.read(road, [ticket_id])
+        probe = await self._zendesk.slas.probe(ticket_id)
+        if not probe.answered:
+            raise Permanent(NO_ROAD)
+        if probe.road is not None:
+            log.info("sla.road_found", road=probe.road)
+            await self._remember(probe.road)
+        return {ticket_id: probe.targets}
+
+    async def _remember(self, road: SlaRoad | None) -> None:
+        self._road = road
+        async with self._store.transaction() as tx:
+            await tx.execute(delete(remembered).where(remembered.c.name == ROAD))
+            if road is not None:
+                await tx.execute(
+                    insert(remembered), {"name": ROAD, "value": road.value, "changed_at": tx.now}
+                )
+
+    async def _reading(self, ticket: Ticket, targets: Targets, now: datetime) -> Reading:
+        return Reading(
+            ticket_id=ticket.id,
+            read_at=now,
+            status=ticket.status,
+            tags=ticket.tags,
+            form=await self._form(ticket.form_id),
+            priority=ticket.priority or "",
+            subject=ticket.subject or "",
+            assignee_id=ticket.assignee_id,
+            targets=tuple(Target(metric_word(each.metric), each.stage, each.breach_at) for each in targets),
+        )
+
+    async def _form(self, form_id: str | None) -> str:
+        """The form's name. One that cannot be named is shown by its id, which no rule that includes forms has."""
+        if form_id is None:
+            return NO_FORM
+        form = await self._references.forms.get(form_id)
+        return form.name if form is not None else f"form {form_id}"
+
+
+@dataclass
+class AccountHours:
+    """The business hours in which leads are counted: the rules' own, else those of the account's schedule.
+
+    Kept for a while; when Zendesk cannot be asked, the last ones count on. None: there are none.
+    """
+
+    zendesk: Zendesk
+    wanted: str | HoursOverride | None
+    _hours: BusinessHours | None = None
+    _read_at: datetime | None = None
+
+    async def current(self, now: datetime) -> BusinessHours | None:
+        """The hours as of now."""
+        if isinstance(self.wanted, HoursOverride):
+            return self.wanted.hours()
+        if self._read_at is None or now - self._read_at > HOURS_LIFETIME:
+            try:
+                self._hours = await self.found()
+            except SupportOpsError as error:
+                log.warning("business_hours.not_read", reason=str(error))
+            self._read_at = now
+        return self._hours
+
+    async def found(self) -> BusinessHours | None:
+        """The account's schedule of that name, or its first. Permanent when there is none of that name."""
+        schedules = await self.zendesk.schedules.all()
+        named = [each for each in schedules if self.wanted in (None, each.name)]
+        if not named and self.wanted is not None:
+            raise Permanent(
+                f"the account has no schedule {self.wanted!r}, only: {[each.name for each in schedules]}"
+            )
+        return await self.zendesk.schedules.hours(named[0]) if named else None

@@ -33,7 +33,7 @@ def known(**states: str) -> dict[str, Known]:
     return {f"{TARGET}:{step}": Known(state, BREACH, TARGET, step) for step, state in steps.items()}
 
 
-def shown(found: Plan) -> tuple[dict[str, timedelta], dict[str, str]]:
+def shown(found: Plan) -> tuple[dict[str, timedelta], dict[str, NoticeState]]:
     """Steps that are wanted, with the time between their moment and the breach; steps that are not, and their state."""
     wanted = {each.step: each.breach_at - each.due_at for each in found.wanted.values()}
     refused = {key.removeprefix(f"{TARGET}:"): refusal.state for key, (_, refusal) in found.refused.items()}

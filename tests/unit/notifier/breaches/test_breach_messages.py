@@ -21,7 +21,7 @@ WHEN = "<!date^1772449200^{date_short_pretty} {time}|2026-03-02 11:00 UTC>"
 
 
 def facts(**values: Any) -> NoticeFacts:
-    usual = {"ticket_id": "7", "subject": "Runner", "metric": "first_reply_time"}
+    usual: dict[str, Any] = {"ticket_id": "7", "subject": "Runner", "metric": "first_reply_time"}
     return NoticeFacts(**(usual | {"breach_at": BREACH, "target": TARGET} | values))
 
 

@@ -10,9 +10,9 @@ from pydantic import SecretStr
 
 from supportops.config import ZendeskSettings
 from supportops.errors import Permanent, Retryable
+from supportops.time_zones import IANA, zone_of
 from supportops.vendors.zendesk import Zendesk, open_zendesk
 from supportops.vendors.zendesk.sla import RoadClosed, SlaRoad
-from supportops.vendors.zendesk.time_zones import IANA, zone_of
 from tests.unit.supportops.vendors.zendesk_desk import Desk
 
 DUE = datetime(2026, 3, 2, 11, tzinfo=UTC)

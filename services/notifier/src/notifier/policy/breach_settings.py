@@ -10,7 +10,7 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 from supportops.business_hours import DAY_MINUTES, BusinessHours
 from supportops.config.durations import Duration
 from supportops.config.rules_file import Rules
-from supportops.vendors.zendesk.time_zones import zone_of
+from supportops.time_zones import zone_of
 
 DAYS = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
 Day = Literal["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"]

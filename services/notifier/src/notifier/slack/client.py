@@ -205,7 +205,7 @@ class SlackClient:
         return Identity(_text(answer, "user"), _text(answer, "team"))
 
     async def read(self, method: str, query: Mapping[str, str]) -> Json:
-        """The answer of a method that changes nothing; reads go as GET (docs/vendors/slack.md#python-clients)."""
+        """The answer of a method that changes nothing; reads go as GET (docs/vendors/slack.md#client)."""
         request = self._http.build_request("GET", f"/{method}", params=dict(query))
         return await self._send(method, request)
 

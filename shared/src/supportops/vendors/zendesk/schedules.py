@@ -5,9 +5,9 @@ from zoneinfo import ZoneInfo
 
 from supportops.business_hours import WEEK_MINUTES, BusinessHours
 from supportops.errors import Forbidden, NotFound, Permanent
+from supportops.time_zones import zone_of
 from supportops.vendors.zendesk.calls import Calls, read_all, readable
 from supportops.vendors.zendesk.models import Answered, Named, Objects
-from supportops.vendors.zendesk.time_zones import zone_of
 
 LONGEST_HOLIDAY = timedelta(days=366)
 

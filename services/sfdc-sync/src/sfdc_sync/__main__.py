@@ -4,6 +4,7 @@ from sfdc_sync import wiring
 from sfdc_sync.operations.commands import add_commands
 from sfdc_sync.operations.doctor import checks
 from sfdc_sync.operations.explain import explain_ticket
+from sfdc_sync.operations.organization_commands import add_sync_commands
 from sfdc_sync.operations.sharing_commands import add_sharing_commands
 from sfdc_sync.settings import Settings, WebSettings
 from supportops.operations.commands import Operations, add_operations
@@ -26,6 +27,7 @@ add_operations(app, SERVICE, Operations(explain=explain_ticket, checks=checks, g
 add_commands(app, SERVICE)
 add_sharing_commands(app, SERVICE)
 add_login_commands(app, SERVICE.name)
+add_sync_commands(app, SERVICE, wiring.open_sync)
 
 
 if __name__ == "__main__":

@@ -142,12 +142,7 @@ class Settings(WebSettings):
     zendesk: ZendeskSettings
 
 
-ZENDESK_SCOPES: Final = (
-    "tickets:read",
-    "tickets:write",
-    "users:read",
-    "users:write",
-    "organizations:read",
-    "organizations:write",
-)
-"""What our tokens may do, and no more: sharing sets organizations and their users, and comments on the ticket."""
+ZENDESK_SCOPES: Final = ("read", "tickets:write", "users:write", "organizations:write")
+"""What our tokens may do, and no more: sharing sets organizations and their users, and comments on the ticket; runs write
+organizations and ask what became of the jobs that do it, which have no scope of their own.
+"""

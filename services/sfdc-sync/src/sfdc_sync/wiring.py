@@ -1,8 +1,18 @@
 """The one place that knows every concrete class of sfdc-sync."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
 
+from sfdc_sync.operations.organization_jobs import (
+    Vendors,
+    organization_sync,
+    overrides_of,
+    periodic_runs,
+    retention,
+)
+from sfdc_sync.organizations.handlers import add_organization_handlers
+from sfdc_sync.organizations.runs import OrganizationSync
 from sfdc_sync.policy.sfdc import SfdcPolicy
 from sfdc_sync.policy.sharing import SharingPolicy
 from sfdc_sync.salesforce.client import Salesforce, open_salesforce
@@ -18,20 +28,29 @@ from sfdc_sync.ticket_records import handlers
 from sfdc_sync.ticket_records.destination import TicketRecords
 from sfdc_sync.ticket_records.directory import ZendeskDirectory
 from sfdc_sync.web import PAGES, START, create_app
+from supportops.clock import SystemClock
 from supportops.config.rules_file import Section
 from supportops.delivery import Destination
 from supportops.messaging import UNHURRIED
+from supportops.observability.metrics import Metrics
 from supportops.runtime.http_server import HttpServer
+from supportops.runtime.output import Report
 from supportops.runtime.process import Parts, open_parts, run_process, worker_components
 from supportops.runtime.supervisor import Component
-from supportops.store import Store
+from supportops.store import Store, open_store
 from supportops.vendors.cache import Lifetime
 from supportops.vendors.zendesk import References, Zendesk, open_zendesk
 from supportops.web.auth.guard import OperatorAuth
 from supportops.web.site import site_of
 
 PACKAGE, GROUP = "sfdc_sync", "sfdc-sync"
-POLICY = Section("sfdc_sync", SfdcPolicy)
+
+
+def _check_files(policy: SfdcPolicy, file: Path) -> None:
+    overrides_of(policy.organizations, file)
+
+
+POLICY = Section("sfdc_sync", SfdcPolicy, also=_check_files)
 
 
 async def serve(settings: WebSettings) -> int:
@@ -68,14 +87,23 @@ async def workers(settings: Settings, parts: Parts) -> AsyncIterator[tuple[Compo
         open_zendesk(settings.zendesk, ZENDESK_SCOPES, clock=parts.clock, metrics=parts.metrics) as zendesk,
         open_salesforce(settings.salesforce, policy.pauses, parts.metrics) as salesforce,
     ):
-        table = handlers.TicketHandlers(policy.ticket_record).table()
+        table = add_organization_handlers(handlers.TicketHandlers(policy.ticket_record).table())
+        sync = sync_of(settings, policy, Vendors(parts.store, salesforce, zendesk), _no_report)
         destinations = [
             ticket_records(settings, policy, parts, zendesk, salesforce),
             *sharing(parts.store, zendesk, policy.sharing),
         ]
         yield (
-            *worker_components(parts, table, destinations, group=GROUP, policy=UNHURRIED),
+            *worker_components(
+                parts,
+                table,
+                destinations,
+                group=GROUP,
+                policy=UNHURRIED,
+                retention=retention(policy.organizations),
+            ),
             watching(parts.store, policy.sharing),
+            *periodic_runs(sync, parts.store, policy.organizations),
         )
 
 
@@ -89,6 +117,37 @@ def sharing(store: Store, zendesk: Zendesk, policy: SharingPolicy) -> tuple[Dest
         ApplySharing(store, reader, examiner, writer, watch),
         CommentOnTicket(store, zendesk, policy),
     )
+
+
+def _no_report(_share: float | None, _words: str) -> None:
+    """Nobody watches a worker's runs."""
+
+
+def sync_of(settings: Settings, policy: SfdcPolicy, vendors: Vendors, report: Report) -> OrganizationSync:
+    """The runs of accounts to organizations."""
+    return organization_sync(
+        vendors,
+        policy.organizations,
+        overrides_of(policy.organizations, settings.config.file),
+        production=settings.installation.mode == "production",
+        report=report,
+    )
+
+
+def open_sync(settings: Settings) -> Callable[[Report], AbstractAsyncContextManager[OrganizationSync]]:
+    """What the commands run with: database and both vendors, no broker."""
+
+    @asynccontextmanager
+    async def opened(report: Report) -> AsyncIterator[OrganizationSync]:
+        policy, clock, metrics = POLICY.load(settings.config.file), SystemClock(), Metrics()
+        async with (
+            open_store(settings.database, clock=clock) as store,
+            open_zendesk(settings.zendesk, ZENDESK_SCOPES, clock=clock, metrics=metrics) as zendesk,
+            open_salesforce(settings.salesforce, policy.pauses, metrics) as salesforce,
+        ):
+            yield sync_of(settings, policy, Vendors(store, salesforce, zendesk), report)
+
+    return opened
 
 
 def ticket_records(

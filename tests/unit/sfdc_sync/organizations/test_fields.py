@@ -22,12 +22,12 @@ ROW: dict[str, Any] = {
     "Name": "  Groablet  Enterprises ",
     "Type": "Customer",
     "Owner": {"attributes": {}, "Name": "Jo Owner"},
-    "ARR__c": 120000.505,
-    "Number_of_Seats__c": 250.0,
+    "CARR_This_Account__c": 120000.505,
+    "Number_of_Licenses_This_Account__c": 250.0,
     "Market_Segment__c": "Large",
     "Support_Level__c": "Ultimate",
     "Technical_Account_Manager__r": None,
-    "Sales_Segmentation__c": "",
+    "Ultimate_Parent_Sales_Segment_Employees__c": "",
     "Zendesk__Zendesk_Organization_Id__c": "8447346623000",
 }
 

@@ -81,11 +81,14 @@ def winner_of(account_id: str, gone: Mapping[str, Gone]) -> str | None:
 
 def own_id(organization: Organization, key: str = "salesforce_id") -> str | None:
     """The account's id that an organization holds, of 18 characters: its field, else its external id."""
-    for value in (organization.values.get(key), organization.external_id):
-        found = normalise(value) if isinstance(value, str) else None
-        if found is not None and found.startswith(ACCOUNT_PREFIX):
-            return found
-    return None
+    field = organization.values.get(key)
+    return account_id_of(field if isinstance(field, str) else None) or account_id_of(organization.external_id)
+
+
+def account_id_of(text: str | None) -> str | None:
+    """The account's id that `text` is, of 18 characters; None when it is none."""
+    found = normalise(text) if text else None
+    return found if found is not None and found.startswith(ACCOUNT_PREFIX) else None
 
 
 def domain_problem(domain: str, public: frozenset[str] = frozenset()) -> str:

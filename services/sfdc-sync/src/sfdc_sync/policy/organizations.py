@@ -71,15 +71,15 @@ def default_fields() -> dict[str, OrganizationField]:
     """The nine fields of S7 under the handbook's keys (`aar` is theirs, misspelt for ever)."""
     return {
         "account_owner": _field("Owner.Name"),
-        "aar": OrganizationField(source="ARR__c", type="decimal"),
+        "aar": OrganizationField(source="CARR_This_Account__c", type="decimal"),
         "salesforce_id": _field("Id"),
-        "seats_decimal": OrganizationField(source="Number_of_Seats__c", type="integer"),
+        "seats_decimal": OrganizationField(source="Number_of_Licenses_This_Account__c", type="integer"),
         "market_segment": _field("Market_Segment__c"),
         "support_level": OrganizationField(
             source="Support_Level__c", type="dropdown", values=_options(_PLANS)
         ),
         "technical_account_manager": _field("Technical_Account_Manager__r.Name"),
-        "sales_segmentation": _field("Sales_Segmentation__c"),
+        "sales_segmentation": _field("Ultimate_Parent_Sales_Segment_Employees__c"),
         "account_type": OrganizationField(source="Type", type="dropdown", values=_options(_TYPES)),
     }
 
@@ -194,9 +194,10 @@ class IntegrityPolicy(Rules):
 class OrganizationsPolicy(Rules):
     """`sfdc_sync.organizations:` in the rules' file (accounts → organizations)."""
 
-    every: Duration = Field(timedelta(hours=1), description="between two deltas; 0s: only by hand")
+    enabled: bool = Field(default=False, description="run by itself; commands work without")
+    every: Duration = Field(timedelta(hours=1), description="between two deltas")
     overlap: Duration = Field(timedelta(minutes=15), description="Salesforce shows some rows late")
-    full_every: Duration = Field(timedelta(days=1), description="between two full compares; 0s: only by hand")
+    full_every: Duration = Field(timedelta(days=1), description="between two full compares")
     types: tuple[str, ...] = Field(
         default=("Customer",), min_length=1, description="Account.Type that gets an organization"
     )

@@ -36,6 +36,8 @@ from supportops.vendors.call_metrics import counted_call
 THREADS = 4
 _USAGE = re.compile(r"(?<![-\w])api-usage=(\d{1,12})/(\d{1,12})", re.ASCII)
 
+_CURSOR = re.compile(r"query(?:All)?/[A-Za-z0-9_=%-]{1,2000}$", re.ASCII)
+
 
 class Usage:
     """How much of the daily requests is used, as the last answer said (docs/vendors/salesforce.md#limits)."""
@@ -104,6 +106,31 @@ class Salesforce:
         """The org's limits; empty when the integration user may not see them."""
         answer = await self._in_thread("limits", partial(self._call, "GET", "limits"))
         return answer if isinstance(answer, dict) else {}
+
+    async def pages(self, soql: str, *, deleted: bool = False) -> AsyncIterator[list[Mapping[str, Any]]]:
+        """The rows of a query, page by page (2,000 at most); `deleted`: also those in the recycle bin.
+
+        A cursor that Salesforce has lost is Retryable: begin again with the first page.
+        """
+        call = partial(self._call, "GET", "queryAll" if deleted else "query", params={"q": soql})
+        while True:
+            answer = await self._in_thread("query", call)
+            if not isinstance(answer, dict) or not isinstance(answer.get("records"), list):
+                raise Retryable("Salesforce's answer to a query has no records")
+            yield [row for row in answer["records"] if isinstance(row, dict)]
+            if answer.get("done") is not False:
+                return
+            call = partial(self._call, "GET", cursor_path(answer.get("nextRecordsUrl")))
+
+    async def more(self, url: object) -> list[Mapping[str, Any]]:
+        """The rows of a sub-query that its first page did not hold; `url`: where it said that they are."""
+        found: list[Mapping[str, Any]] = []
+        while url:
+            answer = await self._in_thread("query", partial(self._call, "GET", cursor_path(url)))
+            page = answer if isinstance(answer, dict) else {}
+            found += [row for row in page.get("records") or () if isinstance(row, dict)]
+            url = page.get("nextRecordsUrl") if page.get("done") is False else None
+        return found
 
     def quota_reached(self, share: float) -> bool:
         """Whether the last answer said that `share` of the daily requests is used; asked once per answer."""
@@ -187,6 +214,14 @@ class Salesforce:
                 return Permanent(why)
             case _:
                 return Retryable(why)
+
+
+def cursor_path(url: object) -> str:
+    """The part of `nextRecordsUrl` below the version's path; never an address of its own."""
+    found = _CURSOR.search(url) if isinstance(url, str) else None
+    if found is None:
+        raise Retryable("Salesforce names no next page that we can read")
+    return found[0]
 
 
 class NotFound(DestinationPaused):

@@ -15,6 +15,14 @@ from supportops.vendors.zendesk.models import (
     Ticket,
     User,
 )
+from supportops.vendors.zendesk.organizations import (
+    Job,
+    JobItem,
+    OrganizationAdmin,
+    OrganizationDetail,
+    OrganizationFieldDetail,
+    OrganizationPage,
+)
 from supportops.vendors.zendesk.references import References
 from supportops.vendors.zendesk.satisfaction import Page, Satisfaction, SurveyAnswer, SurveyResponse
 from supportops.vendors.zendesk.sharing import OrganizationSharing, TicketSharing, UserRights
@@ -25,9 +33,15 @@ __all__ = [
     "Comment",
     "ExportPage",
     "Exports",
+    "Job",
+    "JobItem",
     "Named",
     "NewComment",
     "Organization",
+    "OrganizationAdmin",
+    "OrganizationDetail",
+    "OrganizationFieldDetail",
+    "OrganizationPage",
     "OrganizationSharing",
     "Page",
     "ReferenceCache",

@@ -55,6 +55,10 @@ class Calls:
         """Write."""
         return await self._write("PUT", call, path, body)
 
+    async def post(self, call: str, path: str, body: Mapping[str, object]) -> Answer:
+        """Make; after a lost answer nobody knows whether it was made (UnknownOutcome)."""
+        return await self._write("POST", call, path, body)
+
     async def delete(self, call: str, path: str, body: Mapping[str, object]) -> Answer:
         """Take away what `body` names."""
         return await self._write("DELETE", call, path, body)

@@ -32,6 +32,7 @@ from supportops.vendors.zendesk.models import (
     Ticket,
     User,
 )
+from supportops.vendors.zendesk.organizations import OrganizationAdmin
 from supportops.vendors.zendesk.satisfaction import Satisfaction
 from supportops.vendors.zendesk.schedules import Schedules
 from supportops.vendors.zendesk.sharing import TicketSharing
@@ -58,6 +59,7 @@ class Zendesk:
         self.satisfaction = Satisfaction(calls)
         self.exports = Exports(calls)
         self.sharing = TicketSharing(calls)
+        self.organization_admin = OrganizationAdmin(calls)
         self.slas = Slas(calls)
         self.schedules = Schedules(calls)
 

@@ -1,0 +1,240 @@
+"""`sync`: accounts to organizations by hand (docs/sfdc-sync.md#organizations)."""
+
+import getpass
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sfdc_sync.organizations.repository import Repository, Row
+from sfdc_sync.organizations.runs import OrganizationSync, RunResult, Stopped
+from sfdc_sync.organizations.saved_plan import PlanDocument, changes_by_field, parsed, written
+from sfdc_sync.policy.sfdc import SfdcPolicy
+from sfdc_sync.settings import Settings
+from supportops.errors import SupportOpsError
+from supportops.operations.on_database import on_database
+from supportops.runtime.cli import UNUSABLE, AsJson, Service, execute
+from supportops.runtime.output import Report, emit, progress
+from supportops.runtime.supervisor import CLEAN, FAILED
+from supportops.store import Store
+
+CHANGES = 2
+"""Exit code: there is something to do."""
+
+type Opened = Callable[[Report], AbstractAsyncContextManager[OrganizationSync]]
+type OpenSync = Callable[[Settings], Opened]
+type Job = Callable[[OrganizationSync], Awaitable[int]]
+
+Create = Annotated[bool, typer.Option("--create", help="Make organizations for accounts that have none.")]
+
+
+def add_sync_commands(app: typer.Typer, service: Service[Settings, SfdcPolicy], open_sync: OpenSync) -> None:
+    """Add `sync` and what belongs to it."""
+    group = typer.Typer(invoke_without_command=True, help=_ABOUT)
+
+    def with_sync(job: Job) -> int:
+        return execute(service, lambda settings: _run(open_sync(settings), job))
+
+    _add_runs(group, with_sync)
+    _add_undo_and_delta(group, with_sync)
+    _add_lists(group, service)
+    _add_brake_and_pin(group, service)
+    app.add_typer(group, name="sync")
+
+
+async def _run(opened: Opened, job: Job) -> int:
+    with progress("sync") as report:
+        async with opened(report) as sync:
+            try:
+                return await job(sync)
+            except SupportOpsError as error:
+                typer.echo(str(error), err=True)
+                return FAILED
+
+
+def _add_runs(group: typer.Typer, with_sync: Callable[[Job], int]) -> None:
+    @group.callback()
+    def sync(
+        context: typer.Context,
+        full: Annotated[bool, typer.Option("--full", help="Compare everything and correct it.")] = False,
+        plan: Annotated[Path | None, typer.Option(help="Write what would be done to this file.")] = None,
+        apply: Annotated[Path | None, typer.Option(help="Do what still holds of this plan.")] = None,
+        create: Create = False,
+        as_json: AsJson = False,
+    ) -> None:
+        """Bring Zendesk's organizations in line with Salesforce's accounts.
+
+        Exit codes: 0 nothing (left) to do, 1 an error, a refused row or the brake, 2 a plan with changes.
+        """
+        if context.invoked_subcommand is not None:
+            return
+        if sum(map(bool, (full, plan, apply))) != 1:
+            raise typer.BadParameter("give one of --full, --plan FILE and --apply FILE, or a command")
+        if plan is not None:
+            documents: list[PlanDocument] = []
+            code = with_sync(lambda found: _plan(found, documents, create=create))
+            for document in documents:
+                plan.write_bytes(written(document))
+                emit(_summary(document), as_json=as_json, title=f"Plan, written to {plan}")
+            raise typer.Exit(code)
+        if apply is not None:
+            document = _document(apply)
+            raise typer.Exit(with_sync(lambda found: _told(found.apply(document, _me()), as_json)))
+        raise typer.Exit(with_sync(lambda found: _told(found.full("bulk", _me(), create=create), as_json)))
+
+
+def _add_undo_and_delta(group: typer.Typer, with_sync: Callable[[Job], int]) -> None:
+    @group.command()
+    def undo(
+        run_id: Annotated[str, typer.Argument(help="The run: see `sync runs`.")], as_json: AsJson = False
+    ) -> None:
+        """Put back what a run changed and nobody has touched since. What it created stays."""
+        raise typer.Exit(with_sync(lambda found: _told(found.undo(run_id, _me()), as_json)))
+
+    @group.command()
+    def delta(as_json: AsJson = False) -> None:
+        """What the worker does every hour: what changed since the last run."""
+        raise typer.Exit(with_sync(lambda found: _told(found.delta(_me()), as_json)))
+
+
+def _add_lists(group: typer.Typer, service: Service[Settings, SfdcPolicy]) -> None:
+    @group.command()
+    def marked(as_json: AsJson = False) -> None:
+        """Organizations without an account, marked for review. Nothing is ever deleted."""
+
+        async def show(store: Store) -> int:
+            rows = await Repository(store).marked()
+            emit(
+                [_shown(row, "organization_id", "name", "account_id", "seen_at") for row in rows],
+                as_json=as_json,
+            )
+            return CLEAN
+
+        raise typer.Exit(on_database(service, show))
+
+    @group.command()
+    def runs(limit: int = 20, as_json: AsJson = False) -> None:
+        """The last runs, the newest first."""
+
+        async def show(store: Store) -> int:
+            names = (
+                "run_id",
+                "kind",
+                "state",
+                "started_by",
+                "started_at",
+                "finished_at",
+                "counts",
+                "stopped_by",
+                "reason",
+            )
+            rows = await Repository(store).runs(limit)
+            emit([_shown(row, *names) for row in rows], as_json=as_json)
+            return CLEAN
+
+        raise typer.Exit(on_database(service, show))
+
+    @group.command()
+    def rows(
+        about: Annotated[str, typer.Argument(help="Id of a run, an organization or an account.")],
+        state: Annotated[str | None, typer.Option(help="planned, done, refused, moved, held …")] = None,
+        as_json: AsJson = False,
+    ) -> None:
+        """What runs did about it in the last 30 days."""
+
+        async def show(store: Store) -> int:
+            found = await Repository(store).rows_about(about, state)
+            names = (
+                "at",
+                "run_id",
+                "action",
+                "rule",
+                "organization_id",
+                "account_id",
+                "name",
+                "changes",
+                "state",
+                "reason",
+            )
+            emit([_shown(row, *names) for row in found], as_json=as_json)
+            return CLEAN if found else FAILED
+
+        raise typer.Exit(on_database(service, show))
+
+
+def _add_brake_and_pin(group: typer.Typer, service: Service[Settings, SfdcPolicy]) -> None:
+    @group.command("release-brake")
+    def release_brake(
+        reason: Annotated[str, typer.Option(help="Why the next run may go past the brake.")],
+        by: Annotated[str | None, typer.Option(help="Who says so; default: who is logged in here.")] = None,
+    ) -> None:
+        """Lift the brake for one run: the next that it would stop. Then it is armed again."""
+        if len(reason.strip()) < 5:
+            raise typer.BadParameter("say why, in a few words", param_hint="--reason")
+
+        async def release(store: Store) -> int:
+            await Repository(store).release_brake(by or _me(), reason.strip())
+            typer.echo("lifted for the next run that it would stop")
+            return CLEAN
+
+        raise typer.Exit(on_database(service, release))
+
+    @group.command()
+    def pin(yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
+        """Forget which Salesforce org was read: the next run remembers the one that it finds."""
+        if not yes:
+            typer.confirm("Read another Salesforce org from now on?", abort=True)
+
+        async def forget(store: Store) -> int:
+            await Repository(store).unpin("salesforce")
+            return CLEAN
+
+        raise typer.Exit(on_database(service, forget))
+
+
+async def _plan(sync: OrganizationSync, documents: list[PlanDocument], *, create: bool) -> int:
+    document = await sync.plan(_me(), create=create)
+    documents.append(document)
+    return CHANGES if document.plan.writes else CLEAN
+
+
+async def _told(work: Awaitable[RunResult], as_json: bool) -> int:
+    try:
+        result = await work
+    except Stopped as stopped:
+        if as_json:
+            emit(
+                {"run_id": stopped.run_id, "state": "stopped", "brake": list(map(str, stopped.tripped))},
+                as_json=True,
+            )
+        raise
+    shown = {"run_id": result.run_id, "state": result.state, **result.counts}
+    emit(shown | ({"left alone": list(result.moved)} if result.moved else {}), as_json=as_json, title="Run")
+    return FAILED if result.refused else CLEAN
+
+
+def _summary(document: PlanDocument) -> dict[str, object]:
+    told: dict[str, object] = dict(document.plan.counts)
+    told |= {f"changes of {key}": count for key, count in changes_by_field(document.plan).items()}
+    return told | {f"brake {at}": each for at, each in enumerate(document.would_stop, 1)}
+
+
+def _document(file: Path) -> PlanDocument:
+    try:
+        return parsed(file.read_bytes())
+    except (OSError, SupportOpsError) as error:
+        typer.echo(f"{file}: {error}", err=True)
+        raise typer.Exit(UNUSABLE) from error
+
+
+def _shown(row: Row, *names: str) -> dict[str, object]:
+    return {name: row[name] for name in names}
+
+
+def _me() -> str:
+    return getpass.getuser()
+
+
+_ABOUT = "Bring Zendesk's organizations in line with Salesforce's accounts."

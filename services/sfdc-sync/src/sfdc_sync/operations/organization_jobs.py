@@ -1,0 +1,90 @@
+"""What runs and reports are made of, for the worker's periodic jobs and for the commands alike."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from sfdc_sync.organizations.reading import Production, Reader
+from sfdc_sync.organizations.repository import Repository
+from sfdc_sync.organizations.runs import LEASE, OrganizationSync
+from sfdc_sync.organizations.salesforce_side import AccountReader
+from sfdc_sync.organizations.zendesk_side import ZendeskSide
+from sfdc_sync.policy.organizations import OrganizationsPolicy
+from sfdc_sync.policy.overrides import Overrides, load_overrides
+from sfdc_sync.salesforce.client import Salesforce
+from sfdc_sync.tables import integrity_findings, sync_rows, sync_runs
+from sfdc_sync.ticket_records.open_counts import open_tickets
+from supportops.runtime.output import Report
+from supportops.store import Store
+from supportops.vendors.zendesk import Zendesk
+from supportops.workers import Periodic, Retention, RunLease
+
+WORKER = "worker"
+"""Who starts the runs that nobody starts by hand."""
+
+
+@dataclass(frozen=True)
+class Vendors:
+    """Both sides, open."""
+
+    store: Store
+    salesforce: Salesforce
+    zendesk: Zendesk
+
+
+def overrides_of(policy: OrganizationsPolicy, rules_file: Path) -> Overrides:
+    """The reviewed values; their file stands beside the rules. Raises ConfigError."""
+    file = policy.overrides_file
+    return load_overrides(file and rules_file.parent / file, policy.fields)
+
+
+def organization_sync(
+    vendors: Vendors, policy: OrganizationsPolicy, overrides: Overrides, *, production: bool, report: Report
+) -> OrganizationSync:
+    """The runs of this installation."""
+    reader = reader_of(vendors, policy, overrides, production=production, report=report)
+    return OrganizationSync(
+        RunLease(LEASE, vendors.store), reader, partial(open_tickets, vendors.store), report
+    )
+
+
+def reader_of(
+    vendors: Vendors, policy: OrganizationsPolicy, overrides: Overrides, *, production: bool, report: Report
+) -> Reader:
+    """Both sides and our own list of them."""
+    clock = vendors.store.clock
+    return Reader(
+        AccountReader(vendors.salesforce, policy, overrides, lambda: clock.now().date()),
+        ZendeskSide(vendors.zendesk.organization_admin, policy),
+        Repository(vendors.store),
+        policy,
+        Production(production, policy.sandbox_allowed),
+        report,
+    )
+
+
+def periodic_runs(sync: OrganizationSync, store: Store, policy: OrganizationsPolicy) -> Sequence[Periodic]:
+    """The delta and the full compare, where the rules have switched them on."""
+    if not policy.enabled:
+        return ()
+
+    async def delta() -> None:
+        await sync.delta(WORKER)
+
+    async def full() -> None:
+        await sync.full("full", WORKER)
+
+    return (
+        Periodic("organizations.delta", store, delta, policy.every),
+        Periodic("organizations.full", store, full, policy.full_every),
+    )
+
+
+def retention(policy: OrganizationsPolicy) -> tuple[Retention, ...]:
+    """How long runs and fixed findings can be looked at."""
+    return (
+        Retention(sync_rows, sync_rows.c.at, policy.keep),
+        Retention(sync_runs, sync_runs.c.finished_at, policy.keep * 12),
+        Retention(integrity_findings, integrity_findings.c.gone_since, policy.keep * 3),
+    )

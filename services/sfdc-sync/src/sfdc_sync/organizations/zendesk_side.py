@@ -1,0 +1,221 @@
+"""Organizations read and written: what we compare of each, and bulk writes (docs/vendors/zendesk.md#organizations).
+
+A write that may have happened is asked about before it is done again. One row that Zendesk refuses harms no other.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import Protocol
+
+from sfdc_sync.organizations.model import EXTERNAL_ID, FIELD, NAME, TAGS, Action, Item, Organization, Value
+from sfdc_sync.policy.organizations import OrganizationsPolicy
+from supportops.errors import DestinationPaused, Forbidden, NotFound, Permanent, Retryable, UnknownOutcome
+from supportops.vendors.zendesk import Job, OrganizationDetail, OrganizationPage
+
+BATCH = 100
+TRIES = 5
+LONGEST_WAIT = timedelta(minutes=30)
+"""For a limit that Zendesk names; past it the run ends and says so."""
+JOB_PATIENCE = timedelta(minutes=15)
+_POLL = (0.2, 0.5, 1.0, 2.0, 5.0)
+
+type Sleep = Callable[[float], Awaitable[None]]
+
+
+class ZendeskPort(Protocol):
+    """What we need of `zendesk.OrganizationAdmin`."""
+
+    async def page(self, cursor: str | None = None) -> OrganizationPage: ...
+    async def by_id(self, ids: Iterable[str]) -> dict[str, OrganizationDetail]: ...
+    async def by_external_id(self, external_ids: Iterable[str]) -> list[OrganizationDetail]: ...
+    async def update_many(self, rows: Sequence[Mapping[str, object]]) -> Job: ...
+    async def create_many(self, rows: Sequence[Mapping[str, object]]) -> Job: ...
+    async def job(self, job_id: str) -> Job: ...
+    async def merged_into(self, organization_id: str) -> str | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What became of one item: `done` with the organization's id, or `refused` with the reason."""
+
+    item: Item
+    state: str
+    organization_id: str | None = None
+    reason: str = ""
+
+
+class ZendeskSide:
+    """One account's organizations, as far as the rules map them."""
+
+    def __init__(
+        self, zendesk: ZendeskPort, policy: OrganizationsPolicy, sleep: Sleep = asyncio.sleep
+    ) -> None:
+        self._zendesk, self._policy, self._sleep = zendesk, policy, sleep
+        self._kept = {*policy.fields, policy.marked}
+
+    # --- reading ---
+
+    async def pages(self) -> AsyncIterator[tuple[list[Organization], int]]:
+        """All organizations, page by page, each with the number of rows that could not be read."""
+        cursor: str | None = None
+        while True:
+            page = await self.patiently(partial(self._zendesk.page, cursor))
+            yield [self.compact(each) for each in page.rows], page.unreadable
+            if page.cursor is None:
+                return
+            cursor = page.cursor
+
+    async def by_id(self, ids: Iterable[str]) -> dict[str, Organization]:
+        """Those that exist, as they are now."""
+        wanted = sorted(set(ids), key=int)
+        found = await self.patiently(lambda: self._zendesk.by_id(wanted)) if wanted else {}
+        return {key: self.compact(each) for key, each in found.items()}
+
+    async def by_external_id(self, ids: Iterable[str]) -> list[Organization]:
+        """Those that hold one of the external ids."""
+        wanted = sorted(set(ids))
+        found = await self.patiently(lambda: self._zendesk.by_external_id(wanted)) if wanted else []
+        return [self.compact(each) for each in found]
+
+    async def merged_into(self, organization_id: str) -> str | None:
+        """The organization that one was merged into."""
+        return await self.patiently(lambda: self._zendesk.merged_into(organization_id))
+
+    def compact(self, each: OrganizationDetail) -> Organization:
+        """What is compared of an organization."""
+        fields = each.organization_fields or {}
+        values = {key: _value(fields[key]) for key in fields.keys() & self._kept}
+        return Organization(
+            each.id,
+            each.name,
+            each.external_id,
+            values,
+            each.tags,
+            each.domain_names,
+            each.shared_tickets is True,
+        )
+
+    # --- writing ---
+
+    async def update(self, items: Sequence[Item]) -> list[Written]:
+        """Change up to a hundred organizations in one call; the same call again changes nothing more."""
+        rows = [{"id": int(item.organization_id or 0), **body(item)} for item in items]
+        try:
+            job = await self._finished(
+                await self.patiently(lambda: self._zendesk.update_many(rows), repeat=True)
+            )
+        except Permanent as error:
+            return _all_refused(items, error)
+        return [_written(item, job, place) for place, item in enumerate(items)]
+
+    async def create(self, items: Sequence[Item]) -> list[Written]:
+        """Make up to a hundred. After a lost answer only those are made that are not there: none twice."""
+        there: dict[str, str] = {}
+        left = list(items)
+        for _ in range(TRIES):
+            rows = [body(item) for item in left]
+            try:
+                job = await self._finished(await self.patiently(partial(self._zendesk.create_many, rows)))
+            except UnknownOutcome:
+                found = await self.by_external_id(item.account_id or "" for item in left)
+                there |= {str(each.external_id): each.id for each in found}
+                left = [item for item in left if item.account_id not in there]
+                if not left:
+                    break
+                continue
+            except Permanent as error:
+                return [*_there(items, there), *_all_refused(left, error)]
+            made = [_written(item, job, place) for place, item in enumerate(left)]
+            return [*_there(items, there), *made]
+        else:
+            return [*_there(items, there), *_all_refused(left, Permanent("no answer, several times"))]
+        return _there(items, there)
+
+    async def _finished(self, job: Job) -> Job:
+        """The job once Zendesk is through with it. Raises UnknownOutcome when that takes too long."""
+        waited = 0.0
+        for poll in range(10_000):
+            if job.finished and (job.items or job.status != "completed"):
+                return job
+            pause = _POLL[min(poll, len(_POLL) - 1)]
+            waited += pause
+            if waited > JOB_PATIENCE.total_seconds():
+                break
+            await self._sleep(pause)
+            try:
+                job = await self.patiently(partial(self._zendesk.job, job.id))
+            except NotFound as error:
+                raise UnknownOutcome("Zendesk has forgotten the job") from error
+        raise UnknownOutcome(f"job {job.id} is not finished after {JOB_PATIENCE}")
+
+    async def patiently[T](self, call: Callable[[], Awaitable[T]], *, repeat: bool = False) -> T:
+        """Make a call, waiting for limits and outages. `repeat`: twice does no harm, also after a lost answer."""
+        for attempt in range(TRIES):
+            try:
+                return await call()
+            except UnknownOutcome:
+                if not repeat or attempt == TRIES - 1:
+                    raise
+                await self._sleep(2.0**attempt)
+            except DestinationPaused as error:
+                if error.after is None or error.after > LONGEST_WAIT or attempt == TRIES - 1:
+                    raise
+                await self._sleep(error.after.total_seconds())
+            except Retryable as error:
+                if attempt == TRIES - 1:
+                    raise
+                await self._sleep((error.after or timedelta(seconds=2.0**attempt)).total_seconds())
+        raise AssertionError("unreachable")
+
+
+def body(item: Item) -> dict[str, object]:
+    """What is sent of an item: the changed keys and no others."""
+    found: dict[str, object] = {}
+    fields: dict[str, Value] = {}
+    for change in item.changes:
+        if change.key == TAGS:
+            found["tags"] = str(change.after or "").split()
+        elif change.key in (NAME, EXTERNAL_ID):
+            found[change.key] = change.after
+        else:
+            fields[change.key.removeprefix(FIELD)] = change.after
+    return found | ({"organization_fields": fields} if fields else {})
+
+
+def _written(item: Item, job: Job, place: int) -> Written:
+    result = job.items.get(place)
+    if result is None:
+        return Written(
+            item, "refused", reason=f"job {job.status}: {job.message or 'nothing is said of this one'}"
+        )
+    if not result.ok:
+        return Written(item, "refused", reason=result.reason or "refused without a reason")
+    if item.action is Action.CREATE and result.id is None:
+        return Written(
+            item,
+            "refused",
+            reason="made, but Zendesk did not name it: the next run finds it by its external id",
+        )
+    return Written(item, "done", result.id or item.organization_id)
+
+
+def _there(items: Sequence[Item], there: Mapping[str, str]) -> list[Written]:
+    return [
+        Written(item, "done", found, "made by a call whose answer was lost")
+        for item in items
+        if (found := there.get(item.account_id or "")) is not None
+    ]
+
+
+def _all_refused(items: Sequence[Item], error: Permanent) -> list[Written]:
+    if isinstance(error, Forbidden):
+        raise error
+    return [Written(item, "refused", reason=str(error)[:300]) for item in items]
+
+
+def _value(raw: object) -> Value:
+    """A field's value; a list (multi-select) is no value of ours, but never equal to one either."""
+    return raw if raw is None or isinstance(raw, str | int | float | bool) else str(raw)

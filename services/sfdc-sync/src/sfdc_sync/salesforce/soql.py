@@ -1,0 +1,37 @@
+"""Queries with lists of values, each short enough for an address (docs/vendors/salesforce.md#queries). Pure.
+
+Names of objects and fields come from rules that only take API names; values are quoted by the library.
+"""
+
+from collections.abc import Iterable, Iterator
+from urllib.parse import quote
+
+from simple_salesforce.format import format_soql
+
+MOST_BYTES = 12_000
+"""Of one query, percent-encoded: an address may have 16,384, and there is more in it than the query."""
+
+
+def in_lists(query: str, values: Iterable[str]) -> Iterator[str]:
+    """`query` for all of `values`, in as few queries as fit; `query` ends where the list belongs."""
+    room = MOST_BYTES - len(quote(query))
+    some: list[str] = []
+    used = 0
+    for value in dict.fromkeys(values):
+        cost = len(quote(literal(value))) + len("%2C")
+        if some and used + cost > room:
+            yield _closed(query, some)
+            some, used = [], 0
+        some.append(value)
+        used += cost
+    if some:
+        yield _closed(query, some)
+
+
+def literal(value: str) -> str:
+    """`value` as SOQL text, quoted and escaped."""
+    return str(format_soql("{}", value))
+
+
+def _closed(query: str, values: list[str]) -> str:
+    return f"{query} ({','.join(map(literal, values))})"

@@ -1,0 +1,226 @@
+"""Accounts to organizations against both stand-ins, by the real clients (docs/rules.md S5-S8)."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from sfdc_sync.operations.organization_jobs import Vendors
+from sfdc_sync.organizations.reading import WrongEnvironment
+from sfdc_sync.organizations.runs import Stopped
+from sfdc_sync.organizations.salesforce_side import Unreadable
+from sfdc_sync.organizations.saved_plan import parsed, written
+from sfdc_sync.policy.organizations import BrakePolicy, Limit
+from sfdc_sync.salesforce.client import Salesforce
+from sfdc_sync.settings import ZENDESK_SCOPES
+from supportops.clock import SystemClock
+from supportops.errors import Permanent
+from supportops.observability.metrics import Metrics
+from supportops.store import Store
+from supportops.vendors.zendesk import open_zendesk
+from supportops.workers import Busy
+from tests.integration.sfdc_sync.sandbox import Outside
+from tests.integration.sfdc_sync.sync_app import (
+    ACME,
+    ACME_ORG,
+    GITLAB_ORG,
+    GROABLET,
+    GROABLET_ORG,
+    POLICY,
+    ROOMY,
+    Desk,
+    Sync,
+    fields,
+)
+from tests.support.sandbox import zendesk_settings
+
+
+@pytest.fixture
+async def sync(store: Store, salesforce: Salesforce, outside: Outside) -> AsyncIterator[Sync]:
+    """Both sides as after a reset, the first full compare done."""
+    outside.reset()
+    outside.disarm()
+    desk = Desk(outside.base_url)
+    account = zendesk_settings(outside.base_url)
+    async with open_zendesk(account, ZENDESK_SCOPES, clock=SystemClock(), metrics=Metrics()) as zendesk:
+        made = Sync(Vendors(store, salesforce, zendesk), desk)
+        await made.of().full("full", "test")
+        yield made
+    desk.close()
+
+
+async def test_a_full_run_corrects_a_wrong_plan_with_its_tag_and_the_next_one_has_nothing_to_do(
+    sync: Sync,
+) -> None:
+    sync.desk.edit_account(ACME, Support_Level__c="Gold")
+    sync.desk.account("Without an organization")
+    before = len(sync.desk.writes())
+    result = await sync.of().full("bulk", "test")
+    assert {"done": 1, "refused": 0, "missing": 1}.items() <= result.counts.items()
+    acme = sync.desk.organization(ACME_ORG)
+    assert (fields(acme, "support_level"), acme["tags"]) == (["gold"], ["gold"])
+    assert sync.desk.writes()[before:] == [f"updated {ACME_ORG}"], "one write, and nothing was created"
+    again = await sync.of().full("bulk", "test")
+    assert again.counts["done"] == 0
+    assert sync.desk.writes()[before + 1 :] == []
+
+
+async def test_a_delta_creates_with_the_plan_in_the_first_call_and_hears_of_leavers(sync: Sync) -> None:
+    made = sync.desk.account(
+        "New customer", Support_Level__c="Ultimate", Number_of_Licenses_This_Account__c=12
+    )
+    sync.desk.edit_account(ACME, Type="Former Customer")
+    result = await sync.of().delta("test")
+    assert result.kind == "delta"
+    (new,) = sync.desk.by_external_id(made)
+    assert fields(new, "salesforce_id", "support_level", "seats_decimal") == [made, "ultimate", 12]
+    assert fields(sync.desk.organization(ACME_ORG), "account_type") == ["former_customer"]
+    assert (await sync.of().delta("test")).counts["done"] == 0, "what was seen twice is written once"
+
+
+async def test_a_plan_is_applied_as_far_as_it_still_holds_and_undone_as_far_as_nobody_has_touched_it(
+    sync: Sync,
+) -> None:
+    sync.desk.edit_account(ACME, Support_Level__c="Gold", Market_Segment__c="Large")
+    sync.desk.edit_account(GROABLET, Support_Level__c="Silver")
+    document = parsed(written(await sync.of().plan("test", create=False)))
+    assert document.plan.counts["update"] == 2
+    assert {each.sla for each in document.plan.items} == {"", "priority -> priority"} - {
+        "priority -> priority"
+    }
+    sync.desk.edit_organization(GROABLET_ORG, organization_fields={"support_level": "bronze"})
+    applied = await sync.of().apply(document, "test")
+    assert applied.counts["done"] == 1
+    assert applied.moved == (
+        "Groablet Enterprises: support_level is 'bronze' by now (the plan saw 'ultimate')",
+    )
+    assert fields(sync.desk.organization(ACME_ORG), "support_level", "market_segment") == ["gold", "Large"]
+    again = await sync.of().apply(document, "test")
+    assert again.counts["done"] == 0
+    sync.desk.edit_organization(ACME_ORG, organization_fields={"market_segment": "a person's"})
+    undone = await sync.of().undo(applied.run_id, "test")
+    assert fields(sync.desk.organization(ACME_ORG), "support_level", "market_segment") == [
+        "premium",
+        "a person's",
+    ]
+    assert undone.moved == ('Acme Ltd: touched since, left alone: market_segment is "a person\'s"',)
+
+
+async def test_a_hidden_field_stops_before_anything_is_compared(sync: Sync) -> None:
+    before = sync.desk.writes()
+    sync.desk.salesforce("rights", hidden=["Account.Support_Level__c"])
+    with pytest.raises(Unreadable, match=r"Account\.Support_Level__c"):
+        await sync.of().full("full", "test")
+    assert sync.desk.writes() == before
+    (run, *_) = await sync.repository.runs(1)
+    assert (run["state"], "field-level security" in run["reason"]) == ("failed", True)
+
+
+async def test_hidden_rows_stop_at_the_brake_until_a_person_lifts_it_for_one_run(sync: Sync) -> None:
+    strict = BrakePolicy(disappeared=Limit(absolute=0, share=0.1, least=0), changes=ROOMY, creates=ROOMY)
+    braked = sync.with_rules(brake=strict)
+    before = sync.desk.writes()
+    sync.desk.salesforce("rights", hidden_rows=[ACME])
+    with pytest.raises(Stopped, match="invisible rows"):
+        await braked.full("full", "test")
+    assert sync.desk.writes() == before
+    await sync.repository.release_brake("ada", "these are really gone")
+    await braked.full("full", "test")
+    assert fields(sync.desk.organization(ACME_ORG), "marked_for_review") == [True]
+    assert [row["organization_id"] for row in await sync.repository.marked()] == []
+    sync.desk.salesforce("rights", hidden_rows=[])
+    await braked.full("full", "test")
+    assert fields(sync.desk.organization(ACME_ORG), "marked_for_review") == [False]
+    sync.desk.salesforce("rights", hidden_rows=[ACME])
+    with pytest.raises(Stopped):
+        await braked.full("full", "test")  # armed again
+
+
+async def test_merged_accounts_are_relinked_and_deleted_ones_marked_for_review(sync: Sync) -> None:
+    winner = sync.desk.account("Acme Holding", Support_Level__c="Ultimate")
+    sync.desk.salesforce("merge", object="Account", winner=winner, losers=[ACME])
+    sync.desk.salesforce("delete", object="Account", id=GROABLET)
+    proposed = await sync.of().full("full", "test")
+    assert ("conflict", "held", "Acme Ltd") in await sync.rows(proposed.run_id)
+    relinked = await sync.of().full("bulk", "test")
+    assert ("relink", "done", "Acme Ltd") in await sync.rows(relinked.run_id)
+    acme = sync.desk.organization(ACME_ORG)
+    assert (acme["external_id"], fields(acme, "salesforce_id", "support_level")) == (
+        winner,
+        [winner, "ultimate"],
+    )
+    assert fields(sync.desk.organization(GROABLET_ORG), "marked_for_review") == [True]
+    sync.desk.salesforce("undelete", object="Account", id=GROABLET)
+    await sync.of().delta("test")
+    assert fields(sync.desk.organization(GROABLET_ORG), "marked_for_review") == [False]
+
+
+async def test_an_organization_that_was_merged_away_is_followed_and_not_made_again(sync: Sync) -> None:
+    sync.desk.merge_organizations(ACME_ORG, GITLAB_ORG)
+    before = len(sync.desk.writes())
+    await sync.with_rules(create_on=["full", "delta"]).full("full", "test")
+    assert fields(sync.desk.organization(GITLAB_ORG), "salesforce_id", "support_level") == [ACME, "premium"]
+    assert sync.desk.writes()[before:] == [f"updated {GITLAB_ORG}"]
+
+
+async def test_a_lost_answer_creates_nothing_twice(sync: Sync) -> None:
+    made = [sync.desk.account("Lost answer"), sync.desk.account("Its neighbour")]
+    sync.desk.arm("zendesk", "create_many", "drop_after_commit", count=1)
+    result = await sync.of().delta("test")
+    assert [len(sync.desk.by_external_id(each)) for each in made] == [1, 1]
+    assert {state for _, state, _ in await sync.rows(result.run_id)} == {"done"}
+
+
+async def test_a_taken_name_is_kept_with_its_reason_and_adopted_by_the_next_compare(sync: Sync) -> None:
+    """Our own list does not know of the new name yet: its event is on the way."""
+    taken, free = sync.desk.account("GitLab Holding"), sync.desk.account("Free")
+    sync.desk.edit_organization(GITLAB_ORG, name="gitlab HOLDING", external_id="somebody's")
+    first = await sync.of().delta("test")
+    assert (first.refused, await sync.repository.refused_accounts()) == (1, {taken})
+    assert len(sync.desk.by_external_id(free)) == 1, "one refused row harms no other"
+    (row,) = [each for each in await sync.repository.rows_about(taken) if each["state"] == "refused"]
+    assert "already been taken" in row["reason"]
+    await sync.of().full("full", "test")
+    adopted = sync.desk.organization(GITLAB_ORG)
+    assert (fields(adopted, "salesforce_id"), adopted["external_id"]) == ([taken], "somebody's")
+    assert await sync.repository.refused_accounts() == set()
+
+
+async def test_limits_and_a_session_that_ends_in_the_middle_only_cost_time(sync: Sync) -> None:
+    sync.desk.edit_account(ACME, Support_Level__c="Gold")
+    sync.desk.arm("zendesk", "update_many", "rate_limit", retry_after=1, count=1)
+    sync.desk.arm("salesforce", "query", "expire_session", count=1)
+    result = await sync.of().full("full", "test")
+    assert (result.counts["done"], fields(sync.desk.organization(ACME_ORG), "support_level")) == (1, ["gold"])
+
+
+async def test_two_runs_at_once_are_one(sync: Sync) -> None:
+    sync.desk.edit_account(ACME, Support_Level__c="Gold")
+    first, second = await asyncio.gather(
+        sync.of().full("full", "a"), sync.of().full("full", "b"), return_exceptions=True
+    )
+    assert sorted(type(each).__name__ for each in (first, second)) == ["Busy", "RunResult"]
+    assert isinstance(first, Busy) or isinstance(second, Busy)
+    assert sync.desk.writes().count(f"updated {ACME_ORG}") == 2, "the first compare's and this one"
+
+
+async def test_another_org_and_a_sandbox_are_refused(sync: Sync) -> None:
+    wrong = sync.with_rules(salesforce_org_id="00D000000000001")
+    with pytest.raises(WrongEnvironment, match="the rules name"):
+        await wrong.full("full", "test")
+    org = await sync.of().reader.accounts.org()
+    assert not org.sandbox
+    sync.desk._post(
+        "/control/salesforce/records", {"object": "Organization", "fields": {}}
+    ) if False else None
+    await sync.repository.unpin("salesforce")
+    await sync.repository.pinned("salesforce", f"{org.id} sandbox")
+    with pytest.raises(WrongEnvironment, match="sync pin"):
+        await sync.of().full("full", "test")
+
+
+async def test_a_plan_of_other_rules_is_refused(sync: Sync) -> None:
+    document = await sync.of().plan("test", create=False)
+    with pytest.raises(Permanent, match="rules have changed"):
+        await sync.with_rules(types=["Customer", "Partner"]).apply(document, "test")
+    assert POLICY.types == ("Customer",)

@@ -170,7 +170,7 @@ def missing_commands(text: str) -> Iterator[str]:
             command = command_of(first)
             for word in words:
                 below = getattr(command, "commands", None)  # of a group; a command has arguments instead
-                if below is None:
+                if below is None or word.startswith("-"):  # an option of the group itself
                     break
                 command = below.get(word)
                 if command is None:

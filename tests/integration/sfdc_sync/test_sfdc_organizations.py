@@ -210,9 +210,6 @@ async def test_another_org_and_a_sandbox_are_refused(sync: Sync) -> None:
         await wrong.full("full", "test")
     org = await sync.of().reader.accounts.org()
     assert not org.sandbox
-    sync.desk._post(
-        "/control/salesforce/records", {"object": "Organization", "fields": {}}
-    ) if False else None
     await sync.repository.unpin("salesforce")
     await sync.repository.pinned("salesforce", f"{org.id} sandbox")
     with pytest.raises(WrongEnvironment, match="sync pin"):

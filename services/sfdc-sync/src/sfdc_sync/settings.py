@@ -143,6 +143,6 @@ class Settings(WebSettings):
 
 
 ZENDESK_SCOPES: Final = ("read", "tickets:write", "users:write", "organizations:write")
-"""What our tokens may do, and no more: sharing sets organizations and their users, and comments on the ticket; runs write
-organizations and ask what became of the jobs that do it, which have no scope of their own.
+"""What our tokens may do, and no more: sharing sets organizations and their users, and comments on the ticket; runs
+write organizations and ask what became of the jobs that do it, which have no scope of their own.
 """

@@ -40,6 +40,7 @@ def add_sync_commands(app: typer.Typer, service: Service[Settings, SfdcPolicy], 
     _add_runs(group, with_sync)
     _add_undo_and_delta(group, with_sync)
     _add_lists(group, service)
+    _add_rows(group, service)
     _add_brake_and_pin(group, service)
     app.add_typer(group, name="sync")
 
@@ -136,6 +137,8 @@ def _add_lists(group: typer.Typer, service: Service[Settings, SfdcPolicy]) -> No
 
         raise typer.Exit(on_database(service, show))
 
+
+def _add_rows(group: typer.Typer, service: Service[Settings, SfdcPolicy]) -> None:
     @group.command()
     def rows(
         about: Annotated[str, typer.Argument(help="Id of a run, an organization or an account.")],

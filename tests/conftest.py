@@ -13,6 +13,7 @@ from sandbox.demo import reaper
 from supportops.clock import ManualClock
 from tests.support import infra
 from tests.support.databases import PostgresDatabases, SqliteDatabases, run_sql
+from tests.support.examples import load_profile
 from tests.support.sandbox import SandboxProcess
 from tests.support.servers import Server, Unavailable
 
@@ -22,6 +23,7 @@ STATE = pytest.StashKey[infra.State]()
 
 def pytest_configure(config: pytest.Config) -> None:
     """Choose the rungs; the controlling process opens the run's state folder for its workers."""
+    load_profile()
     os.environ.setdefault("SUPPORTOPS_MODE", "test")  # made-up secrets, stand-ins for every account
     if hasattr(config, "workerinput"):
         reaper.announce(os.getpid())

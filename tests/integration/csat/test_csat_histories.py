@@ -50,6 +50,7 @@ from tests.support.csat_model import SURVEY_AFTER, Case, Fact, Model, Truth, Vot
 from tests.support.csat_world import ORGANIZATIONS, ZendeskInMemory, requester_of
 from tests.support.databases import SqliteDatabases
 from tests.support.engine import MONDAY, ByHand, store_on
+from tests.support.examples import examples
 
 LEASE = timedelta(minutes=1)  # and more: the clock may jump back a little
 BORN = st.builds(
@@ -365,7 +366,7 @@ def csat_database(new_database: Callable[[str], str]) -> str:
     return new_database("csat")
 
 
-EXAMPLES = {"sqlite": 60, "postgres": 10}
+EXAMPLES = {"sqlite": examples(60), "postgres": examples(10)}
 
 
 @pytest.mark.timeout(300)

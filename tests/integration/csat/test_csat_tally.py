@@ -18,6 +18,7 @@ from supportops.clock import ManualClock
 from supportops.store import Store
 from tests.integration.csat.assertions import assert_equals_naive, forget_all, note, rows_of, tallied
 from tests.support.engine import store_on
+from tests.support.examples import examples
 
 BERLIN = ZoneInfo("Europe/Berlin")
 FIRST = date(2026, 1, 26)  # a Monday; the next month begins on a Sunday
@@ -116,7 +117,7 @@ def as_facts(values: dict[str, Any]) -> dict[str, Any]:
 
 
 @settings(
-    max_examples=30,
+    max_examples=examples(30),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
     derandomize=True,
@@ -137,7 +138,7 @@ def test_it_equals_a_naive_count_after_anything(
 
 
 @settings(
-    max_examples=30,
+    max_examples=examples(30),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
     derandomize=True,

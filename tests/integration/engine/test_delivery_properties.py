@@ -45,6 +45,7 @@ from tests.support.databases import SqliteDatabases
 from tests.support.delivery_model import Claimed, Kind, Model
 from tests.support.engine import APP, MONDAY, SECOND, ByHand, rows_of, store_on
 from tests.support.engine_app import tables
+from tests.support.examples import examples
 
 SPEC = DestinationSpec("slack", schedule=(SECOND, SECOND, SECOND))
 LANES = {"a1": "a", "a2": "a", "a3": "a", "b1": "b", "b2": "b"}
@@ -271,7 +272,7 @@ def world(dialect: str, request: pytest.FixtureRequest) -> Iterator[World]:
         world.close()
 
 
-EXAMPLES = {"sqlite": 50, "postgres": 8}
+EXAMPLES = {"sqlite": examples(50), "postgres": examples(8)}
 
 
 @pytest.mark.timeout(300)

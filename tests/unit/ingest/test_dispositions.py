@@ -13,6 +13,7 @@ from ingest.webhooks.parse import Account, ParsedWebhook, Road, read, road_of
 from supportops import contracts as c
 from supportops.contracts import decode, encode
 from tests.support import zendesk_bodies as z
+from tests.support.examples import examples
 
 NOW = datetime(2025, 1, 8, 17, 0, tzinfo=UTC)
 ACCOUNT = Account(z.ACCOUNT)
@@ -215,14 +216,14 @@ def judged(body: bytes, road: Road = "native") -> None:
         assert decode(headers, value) == event
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.binary(max_size=200))
 def test_random_bytes(body: bytes) -> None:
     judged(body)
     judged(body, "trigger")
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=examples(120), deadline=None)
 @given(
     kind=st.sampled_from(KINDS),
     detail=st.dictionaries(st.sampled_from([*z.DETAIL, "via"]), json_values, max_size=4),
@@ -239,7 +240,7 @@ def test_random_values_in_native_bodies(
     judged(json.dumps(z.native(kind, event, detail=detail) | envelope).encode())
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.dictionaries(st.sampled_from(list(z.TRIGGER)), json_values, max_size=4))
 def test_random_values_in_trigger_bodies(values: dict[str, Any]) -> None:
     judged(json.dumps(z.TRIGGER | values).encode(), "trigger")

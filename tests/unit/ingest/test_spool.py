@@ -15,6 +15,7 @@ from ingest.webhooks import spool as spool_module
 from ingest.webhooks.repository import SignedRequest
 from ingest.webhooks.spool import Segment, Spool, SpoolFailed
 from ingest.webhooks.spool_frames import MAGIC, content, end, frames
+from tests.support.examples import examples
 
 MOMENT = datetime(2026, 11, 2, 9, 0, 0, 123456, UTC)
 
@@ -125,7 +126,7 @@ def test_no_flip_loses_anything_silently() -> None:
             assert content(bytes(flipped)).damaged, position
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.data())
 def test_no_mutation_loses_anything_silently(data: st.DataObject) -> None:
     """Blocks of a disk that come back as zeros, as another block, or twice."""

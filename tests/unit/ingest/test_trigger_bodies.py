@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from ingest.webhooks.parse import Account, ParsedWebhook, read
 from supportops import contracts as c
 from tests.support import zendesk_bodies as z
+from tests.support.examples import examples
 
 NOW = datetime(2026, 3, 2, 10, 16, tzinfo=UTC)
 ACCOUNT = Account(z.ACCOUNT, frozenset({"777"}))
@@ -199,7 +200,7 @@ texts = st.lists(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(
     st.dictionaries(st.sampled_from(["title", "comment", "tags", "ticket_form", "schema"]), texts, max_size=3)
 )

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from supportops.business_hours import BusinessHours, NoBusinessHours
+from tests.support.examples import examples
 
 HOUR = timedelta(hours=1)
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -83,7 +84,7 @@ WEEKS = st.lists(st.integers(0, 160), min_size=1, max_size=4).map(
 MOMENTS = st.datetimes(datetime(2026, 1, 1), datetime(2027, 1, 1)).map(lambda m: m.replace(tzinfo=UTC))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(WEEKS, MOMENTS, st.integers(1, 4_000))
 def test_before_and_after_agree_with_what_lies_between(
     intervals: tuple[tuple[int, int], ...], moment: datetime, minutes: int

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 BUSY_WAIT = 20  # milliseconds
-QUIET_WAIT = 500
+QUIET_WAIT = 1000
 QUIET_AFTER = 2.0  # seconds without a record
 
 

@@ -14,6 +14,7 @@ from sfdc_sync.organizations.links import World, own_id
 from sfdc_sync.organizations.model import Account, Action, Gone, Item, Organization, Plan, same
 from sfdc_sync.organizations.planner import Options, Planner
 from sfdc_sync.policy.organizations import BrakePolicy, Limit, OrganizationsPolicy
+from tests.support.examples import examples
 from tests.unit.sfdc_sync.organizations.worlds import sf_id, written
 
 NAMES = ("Acme", "acme ", "Globex", "Initech", "Umbrella")
@@ -109,7 +110,7 @@ def check_reached(world: Outside, plan: Plan) -> None:
         assert not (PLANNER.plan_tags & set(mine[0].tags)) - {account.target["support_level"]}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.randoms(use_true_random=False))
 def test_plans_reach_the_model_whatever_happens(rng: random.Random) -> None:
     world = outside(rng)
@@ -133,7 +134,7 @@ def test_plans_reach_the_model_whatever_happens(rng: random.Random) -> None:
     assert len(owners) == len(set(owners)), "nothing is created twice"
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(st.randoms(use_true_random=False), st.sampled_from(["field", "rows"]))
 def test_a_permission_that_is_lost_stops_at_the_brake(rng: random.Random, what: str) -> None:
     """Ten linked pairs and more; then a field, or the accounts, are not seen any more."""

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from supportops import contracts as c
 from supportops.contracts import UnknownEventType, decode, encode, event_type, reprocess_group
 from supportops.errors import Undecodable
+from tests.support.examples import examples
 
 EVENT = c.TicketSolved(
     id="a8b9c1d2",
@@ -180,7 +181,7 @@ def test_reasons_do_not_quote_the_value() -> None:
     assert "ticket_id" in str(caught.value)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(
     st.lists(
         st.tuples(st.sampled_from([name for name, _ in HEADERS]), st.none() | st.binary(max_size=40)),

@@ -17,6 +17,7 @@ from pydantic import SecretStr
 from supportops.config import ZendeskSettings
 from supportops.errors import Permanent
 from supportops.vendors.zendesk import Zendesk, open_zendesk
+from tests.support.examples import examples
 from tests.unit.supportops.vendors.zendesk_desk import NOW, Desk
 
 type Path = tuple[str | int, ...]
@@ -247,7 +248,9 @@ def _body(key: str, rows: list[Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", LISTS)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(data=st.data())
 async def test_what_we_do_not_use_makes_no_row_unreadable(name: str, data: st.DataObject) -> None:
     key, row, decides, ask = LISTS[name]
@@ -257,7 +260,9 @@ async def test_what_we_do_not_use_makes_no_row_unreadable(name: str, data: st.Da
 
 
 @pytest.mark.parametrize("name", LISTS)
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(30), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(before=st.lists(ODD_ROWS, max_size=2), after=st.lists(ODD_ROWS, max_size=2))
 async def test_odd_rows_take_no_neighbour_with_them(
     name: str, before: list[object], after: list[object]

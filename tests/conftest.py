@@ -1,6 +1,7 @@
 """Fixtures only. Servers come from the ladder in tests/support/infra.py."""
 
 import os
+import signal
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -24,6 +25,7 @@ STATE = pytest.StashKey[infra.State]()
 def pytest_configure(config: pytest.Config) -> None:
     """Choose the rungs; the controlling process opens the run's state folder for its workers."""
     load_profile()
+    hear_interrupts()
     os.environ.setdefault("SUPPORTOPS_MODE", "test")  # made-up secrets, stand-ins for every account
     if hasattr(config, "workerinput"):
         reaper.announce(os.getpid())
@@ -34,6 +36,14 @@ def pytest_configure(config: pytest.Config) -> None:
                 pytest.exit(problem, returncode=3)
             os.environ[f"SUPPORTOPS_TEST_RUNG_{name.upper()}"] = choice.rung
     config.stash[CHOICES] = {kind: _chosen(kind) for kind in ("kafka", "postgres")}
+
+
+def hear_interrupts() -> None:
+    """A session that a shell started in the background ignores Ctrl-C, and so would all that it starts: the tests
+    that interrupt somebody would wait for ever.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _chosen(kind: infra.Kind) -> infra.Choice:

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -76,7 +77,12 @@ def names(family: list[psutil.Process]) -> set[str]:
 
 
 def alive(family: list[psutil.Process]) -> list[psutil.Process]:
-    return [each for each in family if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
+    found = []
+    for each in family:
+        with suppress(psutil.NoSuchProcess):  # it may end between the two questions
+            if each.is_running() and each.status() != psutil.STATUS_ZOMBIE:
+                found.append(each)
+    return found
 
 
 def ended(process: "subprocess.Popen[bytes]", family: list[psutil.Process], sign: signal.Signals) -> None:

@@ -8,7 +8,7 @@ import multiprocessing
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -35,17 +35,24 @@ def run_command(
     with TemporaryDirectory(prefix="command-") as name:
         folder = Path(name)
         (folder / "0").write_text(answer)
-        child = _forks.Process(
-            target=_become, args=(package, arguments, clean_environment(environment), name)
-        )
-        child.start()
-        child.join(patience(within))
-        if child.exitcode is None:
-            child.kill()
-            child.join()
-            raise subprocess.TimeoutExpired([package, *arguments], within, (folder / "1").read_bytes())
+        code = run_fork(_become, package, arguments, clean_environment(environment), name, within=within)
         out, error = ((folder / number).read_text() for number in ("1", "2"))
-        return subprocess.CompletedProcess([package, *arguments], child.exitcode, out, error)
+        return subprocess.CompletedProcess([package, *arguments], code, out, error)
+
+
+def run_fork(target: Callable[..., object], *arguments: object, within: float) -> int:
+    """Run a function of a module in a process of its own; its exit code, 1 for an exception.
+
+    Raises subprocess.TimeoutExpired past `within` seconds; the process is killed then, whatever its threads do.
+    """
+    child = _forks.Process(target=target, args=arguments)
+    child.start()
+    child.join(patience(within))
+    if child.exitcode is None:
+        child.kill()
+        child.join()
+        raise subprocess.TimeoutExpired([target.__name__], within)
+    return child.exitcode
 
 
 def _become(package: str, arguments: tuple[str, ...], environment: dict[str, str], folder: str) -> None:

@@ -5,9 +5,11 @@ from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 from pydantic import SecretStr
 
+from sandbox.app import create_app
 from sfdc_sync.salesforce.client import Salesforce, open_salesforce
 from sfdc_sync.settings import ZENDESK_SCOPES, SalesforceSettings
 from sfdc_sync.ticket_records.destination import TicketRecords
@@ -17,8 +19,10 @@ from supportops.config import DatabaseSettings
 from supportops.observability.metrics import Metrics
 from supportops.store import Store, open_store
 from supportops.vendors.zendesk import References, open_zendesk
+from tests.contract.sandbox.fakes import FakePost
 from tests.integration.sfdc_sync.app import RULES, Service
 from tests.integration.sfdc_sync.sandbox import Outside
+from tests.integration.sfdc_sync.sharing_app import SharingWorld
 from tests.support.sandbox import zendesk_settings
 
 
@@ -84,3 +88,18 @@ def rules_file(tmp_path: Path) -> Path:
     path = tmp_path / "rules.yaml"
     path.write_text("sfdc_sync: {}\n")
     return path
+
+
+@pytest.fixture
+async def world(store: Store) -> AsyncIterator[SharingWorld]:
+    """Shared organizations around a stand-in of their own, inside the test's loop."""
+    app, outside = create_app(post=FakePost())
+    settings = zendesk_settings("http://sandbox")
+    clock, metrics, transport = SystemClock(), Metrics(), httpx.ASGITransport(app)
+    async with open_zendesk(
+        settings, ZENDESK_SCOPES, clock=clock, metrics=metrics, transport=transport
+    ) as zendesk:
+        made = SharingWorld(store, zendesk, outside)
+        made.plant()
+        yield made
+    await outside.zendesk.sender.stop()

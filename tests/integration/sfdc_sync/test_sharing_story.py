@@ -1,27 +1,18 @@
 """Requests from asking to undoing, with everything that may come between."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
-import httpx
 import pytest
 from sqlalchemy import delete, select, update
 from sqlalchemy.exc import DBAPIError
 
-from sandbox.app import create_app
 from sandbox.zendesk.records import User
-from sfdc_sync.settings import ZENDESK_SCOPES
 from sfdc_sync.sharing import audit_log, requests
 from sfdc_sync.sharing.rules.lifecycle import NotAllowed, State
 from sfdc_sync.sharing.rules.options import Option
 from sfdc_sync.tables import sharing_audit, sharing_requests
-from supportops.clock import SystemClock
-from supportops.observability.metrics import Metrics
-from supportops.store import Store
-from supportops.vendors.zendesk import open_zendesk
-from tests.contract.sandbox.fakes import FakePost
 from tests.integration.sfdc_sync.sharing_app import (
     ACME,
     ADA,
@@ -34,23 +25,8 @@ from tests.integration.sfdc_sync.sharing_app import (
     SAM,
     SharingWorld,
 )
-from tests.support.sandbox import zendesk_settings
 
 REQUESTED, ORGANIZATION = "requested", "organization"
-
-
-@pytest.fixture
-async def world(store: Store) -> AsyncIterator[SharingWorld]:
-    app, outside = create_app(post=FakePost())
-    settings = zendesk_settings("http://sandbox")
-    clock, metrics, transport = SystemClock(), Metrics(), httpx.ASGITransport(app)
-    async with open_zendesk(
-        settings, ZENDESK_SCOPES, clock=clock, metrics=metrics, transport=transport
-    ) as zendesk:
-        made = SharingWorld(store, zendesk, outside)
-        made.plant()
-        yield made
-    await outside.zendesk.sender.stop()
 
 
 @pytest.mark.both_databases

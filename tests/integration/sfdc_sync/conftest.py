@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from playwright.async_api import Browser
 from pydantic import SecretStr
 
 from sandbox.app import create_app
@@ -23,6 +24,7 @@ from tests.contract.sandbox.fakes import FakePost
 from tests.integration.sfdc_sync.app import RULES, Service
 from tests.integration.sfdc_sync.sandbox import Outside
 from tests.integration.sfdc_sync.sharing_app import SharingWorld
+from tests.support.browser import chromium
 from tests.support.sandbox import zendesk_settings
 
 
@@ -103,3 +105,10 @@ async def world(store: Store) -> AsyncIterator[SharingWorld]:
         made.plant()
         yield made
     await outside.zendesk.sender.stop()
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    """Chromium."""
+    async with chromium() as started:
+        yield started

@@ -20,6 +20,7 @@ def browser(world: SharingWorld, tmp_path: Path) -> Browser:
 async def test_one_asks_another_approves_and_undoes(world: SharingWorld, browser: Browser) -> None:
     world.user(RITA).organization_ids.append(ACME)
     await browser.log_in("otto-operates")
+    assert (await browser.http.get("/sharing/new")).status_code == 200
     sent = await browser.send("/sharing/new", ticket=world.ticket(), **ASKED)
     assert (sent.status_code, sent.headers["location"]) == (303, "/sharing/1")
     assert "It is being read from Zendesk" in (await browser.http.get("/sharing/1")).text

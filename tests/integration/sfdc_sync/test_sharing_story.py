@@ -287,6 +287,16 @@ async def test_a_request_that_nobody_answers_ends_and_an_open_one_is_read_again(
     assert "Sam Second" in {each.user for each in (await world.find(fresh)).changes}
 
 
+async def test_names_are_forgotten_and_undoing_works_nevertheless(world: SharingWorld) -> None:
+    number = await world.apply(Option.SELECTED_VIEW, str(RITA))
+    async with world.store.transaction() as tx:
+        await tx.execute(update(sharing_requests).values(decided_at=tx.now - POLICY.keep_names))
+    assert (await world.watch(number)).changes == ()
+    await world.undo(number)
+    await world.worked(number)
+    assert world.levels()[RITA] == REQUESTED
+
+
 @pytest.mark.both_databases
 async def test_the_audit_log_takes_no_change(world: SharingWorld) -> None:
     await world.ask(Option.ALL_VIEW, world.ticket())

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
@@ -146,6 +146,12 @@ async def given_elsewhere(conn: AsyncConnection, organization_id: str) -> set[st
         for user_id, level in target.members.items()
         if level == ORGANIZATION
     }
+
+
+async def forget_names(tx: Transaction, keep: timedelta) -> None:
+    """Names of members go `keep` after the decision; ids of what was set stay, undoing needs them."""
+    old = update(_R).where(_R.c.decided_at < tx.now - keep, _R.c.changes.is_not(None))
+    await tx.execute(old.where(_R.c.state.not_in(sorted(OPEN))).values(changes=None))
 
 
 async def record_drift(tx: Transaction, number: int, found: Sequence[Difference]) -> list[Difference]:

@@ -106,7 +106,9 @@ class SharingWatch:
 
 
 def watching(store: Store, policy: SharingPolicy) -> Periodic:
-    """The periodic job: ends requests that nobody answers, has open ones read again and those in force compared."""
+    """The periodic job: ends requests that nobody answers, has open ones read again and those in force compared, forgets
+    forgets names in time.
+    """
 
     async def look() -> None:
         async with store.reading() as conn:
@@ -118,6 +120,8 @@ def watching(store: Store, policy: SharingPolicy) -> Periodic:
         for organization_id, number in sorted(in_force.items()):
             async with store.transaction() as tx:
                 requests.watch(tx, number, organization_id)
+        async with store.transaction() as tx:
+            await repository.forget_names(tx, policy.keep_names)
 
     return Periodic("sharing", store, look, policy.watch_every)
 

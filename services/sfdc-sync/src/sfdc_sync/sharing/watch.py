@@ -106,7 +106,7 @@ class SharingWatch:
 
 
 def watching(store: Store, policy: SharingPolicy) -> Periodic:
-    """The periodic job: ends requests that nobody answers, has open ones read again and those in force compared, forgets
+    """The periodic job: ends requests that nobody answers, has open ones read again and those in force compared,
     forgets names in time.
     """
 

@@ -36,7 +36,7 @@ class FakeIntake:
         return "stored"
 
 
-def hook_on(intake: FakeIntake, freshness: Freshness | None = None) -> WebhookEndpoint:
+def endpoint_on(intake: FakeIntake, freshness: Freshness | None = None) -> WebhookEndpoint:
     clock = ManualClock(NOW)
     secrets = {"native": [SecretStr(z.SECRET)], "trigger": [SecretStr("of triggers")]}
     watch = freshness or Freshness(timedelta(minutes=5), clock, Metrics())
@@ -82,7 +82,7 @@ async def test_a_body_in_pieces_is_one_body() -> None:
         {"type": "http.request", "body": BODY[n : n + 100], "more_body": True}
         for n in range(0, len(BODY), 100)
     ]
-    sent = await answered(hook_on(intake), scope(), arriving(*pieces, whole(b"")))
+    sent = await answered(endpoint_on(intake), scope(), arriving(*pieces, whole(b"")))
     assert sent[0]["status"] == 200
     (received,) = intake.received
     assert received.body == BODY
@@ -101,7 +101,7 @@ async def test_a_body_in_pieces_is_one_body() -> None:
 async def test_credentials_are_not_kept() -> None:
     intake = FakeIntake()
     given = scope({"Authorization": "Basic c2VjcmV0", "Cookie": "a=b"})
-    await answered(hook_on(intake), given, arriving(whole(BODY)))
+    await answered(endpoint_on(intake), given, arriving(whole(BODY)))
     assert "c2VjcmV0" not in str(intake.received[0].headers)
     assert "a=b" not in str(intake.received[0].headers)
 
@@ -110,7 +110,7 @@ async def test_credentials_are_not_kept() -> None:
     "error", [NotKept("disk full"), RuntimeError("our bug"), KeyError("x"), MemoryError()]
 )
 async def test_whatever_fails_is_a_503_that_zendesk_tries_again(error: BaseException) -> None:
-    start, body = await answered(hook_on(FakeIntake(error)), scope(), arriving(whole(BODY)))
+    start, body = await answered(endpoint_on(FakeIntake(error)), scope(), arriving(whole(BODY)))
     assert start["status"] == 503
     assert (b"retry-after", b"55") in start["headers"]
     assert body["body"] == b"try again"
@@ -127,7 +127,7 @@ async def test_whatever_fails_is_a_503_that_zendesk_tries_again(error: BaseExcep
     ],
 )
 async def test_what_cannot_be_signed_is_refused_unread(headers: dict[str, str]) -> None:
-    start, _ = await answered(hook_on(FakeIntake()), scope(headers), arriving())
+    start, _ = await answered(endpoint_on(FakeIntake()), scope(headers), arriving())
     assert start["status"] == 401
     assert (b"connection", b"close") in start["headers"]
 
@@ -135,7 +135,7 @@ async def test_what_cannot_be_signed_is_refused_unread(headers: dict[str, str]) 
 async def test_a_sender_that_hangs_up_gets_no_answer() -> None:
     intake = FakeIntake()
     half = {"type": "http.request", "body": BODY[:10], "more_body": True}
-    assert await answered(hook_on(intake), scope(), arriving(half, {"type": "http.disconnect"})) == []
+    assert await answered(endpoint_on(intake), scope(), arriving(half, {"type": "http.disconnect"})) == []
     assert intake.received == []
 
 
@@ -144,7 +144,7 @@ async def test_an_old_request_is_kept_and_told() -> None:
     for window, told in ((timedelta(minutes=5), 1), (timedelta(0), 0)):
         metrics, intake = Metrics(), FakeIntake()
         watch = Freshness(window, ManualClock(NOW), metrics)
-        start, _ = await answered(hook_on(intake, watch), given, arriving(whole(BODY)))
+        start, _ = await answered(endpoint_on(intake, watch), given, arriving(whole(BODY)))
         assert (start["status"], len(intake.received)) == (200, 1)
         assert metrics.value("webhooks_out_of_window", why="old") == told
         probe = await watch()
@@ -165,5 +165,5 @@ async def test_the_probe_forgets() -> None:
     ("path", "status"), [("/webhooks/zendesk", 200), ("/webhooks/zendesk/triggers", 401)]
 )
 async def test_each_road_has_its_secrets(path: str, status: int) -> None:
-    start, _ = await answered(hook_on(FakeIntake()), scope(path=path), arriving(whole(BODY)))
+    start, _ = await answered(endpoint_on(FakeIntake()), scope(path=path), arriving(whole(BODY)))
     assert start["status"] == status

@@ -36,6 +36,9 @@ class Outage:
 OUTAGES = (
     Outage("kafka", red=RUNNING, green={}),
     Outage("postgres", red=RUNNING, green={}),
+    Outage("slack", red={"notifier": 2}, green={"csat": 3, "sfdc-sync": 1}),
+    Outage("salesforce", red={"sfdc-sync": 1}, green={"csat": 3, "notifier": 2}),
+    Outage("zendesk", red={"csat": 3}, green={"ingest": 1, "csat-web": 1}, solve=True),
 )
 
 

@@ -12,6 +12,7 @@ from notifier.feeds.repository import POSTED
 from notifier.policy.notifier import NotifierPolicy
 from notifier.policy.routing import FeedRule, TagRule
 from supportops.contracts import TicketCreated
+from supportops.delivery.outages.rows import breaker_of
 from tests.integration.notifier.app import RULES, Service, outcomes
 from tests.integration.notifier.conftest import OpenService
 from tests.integration.notifier.events import commented, created, said, solved
@@ -115,6 +116,28 @@ async def test_where_the_history_cannot_be_read_the_doubt_is_listed(
     assert "history" in next(row["reason"] for key, row in settled.items() if POSTS in key)
     await service.after(*news(outside, now))
     assert len(outside.posts()) == 1  # a post that is answered needs no history
+
+
+@SQLITE
+async def test_an_outage_costs_a_row_in_doubt_no_attempts(
+    service: Service, outside: Outside, now: datetime
+) -> None:
+    """The post was cut off, and then nobody can be asked about it: each question that fails is a sign of the outage."""
+
+    async def questions_failed() -> bool:
+        breaker = await breaker_of(service.store, POSTS)
+        return breaker.run >= 2
+
+    outside.arm("drop", path="*")
+    async with service.delivering():
+        await service.hears(*news(outside, now))
+        await eventually(questions_failed, within=20)
+        (row,) = [row for key, row in (await service.deliveries()).items() if POSTS in key]
+        assert row["attempts"] - (row["state"] == "leased") <= 1
+        outside.disarm()
+        settled = await service.settled()
+    assert outcomes(settled, POSTS) == ["done"]
+    assert len(outside.posts()) == 1
 
 
 @SQLITE

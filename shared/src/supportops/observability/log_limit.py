@@ -1,11 +1,14 @@
 """Warnings that anybody on the internet can cause: one line per cause in a while, never one per request."""
 
 import logging
+import math
 import time
 from collections.abc import Callable
 from typing import Any, Final
 
 EVERY: Final = 10.0  # seconds
+ONCE: Final = ("Sending username and password in the clear",)
+"""What a library says of a setting at every connection: the setting is as it is."""
 
 
 class LimitedWarnings:
@@ -31,7 +34,7 @@ class LimitedWarnings:
 
 
 class LimitedLibrary(logging.Filter):
-    """A library's own lines: of each kind (its text before the values are filled in) one in `EVERY` seconds."""
+    """A library's own lines: of each kind (its text before values are filled in) one in `EVERY` seconds, or `ONCE`."""
 
     def __init__(self, library: str, now: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
@@ -44,5 +47,5 @@ class LimitedLibrary(logging.Filter):
         kind, now = (record.name, record.lineno), self._now()
         if now < self._silent_until.get(kind, now):
             return False
-        self._silent_until[kind] = now + EVERY
+        self._silent_until[kind] = math.inf if record.msg in ONCE else now + EVERY
         return True

@@ -182,6 +182,19 @@ def test_only_a_short_wait_that_was_asked_for_is_business_as_usual() -> None:
     assert not needs_attention(observe(CLOSED, ends(Sign.OUTAGE, "a"), MONDAY), MONDAY)
 
 
+def test_one_row_that_fails_again_and_again_is_seen_and_stops_no_other() -> None:
+    """A destination of one busy lane tries that lane's head alone, so no second row ever tells of the outage."""
+    alone = CLOSED
+    for seconds in range(3):
+        assert not needs_attention(alone, MONDAY)
+        alone = observe(alone, ends(Sign.OUTAGE, "a"), MONDAY + seconds * SECOND)
+    assert needs_attention(alone, MONDAY + MINUTE)
+    assert not alone.is_open
+    said = standing(alone, MONDAY + MINUTE, public=True)
+    assert said.startswith("3 calls failed one after the other (outage) since 2")
+    assert not needs_attention(observe(alone, ends(Sign.ALIVE, "b"), MONDAY), MONDAY)
+
+
 def test_what_operators_read_names_the_way_out_and_the_probe_hides_the_vendors_words() -> None:
     broken = observe(CLOSED, ends(Sign.BUG, *different(5), reason="KeyError: 'Jane'"), MONDAY)
     assert "deliveries resume slack" in standing(broken, MONDAY)

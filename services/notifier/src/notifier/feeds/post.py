@@ -44,10 +44,8 @@ from supportops.delivery.destination import (
     Outcome,
     Rate,
     Snooze,
-    TryAgain,
     Unknown,
 )
-from supportops.errors import DestinationPaused, Retryable
 from supportops.store import Transaction
 
 CHANNEL_ID = re.compile(r"[CGD][A-Z0-9]{7,}", re.ASCII)
@@ -89,10 +87,6 @@ class FeedPosts:
             if error.code != "missing_scope":
                 raise
             return Unknown(f"{DOUBT} ({error.code})")
-        except DestinationPaused:
-            raise
-        except Retryable as error:
-            return TryAgain(error.after, str(error), uncertain=True)
         return None if found is None else self._found(delivery, payload, feed, found)
 
     async def _post(self, delivery: Delivery) -> Outcome:

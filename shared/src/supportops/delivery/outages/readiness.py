@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from supportops.config.durations import format_duration
-from supportops.delivery.outages.breaker import Breaker
+from supportops.delivery.outages.breaker import OUTAGE_ROWS, Breaker
 from supportops.delivery.outages.rows import breaker_of
 from supportops.delivery.signs import Sign
 from supportops.observability.health import ProbeResult
@@ -38,10 +38,18 @@ class DestinationProbe:
 
 
 def needs_attention(breaker: Breaker, now: datetime) -> bool:
-    """Whether an operator should look: anything but a short wait that was asked for."""
+    """Whether an operator should look: anything but a short wait that was asked for.
+
+    Calls that all fail are an outage to look at, also where one row alone is tried, as in the one channel of a feed:
+    that does not open the breaker, for it may be the row.
+    """
     if breaker.is_open and breaker.cause is Sign.PAUSE and breaker.since is not None:
         return breaker.refuses_all or now - breaker.since > EXPECTED_WAIT
-    return breaker.is_open or breaker.refuses_all
+    return breaker.is_open or breaker.refuses_all or _all_fail(breaker)
+
+
+def _all_fail(breaker: Breaker) -> bool:
+    return breaker.cause is Sign.OUTAGE and breaker.run >= OUTAGE_ROWS
 
 
 def standing(breaker: Breaker, now: datetime, *, public: bool = False) -> str:
@@ -60,7 +68,8 @@ def standing(breaker: Breaker, now: datetime, *, public: bool = False) -> str:
         return f"{breaker.refusals} rows refused one after the other {since}{why}; run `doctor`"
     if breaker.run:
         why = "" if public else f": {breaker.reason}"
-        return f"{breaker.run} calls failed one after the other ({breaker.cause}{why})"
+        since = f" {_since(breaker.since, now)}; it is tried by itself" if _all_fail(breaker) else ""
+        return f"{breaker.run} calls failed one after the other ({breaker.cause}{why}){since}"
     return "flows"
 
 

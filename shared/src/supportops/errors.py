@@ -5,6 +5,7 @@ SupportOpsError
 │   ├── UnknownOutcome   try again, but ask "did it happen?" first: the call may have had its effect
 │   ├── Conflict         the thing changed since it was read: read and decide again
 │   └── DestinationPaused  the whole destination waits (quota); no attempt is used up
+│       ├── DestinationAway    nobody is there for any row: waits as well, and is an outage
 │       └── CredentialRefused  the login is wrong for every row: waits as well, and somebody is told
 ├── Permanent            give up on this piece of work; the reason is kept
 │   ├── NotFound         what it is about is not there
@@ -37,6 +38,10 @@ class UnknownOutcome(Retryable):
 
 class DestinationPaused(Retryable):
     """Quota or login trouble: every row of the destination waits, and no attempt is used up."""
+
+
+class DestinationAway(DestinationPaused):
+    """Nobody is there for any row (no token is to be had, say): an outage that one call has found for all."""
 
 
 class CredentialRefused(DestinationPaused):

@@ -15,7 +15,7 @@ from supportops.delivery.destination import (
     TryAgain,
 )
 from supportops.delivery.retry import decide
-from supportops.delivery.signs import QUIET, Sign, Signal, signal_of
+from supportops.delivery.signs import QUIET, WAITS, Signal, signal_of
 
 NOT_STARTED = Snooze(timedelta(0), "not started")
 
@@ -30,7 +30,7 @@ class Ended:
     @property
     def paused(self) -> bool:
         """Whether the destination as a whole is to wait."""
-        return self.signal.sign in (Sign.PAUSE, Sign.CREDENTIAL)
+        return self.signal.sign in WAITS
 
 
 UNTOUCHED = Ended(NOT_STARTED)

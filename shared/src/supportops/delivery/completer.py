@@ -27,7 +27,7 @@ from supportops.delivery.final_write import Completed, final_of, kind_of, write_
 from supportops.delivery.outages.breaker import Breaker
 from supportops.delivery.outages.watching import log_change, watch
 from supportops.delivery.retry import BUG_WAIT
-from supportops.delivery.signs import Sign
+from supportops.delivery.signs import WAITS
 from supportops.observability.log_limit import LimitedWarnings
 from supportops.observability.logging import info_each
 from supportops.observability.metrics import Recorder
@@ -160,7 +160,7 @@ class Completer:
     def _line_of(self, row: Completed) -> dict[str, Any]:
         """The wide line of an attempt; its figures are counted."""
         delivery, outcome, kind = row.delivery, row.outcome, kind_of(row.outcome)
-        label = "paused" if row.signal.sign in (Sign.PAUSE, Sign.CREDENTIAL) else kind
+        label = "paused" if row.signal.sign in WAITS else kind
         self._metrics.count("delivery_attempts", destination=delivery.destination, outcome=label)
         self._metrics.observe(
             "delivery_attempt_seconds", row.took.total_seconds(), destination=delivery.destination

@@ -8,6 +8,7 @@ from supportops.delivery.destination import Discard, Done, Outcome, Unknown
 from supportops.errors import (
     Conflict,
     CredentialRefused,
+    DestinationAway,
     DestinationPaused,
     Forbidden,
     Permanent,
@@ -19,7 +20,7 @@ PAUSE = timedelta(minutes=1)
 
 
 class Sign(StrEnum):
-    """The values are stored in the breaker's row and shown to operators."""
+    """The values are stored in the breaker's row (but for ALIVE, FORBIDDEN, AWAY, NOTHING) and shown to operators."""
 
     ALIVE = "alive"
     REFUSED = "refused"
@@ -28,10 +29,16 @@ class Sign(StrEnum):
     """A no that may be about this row or about the credential: many of them in a row are about the credential."""
     OUTAGE = "outage"
     BUG = "bug"
+    AWAY = "away"
+    """An outage that one call has found for all rows; the breaker's row says outage."""
     PAUSE = "pause"
     """The other side (or our share of its calls) asks everybody to wait."""
     CREDENTIAL = "credential"
     NOTHING = "nothing"
+
+
+WAITS = frozenset({Sign.AWAY, Sign.PAUSE, Sign.CREDENTIAL})
+"""Signs for which every row of the destination waits, and none has used up an attempt."""
 
 
 @dataclass(frozen=True)
@@ -54,10 +61,8 @@ def signal_of(ended: Outcome | BaseException) -> Signal:
             return Signal(Sign.FORBIDDEN)
         case Discard() | Unknown() | Permanent() | Undecodable():
             return Signal(Sign.REFUSED)
-        case CredentialRefused():
-            return Signal(Sign.CREDENTIAL, ended.after or PAUSE)
         case DestinationPaused():
-            return Signal(Sign.PAUSE, ended.after or PAUSE)
+            return _wait(ended)
         case Conflict():
             return QUIET
         case Retryable():
@@ -68,3 +73,13 @@ def signal_of(ended: Outcome | BaseException) -> Signal:
             return Signal(Sign.BUG)
         case _:
             return QUIET
+
+
+def _wait(ended: DestinationPaused) -> Signal:
+    match ended:
+        case CredentialRefused():
+            return Signal(Sign.CREDENTIAL, ended.after or PAUSE)
+        case DestinationAway():
+            return Signal(Sign.AWAY, ended.after)
+        case _:
+            return Signal(Sign.PAUSE, ended.after or PAUSE)

@@ -23,6 +23,7 @@ from supportops.delivery.signs import PAUSE, Sign, Signal, signal_of
 from supportops.errors import (
     Conflict,
     CredentialRefused,
+    DestinationAway,
     DestinationPaused,
     Forbidden,
     NotFound,
@@ -58,6 +59,7 @@ def different(count: int) -> list[str]:
         (Forbidden("403"), Signal(Sign.FORBIDDEN)),
         (Conflict("409"), Signal(Sign.NOTHING)),
         (Retryable("503", MINUTE), Signal(Sign.OUTAGE, MINUTE)),
+        (DestinationAway("no token", 3 * SECOND), Signal(Sign.AWAY, 3 * SECOND)),
         (UnknownOutcome("no answer"), Signal(Sign.OUTAGE)),
         (TimeoutError(), Signal(Sign.OUTAGE)),
         (DestinationPaused("quota"), Signal(Sign.PAUSE, PAUSE)),
@@ -180,6 +182,17 @@ def test_only_a_short_wait_that_was_asked_for_is_business_as_usual() -> None:
     for sign, rows in ((Sign.OUTAGE, 3), (Sign.BUG, 5), (Sign.CREDENTIAL, 1), (Sign.REFUSED, 5)):
         assert needs_attention(observe(CLOSED, ends(sign, *different(rows)), MONDAY), MONDAY)
     assert not needs_attention(observe(CLOSED, ends(Sign.OUTAGE, "a"), MONDAY), MONDAY)
+
+
+def test_an_outage_that_is_everybodys_is_seen_after_one_call() -> None:
+    """Also by a replica of the last release, which knows the word of its cause."""
+    away = observe(CLOSED, ends(Sign.AWAY, "a", after=3 * SECOND), MONDAY)
+    assert (away.state, away.cause) == ("open", Sign.OUTAGE)
+    assert away.next_probe(MONDAY) == MONDAY + 3 * SECOND
+    assert needs_attention(away, MONDAY)
+    again = observe(away, ends(Sign.AWAY, "a", after=3 * SECOND, probe=True), MONDAY + 3 * SECOND)
+    assert (again.since, again.next_probe(MONDAY)) == (MONDAY, MONDAY + 6 * SECOND)
+    assert observe(again, ends(Sign.ALIVE, "a", probe=True), MONDAY + MINUTE).state == "closed"
 
 
 def test_one_row_that_fails_again_and_again_is_seen_and_stops_no_other() -> None:

@@ -12,7 +12,7 @@ from supportops.delivery import Cancel, Delivery, DestinationSpec, Discard, Done
 from supportops.delivery.attempt import NOT_STARTED, Ended, call
 from supportops.delivery.retry import BUG_WAIT
 from supportops.delivery.signs import Sign, Signal
-from supportops.errors import DestinationPaused, Permanent, Retryable
+from supportops.errors import DestinationAway, DestinationPaused, Permanent, Retryable
 from tests.support.engine import MONDAY, FakeDestination
 
 MINUTE = timedelta(minutes=1)
@@ -82,6 +82,14 @@ async def test_a_pause_heard_while_asking_keeps_everyone_and_every_doubt() -> No
     answers = await call(slack, [SURE, DOUBT])
     assert answers[1].signal == Signal(Sign.PAUSE, MINUTE)
     assert outcomes(answers) == [NOT_STARTED, Snooze(MINUTE, "quota", uncertain=True)]
+    assert slack.keys == []
+
+
+async def test_nobody_is_called_after_one_has_found_that_no_one_is_there() -> None:
+    slack = FakeDestination(SPEC, ask=raising(DestinationAway("no token", MINUTE)))
+    answers = await call(slack, [SURE, DOUBT])
+    assert answers[1].signal == Signal(Sign.AWAY, MINUTE)
+    assert outcomes(answers) == [NOT_STARTED, Snooze(MINUTE, "no token", uncertain=True)]
     assert slack.keys == []
 
 

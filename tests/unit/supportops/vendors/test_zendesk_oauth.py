@@ -7,7 +7,7 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from supportops.errors import DestinationPaused, Permanent
+from supportops.errors import CredentialRefused, DestinationAway, DestinationPaused, Permanent
 from supportops.vendors.zendesk.grant import AWAY_WAIT
 from tests.support.eventually import eventually
 from tests.unit.supportops.vendors.token_endpoint import BASE, SECRET, TokenEndpoint
@@ -83,11 +83,11 @@ async def test_calls_that_get_401_late_use_the_newer_token(zendesk: TokenEndpoin
 
 async def test_a_fresh_token_that_is_refused_pauses_and_nobody_asks_again(zendesk: TokenEndpoint) -> None:
     zendesk.refused = {"token-1", "token-2"}
-    with pytest.raises(DestinationPaused, match="suspended") as caught:
+    with pytest.raises(CredentialRefused, match="suspended") as caught:
         await zendesk.api.get("/users/me")
     assert caught.value.after == timedelta(minutes=1)
     for _ in range(5):
-        with pytest.raises(DestinationPaused, match="suspended"):
+        with pytest.raises(CredentialRefused, match="suspended"):
             await zendesk.api.get("/users/me")
     assert (len(zendesk.asked), len(zendesk.calls)) == (2, 2)
     zendesk.now, zendesk.refused = 61, set()
@@ -116,10 +116,11 @@ REFUSALS: dict[str, tuple[int, object, str]] = {
 async def test_refusals_are_told_apart_with_their_remedy(
     zendesk: TokenEndpoint, status: int, body: object, words: str
 ) -> None:
+    kind = DestinationAway if status == 503 else CredentialRefused  # somebody must act, or nobody need to
     zendesk.refuse(status, body)
-    with pytest.raises(DestinationPaused, match=words):
+    with pytest.raises(kind, match=words):
         await zendesk.api.get("/users/me")
-    with pytest.raises(DestinationPaused, match=words):
+    with pytest.raises(kind, match=words):
         await zendesk.api.get("/users/me")
     assert len(zendesk.asked) == 1, "nobody asks again before the pause is over"
 
@@ -169,14 +170,14 @@ async def test_without_a_readable_end_a_token_lives_the_least_time(zendesk: Toke
 )
 async def test_an_answer_without_a_token_is_an_outage(zendesk: TokenEndpoint, content: bytes) -> None:
     zendesk.answer = lambda: httpx.Response(200, content=content)
-    with pytest.raises(DestinationPaused, match="without a token") as caught:
+    with pytest.raises(DestinationAway, match="without a token") as caught:
         await zendesk.api.get("/users/me")
     assert caught.value.after == AWAY_WAIT
 
 
 async def test_a_lost_answer_is_an_outage_and_no_unknown_outcome(zendesk: TokenEndpoint) -> None:
     zendesk.answer = lambda: httpx.ReadTimeout("")
-    with pytest.raises(DestinationPaused, match="ReadTimeout"):
+    with pytest.raises(DestinationAway, match="ReadTimeout"):
         await zendesk.api.put("/tickets/1", content=b"{}")
     assert zendesk.calls == []
 

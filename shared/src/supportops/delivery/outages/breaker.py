@@ -5,9 +5,9 @@ open       nobody is called before `probe_at`; waiting costs no row an attempt.
 half_open  one row is out to see. Its success closes the breaker and the backlog flows; its failure opens it anew.
 
 What opens it: an outage that different rows had one after the other (`OUTAGE_ROWS`), an unknown error of ours over
-different rows (`BUG_ROWS`), at once a wait that the other side asks for or a credential that it refuses, and a 403 that
-different rows had for one reason (`REFUSALS`). A row's own refusal never does: the other side has answered. Many
-refusals for one reason only raise an alarm.
+different rows (`BUG_ROWS`), at once a wait that the other side asks for, a credential that it refuses or an outage that
+is everybody's (no token is to be had), and a 403 that different rows had for one reason (`REFUSALS`). A row's own
+refusal never does: the other side has answered. Many refusals for one reason only raise an alarm.
 """
 
 import re
@@ -117,6 +117,8 @@ def _after(breaker: Breaker, seen: Observation, now: datetime) -> Breaker:
         case Sign.NOTHING:
             released = breaker.state == "half_open" and seen.probe
             return replace(breaker, state="open", probe_at=now) if released else breaker
+        case Sign.AWAY:
+            return _asked_to_wait(breaker, replace(seen, sign=Sign.OUTAGE), now)
         case Sign.PAUSE | Sign.CREDENTIAL:
             return _asked_to_wait(breaker, seen, now)
         case Sign.OUTAGE | Sign.BUG:

@@ -9,7 +9,7 @@ import orjson
 from pydantic import BaseModel, ValidationError
 
 from supportops.clock import Clock
-from supportops.errors import DestinationPaused, Permanent
+from supportops.errors import CredentialRefused, DestinationPaused, Permanent
 from supportops.observability.logging import get_logger
 from supportops.observability.metrics import Recorder
 from supportops.vendors.call_metrics import counted_call
@@ -100,7 +100,7 @@ def check_answer(response: httpx.Response, what: str, *, now: datetime) -> None:
     if response.status_code == 422:
         raise Refused(f"{what}: 422 {words}", details)
     if response.status_code == 403 and "scope" in words.lower():
-        raise DestinationPaused(f"{what}: 403 {words}: {_SCOPES}", LOGIN_WAIT)
+        raise CredentialRefused(f"{what}: 403 {words}: {_SCOPES}", LOGIN_WAIT)
     check(response, what, now=now, detail=words)
 
 

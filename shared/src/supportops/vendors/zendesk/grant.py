@@ -14,7 +14,7 @@ import httpx
 import orjson
 from pydantic import SecretStr
 
-from supportops.errors import DestinationPaused
+from supportops.errors import CredentialRefused, DestinationAway
 from supportops.vendors.http_client import LOGIN_WAIT, retry_after
 
 LIFE = timedelta(hours=1)
@@ -50,7 +50,7 @@ class Grant:
 
 
 def read_answer(response: httpx.Response, now: datetime, secret: SecretStr) -> Grant:
-    """The grant that `response` holds. Raises DestinationPaused; its text never quotes `secret`."""
+    """The grant that `response` holds. Raises CredentialRefused or DestinationAway; no text quotes `secret`."""
     status, after = response.status_code, retry_after(response.headers, now)
     body = _object(response)
     if response.is_success:
@@ -67,13 +67,13 @@ def read_answer(response: httpx.Response, now: datetime, secret: SecretStr) -> G
     raise _refused(_words(status, body, secret))
 
 
-def away(what: str, after: timedelta | None = None) -> DestinationPaused:
-    """The pause when it is nobody's mistake: the endpoint is away, or its answer says nothing."""
-    return DestinationPaused(f"zendesk grants no token now ({what}); it is asked again", after or AWAY_WAIT)
+def away(what: str, after: timedelta | None = None) -> DestinationAway:
+    """The error when it is nobody's mistake: the endpoint is away, or its answer says nothing."""
+    return DestinationAway(f"zendesk grants no token now ({what}); it is asked again", after or AWAY_WAIT)
 
 
-def _refused(why: str) -> DestinationPaused:
-    return DestinationPaused(why, LOGIN_WAIT)
+def _refused(why: str) -> CredentialRefused:
+    return CredentialRefused(why, LOGIN_WAIT)
 
 
 def _grant(body: dict[str, object]) -> Grant:

@@ -16,7 +16,7 @@ import httpx
 from pydantic import SecretStr
 
 from supportops.clock import Clock
-from supportops.errors import DestinationPaused
+from supportops.errors import CredentialRefused, DestinationPaused
 from supportops.observability.logging import get_logger
 from supportops.observability.metrics import Recorder
 from supportops.vendors.call_metrics import counted_call
@@ -67,7 +67,8 @@ class AccessTokens:
         self._monotonic = monotonic
         self._token: AccessToken | None = None
         self._renewal: asyncio.Task[AccessToken] | None = None
-        self._refused, self._refused_until = "", 0.0
+        self._refusal = DestinationPaused("")
+        self._refused_until = 0.0
 
     async def current(self) -> AccessToken:
         """A token that is valid as far as we know. Raises DestinationPaused, with the remedy."""
@@ -87,8 +88,9 @@ class AccessTokens:
     def refuse(self, why: str, wait: timedelta = LOGIN_WAIT) -> DestinationPaused:
         """The error for a credential that Zendesk does not take; nobody asks again while it lasts."""
         self._token = None
-        self._rest(why, wait)
-        return DestinationPaused(why, wait)
+        refusal = CredentialRefused(why, wait)
+        self._rest(refusal)
+        return refusal
 
     async def aclose(self) -> None:
         """Give up a question that is still open."""
@@ -96,14 +98,15 @@ class AccessTokens:
             self._renewal.cancel()
             await asyncio.wait([self._renewal])
 
-    def _rest(self, why: str, wait: timedelta) -> None:
-        log.warning("zendesk.token_refused", reason=why, again_in=wait.total_seconds())
-        self._refused, self._refused_until = why, self._monotonic() + wait.total_seconds()
+    def _rest(self, refusal: DestinationPaused) -> None:
+        wait = (refusal.after or LOGIN_WAIT).total_seconds()
+        log.warning("zendesk.token_refused", reason=str(refusal), again_in=wait)
+        self._refusal, self._refused_until = refusal, self._monotonic() + wait
 
     async def _renewed(self) -> AccessToken:
         left = self._refused_until - self._monotonic()
         if left > 0:
-            raise DestinationPaused(self._refused, timedelta(seconds=left))
+            raise type(self._refusal)(str(self._refusal), timedelta(seconds=left))
         # shielded: a caller whose own time is up must not take the token away from the others
         return await asyncio.shield(self._renew())
 
@@ -119,7 +122,7 @@ class AccessTokens:
             with counted_call(self._metrics, "zendesk", "token"):
                 grant = await self._grant()
         except DestinationPaused as refusal:
-            self._rest(str(refusal), refusal.after or LOGIN_WAIT)
+            self._rest(refusal)
             raise
         life = grant.life.total_seconds()
         self._token = AccessToken(grant.token, asked + RENEW_AT * life, asked + life)

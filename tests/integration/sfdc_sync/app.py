@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from sfdc_sync.policy.pauses import Pauses
 from sfdc_sync.policy.sfdc import SfdcPolicy
+from sfdc_sync.policy.ticket_records import TicketRecordPolicy
 from sfdc_sync.ticket_records.destination import TicketRecords
 from sfdc_sync.ticket_records.handlers import TicketHandlers
 from supportops.contracts import Event
@@ -37,10 +38,11 @@ class Service:
     store: Store
     records: TicketRecords
     metrics: Metrics
+    policy: SfdcPolicy = RULES
 
     async def hears(self, *events: Event) -> None:
         """As the consumer does with a batch of new events."""
-        handlers = TicketHandlers(RULES.ticket_record).table()
+        handlers = TicketHandlers(self.policy.ticket_record).table()
         async with self.store.transaction() as tx:
             await handlers.run(list(events), tx)
 
@@ -54,6 +56,11 @@ class Service:
         finally:
             stopping.set()
             await running
+
+
+def with_rules(**changes: object) -> SfdcPolicy:
+    """RULES with another `ticket_record:` than the default."""
+    return RULES.model_copy(update={"ticket_record": TicketRecordPolicy.model_validate(changes)})
 
 
 async def states(store: Store) -> dict[str, str]:

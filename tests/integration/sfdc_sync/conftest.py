@@ -11,10 +11,13 @@ from playwright.async_api import Browser
 from pydantic import SecretStr
 
 from sandbox.app import create_app
+from sfdc_sync.matching.matcher import Matcher
+from sfdc_sync.policy.sfdc import SfdcPolicy
 from sfdc_sync.salesforce.client import Salesforce, open_salesforce
 from sfdc_sync.settings import ZENDESK_SCOPES, SalesforceSettings
 from sfdc_sync.ticket_records.destination import TicketRecords
 from sfdc_sync.ticket_records.directory import ZendeskDirectory
+from sfdc_sync.ticket_records.facts import Facts
 from supportops.clock import SystemClock
 from supportops.config import DatabaseSettings
 from supportops.observability.metrics import Metrics
@@ -66,7 +69,15 @@ async def salesforce(salesforce_settings: SalesforceSettings) -> AsyncIterator[S
 
 
 @pytest.fixture
-async def service(store: Store, salesforce: Salesforce, outside: Outside) -> AsyncIterator[Service]:
+def rules() -> SfdcPolicy:
+    """The organization's rules; a test that needs others has a fixture of this name."""
+    return RULES
+
+
+@pytest.fixture
+async def service(
+    store: Store, salesforce: Salesforce, outside: Outside, rules: SfdcPolicy
+) -> AsyncIterator[Service]:
     """Wired as in `wiring.work`, without broker and process."""
     metrics, clock = Metrics(), SystemClock()
     account = zendesk_settings(outside.base_url)
@@ -75,13 +86,13 @@ async def service(store: Store, salesforce: Salesforce, outside: Outside) -> Asy
             open_zendesk(account, ZENDESK_SCOPES, clock=clock, metrics=metrics)
         )
         names = References(zendesk, clock=clock, metrics=metrics)
-        directory = ZendeskDirectory(
-            names.users, names.organizations, policy=RULES, base_url=account.base_url
-        )
+        directory = ZendeskDirectory(zendesk, names, policy=rules, base_url=account.base_url)
+        matcher = Matcher(salesforce, rules.matching, clock=clock, lifetime=rules.lookup_lifetime)
+        facts = Facts(directory, matcher, rules)
         records = TicketRecords(
-            store, salesforce, directory, RULES, call_timeout=timedelta(seconds=2), metrics=metrics
+            store, salesforce, facts, rules, call_timeout=timedelta(seconds=2), metrics=metrics
         )
-        yield Service(store, records, metrics)
+        yield Service(store, records, metrics, rules)
 
 
 @pytest.fixture

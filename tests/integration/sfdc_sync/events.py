@@ -3,7 +3,15 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from supportops.contracts import TicketCreated, TicketDeleted, TicketSnapshot, TicketSolved, TicketUpdated
+from supportops.contracts import (
+    TicketCreated,
+    TicketDeleted,
+    TicketMerged,
+    TicketSnapshot,
+    TicketSolved,
+    TicketUndeleted,
+    TicketUpdated,
+)
 from supportops.ticket_version import version_of
 from tests.integration.sfdc_sync.sandbox import GROABLET, RITA
 
@@ -53,6 +61,20 @@ def solved(ticket_id: str, second: int, **more: Any) -> TicketSolved:
 def updated(ticket_id: str, second: int, status: str = "open", **more: Any) -> TicketUpdated:
     envelope = _envelope("updated", ticket_id, second, snapshot(second, status, **more))
     return TicketUpdated(**envelope, zendesk_type="subject_changed")
+
+
+def deleted(ticket_id: str, second: int) -> TicketDeleted:
+    return TicketDeleted(**_envelope("deleted", ticket_id, second, TicketSnapshot()))
+
+
+def undeleted(ticket_id: str, second: int, **more: Any) -> TicketUndeleted:
+    return TicketUndeleted(**_envelope("undeleted", ticket_id, second, snapshot(second, "open", **more)))
+
+
+def merged(ticket_id: str, second: int, into: str) -> TicketMerged:
+    return TicketMerged(
+        **_envelope("merged", ticket_id, second, snapshot(second, "closed")), target_ticket_id=into
+    )
 
 
 def erased(ticket_id: str, second: int) -> TicketDeleted:

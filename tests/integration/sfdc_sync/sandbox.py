@@ -32,6 +32,30 @@ class Outside:
     def expire_sessions(self) -> None:
         self._post("/salesforce/expire", {})
 
+    def insert(self, name: str, *records: dict[str, Any]) -> list[str]:
+        """Records made in Salesforce by other hands; their ids."""
+        ids: list[str] = self._post("/salesforce/records", {"object": name, "records": list(records)})["ids"]
+        return ids
+
+    def rights(self, **changes: Any) -> None:
+        """Of the integration user in Salesforce; what is not named stays."""
+        self._post("/salesforce/rights", changes)
+
+    def remove(self, name: str, record_id: str) -> None:
+        """What a person deletes in Salesforce."""
+        self._post("/salesforce/delete", {"object": name, "id": record_id})
+
+    def edit(self, name: str, record_id: str, **fields: Any) -> None:
+        """What a person changes in Salesforce."""
+        answer = self._http.patch(
+            "/salesforce/records", json={"object": name, "id": record_id, "fields": fields}
+        )
+        assert answer.status_code < 300, answer.text
+
+    def add_user(self, **values: Any) -> str:
+        answer = self._post("/zendesk/users", values)
+        return str(answer["user"]["id"])
+
     def add_organization(self, **values: Any) -> str:
         answer = self._post("/zendesk/organizations", values)
         return str(answer["organization"]["id"])

@@ -104,7 +104,8 @@ async def test_what_is_known_to_be_empty_is_cleared_and_what_is_unknown_is_left(
         await settled(service.store)
     record = outside.records()["7"]
     assert (record["Organization_Name__c"], record["Organization_Id__c"]) == (None, None)
-    assert (record["Priority__c"], record["Account__c"]) == (None, None)
+    assert record["Priority__c"] is None
+    assert record["Account__c"] == GROABLET_ACCOUNT, "without an organization the contact's account counts"
     assert record["Subject__c"] == "Printer on fire"
 
 
@@ -155,7 +156,9 @@ async def test_tickets_of_one_account_are_neighbours_in_a_batch(service: Service
     async with service.delivering():
         await settled(service.store)
     written = [write["external_ids"]["Zendesk_Ticket_ID__c"] for write in outside.writes()]
-    assert written == ["5", "1", "3", "2", "4"]
+    assert written == ["2", "4", "1", "3", "5"], (
+        "the fifth has no organization, but a contact of the first's account"
+    )
 
 
 async def test_people_and_organizations_that_are_gone_cost_nothing_but_their_names(

@@ -6,8 +6,9 @@ from datetime import timedelta
 
 import pytest
 
+from sfdc_sync.policy.fields import FieldRule
 from sfdc_sync.policy.pauses import Pauses
-from sfdc_sync.policy.ticket_records import FieldRule, TicketRecordPolicy
+from sfdc_sync.policy.ticket_records import TicketRecordPolicy
 from sfdc_sync.salesforce.responses import ErrorAction, Record, RecordResult
 from sfdc_sync.ticket_records.batch import MOST_CALLS, ROUNDS, Batch, outcome_of, pause_when_all_wait
 from supportops.delivery import Discard, Outcome, Snooze, TryAgain

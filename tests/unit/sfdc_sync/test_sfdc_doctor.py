@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from sfdc_sync.operations.doctor import check_record
-from sfdc_sync.policy.ticket_records import FieldRule, TicketRecordPolicy
+from sfdc_sync.policy.fields import FieldRule
+from sfdc_sync.policy.ticket_records import TicketRecordPolicy
 
 RULES = TicketRecordPolicy(
     fields={

@@ -7,18 +7,35 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from sfdc_sync.policy.ticket_records import FieldRule, TicketRecordPolicy
-from sfdc_sync.ticket_records.mapping import Value, left_out, record_of, without_lookups
+from sfdc_sync.policy.fields import FieldRule
+from sfdc_sync.policy.ticket_records import TicketRecordPolicy
+from sfdc_sync.ticket_records.fit import Value
+from sfdc_sync.ticket_records.mapping import mapped, without_lookups
 
 VALUES: st.SearchStrategy[Value] = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.lists(st.text(), max_size=4)
 )
 
 
+KINDS = (
+    "text",
+    "long_text",
+    "email",
+    "number",
+    "currency",
+    "checkbox",
+    "picklist",
+    "multi_picklist",
+    "date",
+    "datetime",
+    "reference",
+)
+
+
 def send(value: Value, **rule: object) -> object:
     """The field as it is sent for `value`; "-" when it is not sent at all."""
     rules = TicketRecordPolicy(fields={"F__c": FieldRule.model_validate({"source": "subject", **rule})})
-    return record_of(rules, "7", {"subject": value}).get("F__c", "-")
+    return mapped(rules, "7", {"subject": value}).record.get("F__c", "-")
 
 
 @pytest.mark.parametrize(
@@ -66,6 +83,27 @@ def send(value: Value, **rule: object) -> object:
         ("0015500001QdZPK", {"type": "reference", "key_prefix": "001"}, "0015500001QdZPKAA3"),
         ("0035500001QdZPK", {"type": "reference", "key_prefix": "001"}, "-"),  # a contact's id
         (None, {"type": "reference", "empty": "null"}, None),
+        ("abcdef", {"max_length": 3, "unfit": "omit"}, "-"),
+        ("abcdef", {"max_length": 3, "unfit": "null"}, None),
+        ("abcdef", {"type": "long_text", "max_length": 3}, "abc"),
+        ("four", {"type": "number", "unfit": "null"}, None),
+        ("2.675", {"type": "currency", "decimals": 2}, 2.68),
+        (-0.5, {"type": "number", "decimals": 0}, -1),
+        ("1e300", {"type": "number", "decimals": 2}, "-"),
+        ("inf", {"type": "number", "decimals": 2}, "-"),
+        ("12", {"type": "currency", "decimals": 2}, 12.0),
+        ("high", {"type": "picklist", "values": {"high": "High"}}, "High"),
+        ("odd", {"type": "picklist", "values": {"high": "High"}, "otherwise": "Other"}, "Other"),
+        ("odd", {"type": "picklist", "values": {"high": "High"}}, "odd"),
+        (["one"], {"type": "picklist"}, "one"),
+        (["one", "two"], {"type": "picklist"}, "-"),
+        ("too long", {"type": "picklist", "max_length": 3}, "-"),
+        (["a", "b", "a"], {"type": "multi_picklist"}, "a;b"),
+        (["a", "x"], {"type": "multi_picklist", "values": {"a": "A"}, "otherwise": "Other"}, "A;Other"),
+        (["a;b"], {"type": "multi_picklist"}, "-"),
+        ("2025-01-08T23:45:20-02:00", {"type": "date"}, "2025-01-09"),
+        ("2025-01-08", {"type": "date"}, "2025-01-08"),
+        ("soon", {"type": "date"}, "-"),
     ],
 )
 def test_a_value_is_made_to_fit_its_field(value: Value, rule: dict[str, object], sent: object) -> None:
@@ -85,15 +123,57 @@ def test_an_address_is_never_cut_into_another_one(address: str, kind: str) -> No
     field = {"source": "requester_email", "type": kind, "max_length": 80, "empty": "null"}
     policy = TicketRecordPolicy(fields={"E__c": FieldRule.model_validate(field)})
     known: dict[str, Value] = {"requester_email": address}
-    assert "E__c" not in record_of(policy, "7", known)
-    assert left_out(policy, known) == {
+    assert "E__c" not in mapped(policy, "7", known).record
+    assert mapped(policy, "7", known).left_out == {
         "E__c": "the address is longer than 80 characters; an address is never cut"
     }
 
 
+@pytest.mark.parametrize(
+    ("value", "rule", "said"),
+    [
+        ("abcdef", {"max_length": 3}, "cut at 3 characters"),
+        ("abc", {"max_length": 3}, None),
+        ("2.675", {"type": "currency", "decimals": 2}, "rounded to 2 decimals"),
+        ("2.50", {"type": "currency", "decimals": 2}, None),
+        (
+            "odd",
+            {"type": "picklist", "values": {"a": "A"}, "otherwise": "O"},
+            "a word without a translation became O",
+        ),
+        ("a", {"type": "picklist", "values": {"a": "A"}, "otherwise": "O"}, None),
+    ],
+)
+def test_what_a_rule_changes_is_said(value: Value, rule: dict[str, object], said: str | None) -> None:
+    field = FieldRule.model_validate({"source": "subject", **rule})
+    found = mapped(TicketRecordPolicy(fields={"F__c": field}), "7", {"subject": value})
+    assert found.adjusted.get("F__c") == said
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        ({"type": "number", "unfit": "cut"}, "cut is for text"),
+        ({"otherwise": "Other"}, "otherwise needs values"),
+        ({"source": "custom_field:x"}, "must be one of"),
+        ({"source": "organization_field:a b"}, "must be one of"),
+    ],
+)
+def test_a_rule_that_makes_no_sense_is_refused(rule: dict[str, object], words: str) -> None:
+    with pytest.raises(ValidationError, match=words):
+        FieldRule.model_validate({"source": "subject", **rule})
+
+
+@pytest.mark.parametrize(
+    "source", ["custom_field:360001234", "organization_field:plan", "requester_field:vip"]
+)
+def test_custom_fields_are_sources(source: str) -> None:
+    assert FieldRule(source=source).source == source
+
+
 def test_what_is_unknown_is_never_sent() -> None:
     rules = TicketRecordPolicy(fields={"F__c": FieldRule(source="subject", empty="null")})
-    assert record_of(rules, "7", {}) == {
+    assert mapped(rules, "7", {}).record == {
         "attributes": {"type": "Zendesk_Ticket__c"},
         "Zendesk_Ticket_ID__c": "7",
     }
@@ -101,22 +181,22 @@ def test_what_is_unknown_is_never_sent() -> None:
 
 def test_the_external_id_carries_the_prefix() -> None:
     rules = TicketRecordPolicy(external_id_prefix="acme:")
-    assert record_of(rules, "7", {})["Zendesk_Ticket_ID__c"] == "acme:7"
+    assert mapped(rules, "7", {}).record["Zendesk_Ticket_ID__c"] == "acme:7"
 
 
 def test_references_can_be_left_out() -> None:
     account = FieldRule(source="organization_salesforce_id", type="reference")
     rules = TicketRecordPolicy(fields={"Account__c": account, "S__c": FieldRule(source="subject")})
-    record = record_of(rules, "7", {"organization_salesforce_id": "0015500001QdZPK", "subject": "s"})
+    record = mapped(rules, "7", {"organization_salesforce_id": "0015500001QdZPK", "subject": "s"}).record
     assert "Account__c" in record
     assert without_lookups(rules, record) == {k: v for k, v in record.items() if k != "Account__c"}
 
 
-@given(VALUES, st.sampled_from(["text", "number", "checkbox", "datetime", "reference"]))
+@given(VALUES, st.sampled_from(KINDS))
 def test_any_value_gives_a_record_that_json_can_carry(value: Value, kind: str) -> None:
     sent = send(value, type=kind, max_length=10)
     json.dumps(sent, allow_nan=False).encode()
-    assert not isinstance(sent, str) or kind == "datetime" or len(sent) <= 18
+    assert not isinstance(sent, str) or kind in ("date", "datetime") or len(sent) <= 18
 
 
 @pytest.mark.parametrize("name", ["", "1a", "a b", "Account/../User", "x'--", "ä__c", "A" * 90])
@@ -132,7 +212,7 @@ def test_a_package_name_is_allowed() -> None:
 
 
 def test_an_unknown_source_is_named_with_what_is_allowed() -> None:
-    with pytest.raises(ValidationError, match="must be one of: assignee_id, brand_id"):
+    with pytest.raises(ValidationError, match="must be one of: account_id, account_match"):
         FieldRule(source="subjekt")
 
 

@@ -5,7 +5,7 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sfdc_sync.ticket_records.mapping import Value
+from sfdc_sync.ticket_records.fit import Value
 from sfdc_sync.ticket_records.state import TicketState
 
 FACTS = st.lists(

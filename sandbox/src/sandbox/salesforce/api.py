@@ -6,6 +6,7 @@ from starlette.routing import Route
 
 from sandbox.clock import Clock
 from sandbox.salesforce.collections import Collections
+from sandbox.salesforce.composite import composite
 from sandbox.salesforce.cursors import Cursor, cursor_of
 from sandbox.salesforce.errors import Refused, SeveralMatch
 from sandbox.salesforce.org import Org, Table
@@ -13,7 +14,7 @@ from sandbox.salesforce.query import Reader
 from sandbox.salesforce.recycle_bin import RecycleBin
 from sandbox.salesforce.sessions import Sessions, Usage, User
 from sandbox.settings import Settings
-from sandbox.web import BadBody, Call, Handler, Reply, RouteRow, routes
+from sandbox.web import BadBody, Call, Handler, Json, Reply, RouteRow, routes
 
 MAX_URI = 16_384
 OLDEST, NEWEST = 31, 68  # REST API versions; what is older is retired
@@ -39,6 +40,7 @@ class SalesforceApi:
             ("GET", _DATA + "/queryAll", self.query_all),
             ("GET", _DATA + "/queryAll/{cursor}", self.query_more),
             ("GET", _DATA + "/sobjects", self.sobjects),
+            ("POST", _DATA + "/composite", self.composite),
             ("PATCH", _DATA + "/composite/sobjects", self.change_many),
             ("DELETE", _DATA + "/composite/sobjects", self.delete_many),
             ("PATCH", _DATA + "/composite/sobjects/{name}/{ext}", self.upsert_many),
@@ -183,6 +185,14 @@ class SalesforceApi:
 
     def query_more(self, call: Call) -> Reply:
         return self._page(call, cursor_of(str(call.params["cursor"])))
+
+    def composite(self, call: Call) -> Reply:
+        """Up to 25 parts, of which at most five are queries; here they are queries only. The outer status is 200."""
+
+        def ask(cursor: Cursor) -> Json:
+            return Reader(self._org, _base(call), self.page_size).page(cursor)
+
+        return Reply(200, {"compositeResponse": composite(call.json(), ask)})
 
     def _page(self, call: Call, cursor: Cursor) -> Reply:
         return Reply(200, Reader(self._org, _base(call), self.page_size).page(cursor))

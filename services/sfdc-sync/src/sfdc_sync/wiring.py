@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
+from sfdc_sync.matching.matcher import Matcher
 from sfdc_sync.operations.organization_jobs import (
     Vendors,
     organization_sync,
@@ -27,6 +28,7 @@ from sfdc_sync.sharing.writing import SharingWriter
 from sfdc_sync.ticket_records import handlers
 from sfdc_sync.ticket_records.destination import TicketRecords
 from sfdc_sync.ticket_records.directory import ZendeskDirectory
+from sfdc_sync.ticket_records.facts import Facts
 from sfdc_sync.web import PAGES, START, create_app
 from supportops.clock import SystemClock
 from supportops.config.rules_file import Section
@@ -153,16 +155,16 @@ def open_sync(settings: Settings) -> Callable[[Report], AbstractAsyncContextMana
 def ticket_records(
     settings: Settings, policy: SfdcPolicy, parts: Parts, zendesk: Zendesk, salesforce: Salesforce
 ) -> TicketRecords:
-    """The one destination that the courier calls."""
-    lifetime = Lifetime(found=policy.lookup_lifetime)
-    names = References(zendesk, clock=parts.clock, metrics=parts.metrics, lifetime=lifetime)
-    directory = ZendeskDirectory(
-        names.users, names.organizations, policy=policy, base_url=settings.zendesk.base_url
+    """The destination of records."""
+    names = References(
+        zendesk, clock=parts.clock, metrics=parts.metrics, lifetime=Lifetime(found=policy.lookup_lifetime)
     )
+    directory = ZendeskDirectory(zendesk, names, policy=policy, base_url=settings.zendesk.base_url)
+    matcher = Matcher(salesforce, policy.matching, clock=parts.clock, lifetime=policy.lookup_lifetime)
     return TicketRecords(
         parts.store,
         salesforce,
-        directory,
+        Facts(directory, matcher, policy),
         policy,
         call_timeout=settings.salesforce.call_timeout,
         metrics=parts.metrics,

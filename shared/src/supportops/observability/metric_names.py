@@ -37,6 +37,7 @@ type MetricName = Literal[
     "rows_pruned",
     "ready",
     "records_written",
+    "salesforce_quota_used_ratio",
     "messages_posted",
     "breach_notices",
     "breach_notice_lateness_seconds",
@@ -159,7 +160,12 @@ METRICS: dict[MetricName, MetricSpec] = {
     ),
     "rows_pruned": _counter("Rows removed past their retention.", "table"),
     "ready": _gauge("1 while a readiness probe is content, else 0.", "probe"),
-    "records_written": _counter("Salesforce records by result (created, updated, refused).", "result"),
+    "salesforce_quota_used_ratio": _gauge(
+        "Share of Salesforce's daily requests that the whole org has used, as the last answer said (0 to 1)."
+    ),
+    "records_written": _counter(
+        "Salesforce records by result (created, updated, deleted, stale, refused).", "result"
+    ),
     "feedback_issues": _counter(
         "GitLab issues of feedback (created, updated, found, skipped, incomplete: labels lost in silence).",
         "outcome",

@@ -9,8 +9,9 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+from sfdc_sync.policy.fields import FieldRule
 from sfdc_sync.policy.sfdc import SfdcPolicy
-from sfdc_sync.policy.ticket_records import FieldRule, TicketRecordPolicy
+from sfdc_sync.policy.ticket_records import TicketRecordPolicy
 from sfdc_sync.salesforce.client import Salesforce, open_salesforce
 from sfdc_sync.settings import ZENDESK_SCOPES, Settings
 from supportops.clock import SystemClock
@@ -28,9 +29,14 @@ _TYPES: Mapping[str, frozenset[str]] = {
     "text": frozenset(
         {"string", "textarea", "picklist", "multipicklist", "combobox", "email", "url", "phone", "id"}
     ),
+    "long_text": frozenset({"textarea", "string"}),
     "email": frozenset({"email", "string", "textarea"}),
     "number": frozenset({"double", "int", "long", "currency", "percent"}),
+    "currency": frozenset({"currency", "double"}),
     "checkbox": frozenset({"boolean"}),
+    "picklist": frozenset({"picklist", "combobox", "string"}),
+    "multi_picklist": frozenset({"multipicklist", "string", "textarea"}),
+    "date": frozenset({"date"}),
     "datetime": frozenset({"datetime"}),
     "reference": frozenset({"reference"}),
 }

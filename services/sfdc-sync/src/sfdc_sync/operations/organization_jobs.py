@@ -14,7 +14,7 @@ from sfdc_sync.policy.organizations import OrganizationsPolicy
 from sfdc_sync.policy.overrides import Overrides, load_overrides
 from sfdc_sync.salesforce.client import Salesforce
 from sfdc_sync.tables import integrity_findings, sync_rows, sync_runs
-from sfdc_sync.ticket_records.open_counts import open_tickets
+from sfdc_sync.ticket_records.repository import open_tickets
 from supportops.runtime.output import Report
 from supportops.store import Store
 from supportops.vendors.zendesk import Zendesk

@@ -5,52 +5,15 @@ Object and field names belong to the organization, so every one of them is confi
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
+from sfdc_sync.policy.fields import ACCOUNT_PREFIX, CONTACT_PREFIX, FieldRule
 from sfdc_sync.policy.names import ApiName
 from supportops.config.rules_file import Rules
-from supportops.contracts.tickets import TicketSnapshot
 
-# What the ticket's events tell (fields of the snapshot), and `solved_at` of the solve itself.
-SNAPSHOT_SOURCES = frozenset(TicketSnapshot.model_fields)
-STATE_SOURCES = SNAPSHOT_SOURCES | {"solved_at"}
-
-
-# What is worked out or read by REST when the record is written.
-REQUESTER_SOURCES = frozenset({"requester_email", "requester_name"})
-ORGANIZATION_SOURCES = frozenset({"organization_name", "organization_salesforce_id"})
-SOURCES = STATE_SOURCES | REQUESTER_SOURCES | ORGANIZATION_SOURCES | {"ticket_id", "ticket_url"}
-
-
-def _known_source(value: object) -> object:
-    if value not in SOURCES:
-        raise ValueError(f"must be one of: {', '.join(sorted(SOURCES))}")
-    return value
-
-
-def _null_word(value: object) -> object:
-    return "null" if value is None else value  # `empty: null` in YAML is not the text "null"
-
-
-class FieldRule(Rules):
-    """One field of the record. `empty`: what to send when the source is known to be empty.
-
-    An unknown value is never sent, whatever `empty` says: absent never clears.
-    """
-
-    source: Annotated[str, BeforeValidator(_known_source)]
-    type: Literal["text", "email", "number", "checkbox", "datetime", "reference"] = "text"
-    max_length: int | None = Field(
-        default=None,
-        ge=1,
-        le=131_072,
-        description="in characters as Salesforce counts them (an emoji is two); the rest is cut, an address left out",
-    )
-    key_prefix: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{3}$")] | None = Field(
-        default=None, description="of a reference: the first three characters of the ids that it takes"
-    )
-    empty: Annotated[Literal["omit", "null"], BeforeValidator(_null_word)] = "omit"
-    values: dict[str, str] = Field(default_factory=dict, description="Zendesk's word -> the picklist's")
+Fact = Literal["created", "solved", "merged", "deleted", "undeleted", "requester", "organization"]
+FACTS: tuple[Fact, ...] = ("created", "solved", "merged", "deleted", "undeleted", "requester", "organization")
+Prefix = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{0,40}$")]
 
 
 def _text(source: str, max_length: int, empty: Literal["omit", "null"] = "null") -> FieldRule:
@@ -61,7 +24,8 @@ def _moment(source: str) -> FieldRule:
     return FieldRule(source=source, type="datetime", empty="null")
 
 
-ACCOUNT_PREFIX = "001"  # of every Account's id, in every org
+def _lookup(source: str, key_prefix: str) -> FieldRule:
+    return FieldRule(source=source, type="reference", key_prefix=key_prefix, empty="null")
 
 
 def default_fields() -> dict[str, FieldRule]:
@@ -77,9 +41,8 @@ def default_fields() -> dict[str, FieldRule]:
         "Requester_Email__c": FieldRule(source="requester_email", type="email", max_length=80, empty="null"),
         "Organization_Id__c": _text("organization_id", 40),
         "Organization_Name__c": _text("organization_name", 255),
-        "Account__c": FieldRule(
-            source="organization_salesforce_id", type="reference", key_prefix=ACCOUNT_PREFIX, empty="null"
-        ),
+        "Account__c": _lookup("account_id", ACCOUNT_PREFIX),
+        "Contact__c": _lookup("contact_id", CONTACT_PREFIX),
         "Ticket_URL__c": _text("ticket_url", 255, "omit"),
         "Created_At__c": _moment("created_at"),
         "Updated_At__c": _moment("updated_at"),
@@ -87,15 +50,42 @@ def default_fields() -> dict[str, FieldRule]:
     }
 
 
+class CommentRecordPolicy(Rules):
+    """One child record per public comment; private ones never. Off unless switched on."""
+
+    enabled: bool = False
+    object: ApiName = "Zendesk_Ticket_Comment__c"
+    external_id: ApiName = Field(
+        default="Zendesk_Comment_ID__c", description="holds the comment's id; must be unique"
+    )
+    ticket: ApiName = Field(
+        default="Ticket__r", description="the relationship to the ticket's record, by that one's external id"
+    )
+    body: ApiName = "Body__c"
+    max_length: int = Field(default=32_000, ge=1, le=131_072, description="of the body; the rest is cut")
+    author: ApiName | None = "Author__c"
+    created_at: ApiName | None = "Created_At__c"
+
+
 class TicketRecordPolicy(Rules):
-    """The record of a ticket: object, external id and fields."""
+    """The record of a ticket: object, external id, fields, and what of a ticket's life is written."""
 
     object: ApiName = "Zendesk_Ticket__c"
     external_id: ApiName = "Zendesk_Ticket_ID__c"
-    external_id_prefix: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{0,40}$")] = Field(
+    external_id_prefix: Prefix = Field(
         default="", description="such as `acme:`, where two Zendesks write into one Salesforce"
     )
+    write_on: tuple[Fact, ...] = Field(
+        default=FACTS,
+        description="what has the record written; a change of requester or organization only where there is a record",
+    )
+    deleted: Literal["keep", "mark", "delete"] = Field(
+        default="mark",
+        description="what becomes of a deleted ticket's record: untouched, written once more with source `deleted` "
+        "true and status deleted, or put into Salesforce's recycle bin",
+    )
     fields: dict[ApiName, FieldRule] = Field(default_factory=default_fields, min_length=1)
+    comments: CommentRecordPolicy = CommentRecordPolicy()
 
     @model_validator(mode="after")
     def _external_id_apart(self) -> Self:
@@ -107,3 +97,10 @@ class TicketRecordPolicy(Rules):
     def sources(self) -> frozenset[str]:
         """Every source that some field wants."""
         return frozenset(rule.source for rule in self.fields.values())
+
+
+class SkewPolicy(Rules):
+    """Accounts with very many tickets: inserting a child locks its parent, so their records go in smaller calls."""
+
+    records: int = Field(default=5_000, ge=1, description="records of one account from which on it is skewed")
+    batch: int = Field(default=50, ge=1, le=200, description="records of such an account in one call")

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
+from itertools import batched
 from typing import Any
 
 from simple_salesforce.api import Salesforce as Client
@@ -26,35 +27,17 @@ from sfdc_sync.salesforce.auth import (
     offered_versions,
     transport_errors,
 )
+from sfdc_sync.salesforce.composite import MOST_QUERIES, composite_of, page_of, parts_of
 from sfdc_sync.salesforce.refusals import version_refusal, versions_in
 from sfdc_sync.salesforce.responses import ErrorAction, Record, RecordResult, read_results, refusal
+from sfdc_sync.salesforce.usage import Usage
 from sfdc_sync.settings import SalesforceSettings
 from supportops.errors import CredentialRefused, DestinationPaused, Permanent, Retryable, UnknownOutcome
 from supportops.observability.metrics import Recorder
 from supportops.vendors.call_metrics import counted_call
 
 THREADS = 4
-_USAGE = re.compile(r"(?<![-\w])api-usage=(\d{1,12})/(\d{1,12})", re.ASCII)
-
 _CURSOR = re.compile(r"query(?:All)?/[A-Za-z0-9_=%-]{1,2000}$", re.ASCII)
-
-
-class Usage:
-    """How much of the daily requests is used, as the last answer said (docs/vendors/salesforce.md#limits)."""
-
-    def __init__(self) -> None:
-        self._share = 0.0
-
-    def reached(self, share: float) -> bool:
-        """Whether `share` is used. Asked once per answer: after a pause one call looks again."""
-        last, self._share = self._share, 0.0
-        return last >= share
-
-    def note(self, headers: Mapping[str, str]) -> None:
-        """Read `Sforce-Limit-Info`, which most answers carry."""
-        if found := _USAGE.search(headers.get("Sforce-Limit-Info", "")):
-            used, limit = int(found[1]), int(found[2])
-            self._share = used / limit if limit else 1.0
 
 
 class Salesforce:
@@ -68,7 +51,7 @@ class Salesforce:
         metrics: Recorder,
         transport: Transport | None = None,
     ) -> None:
-        self._usage = Usage()
+        self._usage = Usage(metrics)
         self._settings = settings
         self._pauses = pauses
         self._tokens = TokenProvider(settings, pauses, transport)
@@ -88,6 +71,31 @@ class Salesforce:
         path = f"composite/sobjects/{object_name}/{external_id}"
         answer = await self._in_thread("upsert", partial(self._call, "PATCH", path, json=body))
         return read_results(answer, len(records))
+
+    async def delete(self, record_ids: Sequence[str]) -> list[RecordResult]:
+        """Put up to 200 records into the recycle bin, in one call; results in their order.
+
+        `record_ids` have 18 characters. A record that is not there any more is refused with UNLINK or CONFIG.
+        """
+        path = f"composite/sobjects?ids={','.join(record_ids)}&allOrNone=false"
+        answer = await self._in_thread("delete", partial(self._call, "DELETE", path))
+        return read_results(answer, len(record_ids))
+
+    async def queries(self, soql: Sequence[str], *, deleted: bool = False) -> list[list[Mapping[str, Any]]]:
+        """All rows of each query, five queries in a call; `deleted`: the recycle bin included.
+
+        A query that is refused fails them all: half an answer is none.
+        """
+        found: list[list[Mapping[str, Any]]] = []
+        for some in batched(soql, MOST_QUERIES):
+            body = composite_of(some, self._settings.api_version, deleted=deleted)
+            answer = await self._in_thread("query", partial(self._call, "POST", "composite", json=body))
+            for status, part in parts_of(answer, len(some)):
+                if status >= 300:
+                    raise self._error(*refusal(part, status), status)
+                rows, following = page_of(part)
+                found.append([*rows, *await self.more(following)])
+        return found
 
     async def describe(self, object_name: str) -> Mapping[str, Any] | None:
         """What the integration user sees of an object; None when it does not exist for it."""
@@ -135,6 +143,11 @@ class Salesforce:
     def quota_reached(self, share: float) -> bool:
         """Whether the last answer said that `share` of the daily requests is used; asked once per answer."""
         return self._usage.reached(share)
+
+    @property
+    def quota_used(self) -> float:
+        """The share of the daily requests that is used, as the last answer said; 0 before the first."""
+        return self._usage.share
 
     async def _in_thread[T](self, call: str, work: Callable[[], T]) -> T:
         with counted_call(self._metrics, "salesforce", call):
@@ -198,17 +211,19 @@ class Salesforce:
         return client
 
     def _translated(self, error: SalesforceError) -> Exception:
-        reaction, why = refusal(error.content, error.status)
+        return self._error(*refusal(error.content, error.status), error.status)
+
+    def _error(self, reaction: ErrorAction, why: str, status: int) -> Exception:
         match reaction:
             case ErrorAction.QUOTA:
                 return DestinationPaused(f"Salesforce's limit is reached: {why}", self._pauses.quota)
             case ErrorAction.LOGIN:
                 return CredentialRefused(f"Salesforce refuses the session: {why}", self._pauses.login)
-            case ErrorAction.CONFIG if error.status == 404:
+            case ErrorAction.CONFIG if status == 404:
                 return NotFound(why, self._pauses.config)
             case ErrorAction.CONFIG:
                 return DestinationPaused(f"Salesforce is not as the rules say: {why}", self._pauses.config)
-            case ErrorAction.TRANSIENT if error.status >= 500:
+            case ErrorAction.TRANSIENT if status >= 500:
                 return UnknownOutcome(why)
             case ErrorAction.REJECTED:
                 return Permanent(why)

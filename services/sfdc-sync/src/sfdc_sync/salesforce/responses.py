@@ -114,6 +114,7 @@ _TELLING = frozenset(
         "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST",
     }
 )
+_DUPLICATE = re.compile(r"duplicate value found: ([A-Za-z][A-Za-z0-9_]{0,79}) duplicates", re.ASCII)
 _TOKEN = re.compile(r"00D[0-9A-Za-z]{12,15}![^\s\"]+")
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,79}", re.ASCII)
 
@@ -218,7 +219,10 @@ def _problem(item: object) -> Problem | None:
     message = item.get("message") or item.get("error_description")
     fields = item.get("fields")
     names = tuple(c for f in fields if (c := _code(f))) if isinstance(fields, list) else ()
-    return Problem(code, message if isinstance(message, str) else "", names[:10])
+    text = message if isinstance(message, str) else ""
+    if code == "DUPLICATE_VALUE" and not names and (duplicate := _DUPLICATE.search(text)):
+        names = (duplicate[1],)
+    return Problem(code, text, names[:10])
 
 
 def _code(value: object) -> str:

@@ -4,7 +4,7 @@ They are apart because different hands write them: the consumer the first, the c
 Neither ever waits for a row that the other has locked.
 """
 
-from sqlalchemy import Boolean, Column, Integer, Table, Text
+from sqlalchemy import Boolean, Column, Index, Integer, Table, Text
 
 from sfdc_sync.tables.base import metadata
 from supportops.store import UtcDateTime
@@ -21,7 +21,9 @@ tickets = Table(
     Column("changed_at", UtcDateTime, nullable=False),
 )
 
-# `revision` and `version` are those of the state that was written last.
+# `revision` and `version` are those of the state that was written last. `account_match` and `contact_match`: the rules
+# that found account and contact; null while matching is off or nothing was known. `removed_at`: the record was put into
+# the recycle bin then, because its ticket was deleted. `remarks`: JSON list of words about what is not as it stands.
 ticket_records = Table(
     "ticket_records",
     metadata,
@@ -30,4 +32,11 @@ ticket_records = Table(
     Column("revision", Integer, nullable=False),
     Column("version", Text, nullable=False),
     Column("written_at", UtcDateTime, nullable=False),
+    Column("account_id", Text),
+    Column("account_match", Text),
+    Column("contact_id", Text),
+    Column("contact_match", Text),
+    Column("remarks", Text),
+    Column("removed_at", UtcDateTime),
+    Index("ix_ticket_records_account_id", "account_id"),
 )

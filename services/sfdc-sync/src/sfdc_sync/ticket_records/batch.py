@@ -1,19 +1,47 @@
-"""One batch on its way to Salesforce: the call, and what is worth sending again at once."""
+"""Records on their way to Salesforce: which go into which call, the call, and what is worth sending again at once."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
+from itertools import batched, groupby
 from typing import Protocol
 
 from sfdc_sync.policy.pauses import Pauses
-from sfdc_sync.policy.ticket_records import TicketRecordPolicy
+from sfdc_sync.policy.ticket_records import SkewPolicy, TicketRecordPolicy
 from sfdc_sync.salesforce.responses import ErrorAction, Record, RecordResult
+from sfdc_sync.ticket_records.facts import TicketFacts
 from sfdc_sync.ticket_records.mapping import without, without_lookups
 from supportops.delivery import Discard, Outcome, Snooze, TryAgain
 from supportops.errors import DestinationPaused, Permanent, Retryable
 
 ROUNDS = 3  # of what can be mended at once: several fields may be refused one after the other
 MOST_CALLS = 20  # to find the one record that spoils a batch: twice log2(200) and a few
+
+
+def in_calls(
+    facts: Sequence[TicketFacts], skewed: Collection[str], *, batch: int, skew: SkewPolicy
+) -> list[list[TicketFacts]]:
+    """`facts` in calls of at most `batch`; an account is in one call, unless it alone is more than one.
+
+    Inserting a child locks its parent (docs/vendors/salesforce.md#locks), so calls follow one another. `skewed`:
+    accounts that have very many records already. Tickets without an account lock nobody and fill up.
+    """
+    ordered = sorted(facts, key=lambda each: (each.account_id, int(each.ticket.ticket_id)))
+    calls: list[list[TicketFacts]] = []
+    open_call: list[TicketFacts] = []
+    for account_id, group in groupby(ordered, key=lambda each: each.account_id):
+        members = list(group)
+        if account_id in skewed:
+            calls += [list(some) for some in batched(members, skew.batch)]
+            continue
+        if account_id and len(open_call) + len(members) > batch and open_call:
+            calls.append(open_call)
+            open_call = []
+        open_call += members
+        while len(open_call) >= batch:
+            calls.append(open_call[:batch])
+            open_call = open_call[batch:]
+    return [*calls, open_call] if open_call else calls
 
 
 class RecordWriter(Protocol):
@@ -23,10 +51,6 @@ class RecordWriter(Protocol):
         self, object_name: str, external_id: str, records: Sequence[Record]
     ) -> list[RecordResult]:
         """Write records by external id; one result each, in their order."""
-        ...
-
-    def quota_reached(self, share: float) -> bool:
-        """Whether the last answer said that `share` of the daily requests is used; asked once per answer."""
         ...
 
 
@@ -57,26 +81,32 @@ class Batch:
             }
             if not again:
                 break
+            whole = {index for index, record in again.items() if record == records[index]}
             second = await self._part(list(again.values()))
             records = [again.get(index, record) for index, record in enumerate(records)]
             news = dict(zip(again, second, strict=True))
             results = [
-                _after(result, news[index]) if index in news else result
+                _after(result, news[index], whole=index in whole) if index in news else result
                 for index, result in enumerate(results)
             ]
         return results
 
     def _better(self, record: Record, result: RecordResult) -> Record | None:
         """The record as it may be taken; None where sending it at once is of no use."""
-        if result.reaction is ErrorAction.RACE:
+        if result.reaction is ErrorAction.RACE and self._is_race(result):
             return record
         if result.reaction is ErrorAction.UNLINK:
             less = without_lookups(self._policy, record)
-        elif result.reaction is ErrorAction.FIELD:
+        elif result.reaction in (ErrorAction.FIELD, ErrorAction.RACE):
             less = without(record, set(result.fields) - {self._policy.external_id})
         else:
             return None
         return less if len(less) < len(record) else None
+
+    def _is_race(self, result: RecordResult) -> bool:
+        """A duplicate of the external id is a lost race; one of another unique field is that field's matter."""
+        names = {name.lower() for name in result.fields}
+        return not names or self._policy.external_id.lower() in names
 
     async def _part(self, records: list[Record]) -> list[RecordResult]:
         """Like `send`, but the fate of the others is known already: errors become results."""
@@ -101,17 +131,18 @@ class Batch:
         return await self._salesforce.upsert(self._policy.object, self._policy.external_id, records)
 
 
-def _after(before: RecordResult, now: RecordResult) -> RecordResult:
-    """The second result, with what the first one said about what was left out."""
-    if before.reaction is ErrorAction.RACE:
+def _after(before: RecordResult, now: RecordResult, *, whole: bool) -> RecordResult:
+    """The second result, with what the first one said about what was left out; `whole`: nothing was."""
+    if whole:
         return now
     return replace(now, left_out=(*before.left_out, before.reason, *now.left_out))
 
 
-def outcome_of(result: RecordResult, pauses: Pauses) -> Outcome:
+def outcome_of(result: RecordResult, pauses: Pauses, *, last: bool = False) -> Outcome:
     """What to do about a record that was not written (the table of docs/vendors/salesforce.md#errors).
 
-    Waits for people and quotas are free: they must not use up the attempts of a record that is all right.
+    Waits for people and quotas are free: they must not use up the attempts of a record that is all right. `last`: this
+    was the last attempt of the schedule; a lost race waits on even then.
     """
     match result.reaction:
         case ErrorAction.QUOTA:
@@ -123,7 +154,7 @@ def outcome_of(result: RecordResult, pauses: Pauses) -> Outcome:
         case ErrorAction.CONFIG:  # of this record alone: where all met it, the destination pauses
             return TryAgain(pauses.config, f"run `sfdc-sync doctor`: {result.reason}")
         case ErrorAction.RACE:  # two writers at once: for about a second the same upsert is refused again
-            return TryAgain(None, result.reason)
+            return Snooze(pauses.storage, result.reason) if last else TryAgain(None, result.reason)
         case ErrorAction.UNLINK | ErrorAction.FIELD | ErrorAction.REJECTED:
             return Discard("; ".join((result.reason, *result.left_out)))
         case _:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import orjson
 
-from sfdc_sync.ticket_records.mapping import Value
+from sfdc_sync.ticket_records.fit import Value
 from supportops.ticket_version import is_newer
 
 

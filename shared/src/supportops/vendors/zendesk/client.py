@@ -103,6 +103,10 @@ class Zendesk:
         """All groups of agents, by id."""
         return await self._list("groups")
 
+    async def brands(self) -> dict[str, Named]:
+        """All brands, by id."""
+        return await self._list("brands")
+
     async def latest_comments(self, ticket_id: str, *, limit: int = MANY) -> list[Comment]:
         """The newest `limit` comments, newest first, public and private; empty when the ticket is gone."""
         path = f"/tickets/{digits(ticket_id)}/comments"

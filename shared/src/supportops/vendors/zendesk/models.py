@@ -223,6 +223,7 @@ class User(Identified):
     locale: str | None = None
     time_zone: str | None = None
     iana_time_zone: str | None = None
+    user_fields: dict[str, Any] | None = None
 
 
 class Organization(Identified):

@@ -10,9 +10,9 @@ from supportops.vendors.zendesk.models import Named, Organization, User
 
 
 class References:
-    """Organizations, users, forms and groups of one account, each in its own cache.
+    """Organizations, users, forms, groups and brands of one account, each in its own cache.
 
-    Forms and groups are few and are read as a whole list; a lookup of any of them refreshes all.
+    Forms, groups and brands are few and are read as a whole list; a lookup of any of them refreshes all.
     """
 
     def __init__(
@@ -29,6 +29,9 @@ class References:
         )
         self.groups: ReferenceCache[Named] = ReferenceCache(
             "groups", _from_list(zendesk.groups), clock=clock, metrics=metrics, lifetime=lifetime
+        )
+        self.brands: ReferenceCache[Named] = ReferenceCache(
+            "brands", _from_list(zendesk.brands), clock=clock, metrics=metrics, lifetime=lifetime
         )
 
 

@@ -57,8 +57,12 @@ def _add_asking(group: typer.Typer, service: AnyService) -> None:
         as_json: AsJson = False,
     ) -> None:
         """Ask for an option; the worker reads next what the request rests on, and `sharing show` tells it."""
-        draft = issue.checked(Draft(organization, ticket, option, tuple(user or ())))
-        _in_transaction(service, lambda tx: requests.ask(tx, draft, Actor(by, HERE)), as_json=as_json)
+        draft = Draft(organization, ticket, option, tuple(user or ()))
+
+        async def ask(tx: Transaction) -> int:
+            return await requests.ask(tx, issue.checked(draft), Actor(by, HERE))
+
+        _in_transaction(service, ask, as_json=as_json)
 
     @group.command("import")
     def import_issue(
@@ -72,12 +76,20 @@ def _add_asking(group: typer.Typer, service: AnyService) -> None:
         as_json: AsJson = False,
     ) -> None:
         """Ask for what a GitLab issue of the template Shared Organization Request says."""
-        raw = sys.stdin.buffer.read(4 * LONGEST) if str(file) == "-" else file.read_bytes()[: 4 * LONGEST]
-        found = issue.read(raw, by)
-        actor = Actor(found.author, "import")
-        _in_transaction(
-            service, lambda tx: requests.ask(tx, found.draft, actor, found.address), as_json=as_json
-        )
+
+        async def ask(tx: Transaction) -> int:
+            found = issue.read(_content(file), by)
+            return await requests.ask(tx, found.draft, Actor(found.author, "import"), found.address)
+
+        _in_transaction(service, ask, as_json=as_json)
+
+
+def _content(file: Path) -> bytes:
+    """The first bytes of a file, more than any issue has; `-` is standard input. Raises OSError with its name."""
+    if str(file) == "-":
+        return sys.stdin.buffer.read(4 * LONGEST)
+    with file.open("rb") as opened:
+        return opened.read(4 * LONGEST)
 
 
 def _add_deciding(group: typer.Typer, service: AnyService) -> None:

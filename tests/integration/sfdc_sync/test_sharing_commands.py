@@ -1,4 +1,4 @@
-"""`sfdc-sync sharing …` as people type it: on the database alone, the worker does the rest."""
+"""The commands of `sharing` as people type them: on the database alone, the worker does the rest."""
 
 import json
 import subprocess
@@ -17,7 +17,7 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
-    """`sfdc-sync sharing ARGUMENTS` with nothing but an address of the database."""
+    """A command of the group with nothing but an address of the database."""
     url = f"sqlite:///{tmp_path / 'sfdc.db'}"
     upgrade(url, "sfdc_sync")
 

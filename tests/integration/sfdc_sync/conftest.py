@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from sandbox.app import create_app
 from sfdc_sync.matching.matcher import Matcher
+from sfdc_sync.operations.organization_jobs import Vendors
 from sfdc_sync.policy.sfdc import SfdcPolicy
 from sfdc_sync.salesforce.client import Salesforce, open_salesforce
 from sfdc_sync.settings import ZENDESK_SCOPES, SalesforceSettings
@@ -27,6 +28,7 @@ from tests.contract.sandbox.fakes import FakePost
 from tests.integration.sfdc_sync.app import RULES, Service
 from tests.integration.sfdc_sync.sandbox import Outside
 from tests.integration.sfdc_sync.sharing_app import SharingWorld
+from tests.integration.sfdc_sync.sync_app import Desk, Sync
 from tests.support.browser import chromium
 from tests.support.sandbox import zendesk_settings
 
@@ -123,3 +125,16 @@ async def browser() -> AsyncIterator[Browser]:
     """Chromium."""
     async with chromium() as started:
         yield started
+
+
+async def sync(store: Store, salesforce: Salesforce, outside: Outside) -> AsyncIterator[Sync]:
+    """Accounts to organizations, both sides as after a reset, the first full compare done."""
+    outside.reset()
+    outside.disarm()
+    desk = Desk(outside.base_url)
+    account = zendesk_settings(outside.base_url)
+    async with open_zendesk(account, ZENDESK_SCOPES, clock=SystemClock(), metrics=Metrics()) as zendesk:
+        made = Sync(Vendors(store, salesforce, zendesk), desk)
+        await made.of().full("full", "test")
+        yield made
+    desk.close()

@@ -7,10 +7,12 @@ from typing import Any
 
 import httpx
 
-from sfdc_sync.operations.organization_jobs import Vendors, organization_sync
+from sfdc_sync.integrity.checks import Integrity
+from sfdc_sync.operations.organization_jobs import Files, Vendors, integrity, organization_sync
 from sfdc_sync.organizations.repository import Repository
 from sfdc_sync.organizations.runs import OrganizationSync
-from sfdc_sync.policy.organizations import BrakePolicy, Limit, OrganizationsPolicy
+from sfdc_sync.policy.ignored import Ignored, IgnoreList
+from sfdc_sync.policy.organizations import BrakePolicy, IntegrityPolicy, Limit, OrganizationsPolicy
 from sfdc_sync.policy.overrides import Overrides
 from tests.support.sandbox import INTEGRATION_LOGIN
 
@@ -99,6 +101,17 @@ class Sync:
     def of(self, policy: OrganizationsPolicy = POLICY, *, production: bool = False) -> OrganizationSync:
         return organization_sync(
             self.vendors, policy, Overrides(), production=production, report=lambda _share, _words: None
+        )
+
+    def integrity(self, *ignored: Ignored, **changes: Any) -> Integrity:
+        """The reports, with a product field."""
+        rules = {**dict(POLICY), "integrity": IntegrityPolicy(product="Product__c"), **changes}
+        return integrity(
+            self.vendors,
+            OrganizationsPolicy.model_validate(rules),
+            Files(Overrides(), IgnoreList(ignored)),
+            production=False,
+            report=lambda _share, _words: None,
         )
 
     @property

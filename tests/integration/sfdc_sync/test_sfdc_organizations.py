@@ -1,25 +1,16 @@
 """Accounts to organizations against both stand-ins, by the real clients (docs/rules.md S5-S8)."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 
-from sfdc_sync.operations.organization_jobs import Vendors
 from sfdc_sync.organizations.reading import WrongEnvironment
 from sfdc_sync.organizations.runs import Stopped
 from sfdc_sync.organizations.salesforce_side import Unreadable
 from sfdc_sync.organizations.saved_plan import parsed, written
 from sfdc_sync.policy.organizations import BrakePolicy, Limit
-from sfdc_sync.salesforce.client import Salesforce
-from sfdc_sync.settings import ZENDESK_SCOPES
-from supportops.clock import SystemClock
 from supportops.errors import Permanent
-from supportops.observability.metrics import Metrics
-from supportops.store import Store
-from supportops.vendors.zendesk import open_zendesk
 from supportops.workers import Busy
-from tests.integration.sfdc_sync.sandbox import Outside
 from tests.integration.sfdc_sync.sync_app import (
     ACME,
     ACME_ORG,
@@ -28,25 +19,9 @@ from tests.integration.sfdc_sync.sync_app import (
     GROABLET_ORG,
     POLICY,
     ROOMY,
-    Desk,
     Sync,
     fields,
 )
-from tests.support.sandbox import zendesk_settings
-
-
-@pytest.fixture
-async def sync(store: Store, salesforce: Salesforce, outside: Outside) -> AsyncIterator[Sync]:
-    """Both sides as after a reset, the first full compare done."""
-    outside.reset()
-    outside.disarm()
-    desk = Desk(outside.base_url)
-    account = zendesk_settings(outside.base_url)
-    async with open_zendesk(account, ZENDESK_SCOPES, clock=SystemClock(), metrics=Metrics()) as zendesk:
-        made = Sync(Vendors(store, salesforce, zendesk), desk)
-        await made.of().full("full", "test")
-        yield made
-    desk.close()
 
 
 async def test_a_full_run_corrects_a_wrong_plan_with_its_tag_and_the_next_one_has_nothing_to_do(

@@ -4,6 +4,7 @@ from sfdc_sync import wiring
 from sfdc_sync.operations.commands import add_commands
 from sfdc_sync.operations.doctor import checks
 from sfdc_sync.operations.explain import explain_ticket
+from sfdc_sync.operations.integrity_commands import add_check_command
 from sfdc_sync.operations.organization_commands import add_sync_commands
 from sfdc_sync.operations.sharing_commands import add_sharing_commands
 from sfdc_sync.settings import Settings, WebSettings
@@ -28,6 +29,7 @@ add_commands(app, SERVICE)
 add_sharing_commands(app, SERVICE)
 add_login_commands(app, SERVICE.name)
 add_sync_commands(app, SERVICE, wiring.open_sync)
+add_check_command(app, SERVICE, wiring.open_integrity, wiring.open_sync)
 
 
 if __name__ == "__main__":

@@ -2,13 +2,17 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from pathlib import Path
 
+from sfdc_sync.integrity.checks import Integrity
 from sfdc_sync.matching.matcher import Matcher
 from sfdc_sync.operations.organization_jobs import (
     Vendors,
+    daily_check,
+    files_of,
+    integrity,
     organization_sync,
-    overrides_of,
     periodic_runs,
     retention,
 )
@@ -49,7 +53,7 @@ PACKAGE, GROUP = "sfdc_sync", "sfdc-sync"
 
 
 def _check_files(policy: SfdcPolicy, file: Path) -> None:
-    overrides_of(policy.organizations, file)
+    files_of(policy.organizations, file)
 
 
 POLICY = Section("sfdc_sync", SfdcPolicy, also=_check_files)
@@ -90,7 +94,9 @@ async def workers(settings: Settings, parts: Parts) -> AsyncIterator[tuple[Compo
         open_salesforce(settings.salesforce, policy.pauses, parts.metrics) as salesforce,
     ):
         table = add_organization_handlers(handlers.TicketHandlers(policy.ticket_record).table())
-        sync = sync_of(settings, policy, Vendors(parts.store, salesforce, zendesk), _no_report)
+        vendors = Vendors(parts.store, salesforce, zendesk)
+        sync = sync_of(settings, policy, vendors, _no_report)
+        check = integrity_of(settings, policy, vendors, _no_report)
         destinations = [
             ticket_records(settings, policy, parts, zendesk, salesforce),
             *sharing(parts.store, zendesk, policy.sharing),
@@ -106,6 +112,7 @@ async def workers(settings: Settings, parts: Parts) -> AsyncIterator[tuple[Compo
             ),
             watching(parts.store, policy.sharing),
             *periodic_runs(sync, parts.store, policy.organizations),
+            *daily_check(check, policy.organizations),
         )
 
 
@@ -130,26 +137,44 @@ def sync_of(settings: Settings, policy: SfdcPolicy, vendors: Vendors, report: Re
     return organization_sync(
         vendors,
         policy.organizations,
-        overrides_of(policy.organizations, settings.config.file),
+        files_of(policy.organizations, settings.config.file).overrides,
+        production=settings.installation.mode == "production",
+        report=report,
+    )
+
+
+def integrity_of(settings: Settings, policy: SfdcPolicy, vendors: Vendors, report: Report) -> Integrity:
+    """The integrity reports."""
+    return integrity(
+        vendors,
+        policy.organizations,
+        files_of(policy.organizations, settings.config.file),
         production=settings.installation.mode == "production",
         report=report,
     )
 
 
 def open_sync(settings: Settings) -> Callable[[Report], AbstractAsyncContextManager[OrganizationSync]]:
-    """What the commands run with: database and both vendors, no broker."""
+    """What runs by hand are made of: database and both vendors, no broker."""
+    return partial(_opened, settings, sync_of)
 
-    @asynccontextmanager
-    async def opened(report: Report) -> AsyncIterator[OrganizationSync]:
-        policy, clock, metrics = POLICY.load(settings.config.file), SystemClock(), Metrics()
-        async with (
-            open_store(settings.database, clock=clock) as store,
-            open_zendesk(settings.zendesk, ZENDESK_SCOPES, clock=clock, metrics=metrics) as zendesk,
-            open_salesforce(settings.salesforce, policy.pauses, metrics) as salesforce,
-        ):
-            yield sync_of(settings, policy, Vendors(store, salesforce, zendesk), report)
 
-    return opened
+def open_integrity(settings: Settings) -> Callable[[Report], AbstractAsyncContextManager[Integrity]]:
+    """The same for the reports by hand."""
+    return partial(_opened, settings, integrity_of)
+
+
+@asynccontextmanager
+async def _opened[T](
+    settings: Settings, make: Callable[[Settings, SfdcPolicy, Vendors, Report], T], report: Report
+) -> AsyncIterator[T]:
+    policy, clock, metrics = POLICY.load(settings.config.file), SystemClock(), Metrics()
+    async with (
+        open_store(settings.database, clock=clock) as store,
+        open_zendesk(settings.zendesk, ZENDESK_SCOPES, clock=clock, metrics=metrics) as zendesk,
+        open_salesforce(settings.salesforce, policy.pauses, metrics) as salesforce,
+    ):
+        yield make(settings, policy, Vendors(store, salesforce, zendesk), report)
 
 
 def ticket_records(

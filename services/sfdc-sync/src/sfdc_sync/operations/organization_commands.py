@@ -35,7 +35,7 @@ def add_sync_commands(app: typer.Typer, service: Service[Settings, SfdcPolicy], 
     group = typer.Typer(invoke_without_command=True, help=_ABOUT)
 
     def with_sync(job: Job) -> int:
-        return execute(service, lambda settings: _run(open_sync(settings), job))
+        return execute(service, lambda settings: run_sync(open_sync(settings), job))
 
     _add_runs(group, with_sync)
     _add_undo_and_delta(group, with_sync)
@@ -45,7 +45,8 @@ def add_sync_commands(app: typer.Typer, service: Service[Settings, SfdcPolicy], 
     app.add_typer(group, name="sync")
 
 
-async def _run(opened: Opened, job: Job) -> int:
+async def run_sync(opened: Opened, job: Job) -> int:
+    """Do `job` with everything open and a progress bar; the exit code."""
     with progress("sync") as report:
         async with opened(report) as sync:
             try:
@@ -82,8 +83,12 @@ def _add_runs(group: typer.Typer, with_sync: Callable[[Job], int]) -> None:
             raise typer.Exit(code)
         if apply is not None:
             document = _document(apply)
-            raise typer.Exit(with_sync(lambda found: _told(found.apply(document, _me()), as_json)))
-        raise typer.Exit(with_sync(lambda found: _told(found.full("bulk", _me(), create=create), as_json)))
+            raise typer.Exit(
+                with_sync(lambda found: show_result(found.apply(document, me()), as_json=as_json))
+            )
+        raise typer.Exit(
+            with_sync(lambda found: show_result(found.full("bulk", me(), create=create), as_json=as_json))
+        )
 
 
 def _add_undo_and_delta(group: typer.Typer, with_sync: Callable[[Job], int]) -> None:
@@ -92,12 +97,12 @@ def _add_undo_and_delta(group: typer.Typer, with_sync: Callable[[Job], int]) -> 
         run_id: Annotated[str, typer.Argument(help="The run: see `sync runs`.")], as_json: AsJson = False
     ) -> None:
         """Put back what a run changed and nobody has touched since. What it created stays."""
-        raise typer.Exit(with_sync(lambda found: _told(found.undo(run_id, _me()), as_json)))
+        raise typer.Exit(with_sync(lambda found: show_result(found.undo(run_id, me()), as_json=as_json)))
 
     @group.command()
     def delta(as_json: AsJson = False) -> None:
         """What the worker does every hour: what changed since the last run."""
-        raise typer.Exit(with_sync(lambda found: _told(found.delta(_me()), as_json)))
+        raise typer.Exit(with_sync(lambda found: show_result(found.delta(me()), as_json=as_json)))
 
 
 def _add_lists(group: typer.Typer, service: Service[Settings, SfdcPolicy]) -> None:
@@ -178,7 +183,7 @@ def _add_brake_and_pin(group: typer.Typer, service: Service[Settings, SfdcPolicy
             raise typer.BadParameter("say why, in a few words", param_hint="--reason")
 
         async def release(store: Store) -> int:
-            await Repository(store).release_brake(by or _me(), reason.strip())
+            await Repository(store).release_brake(by or me(), reason.strip())
             typer.echo("lifted for the next run that it would stop")
             return CLEAN
 
@@ -198,12 +203,13 @@ def _add_brake_and_pin(group: typer.Typer, service: Service[Settings, SfdcPolicy
 
 
 async def _plan(sync: OrganizationSync, documents: list[PlanDocument], *, create: bool) -> int:
-    document = await sync.plan(_me(), create=create)
+    document = await sync.plan(me(), create=create)
     documents.append(document)
     return CHANGES if document.plan.writes else CLEAN
 
 
-async def _told(work: Awaitable[RunResult], as_json: bool) -> int:
+async def show_result(work: Awaitable[RunResult], *, as_json: bool) -> int:
+    """Print how a run ended; the exit code."""
     try:
         result = await work
     except Stopped as stopped:
@@ -236,7 +242,8 @@ def _shown(row: Row, *names: str) -> dict[str, object]:
     return {name: row[name] for name in names}
 
 
-def _me() -> str:
+def me() -> str:
+    """Who works on this machine."""
     return getpass.getuser()
 
 

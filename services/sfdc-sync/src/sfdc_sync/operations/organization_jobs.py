@@ -1,15 +1,19 @@
 """What runs and reports are made of, for the worker's periodic jobs and for the commands alike."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from sfdc_sync.integrity.checks import Integrity, Products
+from sfdc_sync.integrity.reports import REPORTS
+from sfdc_sync.organizations.fields import Row
 from sfdc_sync.organizations.reading import Production, Reader
 from sfdc_sync.organizations.repository import Repository
 from sfdc_sync.organizations.runs import LEASE, OrganizationSync
 from sfdc_sync.organizations.salesforce_side import AccountReader
 from sfdc_sync.organizations.zendesk_side import ZendeskSide
+from sfdc_sync.policy.ignored import IgnoreList, load_ignored
 from sfdc_sync.policy.organizations import OrganizationsPolicy
 from sfdc_sync.policy.overrides import Overrides, load_overrides
 from sfdc_sync.salesforce.client import Salesforce
@@ -33,10 +37,21 @@ class Vendors:
     zendesk: Zendesk
 
 
-def overrides_of(policy: OrganizationsPolicy, rules_file: Path) -> Overrides:
-    """The reviewed values; their file stands beside the rules. Raises ConfigError."""
-    file = policy.overrides_file
-    return load_overrides(file and rules_file.parent / file, policy.fields)
+@dataclass(frozen=True)
+class Files:
+    """What stands in files of its own beside the rules."""
+
+    overrides: Overrides
+    ignored: IgnoreList
+
+
+def files_of(policy: OrganizationsPolicy, rules_file: Path) -> Files:
+    """Reviewed values and ignored findings. Raises ConfigError."""
+    overrides, ignored = policy.overrides_file, policy.integrity.ignore_file
+    return Files(
+        load_overrides(overrides and rules_file.parent / overrides, policy.fields),
+        load_ignored(ignored and rules_file.parent / ignored, tuple(REPORTS)),
+    )
 
 
 def organization_sync(
@@ -50,18 +65,57 @@ def organization_sync(
 
 
 def reader_of(
-    vendors: Vendors, policy: OrganizationsPolicy, overrides: Overrides, *, production: bool, report: Report
+    vendors: Vendors,
+    policy: OrganizationsPolicy,
+    overrides: Overrides,
+    *,
+    production: bool,
+    report: Report,
+    seen: Callable[[Row, str], None] = lambda _row, _account_id: None,
 ) -> Reader:
     """Both sides and our own list of them."""
     clock = vendors.store.clock
     return Reader(
-        AccountReader(vendors.salesforce, policy, overrides, lambda: clock.now().date()),
+        AccountReader(vendors.salesforce, policy, overrides, lambda: clock.now().date(), seen),
         ZendeskSide(vendors.zendesk.organization_admin, policy),
         Repository(vendors.store),
         policy,
         Production(production, policy.sandbox_allowed),
         report,
     )
+
+
+def integrity(
+    vendors: Vendors,
+    policy: OrganizationsPolicy,
+    files: Files,
+    *,
+    production: bool,
+    report: Report,
+) -> Integrity:
+    """The reports of this installation."""
+    products = Products(policy)
+    clock = vendors.store.clock
+    return Integrity(
+        vendors.store,
+        RunLease(LEASE, vendors.store),
+        reader_of(vendors, policy, files.overrides, production=production, report=report, seen=products.note),
+        products,
+        files.ignored,
+        partial(open_tickets, vendors.store),
+        lambda: clock.now().date(),
+    )
+
+
+def daily_check(check: Integrity, policy: OrganizationsPolicy) -> Sequence[Periodic]:
+    """The reports every day, where the rules have switched runs on."""
+    if not policy.enabled:
+        return ()
+
+    async def run() -> None:
+        await check.run()
+
+    return (Periodic("organizations.integrity", check.store, run, policy.integrity.every),)
 
 
 def periodic_runs(sync: OrganizationSync, store: Store, policy: OrganizationsPolicy) -> Sequence[Periodic]:

@@ -139,8 +139,17 @@ class Reader:
         org = await self.guard()
         read = AccountsRead()
         await self.accounts.by_id(account_ids, read)
-        found = await self.zendesk.by_id(organization_ids)
-        world = World(tuple(read.living.values()), read.gone, tuple(found.values()), complete=False)
+        names = {folded(each.name) for each in read.living.values()}
+        found = await self.zendesk.by_id({*organization_ids, *await self.repository.named(names)})
+        found |= {each.id: each for each in await self.zendesk.by_external_id(read.living)}
+        world = World(
+            tuple(read.living.values()),
+            read.gone,
+            tuple(found.values()),
+            complete=False,
+            known_names=await self.repository.names(names),
+            salesforce_id=self.policy.salesforce_id,
+        )
         return Reading(org, world, accounts=read)
 
     async def _list(self, alive: Callable[[], Awaitable[None]]) -> tuple[list[Organization], int]:

@@ -43,7 +43,7 @@ class RowUpdate:
 
 
 class Repository:
-    """The tables of `tables.organizations`, on one store."""
+    """Accounts, organizations, runs, rows and lifted brakes, on one store."""
 
     def __init__(self, store: Store) -> None:
         self._store = store

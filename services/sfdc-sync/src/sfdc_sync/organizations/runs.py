@@ -13,7 +13,7 @@ from typing import Literal
 
 from sfdc_sync.organizations.brake import Before, Tripped, judge
 from sfdc_sync.organizations.links import own_id
-from sfdc_sync.organizations.model import WRITES, Action, Item, Organization, Plan
+from sfdc_sync.organizations.model import FIELD, NAME, TAGS, WRITES, Action, Change, Item, Organization, Plan
 from sfdc_sync.organizations.planner import Options, Planner
 from sfdc_sync.organizations.reading import Reader, Reading
 from sfdc_sync.organizations.repository import Row, RowUpdate, changes_of
@@ -29,7 +29,7 @@ log = get_logger("sfdc_sync.organizations")
 
 LEASE = "organizations"
 
-type Kind = Literal["delta", "full", "bulk", "plan", "apply", "undo"]
+type Kind = Literal["delta", "full", "bulk", "plan", "apply", "undo", "repair"]
 type OpenTickets = Callable[[Collection[str]], Awaitable[Mapping[str, int]]]
 """Open tickets of organizations, as far as our own table knows them."""
 
@@ -46,6 +46,23 @@ class RunResult:
     refused: int = 0
     moved: tuple[str, ...] = ()
     """A sentence each: what was left alone, since it is not as it was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """One thing to mend: of a linked pair the value under `key` (all of it without), or a missing organization."""
+
+    account_id: str | None
+    organization_id: str | None = None
+    key: str = ""
+    create: bool = False
+
+    def of(self, item: Item) -> tuple[Change, ...]:
+        """Those of the item's changes that are meant; a plan's tags go with the plan."""
+        if not self.key or item.action is not Action.UPDATE:
+            return item.changes
+        meant = {self.key} | ({TAGS} if self.key.startswith(FIELD) else set())
+        return tuple(change for change in item.changes if change.key in meant)
 
 
 class Stopped(Permanent):
@@ -144,6 +161,23 @@ class OrganizationSync:
             judged = [undo_of(item, now.get(item.organization_id or "")) for item in reversed(items)]
             plan = Plan(tuple(each.item for each in judged if each.verdict == HOLDS), linked=len(items))
             return await run.write(plan, [each for each in judged if each.verdict != HOLDS or each.reason])
+
+    async def repair(self, what: Repair, by: str) -> RunResult:
+        """Mend one thing and nothing else. Raises Permanent when there is nothing of it, or a conflict forbids it."""
+        policy = self.policy.model_copy(update={"sync_name": self.policy.sync_name or what.key == NAME})
+        async with self._run("repair", by) as run:
+            accounts = {what.account_id} if what.account_id else set()
+            reading = await self.reader.some(
+                accounts, {what.organization_id} if what.organization_id else set()
+            )
+            plan = Planner(policy, Options(create=what.create)).plan(reading.world)
+            mine = [each for each in plan.items if what.account_id in (each.account_id, None, *each.others)]
+            items = tuple(replace(each, changes=what.of(each)) for each in mine if each.action in WRITES)
+            items = tuple(each for each in items if each.changes)
+            if not items:
+                why = "; ".join(each.reason for each in mine if each.reason)
+                raise Permanent(f"there is nothing to mend: {why or 'both sides agree by now'}")
+            return await run.write(replace(plan, items=items))
 
     async def _planned(self, reading: Reading, options: Options) -> Plan:
         """The plan, with the open tickets that a change of SLA concerns."""

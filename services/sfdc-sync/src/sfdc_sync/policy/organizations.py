@@ -188,7 +188,6 @@ class IntegrityPolicy(Rules):
     ignore_file: Path | None = Field(
         default=None, description="findings to leave out, each with reason and end date"
     )
-    examples: int = Field(default=20, ge=1, le=1_000, description="findings of one report that text shows")
 
 
 class OrganizationsPolicy(Rules):

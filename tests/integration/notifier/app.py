@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from notifier import tables
 from notifier.feeds.context import MessageContext
 from notifier.feeds.handlers import FeedHandlers
+from notifier.policy.conditions import NameRule
 from notifier.policy.notifier import NotifierPolicy
-from notifier.policy.routing import FeedRule, FormRule
+from notifier.policy.routing import FeedRule
 from notifier.wiring import destinations
 from supportops.contracts import Event
 from supportops.delivery import Destination
@@ -21,8 +22,8 @@ from tests.integration.notifier.service import Delivering
 GITLAB_FORMS = ("GitLab.com", "GitLab.com (SAAS) Account Related Form")
 RULES = NotifierPolicy(
     feeds=(
-        FeedRule(name="self-managed", channel=SELF_MANAGED, forms=FormRule(exclude=GITLAB_FORMS)),
-        FeedRule(name="gitlab-com", channel=GITLAB_COM, forms=FormRule(include=GITLAB_FORMS)),
+        FeedRule(name="self-managed", channel=SELF_MANAGED, forms=NameRule(exclude=GITLAB_FORMS)),
+        FeedRule(name="gitlab-com", channel=GITLAB_COM, forms=NameRule(include=GITLAB_FORMS)),
     )
 )
 
@@ -45,6 +46,11 @@ class Service(Delivering):
 
     def destinations(self) -> Sequence[Destination]:
         return destinations(self.context)
+
+    async def forget(self, ticket_id: str) -> None:
+        """As the janitor does after a while."""
+        async with self.store.transaction() as tx:
+            await tx.execute(delete(tables.feed_tickets).where(tables.feed_tickets.c.ticket_id == ticket_id))
 
     async def messages(self) -> Sequence[Any]:
         """Our own record of what was posted."""

@@ -35,6 +35,10 @@ class Outside:
         made = {"id": self.channel_id(channel), "name": channel, "member": False}
         self._post("/slack/channels", made)
 
+    def make_channel(self, channel: str, **flags: Any) -> None:
+        """A channel of that id, or what is given of a known one: `private`, `ext_shared`, `member`, `archived`."""
+        self._post("/slack/channels", {"id": channel, "name": channel.lower(), **flags})
+
     def archive(self, channel: str, *, archived: bool = True) -> None:
         made = {"id": self.channel_id(channel), "name": channel, "archived": archived}
         self._post("/slack/channels", made)
@@ -55,6 +59,14 @@ class Outside:
     def comment(self, ticket: str, body: str, **values: Any) -> str:
         """The new comment's id."""
         return str(self._post(f"/zendesk/tickets/{ticket}/comments", {"body": body, **values})["comment_id"])
+
+    def comments(self, ticket: str) -> list[str]:
+        """Ids of the ticket's comments, oldest first."""
+        return [str(each["id"]) for each in self._get(f"/zendesk/tickets/{ticket}")["comments"]]
+
+    def make_private(self, ticket: str, comment: str) -> None:
+        """As an agent who makes a public comment private."""
+        self._post(f"/zendesk/tickets/{ticket}/comments/{comment}/private", {})
 
     def delete(self, ticket: str) -> None:
         self._post(f"/zendesk/tickets/{ticket}/delete", {})

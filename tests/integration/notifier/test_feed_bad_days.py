@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from notifier.destinations import POSTS, UPDATES
-from notifier.feeds.repository import POSTED
+from notifier.policy.conditions import TagRule
 from notifier.policy.notifier import NotifierPolicy
-from notifier.policy.routing import FeedRule, TagRule
+from notifier.policy.routing import FeedRule
+from notifier.posting.message_log import POSTED
 from supportops.contracts import TicketCreated
 from supportops.delivery.outages.rows import breaker_of
 from tests.integration.notifier.app import RULES, Service, outcomes

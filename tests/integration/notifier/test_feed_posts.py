@@ -136,6 +136,7 @@ async def test_private_comments_are_never_told(service: Service, outside: Outsid
 async def test_a_channel_that_is_marked_sees_private_comments(
     open_service: OpenService, outside: Outside, now: datetime
 ) -> None:
+    outside.make_channel("C0MANAGERS", private=True)
     marked = FeedRule(name="managers", channel="C0MANAGERS", private_comments=True)
     service = await open_service(RULES.model_copy(update={"feeds": (*RULES.feeds, marked)}))
     ticket = outside.create(form="Self-Managed")

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from csat.policy.quiet_hours import QuietHours, quiet_until, zone_of
+from csat.policy.quiet_hours import QuietHours, zone_of
+from supportops.config.quiet_hours import quiet_until
 
 NIGHT = QuietHours.model_validate({"starts": "22:00", "ends": "08:00"})
 NOON = QuietHours.model_validate({"starts": "12:00", "ends": "13:30"})

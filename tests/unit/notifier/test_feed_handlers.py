@@ -6,15 +6,16 @@ from typing import Any, cast
 
 import orjson
 import pytest
-from sqlalchemy import Table
+from sqlalchemy import Executable, Table
 
 from notifier import tables
 from notifier.destinations import POSTS, ROUTING, UPDATES
 from notifier.feeds.handlers import FeedHandlers
 from notifier.feeds.routing import FormNames
 from notifier.feeds.scheduling import MessageScheduler
+from notifier.policy.conditions import NameRule
 from notifier.policy.notifier import NotifierPolicy
-from notifier.policy.routing import FeedRule, FormRule
+from notifier.policy.routing import FeedRule
 from supportops.contracts import (
     Change,
     Comment,
@@ -32,9 +33,9 @@ from supportops.ticket_version import version_of
 NOW = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 RULES = NotifierPolicy(
     feeds=(
-        FeedRule(name="one", channel="C1", forms=FormRule(include=("Self-Managed",)), lookups=False),
-        FeedRule(name="two", channel="C2", forms=FormRule(exclude=("GitLab.com",))),
-        FeedRule(name="again", channel="C2", forms=FormRule(include=("Self-Managed",))),
+        FeedRule(name="one", channel="C1", forms=NameRule(include=("Self-Managed",)), lookups=False),
+        FeedRule(name="two", channel="C2", forms=NameRule(exclude=("GitLab.com",))),
+        FeedRule(name="again", channel="C2", forms=NameRule(include=("Self-Managed",))),
     )
 )
 
@@ -58,12 +59,17 @@ class FakeTransaction:
     def __init__(self) -> None:
         self.now = NOW
         self.tickets = FakeRows()
+        self.decisions: dict[str, dict[str, Any]] = {}
+        self.dialect = "sqlite"
         self.scheduled: dict[tuple[str, str], dict[str, Any]] = {}
         self.deliveries = self
 
     def rows(self, table: Table) -> FakeRows:
         assert table is tables.feed_tickets
         return self.tickets
+
+    def write(self, _statement: Executable, **row: Any) -> None:
+        self.decisions[row["key"]] = row
 
     def schedule(self, destination: str, key: str, **how: Any) -> None:
         self.scheduled.setdefault((destination, key), how)

@@ -9,19 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from slack_sdk.models.blocks import Block
 
-from notifier.feeds.render import (
-    FeedLine,
-    Look,
-    clean,
-    cut,
-    escape,
-    fit,
-    isolate,
-    one_line,
-    render,
-    ticket_url,
-)
+from notifier.feeds.render import FeedLine, Look, render, ticket_url
 from notifier.slack.message import Message
+from notifier.slack.text import clean, cut, escape, fit, isolate, one_line
 
 AT = datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)
 LOOK = Look("https://example.zendesk.com")

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from notifier.policy.conditions import NO_FORM, NameRule, Routable, TagRule, Verdict
 from notifier.policy.notifier import NotifierPolicy
-from notifier.policy.routing import NO_FORM, FeedRule, FormRule, Routable, TagRule, Verdict
+from notifier.policy.routing import FeedRule
 from notifier.settings import SlackSettings
 from supportops.config.rules_file import ConfigError, load
 
@@ -48,7 +49,7 @@ def test_the_demos_feeds_can_be_used() -> None:
     assert load(Path("config/demo.yaml"), "notifier", NotifierPolicy).feeds
 
 
-INCLUDE, EXCLUDE = feed(forms=FormRule(include=("A",))), feed(forms=FormRule(exclude=("A",)))
+INCLUDE, EXCLUDE = feed(forms=NameRule(include=("A",))), feed(forms=NameRule(exclude=("A",)))
 TAGGED = feed(tags=TagRule(any=("x", "y"), none=("z",)))
 PRIVATE = feed(private_comments=True)
 

@@ -166,8 +166,13 @@ class ControlApi:
         return Reply(200 if gone else 404, {"deleted": gone})
 
     def channel(self, call: Call) -> Reply:
-        made = Channel(**call.json())
-        self._world.workspace.channels[made.id] = made
+        """`id`, `name`, and `member`, `archived`, `private`, `ext_shared`: a new channel, or a known one changed."""
+        given = call.json()
+        made = self._world.workspace.channels.setdefault(
+            str(given["id"]), Channel(given["id"], given["name"])
+        )
+        for name, value in given.items():
+            setattr(made, name, value)
         return Reply(201, {"channel": {"id": made.id, "name": made.name}})
 
     def person(self, call: Call) -> Reply:

@@ -36,6 +36,7 @@ class TicketControl:
             ("GET", tickets, self.show),
             ("POST", tickets + "/actions", self.act),
             ("POST", tickets + "/comments", self.comment),
+            ("POST", tickets + "/comments/{comment}/private", self.make_private),
             ("POST", tickets + "/status", self.act),
             ("POST", tickets + "/tags", self.act),
             ("POST", tickets + "/solve", self.solve),
@@ -148,6 +149,13 @@ class TicketControl:
         values = call.json()
         said = {"body": str(values.pop("body", "…")), "public": bool(values.pop("public", True))}
         return self._done(self._people.act(self._ticket(call), values | {"comment": said}))
+
+    def make_private(self, call: Call) -> Reply:
+        """As an agent who makes a public comment private; there is no way back."""
+        for comment in self._ticket(call).comments:
+            if comment.id == call.number("comment"):
+                comment.public = False
+        return Reply(200, {"public": False})
 
     def solve(self, call: Call) -> Reply:
         """Reply and solve as one action; `comment` may be left out."""

@@ -41,6 +41,8 @@ class SlackApi:
             "conversations.history": self.history,
             "conversations.replies": self.replies,
             "conversations.list": self.list_channels,
+            "conversations.info": self.channel_info,
+            "chat.getPermalink": self.permalink,
             "users.lookupByEmail": self.lookup_by_email,
         }
         rows = [
@@ -127,11 +129,29 @@ class SlackApi:
         thread = [m for m in channel.messages if m["ts"] == parent or m.get("thread_ts") == parent]
         return _page(_between(thread, given), given, default=1000)
 
+    def channel_info(self, given: Json) -> Json:
+        """By id alone; whether a channel is private or shared may change, its id does not."""
+        channel = self._channel(given)
+        if channel.id != given.get("channel") or (channel.private and not channel.member):
+            raise Refused("channel_not_found")
+        flags = {"is_private": channel.private, "is_ext_shared": channel.ext_shared}
+        flags |= {"is_archived": channel.archived, "is_member": channel.member}
+        return {"channel": {"id": channel.id, "name": channel.name} | flags}
+
+    def permalink(self, given: Json) -> Json:
+        channel = self._channel(given)
+        ts = str(given.get("message_ts", ""))
+        if ts not in channel.by_ts:
+            raise Refused("message_not_found")
+        shown = f"https://sandbox.slack.example/archives/{channel.id}/p{ts.replace('.', '')}"
+        return {"channel": channel.id, "permalink": shown}
+
     def list_channels(self, given: Json) -> Json:
         """Public channels; posting takes their names, reading does not."""
         shown = [
             {"id": each.id, "name": each.name, "is_archived": each.archived, "is_member": each.member}
             for each in self._space.channels.values()
+            if not each.private
         ]
         start = int(str(given.get("cursor") or "0").removeprefix("next:") or 0)
         limit = max(1, min(999, int(given.get("limit") or 100)))

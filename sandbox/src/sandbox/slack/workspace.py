@@ -28,6 +28,8 @@ class Channel:
     name: str
     member: bool = True
     archived: bool = False
+    private: bool = False
+    ext_shared: bool = False
     messages: list[dict[str, Any]] = field(default_factory=list)
     by_ts: dict[str, dict[str, Any]] = field(default_factory=dict)
     deleted: set[str] = field(default_factory=set)

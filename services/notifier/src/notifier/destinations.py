@@ -2,6 +2,7 @@
 
 POSTS = "slack.feed"
 UPDATES = "slack.feed_update"
+REDACTIONS = "slack.redaction"
 ROUTING = "zendesk.feed_routing"
 
 SLA_READINGS = "zendesk.sla"

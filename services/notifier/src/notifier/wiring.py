@@ -13,15 +13,25 @@ from notifier.breaches.reader import AccountHours, SlaReader
 from notifier.breaches.update import BreachTags, BreachUpdates
 from notifier.breaches.watch import SlaReadings, poll
 from notifier.feeds.context import MessageContext
+from notifier.feeds.decisions import keep_rules
 from notifier.feeds.handlers import FeedHandlers
+from notifier.feeds.lines import FeedLines, FeedTickets
 from notifier.feeds.lookups import Lookups
-from notifier.feeds.post import FeedPosts
+from notifier.feeds.redaction import AudienceWatch, Redactions
 from notifier.feeds.route import FeedRouting
 from notifier.feeds.routing import FormNames
 from notifier.feeds.scheduling import MessageScheduler
 from notifier.feeds.update import FeedUpdates
 from notifier.policy.notifier import NotifierPolicy
+from notifier.posting.alerts import ALERT, AlertSource
+from notifier.posting.burst import SUMMARY_NOTE, Bursts
+from notifier.posting.channels import ChannelDirectory
+from notifier.posting.fallback import ELSEWHERE, FallbackSource
+from notifier.posting.post import Posts
+from notifier.posting.prepared import MessageSource
+from notifier.posting.summary import SummarySource
 from notifier.settings import ZENDESK_SCOPES, Settings, WebSettings
+from notifier.silences.repository import Silences
 from notifier.slack.client import SlackClient, open_slack
 from notifier.slack.sender import Sender
 from notifier.web import START, create_app
@@ -37,10 +47,11 @@ from supportops.vendors.cache import Lifetime
 from supportops.vendors.zendesk import References, Zendesk, open_zendesk
 from supportops.web.auth.guard import OperatorAuth
 from supportops.web.site import site_of
-from supportops.workers import Retention
+from supportops.workers import Periodic, Retention
 
 PACKAGE, GROUP = "notifier", "notifier"
 POLICY = Section("notifier", NotifierPolicy)
+AUDIENCE_EVERY = timedelta(minutes=5)
 # A ticket's state holds its last messages: smaller batches keep what is in memory at once small.
 PACE = ConsumerPolicy(max_batch=100)
 
@@ -79,12 +90,15 @@ async def workers(settings: Settings, parts: Parts) -> AsyncIterator[tuple[Compo
     scheduler = MessageScheduler(policy, FormNames(policy.names_lifetime))
     handlers = FeedHandlers(policy, scheduler).table()
     async with open_vendors(settings, policy, parts.store, parts.metrics) as vendors:
+        async with parts.store.transaction() as tx:
+            await keep_rules(tx, policy)
         context = feed_context(vendors, policy, scheduler)
         breaches = breach_context(vendors, policy)
         calls, kept = [*destinations(context), *breach_destinations(breaches)], _retention(policy)
         handlers = BreachHandlers(policy.breaches).add_to(handlers)
         working = worker_components(parts, handlers, calls, group=GROUP, policy=PACE, retention=kept)
-        yield (*working, *breach_jobs(breaches))
+        watch = Periodic("notifier.audience", parts.store, AudienceWatch(context).look, AUDIENCE_EVERY)
+        yield (*working, watch, *breach_jobs(breaches))
 
 
 @asynccontextmanager
@@ -125,9 +139,12 @@ async def open_vendors(
 
 def feed_context(vendors: Vendors, policy: NotifierPolicy, scheduler: MessageScheduler) -> MessageContext:
     """What the destinations of feeds work with."""
-    lookups = Lookups(vendors.zendesk, vendors.references, scheduler.forms, vendors.store.clock)
-    slack, base_url = vendors.slack, vendors.base_url
-    return MessageContext(vendors.store, policy, scheduler, lookups, slack, base_url, vendors.metrics)
+    zendesk, store, slack = vendors.zendesk, vendors.store, vendors.slack
+    lookups = Lookups(zendesk, vendors.references, scheduler.forms, policy, store.clock)
+    channels = ChannelDirectory(store, slack)
+    return MessageContext(
+        store, policy, scheduler, lookups, slack, channels, vendors.base_url, vendors.metrics
+    )
 
 
 def breach_context(vendors: Vendors, policy: NotifierPolicy) -> BreachContext:
@@ -161,10 +178,25 @@ def breach_jobs(context: BreachContext) -> list[Component]:
 
 def destinations(context: MessageContext) -> list[Destination]:
     """Everybody whom the courier calls."""
-    return [FeedRouting(context), FeedPosts(context), FeedUpdates(context)]
+    bursts = Bursts(context.policy, context.store)
+    sources: dict[str, MessageSource] = {
+        "": FeedLines(context, Silences(context.store), bursts),
+        SUMMARY_NOTE: SummarySource(FeedTickets(context)),
+        ALERT: AlertSource(),
+    }
+    sources[ELSEWHERE] = FallbackSource(sources)
+    posts = Posts(context.policy, context.slack, context.channels, bursts, sources, context.metrics)
+    return [FeedRouting(context), posts, FeedUpdates(context), Redactions(context)]
 
 
 def _retention(policy: NotifierPolicy) -> tuple[Retention, ...]:
-    kept = (tables.feed_tickets, tables.feed_messages, *tables.BREACHES)
+    kept = (
+        (tables.feed_decisions, tables.feed_decisions.c.decided_at),
+        (tables.silences, tables.silences.c.ends_at),
+        *(
+            (table, table.c.changed_at)
+            for table in (tables.feed_tickets, tables.feed_messages, *tables.BREACHES)
+        ),
+    )
     requests = Retention(tables.slack_requests, tables.slack_requests.c.received_at, timedelta(days=2))
-    return (*(Retention(table, table.c.changed_at, policy.keep) for table in kept), requests)
+    return (*(Retention(table, moment, policy.keep) for table, moment in kept), requests)

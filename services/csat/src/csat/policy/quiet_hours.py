@@ -1,94 +1,27 @@
 """Quiet hours: when a requester is not to be disturbed, by their own clock on the wall. Pure."""
 
 import csv
-import re
-from datetime import UTC, datetime, time, timedelta
 from functools import cache
 from importlib.resources import files
-from typing import Annotated, Self
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import Field
 
-from supportops.config.rules_file import Rules
-
-DAY = timedelta(days=1)
-_TIME_OF_DAY = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
+from supportops.config import quiet_hours
+from supportops.config.quiet_hours import ZoneName, zone_named
 
 
-def _quoted(value: object) -> object:
-    """YAML reads 22:00 without quotes as a number: 1320."""
-    if isinstance(value, str) and _TIME_OF_DAY.fullmatch(value):
-        return value
-    if isinstance(value, time):
-        return value
-    raise ValueError('must be a time of day in quotes, such as "22:00"')
-
-
-def _is_zone(name: str) -> str:
-    if _zone(name) is None:
-        raise ValueError("must be the name of a time zone, such as Europe/Berlin or UTC")
-    return name
-
-
-TimeOfDay = Annotated[time, BeforeValidator(_quoted)]
-
-
-class QuietHours(Rules):
+class QuietHours(quiet_hours.QuietHours):
     """From `starts` to `ends` nobody is asked; over midnight where `ends` is the earlier one."""
 
-    starts: TimeOfDay = Field(description="When quiet begins, such as 22:00.")
-    ends: TimeOfDay = Field(description="When quiet is over, such as 08:00.")
-    time_zone: Annotated[str, AfterValidator(_is_zone)] = Field(
-        "UTC", description="For requesters whose own time zone is not known."
-    )
-
-    @model_validator(mode="after")
-    def _leave_some_time(self) -> Self:
-        if self.starts == self.ends:
-            raise ValueError("starts and ends must differ")
-        return self
-
-
-def quiet_until(moment: datetime, hours: QuietHours, zone: ZoneInfo) -> datetime | None:
-    """The end (UTC) of the quiet hours that `moment` lies in; None: it does not.
-
-    What counts is the clock on the wall. Where it skips the end, quiet is over at the skip; where it shows the end
-    twice, quiet is over at each, and what lies between them and before the end is quiet as well.
-    """
-    local = moment.astimezone(zone)
-    wall = local.time()
-    if not _within(wall, hours):
-        return None
-    day = local.date() if wall < hours.ends else local.date() + DAY
-    end = datetime.combine(day, hours.ends, zone)
-    first = end.astimezone(UTC)
-    return first if first > moment else end.replace(fold=1).astimezone(UTC)
-
-
-def _within(wall: time, hours: QuietHours) -> bool:
-    if hours.starts < hours.ends:
-        return hours.starts <= wall < hours.ends
-    return wall >= hours.starts or wall < hours.ends
+    time_zone: ZoneName = Field("UTC", description="For requesters whose own time zone is not known.")
 
 
 def zone_of(iana: str | None, rails: str | None, fallback: str) -> ZoneInfo:
     """A person's time zone: Zendesk's `iana_time_zone`, else its `time_zone` (a name of Rails), else `fallback`."""
     named = (iana, _names_of_rails().get(rails or ""), rails, fallback)
-    found = (_zone(name) for name in named if name)
+    found = (zone_named(name) for name in named if name)
     return next((zone for zone in found if zone is not None), ZoneInfo("UTC"))
-
-
-@cache
-def _zone(name: str) -> ZoneInfo | None:
-    try:
-        return ZoneInfo(name)
-    except (
-        ZoneInfoNotFoundError,
-        ValueError,
-        OSError,
-    ):  # what was sent may also be a path, or no name at all
-        return None
 
 
 @cache

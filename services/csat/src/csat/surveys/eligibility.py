@@ -6,11 +6,12 @@ from datetime import datetime, timedelta
 from typing import Self
 
 from csat.policy.csat import CsatPolicy
-from csat.policy.quiet_hours import quiet_until, zone_of
+from csat.policy.quiet_hours import zone_of
 from csat.solve import Solve
 from csat.surveys import repository
 from csat.surveys.exclusion_rules import DecisionInput, DecisionTime, FreshTicket, Requester, lot_of
 from csat.surveys.ports import Helpdesk, Organizations
+from supportops.config.quiet_hours import quiet_until
 from supportops.store import Store
 from supportops.vendors.zendesk import Ticket, User, merged_at
 

@@ -11,7 +11,6 @@ from notifier.breaches.repository import Record
 from notifier.breaches.targets import Reading
 from notifier.policy.breaches import BreachPolicy, BreachRule, TicketFacts
 from notifier.policy.notifier import NotifierPolicy
-from notifier.policy.routing import Verdict
 from notifier.slack.client import SlackClient
 from supportops.business_hours import BusinessHours
 from supportops.observability.metrics import Recorder
@@ -47,7 +46,7 @@ class BreachContext:
 
     def rule_of(self, ticket: TicketFacts) -> tuple[BreachRule | None, str]:
         """The first rule that concerns a ticket; else None, and what each of them has against it."""
-        if self.policy.allowed(ticket.form) is Verdict.NO:
+        if ticket.form is not None and self.policy.is_secret(ticket.form):
             return None, f"tickets with the form {ticket.form} are shown nowhere"
         objections = []
         for rule in self.rules.rules:

@@ -12,7 +12,7 @@ from sqlalchemy import delete, insert, select
 
 from notifier.breaches.targets import Reading, Target, metric_word
 from notifier.policy.breach_settings import HoursOverride
-from notifier.policy.routing import NO_FORM
+from notifier.policy.conditions import NO_FORM
 from notifier.tables import remembered
 from supportops.business_hours import BusinessHours
 from supportops.errors import Permanent, SupportOpsError

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from notifier.breaches.targets import ALIVE, TargetState
-from notifier.feeds.render import TITLE_LIMIT, inline, label, ticket_url
+from notifier.feeds.render import TITLE_LIMIT, ticket_url
 from notifier.policy.breaches import BreachRule
 from notifier.slack.message import Json, Message
+from notifier.slack.text import inline, label
 
 TAKE, GIVE_BACK = "breach_take", "breach_give_back"
 EVENT_TYPE = "sla_breach_alert"

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from notifier.breaches.context import BreachContext
-from notifier.breaches.post import facts_of, metadata_of
+from notifier.breaches.post import facts_of
 from notifier.breaches.render import render
 from notifier.breaches.repository import Record, Row, records_of
 from notifier.breaches.watch import take_tag_away
@@ -60,9 +60,8 @@ class BreachUpdates:
         target, now = record.targets.get(row["target"]), self._context.store.clock.now()
         message = render(facts_of(reading, row, target, now), rule, self._context.base_url)
         if message.digest != row["digest"]:
-            metadata = metadata_of(key, row["ticket_id"])
             try:
-                await self._context.slack.update(Posted(row["address"], row["ts"]), message, metadata)
+                await self._context.slack.update(Posted(row["address"], row["ts"]), message)
             except SlackRateLimited as error:  # chat.update has one limit for the workspace
                 raise DestinationPaused(str(error), error.after) from error
             except SlackTargetGone:

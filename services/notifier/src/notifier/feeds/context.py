@@ -1,6 +1,6 @@
 """What the feeds' destinations work with."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from msgspec import json, structs
 from sqlalchemy import bindparam, select
@@ -10,8 +10,10 @@ from notifier.feeds.lookups import Lookups, NotToBeShown, carried_line
 from notifier.feeds.merge import TicketFeed
 from notifier.feeds.render import FeedLine, Look, render
 from notifier.feeds.scheduling import MessagePayload, MessageScheduler
+from notifier.policy.conditions import Routable, Verdict
 from notifier.policy.notifier import NotifierPolicy
-from notifier.policy.routing import FeedRule, Verdict
+from notifier.policy.routing import FeedRule
+from notifier.posting.channels import ChannelDirectory
 from notifier.slack.client import (
     SlackClient,
 )
@@ -23,6 +25,15 @@ from supportops.delivery.destination import (
 )
 from supportops.observability.metrics import Recorder
 from supportops.store import Store
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A message; `confidential`: it may be shown in a closed channel only."""
+
+    message: Message
+    confidential: bool
+
 
 _STATE = select(tables.feed_tickets.c.state).where(tables.feed_tickets.c.ticket_id == bindparam("ticket_id"))
 
@@ -36,6 +47,7 @@ class MessageContext:
     scheduler: MessageScheduler
     lookups: Lookups
     slack: SlackClient
+    channels: ChannelDirectory
     base_url: str
     metrics: Recorder
 
@@ -50,17 +62,24 @@ class MessageContext:
         content = feed.content(item, self.policy.fold_window)
         return structs.replace(payload, revision=item.revision, content=content)
 
-    async def rendered(self, payload: MessagePayload, feed: FeedRule) -> Message:
+    async def rendered(self, payload: MessagePayload, feed: FeedRule) -> "Rendered":
         """The message as it looks in `feed` now. Raises NotToBeShown, also when the ticket's form is another by now."""
-        verdict = self.policy.verdict(feed, self.scheduler.routable(payload.content, self.store.clock.now()))
-        if verdict is Verdict.UNKNOWN:
+        routable = self.scheduler.routable(payload.content, self.store.clock.now())
+        verdict = self.policy.verdict(feed, routable)
+        if verdict is Verdict.UNKNOWN or (verdict is Verdict.YES and feed.template is not None):
             routable = await self.lookups.routable(payload.ticket_id, payload.content)
             verdict = self.policy.verdict(feed, routable)
         if verdict is Verdict.NO:
             raise NotToBeShown("it does not belong to the feed any more")
+        public, line = payload.content.public, carried_line(payload.ticket_id, payload.content)
         if feed.lookups:
-            return self.laid_out(feed, await self.lookups.line(payload.ticket_id, payload.content, feed))
-        return self.laid_out(feed, carried_line(payload.ticket_id, payload.content))
+            public, line = await self.lookups.line(payload.ticket_id, payload.content, feed)
+        message = self.laid_out(feed, replace(line, names=_names(routable)))
+        return Rendered(message, public is not True or self.policy.is_secret(routable.form or ""))
+
+    def plain(self, line: FeedLine) -> Message:
+        """`line` in our own words and colours, whatever the feed."""
+        return render(line, Look(self.base_url, comment_length=self.policy.comment_length))
 
     def counted(self, outcome: Outcome, success: str) -> Outcome:
         """`outcome`, counted."""
@@ -71,4 +90,11 @@ class MessageContext:
 
     def laid_out(self, feed: FeedRule, line: FeedLine) -> Message:
         """`line` in the colours of `feed`."""
-        return render(line, Look(self.base_url, feed.colour, self.policy.comment_length))
+        look = Look(self.base_url, feed.colour, self.policy.comment_length, feed.mention, feed.template)
+        return render(line, look)
+
+
+def _names(routable: Routable) -> dict[str, str | None]:
+    """What only templates show."""
+    shown = ("form", "priority", "brand", "group", "plan", "region")
+    return {name: getattr(routable, name) for name in shown}

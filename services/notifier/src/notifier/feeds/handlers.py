@@ -11,9 +11,10 @@ import msgspec
 
 from notifier import tables
 from notifier.feeds.merge import Action, CommentReport, Fact, FieldName, Item, TicketFeed
-from notifier.feeds.render import clean, one_line
-from notifier.feeds.scheduling import MessageScheduler
+from notifier.feeds.scheduling import MessageScheduler, Redaction, schedule_redaction
+from notifier.policy.conditions import Actor
 from notifier.policy.notifier import NotifierPolicy
+from notifier.slack.text import clean, one_line
 from supportops.contracts import (
     Change,
     TicketClosed,
@@ -30,6 +31,7 @@ from supportops.store import Transaction
 # Zendesk's other changes never show in a message.
 FOLDED = frozenset(
     {"status_changed", "subject_changed", "organization_changed", "form_changed", "tags_changed"}
+    | {"priority_changed", "brand_changed", "group_assignment_changed"}
     | {"comment_made_private", "comment_redacted"}
 )
 _FACTS: tuple[tuple[FieldName, str], ...] = (
@@ -38,6 +40,9 @@ _FACTS: tuple[tuple[FieldName, str], ...] = (
     ("organization_id", "organization_id"),
     ("form_id", "form_id"),
     ("tags", "tags"),
+    ("priority", "priority"),
+    ("brand_id", "brand_id"),
+    ("group_id", "group_id"),
 )
 _STATUS_AFTER: dict[type[TicketEvent], str] = {TicketSolved: "solved", TicketClosed: "closed"}
 _DECODER = msgspec.json.Decoder(TicketFeed)
@@ -50,6 +55,7 @@ class FeedHandlers:
         self._policy = policy
         self._scheduler = scheduler
         self._keep_text = any(not feed.lookups for feed in policy.feeds)
+        self._shows_own = any("own" in feed.actors for feed in policy.feeds)
 
     def table(self) -> Handlers:
         """Which event is handled by what."""
@@ -78,6 +84,7 @@ class FeedHandlers:
             person=one_line(comment.author_name)[:200] if comment.author_name else None,
             text=self._text(comment.body),
             echo=_is_first_comment(event, self._policy.fold_window),
+            actor=actor_of(event),
         )
         self._merge_event(event, report, tx)
 
@@ -88,10 +95,25 @@ class FeedHandlers:
     def on_updated(self, event: TicketUpdated, tx: Transaction) -> None:
         """The same for other changes; a comment that was made private or redacted changes its message."""
         if event.zendesk_type in FOLDED:
-            self._merge_event(event, _withdrawal(event), tx)
+            report = _withdrawal(event)
+            self._merge_event(event, report, tx)
+            self._redact(event, report, tx)
+
+    def _redact(self, event: TicketUpdated, report: CommentReport | None, tx: Transaction) -> None:
+        """What was posted is taken back also where the ticket's own record has forgotten it, and whoever did it."""
+        if report is not None and report.comment_id is not None:
+            redaction = Redaction(event.ticket_id, "comment", report.comment_id)
+            schedule_redaction(
+                tx, redaction, key=f"{event.ticket_id}:comment:{report.comment_id}:{event.version}"
+            )
+        if event.zendesk_type == "form_changed" and self._policy.never_forms:
+            name = self._scheduler.form_name(event.ticket.form_id, tx.now)
+            if name is None or self._policy.is_secret(name):
+                redaction = Redaction(event.ticket_id, "form")
+                schedule_redaction(tx, redaction, key=f"{event.ticket_id}:form:{event.version}")
 
     def _merge_event(self, event: TicketEvent, report: CommentReport | None, tx: Transaction) -> None:
-        if event.own_action or event.time < tx.now - self._policy.max_age:
+        if event.time < tx.now - self._policy.max_age or (event.own_action and not self._shows_own):
             return
         rows = tx.rows(tables.feed_tickets)
         stored = rows.get(event.ticket_id)
@@ -114,6 +136,7 @@ class FeedHandlers:
             public=ticket.is_public if sure else None,
             person_id=event.actor_id or ticket.submitter_id or ticket.requester_id,
             text=self._text(ticket.description) if sure and ticket.is_public else None,
+            actor=actor_of(event),
         )
 
     def _text(self, body: str | None) -> str | None:
@@ -126,6 +149,13 @@ def action_key(event: TicketEvent) -> str:
     if event.sequence_id:
         return f"s:{event.sequence_id}"
     return f"a:{event.actor_id}:{event.time.isoformat()}"
+
+
+def actor_of(event: TicketEvent) -> Actor:
+    """Who acted: what Zendesk does by itself has no user's id (docs/vendors/zendesk.md#surprises)."""
+    if event.own_action:
+        return "own"
+    return "person" if event.actor_id is None or event.actor_id.isdecimal() else "bot"
 
 
 def _action(event: TicketEvent) -> Action:

@@ -3,14 +3,19 @@
 Comments are read every time: whether one is public is decided by what Zendesk says now, not by what an event said.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from notifier.feeds.merge import Content
+from notifier.feeds.merge import Content, FieldName, Value
 from notifier.feeds.render import FeedLine
 from notifier.feeds.routing import FormNames
-from notifier.policy.routing import NO_FORM, FeedRule, Routable
+from notifier.policy.conditions import NO_FORM, Routable
+from notifier.policy.notifier import NotifierPolicy
+from notifier.policy.routing import FeedRule
 from supportops.clock import Clock
+from supportops.vendors.cache import ReferenceCache
 from supportops.vendors.zendesk import Comment, References, Zendesk
+from supportops.vendors.zendesk.models import Named, Organization, Ticket
 
 
 class NotToBeShown(Exception):
@@ -20,34 +25,90 @@ class NotToBeShown(Exception):
 class Lookups:
     """Completes what is known of a message by reading Zendesk."""
 
-    def __init__(self, zendesk: Zendesk, references: References, forms: FormNames, clock: Clock) -> None:
+    def __init__(
+        self,
+        zendesk: Zendesk,
+        references: References,
+        forms: FormNames,
+        policy: NotifierPolicy,
+        clock: Clock,
+    ) -> None:
         self._zendesk = zendesk
+        self._policy = policy
+        self._routed = [name for name, rules in _ROUTED.items() if not rules or policy.asks_for(*rules)]
         self._references = references
         self._forms = forms
         self._clock = clock
 
     async def routable(self, ticket_id: str, content: Content) -> Routable:
         """What routing needs, all of it known. Raises NotToBeShown for a ticket, or a form, that is not there."""
-        form_id, tags = content.text_of("form_id"), content.tags()
-        if tags is None or not content.knows("form_id"):
-            ticket = await self._zendesk.ticket(ticket_id)
-            if ticket is None:
-                raise NotToBeShown("the ticket is gone")
-            form_id, tags = ticket.form_id, frozenset(ticket.tags)
+        if not all(content.knows(name) for name in self._routed):
+            content = content.completed(facts_of(await self._ticket(ticket_id)))
         public = content.public
         if public is None:
             public = (await self._comment(ticket_id, content)).public
-        return Routable(await self._form_name(form_id), tags, public)
+        return await self._with_names(
+            content,
+            Routable(
+                await self._form_name(content.text_of("form_id")),
+                content.tags(),
+                public,
+                actor=content.actor,
+                kind=content.kind,
+                priority=content.text_of("priority") or "" if content.knows("priority") else None,
+            ),
+        )
 
-    async def line(self, ticket_id: str, content: Content, feed: FeedRule) -> FeedLine:
-        """Everything that the message shows. Raises NotToBeShown when it may not be shown (any more)."""
+    async def _with_names(self, content: Content, found: Routable) -> Routable:
+        """With the names that some rule asks for; each is a look-up, remembered for a while."""
+        asks_for = self._policy.asks_for
+        if asks_for("brands"):
+            found = replace(
+                found, brand=await self._name(self._references.brands, content.text_of("brand_id"))
+            )
+        if asks_for("groups"):
+            found = replace(
+                found, group=await self._name(self._references.groups, content.text_of("group_id"))
+            )
+        if not asks_for("organizations", "plans", "regions"):
+            return found
+        organization = await self._organization_of(content)
+        fields = organization.organization_fields or {} if organization else {}
+        return replace(
+            found,
+            organization=organization.name if organization else "",
+            plan=_field(fields, self._policy.plan_field),
+            region=_field(fields, self._policy.region_field),
+        )
+
+    async def tickets(self, ticket_ids: Sequence[str]) -> dict[str, Ticket]:
+        """Those of the tickets that exist, by id."""
+        return await self._zendesk.tickets(ticket_ids)
+
+    async def comments(self, ticket_id: str) -> list[Comment]:
+        """The ticket's comments, newest first; none when it is gone."""
+        return await self._zendesk.latest_comments(ticket_id)
+
+    async def form_of(self, ticket: Ticket) -> str | None:
+        """The name of the ticket's form, `NO_FORM` without one, None where it cannot be told."""
+        try:
+            return await self._form_name(ticket.form_id)
+        except NotToBeShown:
+            return None
+
+    async def line(self, ticket_id: str, content: Content, feed: FeedRule) -> tuple[bool, FeedLine]:
+        """Whether the comment is public, and everything that the message shows.
+
+        Raises NotToBeShown when it may not be shown (any more).
+        """
         content = await self._with_ticket(ticket_id, content)
         comment = await self._comment(ticket_id, content)
         if not comment.public and not feed.private_comments:
             raise NotToBeShown("the comment is private")
-        return replace(
+        organization = await self._organization_of(content)
+        return comment.public, replace(
             carried_line(ticket_id, content),
-            organization=await self._organization(content.text_of("organization_id")),
+            organization=organization.name if organization else None,
             comment=comment.body,
             person=content.person or await self._person(comment.author_id or content.person_id),
         )
@@ -56,12 +117,13 @@ class Lookups:
         """The content with status, title and organization, read when the events did not carry them."""
         if all(content.knows(name) for name in ("status", "title", "organization_id")):
             return content
+        return content.completed(facts_of(await self._ticket(ticket_id)))
+
+    async def _ticket(self, ticket_id: str) -> Ticket:
         ticket = await self._zendesk.ticket(ticket_id)
         if ticket is None:
             raise NotToBeShown("the ticket is gone")
-        return content.completed(
-            {"status": ticket.status, "title": ticket.subject, "organization_id": ticket.organization_id}
-        )
+        return ticket
 
     async def _comment(self, ticket_id: str, content: Content) -> Comment:
         """The comment that the message is about; a creation's is the ticket's first."""
@@ -75,9 +137,13 @@ class Lookups:
                 return comment
         raise NotToBeShown("the comment is gone")
 
-    async def _organization(self, organization_id: str | None) -> str | None:
-        found = await self._references.organizations.find(organization_id) if organization_id else None
-        return found.name if found else None
+    async def _organization_of(self, content: Content) -> Organization | None:
+        number = content.text_of("organization_id")
+        return await self._references.organizations.find(number) if number else None
+
+    async def _name(self, names: ReferenceCache[Named], number: str | None) -> str:
+        found = await names.find(number) if number else None
+        return found.name if found else ""
 
     async def _person(self, user_id: str | None) -> str | None:
         found = await self._references.users.find(user_id) if user_id else None
@@ -96,6 +162,37 @@ class Lookups:
             self._forms.learn(form_id, NO_FORM, self._clock.now())
             return NO_FORM
         raise NotToBeShown("the ticket's form is not known")
+
+
+_ROUTED: dict[FieldName, tuple[str, ...]] = {
+    "form_id": (),
+    "tags": (),
+    "priority": ("priorities",),
+    "brand_id": ("brands",),
+    "group_id": ("groups",),
+    "organization_id": ("organizations", "plans", "regions"),
+}
+"""What routing may look at, and the conditions that ask for it; form and tags are always looked at."""
+
+
+def facts_of(ticket: Ticket) -> dict[FieldName, Value]:
+    """What Zendesk says of a ticket, as facts of a message."""
+    return {
+        "status": ticket.status,
+        "title": ticket.subject,
+        "organization_id": ticket.organization_id,
+        "form_id": ticket.form_id,
+        "tags": list(ticket.tags),
+        "priority": ticket.priority,
+        "brand_id": ticket.brand_id,
+        "group_id": ticket.group_id,
+    }
+
+
+def _field(fields: Mapping[str, object], key: str) -> str:
+    """An organization's field as a text; what is not filled in is empty."""
+    value = fields.get(key)
+    return str(value) if isinstance(value, str | int | float) else ""
 
 
 def carried_line(ticket_id: str, content: Content) -> FeedLine:

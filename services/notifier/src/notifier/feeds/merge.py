@@ -14,11 +14,15 @@ from typing import Literal
 
 from msgspec import Struct, field, structs
 
+from notifier.policy.conditions import Actor, Kind
+
 FIRST = "first"
 KEPT = 20  # actions and messages that a ticket remembers; the keys of deliveries remember the rest
 SAME_MOMENT = timedelta(seconds=2)  # a ticket's creation and its first comment, told apart by nothing else
 
-FieldName = Literal["status", "title", "organization_id", "form_id", "tags"]
+FieldName = Literal[
+    "status", "title", "organization_id", "form_id", "tags", "priority", "brand_id", "group_id"
+]
 Value = str | list[str] | None
 _SHOWN: tuple[FieldName, ...] = ("status", "title", "organization_id")
 
@@ -58,6 +62,7 @@ class CommentReport(Struct, frozen=True):
     text: str | None = None
     redacted: bool | None = None
     echo: bool = False
+    actor: Actor | None = None
 
 
 class Item(Struct, frozen=True):
@@ -87,6 +92,8 @@ class Content(Struct, frozen=True):
     person: str | None = None
     text: str | None = None
     redacted: bool = False
+    actor: Actor = "person"
+    kind: Kind = "commented"
 
     def knows(self, name: FieldName) -> bool:
         """Whether the field is known, also when it is known to be empty."""
@@ -155,6 +162,8 @@ class TicketFeed(Struct):
             person=_first(report.person for report in reports),
             text=_first(report.text for report in reports),
             redacted=any(report.redacted for report in reports),
+            actor=_first_actor(reports),
+            kind="created" if item.created is not None or item.name == FIRST else "commented",
         )
 
     def _contents(self, window: timedelta) -> dict[str, Content]:
@@ -249,6 +258,11 @@ def _newest(facts: FieldVersions, others: FieldVersions) -> FieldVersions:
 def _public(reports: Iterable[CommentReport]) -> bool | None:
     said = {report.public for report in reports} - {None}
     return False if False in said else (True if said else None)
+
+
+def _first_actor(reports: Iterable[CommentReport]) -> Actor:
+    said = (report.actor for report in reports if report.actor is not None)
+    return next(said, "person")
 
 
 def _first(values: Iterable[str | None]) -> str | None:

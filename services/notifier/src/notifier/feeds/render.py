@@ -8,38 +8,20 @@ Everything that came from a ticket is untrusted: it passes `clean` or `one_line`
 no cut falls inside an entity (docs/vendors/slack.md#limits). `plain_text` objects need no escaping.
 """
 
-import re
-import unicodedata
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from urllib.parse import quote
 
 from notifier.policy.routing import FEED_COLOUR
+from notifier.policy.templates import rendered, used
 from notifier.slack.message import Json, Message
+from notifier.slack.text import clean, cut, escape, inline, isolate, label, one_line
 
 TEXT_LIMIT = 3_000  # of `text`, and of one text object (docs/vendors/slack.md#limits)
 NAME_LIMIT = 120
 TITLE_LIMIT = 300
 _STATUS_WORDS = {"hold": "On-hold"}  # Zendesk's own display text; the others are capitalised
-
-
-ELLIPSIS = "…"
-_ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
-WIDEST = 5  # what the widest character, an escaped ampersand, takes
-_ESCAPE_TABLE = str.maketrans(_ESCAPES)
-# Controls that turn or hide the text around them: one line of a stranger must not rearrange the rest of ours.
-_BIDI_CONTROLS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
-_DROPPED = dict.fromkeys((*range(0x20), *range(0x7F, 0xA0), *map(ord, _BIDI_CONTROLS), 0xFEFF))
-_CLEANING = _DROPPED | {0x09: "\t", 0x0A: "\n", 0x85: "\n", 0x2028: "\n", 0x2029: "\n"}
-_SURROGATES = re.compile("[\ud800-\udfff]")
-_UNCLEAN = re.compile(
-    "["
-    + re.escape("".join(map(chr, sorted(_CLEANING.keys() - {0x09, 0x0A}))))
-    + "\ud800-\udfff]|\n[ \t]*\n[ \t]*\n"
-)
-_BLANK_LINES = re.compile(r"\n[ \t]*(?:\n[ \t]*)+")
-_FIRST_STRONG_ISOLATE, _POP_ISOLATE = "\u2068", "\u2069"
 
 
 @dataclass(frozen=True)
@@ -56,15 +38,22 @@ class FeedLine:
     title: str | None = None
     organization: str | None = None
     comment: str | None = None
+    names: Mapping[str, str | None] = field(default_factory=dict)
+    """What only templates show: form, brand, group, priority, plan, region."""
 
 
 @dataclass(frozen=True)
 class Look:
-    """How a feed's messages look: ticket links begin with `base_url`, comments show `comment_length` characters."""
+    """How a feed's messages look: ticket links begin with `base_url`, comments show `comment_length` characters.
+
+    `mention`: whom the message calls, ids of people and groups from the rules. `template`: the text instead of ours.
+    """
 
     base_url: str
     colour: str = FEED_COLOUR
     comment_length: int = 1_500
+    mention: tuple[str, ...] = ()
+    template: str | None = None
 
 
 def render(line: FeedLine, look: Look) -> Message:
@@ -76,12 +65,58 @@ def render(line: FeedLine, look: Look) -> Message:
     shown = f"{headline}: {_link(url, number)}"
     shown += f" {title}" if title else ""
     shown += f" ({organization})" if organization else ""
+    blocks = _blocks(line, look, url)
+    if look.template is not None:
+        shown, blocks = _own_words(line, look, _link(url, number)), _blocks_below(line, look)
     return Message(
-        text=shown,
-        attachments=[
-            {"color": look.colour, "fallback": f"{headline}: {number}", "blocks": _blocks(line, look, url)}
-        ],
+        text=mentions(look.mention) + shown,
+        attachments=[{"color": look.colour, "fallback": f"{headline}: {number}", "blocks": blocks}],
     )
+
+
+def mentions(wanted: Sequence[str]) -> str:
+    """Whom a message calls, in Slack's own form; made of the rules' ids alone, never of a ticket's words."""
+    forms = {"here": "<!here>", "channel": "<!channel>"}
+    called = (
+        forms.get(each) or (f"<!subteam^{each}>" if each[0] == "S" else f"<@{each}>") for each in wanted
+    )
+    return "".join(f"{each} " for each in called)
+
+
+class _Ready(str):
+    """A text that is escaped already: a link of ours."""
+
+
+def _put_in(value: object) -> str:
+    """How a template's value is put in (docs/vendors/slack.md#text)."""
+    return value if isinstance(value, _Ready) else escape(str(value))
+
+
+def _own_words(line: FeedLine, look: Look, ticket: str) -> str:
+    """The rules' template, filled in. What is too long is said again with shorter values: no cut falls into a link."""
+    for share in (1.0, 0.5, 0.25, 0.1, 0.0):
+        values = _values(line, look, share) | {"ticket": _Ready(ticket)}
+        shown = rendered(look.template or "", values, _put_in).strip()
+        if len(shown) <= TEXT_LIMIT:
+            break
+    return shown or ticket
+
+
+def _values(line: FeedLine, look: Look, share: float) -> dict[str, str]:
+    texts: dict[str, str | None] = {
+        "status": _status(line.status),
+        "person": line.person,
+        "organization": line.organization,
+        **line.names,
+    }
+    values = {name: _short(text, int(NAME_LIMIT * share)) for name, text in texts.items()}
+    comment = cut(clean(line.comment or ""), int(look.comment_length * share)) if share else ""
+    title = _short(line.title, int(TITLE_LIMIT * share))
+    return values | {"ticket_id": _short(line.ticket_id, 40), "title": title, "comment": isolate(comment)}
+
+
+def _short(text: str | None, limit: int) -> str:
+    return isolate(cut(one_line(text or ""), limit)) if limit else ""
 
 
 def ticket_url(base_url: str, ticket_id: str) -> str | None:
@@ -113,7 +148,14 @@ def _blocks(line: FeedLine, look: Look, url: str | None) -> list[Json]:
     blocks = [_section({"type": "mrkdwn", "verbatim": True, "text": _link(url, title)})]
     if author := _author(line):
         blocks.insert(0, _context(author))
-    if comment := cut(clean(line.comment or ""), min(look.comment_length, TEXT_LIMIT)):
+    return blocks + _blocks_below(line, look)
+
+
+def _blocks_below(line: FeedLine, look: Look) -> list[Json]:
+    """The comment, where a template does not show it itself, and the moment."""
+    blocks = []
+    comment = "" if look.template and "comment" in used(look.template) else line.comment or ""
+    if comment := cut(clean(comment), min(look.comment_length, TEXT_LIMIT)):
         blocks.append(_section({"type": "plain_text", "emoji": False, "text": comment}))
     moment = f"{line.at:%Y-%m-%d %H:%M} UTC"
     blocks.append(
@@ -142,72 +184,3 @@ def _section(text: Json) -> Json:
 
 def _context(text: str) -> Json:
     return {"type": "context", "elements": [{"type": "mrkdwn", "verbatim": True, "text": text}]}
-
-
-def clean(text: str) -> str:
-    """Text of several lines without control characters, direction overrides and broken code points."""
-    if not _UNCLEAN.search(text):
-        return text.strip()
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").translate(_CLEANING)
-    return _BLANK_LINES.sub("\n\n", _SURROGATES.sub("\ufffd", lines)).strip()
-
-
-def one_line(text: str) -> str:
-    """The same on one line, blanks collapsed: for names and titles."""
-    return " ".join(clean(text).split())
-
-
-def escape(text: str) -> str:
-    """Text for a mrkdwn object: exactly `&`, `<` and `>` are escaped."""
-    return text.translate(_ESCAPE_TABLE)
-
-
-def cut(text: str, limit: int) -> str:
-    """`text` in at most `limit` characters, the last one an ellipsis when something was left out.
-
-    Counts as the strictest reader would: a character outside the basic plane is two.
-    """
-    return _fitted(text, limit, _width)
-
-
-def fit(text: str, limit: int) -> str:
-    """`text` escaped, in at most `limit` characters *after* escaping; cut before it, so never inside an entity."""
-    return escape(_fitted(text, limit, _escaped_width))
-
-
-def inline(text: str, limit: int) -> str:
-    """A stranger's name or title, ready to stand inside a line of ours."""
-    return isolate(fit(one_line(text), limit - 2))
-
-
-def label(text: str, limit: int) -> str:
-    """The visible part of a `<url|label>` link."""
-    return inline(text.replace("|", "¦"), limit)
-
-
-def isolate(text: str) -> str:
-    """Text with right-to-left letters, wrapped so that it cannot reorder its neighbours; other text as it is."""
-    if not text.isascii() and any(unicodedata.bidirectional(c) in ("R", "AL") for c in text):
-        return f"{_FIRST_STRONG_ISOLATE}{text}{_POP_ISOLATE}"
-    return text
-
-
-def _fitted(text: str, limit: int, width: Callable[[str], int]) -> str:
-    if WIDEST * len(text) <= limit:
-        return text
-    room, fits = limit, 0
-    for index, character in enumerate(text):
-        room -= width(character)
-        if room < 0:
-            return text[:fits].rstrip() + ELLIPSIS
-        if room >= 1:  # the ellipsis would still fit behind this one
-            fits = index + 1
-    return text
-
-
-def _width(character: str) -> int:
-    return 2 if character > "\uffff" else 1
-
-
-def _escaped_width(character: str) -> int:
-    return len(_ESCAPES.get(character, "")) or _width(character)

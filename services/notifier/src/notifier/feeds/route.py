@@ -6,7 +6,6 @@ from notifier.destinations import ROUTING
 from notifier.feeds.context import MessageContext
 from notifier.feeds.lookups import NotToBeShown
 from notifier.feeds.scheduling import MessagePayload, from_payload
-from notifier.policy.routing import Verdict
 from supportops.delivery.destination import (
     Cancel,
     Delivery,
@@ -14,6 +13,7 @@ from supportops.delivery.destination import (
     Done,
     Outcome,
 )
+from supportops.store import Transaction
 
 
 class FeedRouting:
@@ -34,9 +34,14 @@ class FeedRouting:
         except NotToBeShown as reason:
             return Cancel(str(reason))
         policy = self._context.policy
-        feeds = [feed for feed in policy.feeds if policy.verdict(feed, routable) is Verdict.YES]
-        if not feeds:
-            return Cancel("no feed wants it")
-        return Done(
-            {"feeds": [f.name for f in feeds]}, lambda tx: self._context.scheduler.post(tx, payload, feeds)
+        feeds, _ = policy.chosen((feed, policy.verdict(feed, routable)) for feed in policy.feeds)
+
+        def then(tx: Transaction) -> None:
+            self._context.scheduler.decided(tx, payload, routable, feeds)
+            self._context.scheduler.post(tx, payload, feeds)
+
+        return (
+            Done({"feeds": [feed.name for feed in feeds]}, then)
+            if feeds
+            else Cancel("no feed wants it", then)
         )

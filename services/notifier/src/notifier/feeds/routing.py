@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from notifier.feeds.merge import Content
+from notifier.policy.conditions import NO_FORM, Routable, Verdict
 from notifier.policy.notifier import NotifierPolicy
-from notifier.policy.routing import NO_FORM, FeedRule, Routable, Verdict, both
+from notifier.policy.routing import FeedRule
 
 
 class FeedIndex:
@@ -20,11 +21,8 @@ class FeedIndex:
 
     def candidates(self, ticket: Routable) -> list[tuple[FeedRule, Verdict]]:
         """The feeds that `ticket` belongs to, or may belong to, in the order of the file."""
-        allowed = self._policy.allowed(ticket.form)
-        if allowed is Verdict.NO:
-            return []
-        verdicts = ((feed, feed.verdict(ticket)) for feed in self._perhaps(ticket.tags))
-        return [(feed, both(allowed, verdict)) for feed, verdict in verdicts if verdict is not Verdict.NO]
+        verdicts = ((feed, self._policy.verdict(feed, ticket)) for feed in self._perhaps(ticket.tags))
+        return [(feed, verdict) for feed, verdict in verdicts if verdict is not Verdict.NO]
 
     def _perhaps(self, tags: frozenset[str] | None) -> Iterable[FeedRule]:
         feeds = self._policy.feeds
@@ -54,7 +52,10 @@ class FormNames:
         """The form's name, `NO_FORM` for a ticket without form, None while it must be looked up."""
         if not content.knows("form_id"):
             return None
-        form_id = content.text_of("form_id")
+        return self.by_id(content.text_of("form_id"), now)
+
+    def by_id(self, form_id: str | None, now: datetime) -> str | None:
+        """The same by the form's id."""
         if form_id is None:
             return NO_FORM
         name, learnt_at = self._known.get(form_id, (None, now))

@@ -10,10 +10,10 @@ from notifier import tables
 from notifier.destinations import POSTS, UPDATES
 from notifier.feeds.context import MessageContext
 from notifier.feeds.lookups import NotToBeShown
-from notifier.feeds.post import SOON
 from notifier.feeds.render import FeedLine
-from notifier.feeds.repository import GONE, POSTED, metadata_of, record_messages
 from notifier.feeds.scheduling import MessagePayload, from_payload, message_key
+from notifier.posting.message_log import GONE, record_messages, shown_of
+from notifier.posting.post import SOON
 from notifier.slack.client import (
     Posted,
     SlackRateLimited,
@@ -51,7 +51,7 @@ class FeedUpdates:
         payload = await self._context.newest(payload)
         changed: dict[str, Json] = {}
         refused: list[str] = []
-        for row in await self._shown(payload):
+        for row in await shown_of(self._context.store, payload.ticket_id, payload.item):
             try:
                 after = await self._change_one(payload, row)
             except SlackRefused as error:  # of this channel or message: the others are changed all the same
@@ -72,7 +72,10 @@ class FeedUpdates:
         if feed is None or row.revision >= payload.revision:
             return None
         try:
-            message = await self._context.rendered(payload, feed)
+            rendered = await self._context.rendered(payload, feed)
+            if rendered.confidential and (why := await self._context.channels.why_open(row.address)):
+                raise NotToBeShown(why)
+            message = rendered.message
         except NotToBeShown as reason:
             line = FeedLine(payload.ticket_id, payload.content.at, comment=f"(not shown any more: {reason})")
             message = self._context.laid_out(feed, line)
@@ -80,8 +83,7 @@ class FeedUpdates:
         if message.digest == row.digest:
             return after
         try:
-            metadata = metadata_of(row.key, payload)
-            await self._context.slack.update(Posted(row.address, row.ts), message, metadata)
+            await self._context.slack.update(Posted(row.address, row.ts), message)
         except SlackRateLimited as error:
             # chat.update has one limit for the whole workspace (docs/vendors/slack.md#limits)
             raise DestinationPaused(str(error), error.after) from error
@@ -96,13 +98,3 @@ class FeedUpdates:
         query = select(d.id).where(d.destination == POSTS, d.key.in_(keys), d.state == "leased").limit(1)
         async with self._context.store.reading() as conn:
             return (await conn.execute(query)).first() is not None
-
-    async def _shown(self, payload: MessagePayload) -> Sequence[Row[Any]]:
-        messages = tables.feed_messages
-        query = select(messages).where(
-            messages.c.ticket_id == payload.ticket_id,
-            messages.c.item == payload.item,
-            messages.c.state == POSTED,
-        )
-        async with self._context.store.reading() as conn:
-            return (await conn.execute(query)).all()

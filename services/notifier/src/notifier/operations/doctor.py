@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
-from notifier.feeds.post import CHANNEL_ID
 from notifier.policy.notifier import NotifierPolicy
+from notifier.posting.channels import CHANNEL_ID
 from notifier.settings import ZENDESK_SCOPES, Settings
 from notifier.slack.client import SlackChannelError, SlackClient, SlackCredentialError, open_slack
 from supportops.clock import SystemClock

@@ -1,4 +1,6 @@
-"""What the notifier knows of a ticket: the messages that stand in Slack, and the calls that make and change them."""
+"""What the notifier knows of a ticket: the messages that stand in Slack, the calls that make and change them, and for
+each message why the other feeds did not get it.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -7,7 +9,8 @@ from typing import Any
 from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from notifier.destinations import POSTS, ROUTING, UPDATES
+from notifier.destinations import POSTS, REDACTIONS, ROUTING, UPDATES
+from notifier.operations.why_not import decisions_of
 from notifier.tables import feed_messages, feed_tickets
 from supportops.operations.delivery_history import Call, Row, calls_where, rows_of
 from supportops.operations.timeline import Explanation, Line, explanation, when
@@ -19,14 +22,17 @@ async def explain_ticket(conn: AsyncConnection, ticket_id: str, now: datetime, w
     heard = await rows_of(conn, select(feed_tickets).where(feed_tickets.c.ticket_id == ticket_id))
     query = select(feed_messages).where(feed_messages.c.ticket_id == ticket_id)
     messages = await rows_of(conn, query.order_by(feed_messages.c.changed_at))
+    decisions = await decisions_of(conn, ticket_id)
     calls = await _calls(conn, ticket_id, now)
     document: dict[str, Any] = {
         "ticket_id": ticket_id,
         "heard": [row if words else {n: v for n, v in row.items() if n != "state"} for row in heard],
         "messages": messages,
+        "decisions": [each.document() for each in decisions],
     }
+    decided = [line for each in decisions for line in each.lines()]
     standing = {"ticket": _heard_words(heard), "messages": _messages_words(messages)}
-    return explanation(calls, now, standing, _lines(heard, messages), document)
+    return explanation(calls, now, standing, [*_lines(heard, messages), *decided], document)
 
 
 async def _calls(conn: AsyncConnection, ticket_id: str, now: datetime) -> tuple[Call, ...]:
@@ -36,7 +42,8 @@ async def _calls(conn: AsyncConnection, ticket_id: str, now: datetime) -> tuple[
     """
     d = ENGINE.deliveries.c
     posts = (d.destination == POSTS) & d.key.contains(f":{ticket_id}:", autoescape=True)
-    others = d.destination.in_((UPDATES, ROUTING)) & d.key.startswith(f"{ticket_id}:", autoescape=True)
+    keys = d.key.startswith(f"{ticket_id}:", autoescape=True)
+    others = d.destination.in_((UPDATES, ROUTING, REDACTIONS)) & (keys | (d.lane == ticket_id))
     return await calls_where(conn, or_(posts, others), now)
 
 

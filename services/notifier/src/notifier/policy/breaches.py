@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, PlainSerializer, StringConstraints, model_validator
 
 from notifier.policy.breach_settings import Acknowledging, HoursOverride, SecondRoad, Summary
-from notifier.policy.routing import FormRule, Name, TagRule, Verdict
+from notifier.policy.conditions import Name, NameRule, TagRule, Verdict
 from supportops.config.durations import Duration, format_duration, parse_duration
 from supportops.config.rules_file import Rules
 
@@ -82,7 +82,7 @@ class BreachRule(Rules):
 
     name: Name
     channel: ChannelName
-    forms: FormRule = FormRule()
+    forms: NameRule = NameRule()
     tags: TagRule = TagRule()
     priorities: tuple[str, ...] = ()
     not_statuses: tuple[str, ...] = ("pending", "solved", "closed")

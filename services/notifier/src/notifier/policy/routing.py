@@ -1,122 +1,137 @@
-"""Which feed a ticket belongs to: the conditions of the organization (YAML, section `notifier`).
+"""Which feed a ticket belongs to, and how it is shown there: the organization's rules (YAML, section `notifier.feeds`).
 
-The rules say which feed a ticket belongs to (docs/rules.md N3, N4, N8). Whether it does can be yes, no, or not known
-yet, because events carry the id of the form and not its name. What is not known is read before anything is posted; a
-form whose name cannot be found is treated as secret.
+docs/rules.md N3, N4, N5, N8; docs/notifier.md shows the keys.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import Enum
 from typing import Annotated, Literal
 
 from pydantic import StringConstraints
 
+from notifier.policy.conditions import Actor, Kind, Name, NameRule, Routable, TagRule, Verdict, verdict_of
+from notifier.policy.templates import TemplateText, used
+from supportops.config.quiet_hours import QuietHours
 from supportops.config.rules_file import Rules
 
 FEED_COLOUR = "#4AACD8"
-
-
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
-NO_FORM = ""
-
-
-class Verdict(Enum):
-    """Whether a ticket belongs to a feed."""
-
-    YES = "yes"
-    NO = "no"
-    UNKNOWN = "unknown"
+Channel = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,79}$")]
+Colour = Annotated[str, StringConstraints(pattern=r"^#[0-9A-Fa-f]{6}$")]
+Mention = Annotated[str, StringConstraints(pattern=r"^([UWS][A-Z0-9]{2,}|here|channel)$")]
+"""Whom a message calls: a user's id, a user group's id (S…), `here` or `channel`."""
 
 
 @dataclass(frozen=True)
-class Routable:
-    """What routing looks at.
+class Judgement:
+    """Whether a ticket belongs to a feed; `why`: the condition that said no, or those that are not known."""
 
-    `form`: the form's name, `NO_FORM` for a ticket without one, None while unknown. `tags`: None while unknown.
-    `public`: False for private comments; None while unknown.
-    """
-
-    form: str | None
-    tags: frozenset[str] | None
-    public: bool | None
-
-
-class FormRule(Rules):
-    """Forms by name, compared without regard to case. With `include`, a ticket without a form does not belong."""
-
-    include: tuple[Name, ...] = ()
-    exclude: tuple[Name, ...] = ()
-
-    def verdict(self, form: str | None) -> Verdict:
-        """Whether a ticket of this form belongs."""
-        if not self.include and not self.exclude:
-            return Verdict.YES
-        if form is None:
-            return Verdict.UNKNOWN
-        wanted = not self.include or _holds(self.include, form)
-        return verdict_of(wanted and not _holds(self.exclude, form))
-
-
-class TagRule(Rules):
-    """`any`: at least one of them; `none`: not one of them. Empty lists ask for nothing."""
-
-    any: tuple[Name, ...] = ()
-    none: tuple[Name, ...] = ()
-
-    def verdict(self, tags: frozenset[str] | None) -> Verdict:
-        """Whether a ticket with these tags belongs."""
-        if not self.any and not self.none:
-            return Verdict.YES
-        if tags is None:
-            return Verdict.UNKNOWN
-        return verdict_of((not self.any or not tags.isdisjoint(self.any)) and tags.isdisjoint(self.none))
+    verdict: Verdict
+    why: str = ""
 
 
 class FeedRule(Rules):
     """One feed: a channel, the tickets that belong to it, and how it is written.
 
-    `private_comments` marks a channel that may see private comments. `lookups: false` shows what the event carries and
-    makes no REST read for it: no organization name. `updates`: later messages of a ticket go into the `thread` of its
-    first one, or each stands in the `channel`.
+    `private_comments` marks a channel that may see private comments, `secret_forms` one that may see the forms of
+    `never_forms`; Slack must say as well that the channel is private and without people of other companies, each time
+    (docs/notifier.md). `lookups: false` shows what the event carries and makes no REST read for it: no organization
+    name. `updates`: later messages of a ticket go into the `thread` of its first one, or each stands in the `channel`.
+    What comes in `quiet_hours` is one message at their end.
     """
 
     name: Name
-    channel: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,79}$")]
-    forms: FormRule = FormRule()
+    channel: Channel
+    kinds: tuple[Kind, ...] = ("created", "commented")
+    actors: tuple[Actor, ...] = ("person", "bot")
+    forms: NameRule = NameRule()
     tags: TagRule = TagRule()
+    priorities: NameRule = NameRule()
+    brands: NameRule = NameRule()
+    groups: NameRule = NameRule()
+    organizations: NameRule = NameRule()
+    plans: NameRule = NameRule()
+    regions: NameRule = NameRule()
     private_comments: bool = False
+    secret_forms: bool = False
     lookups: bool = True
     updates: Literal["thread", "channel"] = "thread"
-    colour: Annotated[str, StringConstraints(pattern=r"^#[0-9A-Fa-f]{6}$")] = FEED_COLOUR
+    mention: tuple[Mention, ...] = ()
+    colour: Colour = FEED_COLOUR
+    template: TemplateText | None = None
+    quiet_hours: QuietHours | None = None
 
     def verdict(self, ticket: Routable) -> Verdict:
         """Whether a ticket belongs by this feed's own conditions; there may be a hundred feeds, so cheapest first."""
-        by_tags = self.tags.verdict(ticket.tags)
-        if by_tags is Verdict.NO:
-            return by_tags
-        return both(by_tags, both(self._sees(ticket.public), self.forms.verdict(ticket.form)))
+        if ticket.kind not in self.kinds or ticket.actor not in self.actors:
+            return Verdict.NO
+        unknown = False
+        for _, found, _ in self._conditions(ticket):
+            if found is Verdict.NO:
+                return found
+            unknown = unknown or found is Verdict.UNKNOWN
+        seen = self._sees(ticket.public)
+        if seen is Verdict.NO or not unknown:
+            return seen
+        return Verdict.UNKNOWN
+
+    def judge(self, ticket: Routable) -> Judgement:
+        """The same in words, for people who ask why not."""
+        if ticket.kind not in self.kinds:
+            return Judgement(Verdict.NO, f"kinds: it was {ticket.kind}")
+        if ticket.actor not in self.actors:
+            return Judgement(Verdict.NO, f"actors: it was done by {ticket.actor}")
+        found = list(self._conditions(ticket))
+        for name, verdict, value in found:
+            if verdict is Verdict.NO:
+                return Judgement(verdict, f"{name}: the ticket has {_shown(value)}")
+        if self._sees(ticket.public) is Verdict.NO:
+            return Judgement(Verdict.NO, "private_comments: the comment is private")
+        missing = [name for name, verdict, _ in found if verdict is Verdict.UNKNOWN]
+        missing += ["whether the comment is public"] if self._sees(ticket.public) is Verdict.UNKNOWN else []
+        if missing:
+            return Judgement(Verdict.UNKNOWN, f"not known: {', '.join(missing)}")
+        return Judgement(Verdict.YES)
+
+    def asks_for(self, name: str) -> bool:
+        """Whether a condition of that name is set, or the template shows what it is about."""
+        if self.template is not None and _SHOWS[name] in used(self.template):
+            return True
+        rule: NameRule = getattr(self, name)
+        return rule != NameRule()
+
+    def _conditions(self, ticket: Routable) -> Iterator[tuple[str, Verdict, str | frozenset[str] | None]]:
+        yield "tags", self.tags.verdict(ticket.tags), ticket.tags
+        for name, value in (
+            ("forms", ticket.form),
+            ("priorities", ticket.priority),
+            ("brands", ticket.brand),
+            ("groups", ticket.group),
+            ("organizations", ticket.organization),
+            ("plans", ticket.plan),
+            ("regions", ticket.region),
+        ):
+            rule: NameRule = getattr(self, name)
+            yield name, rule.verdict(value), value
 
     def _sees(self, public: bool | None) -> Verdict:
         if self.private_comments or public:
             return Verdict.YES
-        return Verdict.UNKNOWN if public is None else Verdict.NO
+        return Verdict.UNKNOWN if public is None else verdict_of(False)
 
 
-def _holds(names: Iterable[str], form: str) -> bool:
-    return _folded(form) in {_folded(name) for name in names}
+_SHOWS = {
+    "forms": "form",
+    "priorities": "priority",
+    "brands": "brand",
+    "groups": "group",
+    "organizations": "organization",
+    "plans": "plan",
+    "regions": "region",
+}
+"""The value of a template that is what a condition is about."""
 
 
-def _folded(name: str) -> str:
-    return " ".join(name.split()).casefold()
-
-
-def verdict_of(belongs: bool) -> Verdict:
-    return Verdict.YES if belongs else Verdict.NO
-
-
-def both(one: Verdict, other: Verdict) -> Verdict:
-    """Yes only when both say yes, no as soon as one says no."""
-    if one is Verdict.NO or other is Verdict.NO:
-        return Verdict.NO
-    return other if one is Verdict.YES else one
+def _shown(value: str | frozenset[str] | None) -> str:
+    if isinstance(value, frozenset):
+        return ", ".join(sorted(value)) or "no tags"
+    return repr(value) if value else "none"

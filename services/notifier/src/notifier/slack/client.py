@@ -155,9 +155,9 @@ class SlackClient:
             thread_ts = _text(shown, "thread_ts") or None
         return Posted(_text(answer, "channel") or channel, ts, thread_ts)
 
-    async def update(self, posted: Posted, message: Message, metadata: Json) -> None:
-        """Change a message of ours; doing it twice changes nothing."""
-        body = _visible(posted.channel, message) | {"ts": posted.ts, "metadata": metadata}
+    async def update(self, posted: Posted, message: Message) -> None:
+        """Change a message of ours, its metadata stays; doing it twice changes nothing."""
+        body = _visible(posted.channel, message) | {"ts": posted.ts}
         await self._write("chat.update", body)
 
     async def history(

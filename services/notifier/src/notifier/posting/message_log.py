@@ -1,0 +1,56 @@
+"""Which messages stand in which channel."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Row, select, update
+
+from notifier import tables
+from notifier.slack.message import Json
+from supportops.store import Store, Transaction
+
+POSTED, REDACTED, GONE = "posted", "redacted", "gone"
+
+
+async def record_message(tx: Transaction, *, key: str, row: Json) -> None:
+    """Keep what was posted under `key`."""
+    await record_messages(tx, rows={key: row})
+
+
+async def record_messages(tx: Transaction, *, rows: dict[str, Json]) -> None:
+    """Keep what became of messages, by key; columns that are not named stay as they are."""
+    messages = await tx.load(tables.feed_messages, rows)
+    for key, row in rows.items():
+        messages.put(key, **row, changed_at=tx.now)
+
+
+async def record_root_gone(tx: Transaction, *, channel: str, ts: str) -> None:
+    """The first message of a thread was deleted in Slack: the next one at channel level takes its place."""
+    m = tables.feed_messages
+    await tx.execute(
+        update(m).where(m.c.channel == channel, m.c.ts == ts).values(state=GONE, changed_at=tx.now)
+    )
+
+
+async def thread_of(store: Store, channel: str, ticket_id: str) -> str | None:
+    """The `ts` of the ticket's first message in the channel: what later ones answer to; None when there is none."""
+    messages = tables.feed_messages.c
+    query = select(messages.ts).where(
+        messages.ticket_id == ticket_id,
+        messages.channel == channel,
+        messages.state.in_((POSTED, REDACTED)),
+        messages.thread_ts.is_(None),
+    )
+    async with store.reading() as conn:
+        found: str | None = (await conn.execute(query.order_by(messages.ts).limit(1))).scalar()
+    return found
+
+
+async def shown_of(store: Store, ticket_id: str, item: str | None = None) -> Sequence[Row[Any]]:
+    """The ticket's messages that people can read, of one comment or of all."""
+    messages = tables.feed_messages
+    query = select(messages).where(messages.c.ticket_id == ticket_id, messages.c.state == POSTED)
+    if item is not None:
+        query = query.where(messages.c.item == item)
+    async with store.reading() as conn:
+        return (await conn.execute(query)).all()

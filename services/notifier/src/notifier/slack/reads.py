@@ -1,0 +1,62 @@
+"""What else is read in Slack: who may read a channel, a message's address for people, a person by e-mail."""
+
+from dataclasses import dataclass
+
+from notifier.slack.client import SlackClient, SlackRefused
+
+_NOBODY = frozenset({"users_not_found", "user_not_found"})
+
+
+@dataclass(frozen=True)
+class Audience:
+    """Who reads a channel. `is_shared`: people of another company do, or are invited to."""
+
+    name: str
+    is_private: bool
+    is_shared: bool
+    is_archived: bool
+    is_member: bool
+
+
+async def audience_of(slack: SlackClient, channel: str) -> Audience:
+    """Who reads a channel now (`conversations.info`); what Slack does not say counts as public and shared.
+
+    Raises SlackChannelError where the bot may not look, SlackCredentialError where it lacks the scope.
+    """
+    answer = await slack.read("conversations.info", {"channel": channel})
+    found = answer.get("channel")
+    facts = found if isinstance(found, dict) else {}
+    shared = facts.get("is_ext_shared") is not False or facts.get("is_pending_ext_shared") is True
+    return Audience(
+        name=str(facts.get("name") or channel)[:80],
+        is_private=facts.get("is_private") is True or facts.get("is_im") is True,
+        is_shared=shared and facts.get("is_im") is not True,
+        is_archived=facts.get("is_archived") is True,
+        is_member=facts.get("is_member") is True or facts.get("is_im") is True,
+    )
+
+
+async def permalink(slack: SlackClient, channel: str, ts: str) -> str | None:
+    """The address of a message for people; None where Slack gives none. It goes into messages, so it must be https."""
+    try:
+        answer = await slack.read("chat.getPermalink", {"channel": channel, "message_ts": ts})
+    except SlackRefused:
+        return None
+    found = answer.get("permalink")
+    usable = isinstance(found, str) and found.startswith("https://") and not set(found) & set("<>| \n")
+    return found if usable else None
+
+
+async def user_by_email(slack: SlackClient, email: str) -> str | None:
+    """The id of the person with that address; None for nobody, for bots and for those who have left."""
+    try:
+        answer = await slack.read("users.lookupByEmail", {"email": email})
+    except SlackRefused as error:
+        if error.code in _NOBODY:
+            return None
+        raise
+    user = answer.get("user")
+    if not isinstance(user, dict) or user.get("deleted") is True or user.get("is_bot") is True:
+        return None
+    found = user.get("id")
+    return found if isinstance(found, str) and found.isalnum() else None

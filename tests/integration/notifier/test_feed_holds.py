@@ -1,0 +1,96 @@
+"""Many lines in one message: a burst, a silence, quiet hours. Nothing is lost, what is moot is not shown."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from notifier.destinations import POSTS
+from notifier.silences.repository import Silence, add
+from supportops.config.quiet_hours import QuietHours
+from supportops.contracts import TicketEvent
+from tests.integration.notifier.app import RULES, Service, outcomes
+from tests.integration.notifier.conftest import OpenService
+from tests.integration.notifier.events import commented, created, said
+from tests.integration.notifier.sandbox import SELF_MANAGED, Outside, shown
+
+pytestmark = pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)
+SHORT = timedelta(seconds=1)
+
+
+@pytest.fixture
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def learn_forms(service: Service, ticket: dict[str, Any]) -> None:
+    """As after the first look-up: lines are then posted by what events tell."""
+    number = str(ticket["ticket_form_id"])
+    service.context.scheduler.forms.learn(number, "Self-Managed", service.store.clock.now())
+
+
+async def test_a_burst_becomes_one_message_that_counts_what_it_stands_for(
+    open_service: OpenService, outside: Outside, now: datetime
+) -> None:
+    pace = {"channel_pace": timedelta(seconds=6), "burst_window": SHORT}  # ten a minute
+    service = await open_service(RULES.model_copy(update=pace))
+    tickets = [outside.create(form="Self-Managed", subject=f"No {number}") for number in range(6)]
+    hidden = outside.create(form="Self-Managed", subject="Secret by then")
+    learn_forms(service, tickets[0])
+    events: list[TicketEvent] = [created(ticket, now) for ticket in (*tickets, hidden)]
+    events += [commented(ticket, said(outside.comment(str(ticket["id"]), "Hi")), now) for ticket in tickets]
+    outside.change(str(hidden["id"]), form="Security Issue")
+    settled = await service.after(*events)
+    (post,) = outside.posts()
+    assert post["text"].startswith("13 updates of 7 tickets in one message")
+    assert f"|#{tickets[0]['id']}> ×2 (" in shown(post)  # noqa: RUF001
+    assert str(hidden["id"]) not in shown(post)
+    assert "1 ticket not shown here any more" in shown(post)
+    kinds = outcomes(settled, POSTS)
+    assert (kinds.count("cancelled"), kinds.count("done")) == (12, 2)
+    assert all(
+        row["reason"].startswith(f"in the summary {SELF_MANAGED}:summary:")
+        for row in settled.values()
+        if row["kind"] == "cancelled"
+    )
+
+
+@pytest.mark.parametrize("about", ["rule", "ticket", "organization"])
+async def test_a_silence_holds_lines_back_and_they_are_decided_anew_at_its_end(
+    service: Service, outside: Outside, now: datetime, about: str
+) -> None:
+    ticket, gone = (outside.create(form="Self-Managed") for _ in range(2))
+    other = outside.create(form="GitLab.com")
+    values = {
+        "rule": "self-managed",
+        "ticket": str(ticket["id"]),
+        "organization": str(ticket["organization_id"]),
+    }
+    async with service.store.transaction() as tx:
+        await add(tx, Silence("s1", about, values[about], "upgrade", "ada", tx.now, tx.now + 2 * SHORT))  # type: ignore[arg-type]
+    async with service.delivering():
+        await service.hears(created(ticket, now), created(gone, now), created(other, now))
+        outside.delete(str(gone["id"]))
+        await service.settled()
+    texts = [post["text"] for post in outside.posts(SELF_MANAGED)]
+    held = [text for text in texts if "silenced until now (upgrade)" in text]
+    assert len(held) == 1
+    assert str(gone["id"]) not in shown(outside.posts(SELF_MANAGED)[-1])
+
+
+async def test_quiet_hours_are_one_message_at_their_end(
+    open_service: OpenService, outside: Outside, now: datetime
+) -> None:
+    hours = QuietHours(
+        starts=(now - timedelta(hours=2)).time(), ends=(now + 3 * SHORT).time(), time_zone="UTC"
+    )
+    feeds = tuple(feed.model_copy(update={"quiet_hours": hours}) for feed in RULES.feeds)
+    service = await open_service(RULES.model_copy(update={"feeds": feeds}))
+    tickets = [outside.create(form="Self-Managed") for _ in range(3)]
+    learn_forms(service, tickets[0])
+    async with asyncio.timeout(30), service.delivering():
+        await service.hears(*(created(ticket, now) for ticket in tickets))
+        await service.settled()
+    (post,) = outside.posts()
+    assert post["text"].startswith("3 updates of 3 tickets in one message: what came in quiet hours")

@@ -1,0 +1,116 @@
+"""What a rule may ask of a ticket, as tables: conditions, who acted, what happened, all or the first; and why not."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from notifier.feeds.decisions import as_facts, from_facts
+from notifier.policy.conditions import Routable, Verdict
+from notifier.policy.notifier import NotifierPolicy
+from notifier.policy.routing import FeedRule
+
+YES, NO, UNKNOWN = Verdict.YES, Verdict.NO, Verdict.UNKNOWN
+TICKET = Routable(
+    "Self-Managed",
+    frozenset({"premium"}),
+    public=True,
+    actor="person",
+    kind="created",
+    priority="urgent",
+    brand="Example",
+    group="Tier 1",
+    organization="Groablet Enterprises",
+    plan="Premium",
+    region="EMEA",
+)
+
+
+def rule(name: str = "a", **values: Any) -> FeedRule:
+    return FeedRule.model_validate({"name": name, "channel": "C1"} | values)
+
+
+def changed(fact: str, value: str | None) -> Routable:
+    facts: dict[str, Any] = {fact: value}
+    return replace(TICKET, **facts)
+
+
+CONDITIONS = [
+    ("forms", "form", "self-managed"),
+    ("priorities", "priority", "Urgent"),
+    ("brands", "brand", "example"),
+    ("groups", "group", "Tier  1"),
+    ("organizations", "organization", "groablet enterprises"),
+    ("plans", "plan", "premium"),
+    ("regions", "region", "emea"),
+]
+
+
+@pytest.mark.parametrize(("key", "fact", "value"), CONDITIONS)
+def test_each_condition_says_yes_no_and_not_known(key: str, fact: str, value: str) -> None:
+    wants = FeedRule.model_validate({"name": "a", "channel": "C1", key: {"include": [value]}})
+    shuns = FeedRule.model_validate({"name": "a", "channel": "C1", key: {"exclude": [value]}})
+    other, empty, unknown = (changed(fact, text) for text in ("Other", "", None))
+    assert [wants.verdict(each) for each in (TICKET, other, empty, unknown)] == [YES, NO, NO, UNKNOWN]
+    assert [shuns.verdict(each) for each in (TICKET, other, empty, unknown)] == [NO, YES, YES, UNKNOWN]
+    assert wants.judge(other).why == f"{key}: the ticket has 'Other'"
+    assert wants.judge(unknown).why == f"not known: {key}"
+    assert wants.asks_for(key)
+    assert not rule().asks_for(key)
+
+
+@pytest.mark.parametrize(
+    ("values", "ticket", "expected", "why"),
+    [
+        ({"kinds": ["created"]}, TICKET, YES, ""),
+        ({"kinds": ["created"]}, replace(TICKET, kind="commented"), NO, "kinds: it was commented"),
+        ({}, replace(TICKET, actor="bot"), YES, ""),
+        ({}, replace(TICKET, actor="own"), NO, "actors: it was done by own"),
+        ({"actors": ["own"]}, replace(TICKET, actor="own"), YES, ""),
+        ({"actors": ["person"]}, replace(TICKET, actor="bot"), NO, "actors: it was done by bot"),
+        ({"tags": {"any": ["gold"]}}, TICKET, NO, "tags: the ticket has premium"),
+        ({"tags": {"any": ["gold"]}}, replace(TICKET, tags=frozenset()), NO, "tags: the ticket has no tags"),
+        ({}, replace(TICKET, public=False), NO, "private_comments: the comment is private"),
+        ({}, replace(TICKET, public=None), UNKNOWN, "not known: whether the comment is public"),
+        (
+            {},
+            replace(TICKET, form="Security Issue"),
+            NO,
+            "never_forms: the ticket's form is 'Security Issue'",
+        ),
+        ({"secret_forms": True}, replace(TICKET, form="Security Issue"), YES, ""),
+        ({}, replace(TICKET, form=None), UNKNOWN, "not known: forms"),
+    ],
+)
+def test_why_and_why_not(values: dict[str, Any], ticket: Routable, expected: Verdict, why: str) -> None:
+    feed = rule(**values)
+    policy = NotifierPolicy(feeds=(feed,))
+    judged = policy.judge(feed, ticket)
+    assert (judged.verdict, judged.why) == (expected, why)
+    assert policy.verdict(feed, ticket) is expected  # the words and the quick answer never part
+
+
+@pytest.mark.parametrize(
+    ("match", "verdicts", "names", "unknown"),
+    [
+        ("all", [YES, NO, YES], ["0", "2"], False),
+        ("first", [NO, YES, YES], ["1"], False),
+        ("first", [UNKNOWN, YES], [], True),
+        ("first", [YES, UNKNOWN], ["0"], False),
+        ("all", [UNKNOWN, YES], ["1"], True),
+        ("all", [NO], [], False),
+    ],
+)
+def test_all_feeds_or_the_first(match: str, verdicts: list[Verdict], names: list[str], unknown: bool) -> None:
+    policy = NotifierPolicy.model_validate({"match": match})
+    chosen, missing = policy.chosen((rule(str(number)), each) for number, each in enumerate(verdicts))
+    assert ([feed.name for feed in chosen], missing) == (names, unknown)
+
+
+def test_a_decision_can_be_read_back_with_the_rules_of_then() -> None:
+    policy = NotifierPolicy(feeds=(rule(plans={"include": ["Premium"]}),), match="first")
+    assert from_facts(as_facts(TICKET)) == TICKET
+    again = NotifierPolicy.model_validate(policy.routing())
+    assert again.version == policy.version
+    assert again.verdict(again.feeds[0], TICKET) is YES
+    assert NotifierPolicy(feeds=(rule(),)).version != policy.version

@@ -4,15 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from sqlalchemy import delete, select
 
 from notifier import tables
 from notifier.feeds.context import MessageContext
-from notifier.feeds.handlers import FeedHandlers
 from notifier.policy.conditions import NameRule
 from notifier.policy.notifier import NotifierPolicy
 from notifier.policy.routing import FeedRule
-from notifier.wiring import destinations
+from notifier.wiring import destinations, handlers_of
 from supportops.contracts import Event
 from supportops.delivery import Destination
 from supportops.store import Store
@@ -40,12 +40,18 @@ class Service(Delivering):
 
     async def hears(self, *events: Event) -> None:
         """As the consumer does with a batch of new events."""
-        handlers = FeedHandlers(self.context.policy, self.context.scheduler).table()
+        handlers = handlers_of(self.context.policy, self.context.scheduler)
         async with self.store.transaction() as tx:
             await handlers.run(list(events), tx)
 
     def destinations(self) -> Sequence[Destination]:
         return destinations(self.context)
+
+    async def schedule(self, destination: str, key: str, payload: msgspec.Struct) -> None:
+        """Have something called now."""
+        async with self.store.transaction() as tx:
+            built = msgspec.to_builtins(payload)
+            tx.deliveries.schedule(destination, key, lane=key, payload=built)
 
     async def forget(self, ticket_id: str) -> None:
         """As the janitor does after a while."""

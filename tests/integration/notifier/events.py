@@ -45,6 +45,11 @@ def solved(ticket: dict[str, Any], at: datetime, *, sequence: str | None = "2", 
     return TicketSolved(**base, solved_at=at, previous_status="open", **_left(more))
 
 
+def base_of(ticket: dict[str, Any], at: datetime) -> dict[str, Any]:
+    """The fields that every event of a ticket has."""
+    return _base(ticket, at, "8", 1, {})
+
+
 def moved(ticket: dict[str, Any], form_id: str, at: datetime) -> TicketUpdated:
     """The ticket has another form now, in the action of Ada's comment."""
     base = _base(ticket, at, "2", 2, {"form_id": form_id})

@@ -56,6 +56,11 @@ class Outside:
         ticket: dict[str, Any] = self._post("/zendesk/tickets", values)["ticket"]
         return ticket
 
+    def organization(self, name: str, **values: Any) -> int:
+        """A new organization; its id."""
+        made = self._post("/zendesk/organizations", {"name": name, **values})
+        return int(made["organization"]["id"])
+
     def comment(self, ticket: str, body: str, **values: Any) -> str:
         """The new comment's id."""
         return str(self._post(f"/zendesk/tickets/{ticket}/comments", {"body": body, **values})["comment_id"])

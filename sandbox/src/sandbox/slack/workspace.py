@@ -107,11 +107,18 @@ class Workspace:
         found = self.channels.get(wanted)
         if found is not None:
             return found
+        if wanted in self.people:
+            return self._direct(self.people[wanted])
         name = wanted.removeprefix("#")
         found = next((c for c in self.channels.values() if c.name == name), None)
         if found is None and self.auto_channels and _AUTOMATIC.fullmatch(wanted):
             found = self.channels[wanted] = Channel(wanted, wanted.lower())
         return found
+
+    def _direct(self, person: Person) -> Channel:
+        """The conversation of the bot with one person: posting takes the person's id, everything else the channel's."""
+        key = f"D{person.id[1:]}"
+        return self.channels.setdefault(key, Channel(key, person.name, private=True))
 
     def next_ts(self) -> str:
         """`1503435956.000247`: unique, rising, microseconds."""

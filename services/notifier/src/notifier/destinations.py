@@ -3,6 +3,8 @@
 POSTS = "slack.feed"
 UPDATES = "slack.feed_update"
 REDACTIONS = "slack.redaction"
+NOTICES = "notifier.notice"
+TAGS = "zendesk.notice_tag"
 ROUTING = "zendesk.feed_routing"
 
 SLA_READINGS = "zendesk.sla"

@@ -67,6 +67,16 @@ silences = Table(
 )
 """What nothing is posted about for a while: a rule (by name), a ticket or an organization (by id)."""
 
+success_watches = Table(
+    "success_watches",
+    metadata,
+    Column("ticket_id", Text, primary_key=True),
+    Column("arm", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("armed_at", UtcDateTime, nullable=False, index=True),
+)
+"""Since when a ticket waits for an agent (rule N6): `arm` is what began it, `version` that of its event."""
+
 routing_versions = Table(
     "routing_versions",
     metadata,

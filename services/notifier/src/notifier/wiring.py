@@ -22,6 +22,15 @@ from notifier.feeds.route import FeedRouting
 from notifier.feeds.routing import FormNames
 from notifier.feeds.scheduling import MessageScheduler
 from notifier.feeds.update import FeedUpdates
+from notifier.notices.destination import Notices
+from notifier.notices.handlers import NoticeHandlers
+from notifier.notices.merged import MergedThreads
+from notifier.notices.messages import IntegrityNotes, TicketNotes
+from notifier.notices.payloads import INTEGRITY, MERGED, RATING, SUCCESS, TAM
+from notifier.notices.people import People
+from notifier.notices.success import SuccessWatch
+from notifier.notices.tags import NoticeTags
+from notifier.policy.notices import SuccessNotice
 from notifier.policy.notifier import NotifierPolicy
 from notifier.posting.alerts import ALERT, AlertSource
 from notifier.posting.burst import SUMMARY_NOTE, Bursts
@@ -36,8 +45,8 @@ from notifier.slack.client import SlackClient, open_slack
 from notifier.slack.sender import Sender
 from notifier.web import START, create_app
 from supportops.config.rules_file import Section
-from supportops.delivery import Destination
-from supportops.messaging import ConsumerPolicy
+from supportops.delivery import Budget, Destination, Rate
+from supportops.messaging import ConsumerPolicy, Handlers
 from supportops.observability.metrics import Recorder
 from supportops.runtime.http_server import HttpServer
 from supportops.runtime.process import Parts, open_parts, run_process, worker_components
@@ -88,7 +97,7 @@ async def workers(settings: Settings, parts: Parts) -> AsyncIterator[tuple[Compo
     """What `work` runs."""
     policy = POLICY.load(settings.config.file)
     scheduler = MessageScheduler(policy, FormNames(policy.names_lifetime))
-    handlers = FeedHandlers(policy, scheduler).table()
+    handlers = handlers_of(policy, scheduler)
     async with open_vendors(settings, policy, parts.store, parts.metrics) as vendors:
         async with parts.store.transaction() as tx:
             await keep_rules(tx, policy)
@@ -99,6 +108,13 @@ async def workers(settings: Settings, parts: Parts) -> AsyncIterator[tuple[Compo
         working = worker_components(parts, handlers, calls, group=GROUP, policy=PACE, retention=kept)
         watch = Periodic("notifier.audience", parts.store, AudienceWatch(context).look, AUDIENCE_EVERY)
         yield (*working, watch, *breach_jobs(breaches))
+
+
+def handlers_of(policy: NotifierPolicy, scheduler: MessageScheduler) -> Handlers:
+    """Which event is handled by what."""
+    handlers = FeedHandlers(policy, scheduler).table()
+    NoticeHandlers(policy.notices).add(handlers)
+    return handlers
 
 
 @asynccontextmanager
@@ -143,7 +159,7 @@ def feed_context(vendors: Vendors, policy: NotifierPolicy, scheduler: MessageSch
     lookups = Lookups(zendesk, vendors.references, scheduler.forms, policy, store.clock)
     channels = ChannelDirectory(store, slack)
     return MessageContext(
-        store, policy, scheduler, lookups, slack, channels, vendors.base_url, vendors.metrics
+        store, policy, scheduler, zendesk, lookups, slack, channels, vendors.base_url, vendors.metrics
     )
 
 
@@ -184,15 +200,32 @@ def destinations(context: MessageContext) -> list[Destination]:
         SUMMARY_NOTE: SummarySource(FeedTickets(context)),
         ALERT: AlertSource(),
     }
+    merged, notes = MergedThreads(context), TicketNotes(context, context.policy.notices)
+    sources |= {MERGED: merged, INTEGRITY: IntegrityNotes(), TAM: notes, RATING: notes, SUCCESS: notes}
     sources[ELSEWHERE] = FallbackSource(sources)
     posts = Posts(context.policy, context.slack, context.channels, bursts, sources, context.metrics)
-    return [FeedRouting(context), posts, FeedUpdates(context), Redactions(context)]
+    feeds: list[Destination] = [FeedRouting(context), posts, FeedUpdates(context), Redactions(context)]
+    return [*feeds, *_notices(context, merged)]
+
+
+def _notices(context: MessageContext, merged: MergedThreads) -> list[Destination]:
+    rules = context.policy.notices
+    success = _success_watch(context, rules.success) if rules.success else None
+    people = People(context.slack, rules.people)
+    pace = context.policy.breaches.ticket_updates_per_minute
+    updates = Budget("zendesk.ticket_updates", Rate(pace, timedelta(minutes=1))) if pace else None
+    return [Notices(context, rules, people, merged, success), NoticeTags(context.zendesk, updates)]
+
+
+def _success_watch(context: MessageContext, rule: SuccessNotice) -> SuccessWatch:
+    return SuccessWatch(context, context.zendesk, rule, AccountHours(context.zendesk, rule.schedule))
 
 
 def _retention(policy: NotifierPolicy) -> tuple[Retention, ...]:
     kept = (
         (tables.feed_decisions, tables.feed_decisions.c.decided_at),
         (tables.silences, tables.silences.c.ends_at),
+        (tables.success_watches, tables.success_watches.c.armed_at),
         *(
             (table, table.c.changed_at)
             for table in (tables.feed_tickets, tables.feed_messages, *tables.BREACHES)

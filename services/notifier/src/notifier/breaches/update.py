@@ -41,7 +41,7 @@ class BreachUpdates:
         for key, row in record.notices.items():
             if row["target"] == target and row["ts"] is not None and row["digest"] != GONE:
                 try:
-                    digest = await self._edit_one(key, row, record)
+                    digest = await self._edit_one(row, record)
                 except SlackRefused as error:  # of this message: the others are edited all the same
                     refused.append(str(error))
                     continue
@@ -52,7 +52,7 @@ class BreachUpdates:
             return Discard("; ".join(refused), then)
         return Done({"edited": len(changed)}, then) if changed else Cancel("every message shows it already")
 
-    async def _edit_one(self, key: str, row: Row, record: Record) -> str:
+    async def _edit_one(self, row: Row, record: Record) -> str:
         """The digest of what the message shows from now on."""
         reading, rule = record.reading, self._context.rules.rule(row["rule"])
         if reading is None or rule is None:

@@ -25,6 +25,7 @@ from supportops.delivery.destination import (
 )
 from supportops.observability.metrics import Recorder
 from supportops.store import Store
+from supportops.vendors.zendesk import Zendesk
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class MessageContext:
     store: Store
     policy: NotifierPolicy
     scheduler: MessageScheduler
+    zendesk: Zendesk
     lookups: Lookups
     slack: SlackClient
     channels: ChannelDirectory

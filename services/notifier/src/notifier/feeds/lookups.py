@@ -15,7 +15,7 @@ from notifier.policy.routing import FeedRule
 from supportops.clock import Clock
 from supportops.vendors.cache import ReferenceCache
 from supportops.vendors.zendesk import Comment, References, Zendesk
-from supportops.vendors.zendesk.models import Named, Organization, Ticket
+from supportops.vendors.zendesk.models import Named, Organization, Ticket, User
 
 
 class NotToBeShown(Exception):
@@ -85,6 +85,14 @@ class Lookups:
         """Those of the tickets that exist, by id."""
         return await self._zendesk.tickets(ticket_ids)
 
+    async def organization(self, organization_id: str | None) -> Organization | None:
+        """An organization by id; None for none, and where it may not be read."""
+        return await self._references.organizations.find(organization_id) if organization_id else None
+
+    async def person(self, user_id: str) -> User | None:
+        """Somebody by id."""
+        return await self._references.users.find(user_id)
+
     async def comments(self, ticket_id: str) -> list[Comment]:
         """The ticket's comments, newest first; none when it is gone."""
         return await self._zendesk.latest_comments(ticket_id)
@@ -138,8 +146,7 @@ class Lookups:
         raise NotToBeShown("the comment is gone")
 
     async def _organization_of(self, content: Content) -> Organization | None:
-        number = content.text_of("organization_id")
-        return await self._references.organizations.find(number) if number else None
+        return await self.organization(content.text_of("organization_id"))
 
     async def _name(self, names: ReferenceCache[Named], number: str | None) -> str:
         found = await names.find(number) if number else None

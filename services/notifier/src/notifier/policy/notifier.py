@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 
 from notifier.policy.breaches import BreachPolicy
 from notifier.policy.conditions import Name, Routable, Verdict, both, verdict_of
+from notifier.policy.notices import NoticesPolicy
 from notifier.policy.routing import Channel, FeedRule, Judgement
 from supportops.config.durations import Duration
 from supportops.config.rules_file import Rules
@@ -36,6 +37,7 @@ class NotifierPolicy(Rules):
     feeds: tuple[FeedRule, ...] = ()
     match: Literal["all", "first"] = "all"
     breaches: BreachPolicy = BreachPolicy()
+    notices: NoticesPolicy = NoticesPolicy()
     never_forms: tuple[Name, ...] = ("Security",)
     plan_field: Name = "support_level"
     region_field: Name = "region"

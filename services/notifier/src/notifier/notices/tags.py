@@ -1,0 +1,45 @@
+"""Tags for people: added when a notice is posted. They decide nothing; our own tables do."""
+
+from collections.abc import Sequence
+
+from notifier.destinations import TAGS
+from supportops.delivery import Budget, Cancel, Delivery, DestinationSpec, Done, Outcome
+from supportops.delivery.pausing import while_it_moves
+from supportops.errors import Conflict, NotFound
+from supportops.vendors.zendesk import Refused, Zendesk
+
+
+class NoticeTags:
+    """Adds a tag, or takes one away (`remove`), by safe updates; lane = ticket."""
+
+    def __init__(self, zendesk: Zendesk, budget: Budget | None) -> None:
+        self.spec = DestinationSpec(TAGS, concurrency=2, budget=budget, idempotent=True)
+        self._zendesk = zendesk
+
+    async def deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
+        return [await self._tag(each) for each in deliveries]
+
+    async def _tag(self, delivery: Delivery) -> Outcome:
+        async def once() -> Outcome:
+            return await self._change(delivery)
+
+        try:
+            return await while_it_moves(once, Conflict)
+        except NotFound:
+            return Cancel("the ticket is gone")
+        except Refused as error:
+            if error.closed:
+                return Cancel("the ticket is closed: its tags cannot be changed any more")
+            raise
+
+    async def _change(self, delivery: Delivery) -> Outcome:
+        ticket_id, tag = str(delivery.payload["ticket_id"]), str(delivery.payload["tag"])
+        ticket = await self._zendesk.ticket(ticket_id)
+        if ticket is None:
+            return Cancel("the ticket is gone")
+        remove = delivery.payload.get("remove") is True
+        if remove is (tag not in ticket.tags):
+            return Cancel("the tag is as it should be")
+        change = self._zendesk.remove_tags if remove else self._zendesk.add_tags
+        await change(ticket_id, [tag], updated_stamp=ticket.updated_at)
+        return Done()

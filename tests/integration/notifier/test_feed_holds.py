@@ -7,13 +7,15 @@ from typing import Any
 import pytest
 
 from notifier.destinations import POSTS
-from notifier.silences.repository import Silence, add
+from notifier.posting.burst import release
+from notifier.silences.repository import Silence, add, end
 from supportops.config.quiet_hours import QuietHours
 from supportops.contracts import TicketEvent
 from tests.integration.notifier.app import RULES, Service, outcomes
 from tests.integration.notifier.conftest import OpenService
 from tests.integration.notifier.events import commented, created, said
 from tests.integration.notifier.sandbox import SELF_MANAGED, Outside, shown
+from tests.support.eventually import eventually
 
 pytestmark = pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)
 SHORT = timedelta(seconds=1)
@@ -68,22 +70,33 @@ async def test_a_silence_holds_lines_back_and_they_are_decided_anew_at_its_end(
         "organization": str(ticket["organization_id"]),
     }
     async with service.store.transaction() as tx:
-        await add(tx, Silence("s1", about, values[about], "upgrade", "ada", tx.now, tx.now + 2 * SHORT))  # type: ignore[arg-type]
+        await add(tx, Silence("s1", about, values[about], "upgrade", "ada", tx.now, tx.now + 3600 * SHORT))  # type: ignore[arg-type]
+    events = [created(ticket, now), created(gone, now), created(other, now)]
     async with service.delivering():
-        await service.hears(created(ticket, now), created(gone, now), created(other, now))
+        await service.hears(*events)
+        await eventually(lambda: held_back(service), within=20, about="the line being held back")
         outside.delete(str(gone["id"]))
+        assert "silenced" not in str(outside.posts())
+        async with service.store.transaction() as tx:
+            assert (await end(tx, "s1"), await release(tx, "s1"), await end(tx, "s1")) == (True, 1, False)
         await service.settled()
-    texts = [post["text"] for post in outside.posts(SELF_MANAGED)]
-    held = [text for text in texts if "silenced until now (upgrade)" in text]
-    assert len(held) == 1
-    assert str(gone["id"]) not in shown(outside.posts(SELF_MANAGED)[-1])
+    (held,) = [post for post in outside.posts(SELF_MANAGED) if "silenced until now (upgrade)" in post["text"]]
+    assert str(ticket["id"]) in shown(held)
+    assert f"#{gone['id']}" not in shown(held)
+
+
+async def held_back(service: Service) -> bool:
+    """Every line is posted, or in what is held."""
+    rows = await service.deliveries()
+    waiting = {key for key, row in rows.items() if row["state"] in ("waiting", "leased")}
+    return len(waiting) == 1 and ":held:s1:" in waiting.pop()
 
 
 async def test_quiet_hours_are_one_message_at_their_end(
     open_service: OpenService, outside: Outside, now: datetime
 ) -> None:
     hours = QuietHours(
-        starts=(now - timedelta(hours=2)).time(), ends=(now + 3 * SHORT).time(), time_zone="UTC"
+        starts=(now - timedelta(hours=2)).time(), ends=(now + 8 * SHORT).time(), time_zone="UTC"
     )
     feeds = tuple(feed.model_copy(update={"quiet_hours": hours}) for feed in RULES.feeds)
     service = await open_service(RULES.model_copy(update={"feeds": feeds}))

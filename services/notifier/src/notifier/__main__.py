@@ -3,6 +3,7 @@
 from notifier import wiring
 from notifier.operations.doctor import checks
 from notifier.operations.explain import explain_ticket
+from notifier.operations.silence_commands import add_silence_commands
 from notifier.settings import Settings, WebSettings
 from supportops.operations.commands import Operations, add_operations
 from supportops.runtime.cli import Service, build_app
@@ -23,6 +24,7 @@ OPERATIONS = Operations(explain=explain_ticket, checks=checks, group=wiring.GROU
 app = build_app(SERVICE)
 add_login_commands(app, SERVICE.name)
 add_operations(app, SERVICE, OPERATIONS)
+add_silence_commands(app, SERVICE)
 
 
 if __name__ == "__main__":

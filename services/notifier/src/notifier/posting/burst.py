@@ -111,6 +111,17 @@ class Bursts:
         return Done({"in": into.key, "why": into.why}, then)
 
 
+async def release(tx: Transaction, silence_id: str) -> int:
+    """Post now what a silence holds back; how many messages that are."""
+    mine = _D.key.contains(f":held:{silence_id}:", autoescape=True)
+    query = select(_D.key, _D.lane, _D.payload).where(*_WAITING, mine)
+    rows = (await tx.read(query)).all()
+    for row in rows:
+        payload = orjson.loads(row.payload)
+        tx.deliveries.rearm(POSTS, row.key, lane=row.lane, payload=payload, due_at=tx.now, priority=SUMMARY)
+    return len(rows)
+
+
 def _lines(delivery: Delivery, now: datetime) -> tuple[Any, ...]:
     return (*_WAITING, _D.lane == delivery.lane, _D.due_at <= now)
 

@@ -27,9 +27,6 @@ class References:
         self.forms: ReferenceCache[Named] = ReferenceCache(
             "forms", _from_list(zendesk.ticket_forms), clock=clock, metrics=metrics, lifetime=lifetime
         )
-        self.brands: ReferenceCache[Named] = ReferenceCache(
-            "brands", _from_list(zendesk.brands), clock=clock, metrics=metrics, lifetime=lifetime
-        )
         self.groups: ReferenceCache[Named] = ReferenceCache(
             "groups", _from_list(zendesk.groups), clock=clock, metrics=metrics, lifetime=lifetime
         )

@@ -14,12 +14,14 @@ from sfdc_sync.policy.pauses import Pauses
 from sfdc_sync.policy.sfdc import SfdcPolicy
 from sfdc_sync.policy.ticket_records import TicketRecordPolicy
 from sfdc_sync.ticket_records.destination import TicketRecords
+from sfdc_sync.ticket_records.facts import Facts
 from sfdc_sync.ticket_records.handlers import TicketHandlers
 from supportops.contracts import Event
 from supportops.delivery import Courier
 from supportops.observability.metrics import Metrics
 from supportops.store import Store
 from supportops.store.tables import ENGINE
+from supportops.vendors.zendesk import Zendesk
 from tests.support.engine import hasty
 from tests.support.eventually import eventually
 
@@ -38,7 +40,9 @@ class Service:
     store: Store
     records: TicketRecords
     metrics: Metrics
-    policy: SfdcPolicy = RULES
+    policy: SfdcPolicy
+    zendesk: Zendesk
+    facts: Facts
 
     async def hears(self, *events: Event) -> None:
         """As the consumer does with a batch of new events."""

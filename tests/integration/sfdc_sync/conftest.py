@@ -94,7 +94,7 @@ async def service(
         records = TicketRecords(
             store, salesforce, facts, rules, call_timeout=timedelta(seconds=2), metrics=metrics
         )
-        yield Service(store, records, metrics, rules)
+        yield Service(store, records, metrics, rules, zendesk, facts)
 
 
 @pytest.fixture

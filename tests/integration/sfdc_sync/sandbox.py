@@ -29,6 +29,10 @@ class Outside:
     def limit(self, *, daily: int) -> None:
         self._post("/limits", {"salesforce": {"daily": daily}})
 
+    def export_at_once(self) -> None:
+        """Zendesk's export leaves out nothing of the newest past."""
+        self._post("/limits", {"zendesk": {"export_lag": 0}})
+
     def expire_sessions(self) -> None:
         self._post("/salesforce/expire", {})
 
@@ -51,6 +55,14 @@ class Outside:
             "/salesforce/records", json={"object": name, "id": record_id, "fields": fields}
         )
         assert answer.status_code < 300, answer.text
+
+    def ticket(self, **values: Any) -> str:
+        """A ticket made in Zendesk; its id."""
+        return str(self._post("/zendesk/tickets", values)["ticket"]["id"])
+
+    def act(self, ticket_id: str, what: str, **values: Any) -> None:
+        """What somebody does to it: `actions`, `solve`, `delete`, …"""
+        self._post(f"/zendesk/tickets/{ticket_id}/{what}", values)
 
     def add_user(self, **values: Any) -> str:
         answer = self._post("/zendesk/users", values)

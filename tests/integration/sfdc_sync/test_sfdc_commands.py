@@ -57,6 +57,28 @@ def test_the_doctor_is_content_with_the_sandbox(environment: dict[str, str]) -> 
     assert len(findings) > 15
 
 
+def test_verify_tells_by_its_exit_code_whether_anything_differs(
+    environment: dict[str, str], outside: Outside
+) -> None:
+    outside.export_at_once()
+    run(environment, "migrate")
+    ticket = outside.ticket(subject="Nobody told us")
+    different = run(environment, "verify", "--since", "1m", "--repair", "--json")
+    assert different.returncode == 2, different.stderr
+    found = [row for row in json.loads(different.stdout) if row["ticket_id"] == ticket]
+    assert [(row["expected"], row["found"], row["repair"]) for row in found] == [
+        ("a record", "none", "queued")
+    ]
+    assert "differences" in different.stderr
+    outside.rights(hidden=["Zendesk_Ticket__c.Subject__c"])
+    refused = run(environment, "verify")
+    assert refused.returncode == 1
+    assert "Subject__c" in refused.stderr
+    assert run(environment, "verify", "--since", "yesterday").returncode == 2, (
+        "an argument that cannot be used"
+    )
+
+
 def test_the_doctor_names_a_broker_and_a_migration_that_are_missing(environment: dict[str, str]) -> None:
     done = run(environment, "doctor", "--json")
     failed = {f["check"]: f["remedy"] for f in json.loads(done.stdout) if f["verdict"] == "failed"}

@@ -2,7 +2,9 @@
 
 import pytest
 
+from sfdc_sync.operations.explain import explain_ticket
 from sfdc_sync.policy.sfdc import SfdcPolicy
+from supportops.operations.timeline import Explanation
 from tests.integration.sfdc_sync.app import RULES, Service, events_written, settled, with_rules
 from tests.integration.sfdc_sync.events import created, deleted, erased, merged, solved, undeleted, updated
 from tests.integration.sfdc_sync.sandbox import GROABLET_ACCOUNT, TICKETS, Outside
@@ -20,6 +22,11 @@ FIELDS = {
 def rules(request: pytest.FixtureRequest) -> SfdcPolicy:
     """`@pytest.mark.parametrize("rules", [...], indirect=True)` says what differs."""
     return with_rules(**{"fields": FIELDS, **getattr(request, "param", {})})
+
+
+async def explained(service: Service, ticket_id: str) -> Explanation:
+    async with service.store.reading() as conn:
+        return await explain_ticket(conn, ticket_id, service.store.clock.now(), False)
 
 
 @pytest.mark.both_databases
@@ -72,6 +79,9 @@ async def test_an_account_in_doubt_is_left_as_it_is(service: Service, outside: O
         await settled(service.store)
     record = outside.records()["7"]
     assert record["Account_Match__c"] == "conflict"
+    story = await explained(service, "7")
+    assert story.standing["account"] == "none (conflict)"
+    assert any("names the organization" in line.detail for line in story.lines), "what somebody has to mend"
     assert record["Account__c"] == GROABLET_ACCOUNT, "nothing is written where two facts disagree"
     assert (await events_written(service.store))[-1]["account"] is None
 
@@ -138,6 +148,9 @@ async def test_by_rule_a_deleted_tickets_record_is_removed_and_an_undeleted_one_
         assert sorted(outside.records()) == ["8"]
         await service.hears(updated("7", 40, organization_id=ACME))
         await settled(service.store)
+        story = await explained(service, "7")
+        assert "put into the recycle bin" in story.standing["record"]
+        assert "record removed" in [line.what for line in story.lines]
         assert sorted(outside.records()) == ["8"], "a change brings no deleted ticket's record back"
         await service.hears(undeleted("7", 60))
         await settled(service.store)

@@ -203,6 +203,8 @@ async def test_a_tickets_history_is_told(service: Service, outside: Outside) -> 
     assert told.standing["ticket"].startswith("open, revision 2 of ")
     assert told.standing["record"].startswith(f"{record}, revision 1 of ")
     assert "1 revisions behind" in told.standing["record"]
+    assert told.standing["account"] == f"{GROABLET_ACCOUNT}, by the rule salesforce_id"
+    assert told.standing["contact"] == "0035500001H9kZuAAJ, by the rule email"
     assert "record written" in [line.what for line in told.lines]
     assert "call salesforce.ticket_record" in [line.what for line in told.lines]
     assert "Two printers" not in str(told)

@@ -1,7 +1,7 @@
 """The command line of sfdc-sync."""
 
 from sfdc_sync import wiring
-from sfdc_sync.operations.commands import add_commands
+from sfdc_sync.operations.commands import add_commands, add_verify
 from sfdc_sync.operations.doctor import checks
 from sfdc_sync.operations.explain import explain_ticket
 from sfdc_sync.operations.integrity_commands import add_check_command
@@ -26,6 +26,7 @@ SERVICE = Service(
 app = build_app(SERVICE)
 add_operations(app, SERVICE, Operations(explain=explain_ticket, checks=checks, group=wiring.GROUP))
 add_commands(app, SERVICE)
+add_verify(app, SERVICE, wiring.open_verification)
 add_sharing_commands(app, SERVICE)
 add_login_commands(app, SERVICE.name)
 add_sync_commands(app, SERVICE, wiring.open_sync)

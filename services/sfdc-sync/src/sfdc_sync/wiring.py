@@ -16,6 +16,7 @@ from sfdc_sync.operations.organization_jobs import (
     periodic_runs,
     retention,
 )
+from sfdc_sync.operations.verify import Verification
 from sfdc_sync.organizations.handlers import add_organization_handlers
 from sfdc_sync.organizations.runs import OrganizationSync
 from sfdc_sync.policy.sfdc import SfdcPolicy
@@ -34,11 +35,11 @@ from sfdc_sync.ticket_records.destination import TicketRecords
 from sfdc_sync.ticket_records.directory import ZendeskDirectory
 from sfdc_sync.ticket_records.facts import Facts
 from sfdc_sync.web import PAGES, START, create_app
-from supportops.clock import SystemClock
+from supportops.clock import Clock, SystemClock
 from supportops.config.rules_file import Section
 from supportops.delivery import Destination
 from supportops.messaging import UNHURRIED
-from supportops.observability.metrics import Metrics
+from supportops.observability.metrics import Metrics, Recorder
 from supportops.runtime.http_server import HttpServer
 from supportops.runtime.output import Report
 from supportops.runtime.process import Parts, open_parts, run_process, worker_components
@@ -177,20 +178,40 @@ async def _opened[T](
         yield make(settings, policy, Vendors(store, salesforce, zendesk), report)
 
 
+@asynccontextmanager
+async def open_verification(settings: Settings) -> AsyncIterator[Verification]:
+    """What `verify` runs with: database and both vendors, no broker."""
+    policy, clock, metrics = POLICY.load(settings.config.file), SystemClock(), Metrics()
+    async with (
+        open_store(settings.database, clock=clock) as store,
+        open_zendesk(settings.zendesk, ZENDESK_SCOPES, clock=clock, metrics=metrics) as zendesk,
+        open_salesforce(settings.salesforce, policy.pauses, metrics) as salesforce,
+    ):
+        facts = facts_of(settings, policy, Vendors(store, salesforce, zendesk), clock, metrics)
+        yield Verification(store, zendesk.exports, salesforce, facts, policy)
+
+
 def ticket_records(
     settings: Settings, policy: SfdcPolicy, parts: Parts, zendesk: Zendesk, salesforce: Salesforce
 ) -> TicketRecords:
     """The destination of records."""
-    names = References(
-        zendesk, clock=parts.clock, metrics=parts.metrics, lifetime=Lifetime(found=policy.lookup_lifetime)
-    )
-    directory = ZendeskDirectory(zendesk, names, policy=policy, base_url=settings.zendesk.base_url)
-    matcher = Matcher(salesforce, policy.matching, clock=parts.clock, lifetime=policy.lookup_lifetime)
+    vendors = Vendors(parts.store, salesforce, zendesk)
     return TicketRecords(
         parts.store,
         salesforce,
-        Facts(directory, matcher, policy),
+        facts_of(settings, policy, vendors, parts.clock, parts.metrics),
         policy,
         call_timeout=settings.salesforce.call_timeout,
         metrics=parts.metrics,
     )
+
+
+def facts_of(
+    settings: Settings, policy: SfdcPolicy, vendors: Vendors, clock: Clock, metrics: Recorder
+) -> Facts:
+    """What finds out all that is known of tickets."""
+    lifetime = Lifetime(found=policy.lookup_lifetime)
+    names = References(vendors.zendesk, clock=clock, metrics=metrics, lifetime=lifetime)
+    directory = ZendeskDirectory(vendors.zendesk, names, policy=policy, base_url=settings.zendesk.base_url)
+    matcher = Matcher(vendors.salesforce, policy.matching, clock=clock, lifetime=policy.lookup_lifetime)
+    return Facts(directory, matcher, policy)

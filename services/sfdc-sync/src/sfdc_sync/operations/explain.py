@@ -1,9 +1,10 @@
-"""What sfdc-sync knows of a ticket: its newest state, what Salesforce holds, and the calls between the two."""
+"""What sfdc-sync knows of a ticket: its newest state, what Salesforce holds by which rules, and the calls between."""
 
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+import orjson
 from sqlalchemy import Table, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -15,7 +16,10 @@ from supportops.operations.timeline import Explanation, Line, explanation, when
 
 async def explain_ticket(conn: AsyncConnection, ticket_id: str, now: datetime, words: bool) -> Explanation:
     """The ticket's records as of `now`; `words`: with the values that events told, customers' texts among them."""
-    ticket, record = await _one(conn, tickets, ticket_id), await _one(conn, ticket_records, ticket_id)
+    ticket, record = (
+        await _one(conn, tickets, ticket_id),
+        _record(await _one(conn, ticket_records, ticket_id)),
+    )
     calls = await calls_of_lane(conn, ticket_id, now)
     document: dict[str, Any] = {
         "ticket_id": ticket_id,
@@ -30,8 +34,23 @@ async def _one(conn: AsyncConnection, table: Table, ticket_id: str) -> Row | Non
     return rows[0] if rows else None
 
 
+def _record(row: Row | None) -> Row | None:
+    return None if row is None else {**row, "remarks": orjson.loads(row["remarks"] or "[]")}
+
+
 def _standing(ticket: Row | None, record: Row | None) -> dict[str, str]:
-    return {"ticket": _ticket_words(ticket), "record": _record_words(ticket, record)}
+    standing = {"ticket": _ticket_words(ticket), "record": _record_words(ticket, record)}
+    if record is not None:
+        for name in ("account", "contact"):
+            standing[name] = _match_words(record[f"{name}_id"], record[f"{name}_match"])
+    return standing
+
+
+def _match_words(found: str | None, rule: str | None) -> str:
+    """Whom matching found, and by which rule."""
+    if rule is None:
+        return "not looked for"
+    return f"{found}, by the rule {rule}" if found else f"none ({rule})"
 
 
 def _ticket_words(ticket: Row | None) -> str:
@@ -46,8 +65,10 @@ def _ticket_words(ticket: Row | None) -> str:
 def _record_words(ticket: Row | None, record: Row | None) -> str:
     if record is None:
         return "none written yet"
+    if record["removed_at"] is not None:
+        return f"{record['record_id']}, put into the recycle bin {when(record['removed_at'])}: its ticket was deleted"
     behind = ticket["revision"] - record["revision"] if ticket is not None else 0
-    lag = f", {behind} revisions behind (only a creation, a solve or a merge is written)" if behind else ""
+    lag = f", {behind} revisions behind (only what `write_on` names is written)" if behind else ""
     return f"{record['record_id']}, revision {record['revision']} of {when(record['written_at'])}{lag}"
 
 
@@ -58,7 +79,9 @@ def _lines(ticket: Row | None, record: Row | None) -> Sequence[Line]:
         lines.append(Line(ticket["changed_at"], what, f"revision {ticket['revision']}"))
     if record is not None:
         detail = f"{record['record_id']}, revision {record['revision']}"
-        lines.append(Line(record["written_at"], "record written", detail))
+        lines.append(Line(record["written_at"], "record written", "; ".join((detail, *record["remarks"]))))
+        if record["removed_at"] is not None:
+            lines.append(Line(record["removed_at"], "record removed", record["record_id"]))
     return lines
 
 

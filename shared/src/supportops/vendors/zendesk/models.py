@@ -147,7 +147,9 @@ class Ticket(Identified):
     status: Word
     subject: str | None = None
     priority: Annotated[str | None, BeforeValidator(_lower)] = None
+    type: Annotated[str | None, BeforeValidator(_lower)] = None
     brand_id: Id | None = None
+    external_id: Text | None = None
     tags: Words = ()
     requester_id: Id | None = None
     assignee_id: Id | None = None

@@ -13,9 +13,7 @@ from aiokafka import TopicPartition
 from supportops.messaging.ports import Record, Slice
 from supportops.store.offsets import Position
 
-TRIES_BEFORE_WELL = (
-    5  # polls without an error, of a partition that could not be read, until it counts as mended
-)
+QUIET_BEFORE_WELL = 25  # polls of nothing, of a partition that could not be read, until it counts as mended
 
 
 @dataclass
@@ -26,6 +24,15 @@ class Trouble:
     since: float = field(default_factory=time.monotonic)
     try_at: float = 0.0
     quiet_polls: int = 0
+    at: int | None = None  # the first record that cannot be read, once it is known
+
+    def stands_at(self, offset: int) -> None:
+        """The record at `offset` cannot be read."""
+        self.at, self.quiet_polls = offset, 0
+
+    def is_over(self, handed_over: int) -> bool:
+        """Whether that record could be read after all; or nothing was heard of it for long, and nothing came either."""
+        return (self.at is not None and handed_over > self.at) or self.quiet_polls >= QUIET_BEFORE_WELL
 
     def wait(self, seconds: float) -> None:
         """Leave the partition alone for a while."""
@@ -46,6 +53,7 @@ class Lane:
     dead_in_a_row: int = 0
     reread_until: int = 0
     trouble: Trouble | None = None
+    suspect_until: float = 0.0  # it may be the one whose error was raised (monotonic time)
     closed: str | None = None
     remembered: int = (
         0  # the highest offset that we finished ourselves: a database that knows less is an older one
@@ -60,7 +68,7 @@ class Lane:
         self.next_offset = self.handed_over = position.next_offset
         self.dead_in_a_row = position.dead_in_a_row
         self.reread_until = position.reread_until or 0
-        self.located, self.trouble = True, None
+        self.located, self.trouble, self.suspect_until = True, None, 0.0
 
     def lose(self) -> None:
         """Forget the position: the stored one is another."""
@@ -140,7 +148,13 @@ class Lanes:
 
     def with_room(self) -> list[Lane]:
         """Lanes that may be polled together."""
-        return [lane for lane in self._readable() if lane.trouble is None]
+        now = time.monotonic()
+        return [lane for lane in self._readable() if lane.trouble is None and lane.suspect_until <= now]
+
+    def suspects(self) -> list[Lane]:
+        """Lanes of which one has raised an error, and it is not known yet which."""
+        now = time.monotonic()
+        return [lane for lane in self._readable() if lane.trouble is None and lane.suspect_until > now]
 
     def in_trouble(self) -> list[tuple[Lane, Trouble]]:
         """Lanes that are polled alone now, so that their errors cost the others nothing."""

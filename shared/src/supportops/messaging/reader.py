@@ -1,11 +1,12 @@
 """Polling, so that an error of one partition costs the others nothing.
 
 When one partition raises, the library throws away what it had drained of the others and counts it as delivered: after
-any error each partition is read again from where it was handed over, and each is polled by itself until the one in
-trouble is known by name. That one is polled alone from then on, so that what stands before the damage passes.
+any error each partition is read again from where it was handed over, and is polled by itself until something is heard
+of it. The one in trouble is polled alone from then on, record by record, so that what stands before the damage passes.
 """
 
 import contextlib
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -14,12 +15,13 @@ from aiokafka import TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 
 from supportops.errors import summary
-from supportops.messaging.lanes import TRIES_BEFORE_WELL, Lane, Lanes, Trouble
+from supportops.messaging.lanes import Lane, Lanes, Trouble
 from supportops.messaging.ports import Record
 from supportops.observability.log_limit import LimitedWarnings
 
 POLL_TIME = 200  # milliseconds that a poll waits for records
-ALONE_TIME = 100  # milliseconds that one partition is polled by itself
+SUSPECT_TIME = 20  # milliseconds that a partition is polled by itself, to find out which one is in trouble
+SUSPICION = 3.0  # seconds after which a partition of which nothing came is polled with the others again
 TRY_AGAIN = 1.0  # seconds between looks at a partition whose next record cannot be read
 _log = structlog.get_logger("consumer")
 
@@ -42,15 +44,18 @@ class Reader:
         """
         for lane, trouble in self._lanes.in_trouble():
             await self._poll_alone(lane, trouble)
+        suspects = self._lanes.suspects()
+        for lane in suspects:
+            await self._look_at(lane)
         together = [lane.partition for lane in self._lanes.with_room()]
         if not together and len(self._lanes):
-            return False
+            return bool(suspects)
         try:
             polled = await self._library.getmany(*together, timeout_ms=POLL_TIME, max_records=max_records)
         except (IllegalStateError, NoOffsetForPartitionError):
             self._read_again()  # a partition left us between the two lines above, or came before it was sought
         except KafkaError as error:
-            await self._find_trouble(error)
+            self._suspect_all(error)
         else:
             self._hand_over(polled)
         return True
@@ -62,8 +67,8 @@ class Reader:
                 with contextlib.suppress(IllegalStateError):
                     self._library.seek(lane.partition, lane.handed_over)
 
-    async def _find_trouble(self, error: KafkaError) -> None:
-        """Polled together they raised: poll each by itself, so that the one that cannot be read is known by name."""
+    def _suspect_all(self, error: KafkaError) -> None:
+        """Polled together they raised: have each polled by itself, so that the one in trouble is known by name."""
         self._read_again()
         if isinstance(error, OffsetOutOfRangeError):
             for partition in error.args[0]:
@@ -71,27 +76,39 @@ class Reader:
             return
         self._warn.warning("consumer.poll_failed", "poll", group=self._group, error=summary(error))
         for lane in self._lanes.with_room():
-            if (alone := await self._poll_one(lane, self._lanes.max_batch)) is not None:
-                self._in_trouble(lane, alone)
+            lane.suspect_until = time.monotonic() + SUSPICION
+
+    async def _look_at(self, lane: Lane) -> None:
+        """Poll a suspect until records come of it, or its error; polled with others its error would cost theirs."""
+        before = lane.handed_over
+        error = await self._poll_one(lane, self._lanes.max_batch, SUSPECT_TIME)
+        if error is not None:
+            self._in_trouble(lane, error)
+        if error is not None or lane.handed_over != before:
+            lane.suspect_until = 0
 
     async def _poll_alone(self, lane: Lane, trouble: Trouble) -> None:
-        """All at once, for it may be mended; else a record at a time, so that what stands before the damage passes."""
-        error = await self._poll_one(lane, self._lanes.max_batch)
-        if error is None:
-            trouble.quiet_polls += 1
-            if lane.waiting or trouble.quiet_polls >= TRIES_BEFORE_WELL:
-                lane.trouble = None
-            return
-        trouble.quiet_polls = 0
-        if await self._poll_one(lane, 1) is not None:
-            trouble.wait(TRY_AGAIN)
+        """A record at a time from the answer that the library holds, so that what stands before the damage passes.
 
-    async def _poll_one(self, lane: Lane, max_records: int) -> KafkaError | None:
-        """Poll one partition; what it raised, after which nothing of it is lost."""
+        More at once would lose them together, and cost a new answer: which may be a long time in coming, since the
+        library asks a broker for one answer at a time. So nothing is waited for here either; the others go on.
+        """
+        for _ in range(self._lanes.max_batch):
+            before = lane.handed_over
+            if (await self._poll_one(lane, 1, within=0)) is not None:
+                trouble.stands_at(before)
+                trouble.wait(TRY_AGAIN)
+                return
+            if lane.handed_over == before:
+                trouble.quiet_polls += 1
+                break
+        if trouble.is_over(lane.handed_over):
+            lane.trouble = None
+
+    async def _poll_one(self, lane: Lane, max_records: int, within: int) -> KafkaError | None:
+        """Poll one partition for `within` milliseconds; what it raised, after which nothing of it is lost."""
         try:
-            polled = await self._library.getmany(
-                lane.partition, timeout_ms=ALONE_TIME, max_records=max_records
-            )
+            polled = await self._library.getmany(lane.partition, timeout_ms=within, max_records=max_records)
         except IllegalStateError:
             self._read_again(lane)
         except (OffsetOutOfRangeError, NoOffsetForPartitionError):

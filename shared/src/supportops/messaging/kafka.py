@@ -27,7 +27,15 @@ from supportops.contracts import Topic
 from supportops.errors import Refused, Retryable
 from supportops.messaging.connection import close_for_good, connection_options
 from supportops.messaging.ports import Answer, Outgoing
-from supportops.messaging.topics import MAX_RECORD, Limits, WrongTopics, ensure_topics, limits, partitions
+from supportops.messaging.topics import (
+    MAX_RECORD,
+    Limits,
+    WrongTopics,
+    ensure_topics,
+    limits,
+    partitions,
+    too_tight,
+)
 
 PUBLISH_TIME = timedelta(seconds=15)
 CLOSE_TIME = 5.0  # seconds that a producer may take to send what is in hand and close
@@ -51,6 +59,7 @@ class Broker:
         ] = {}  # topics that are not there nor to be made, until when nobody asks
         self._producer: AIOKafkaProducer | None = None
         self._opening = asyncio.Lock()
+        self._preparing = asyncio.Lock()
 
     @property
     def embedded(self) -> bool:
@@ -127,10 +136,26 @@ class Broker:
                 answers[number] = _no_such(topic)
 
     async def prepare(self) -> None:
-        """Create or check the topics that this broker was opened with; errors as `ensure_topics`."""
-        if not self._checked:
-            await ensure_topics(self.settings, self.topics)
-            self._checked = True
+        """Create or check the topics that this broker was opened with; errors as `ensure_topics`.
+
+        Topics that hold less than we may write are named in the log: nothing fails yet, some event will.
+        """
+        async with self._preparing:
+            if not self._checked:
+                await self.ensure_topics(self.topics)
+                self._checked = True
+                await self._look_at_limits()
+
+    async def _look_at_limits(self) -> None:
+        if self.embedded:
+            return  # it has none to tell
+        try:
+            found = await self.limits([topic.name for topic in self.topics])
+        except Retryable as error:
+            _log.info("topics.limits_not_told", reason=str(error))
+            return
+        if words := too_tight(self.topics, found):
+            _log.error("topics.too_tight", topics=words, remedy="raise max.message.bytes and retention.ms")
 
     async def _prepare_to_publish(self) -> None:
         """A topic that cannot be made is the misfortune of its own records."""

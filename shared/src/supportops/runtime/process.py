@@ -25,6 +25,7 @@ from supportops.observability.probes import AgeProbe, ComplaintsProbe, Reachable
 from supportops.runtime.schema_guard import SchemaGuard
 from supportops.runtime.side_server import side_server
 from supportops.runtime.supervisor import Component, run_until_stopped
+from supportops.runtime.topic_guard import TopicGuard
 from supportops.store import Store, open_store
 from supportops.store.outbox import oldest_unpublished
 from supportops.store.tables import ENGINE, waiting
@@ -105,9 +106,9 @@ async def run_process(
     consumers = [component for component in components if isinstance(component, Consumer)]
     mine = [*engine_probes(parts, consumers), *destination_probes(parts, components), *probes]
     side = side_server(settings.side, mine, parts.metrics)
-    guard = SchemaGuard(parts.store, parts.package)
+    guards = SchemaGuard(parts.store, parts.package), TopicGuard(parts.broker)
     ordered = [after_look(component, consumers) for component in components]
-    return await run_until_stopped(side, guard, *ordered, grace=settings.shutdown.grace)
+    return await run_until_stopped(side, *guards, *ordered, grace=settings.shutdown.grace)
 
 
 class _AfterLook:

@@ -93,10 +93,12 @@ lock: $(UV) ## Compile requirements.lock from the pyproject files (versions move
 	@$(COMPILE_TOOLS) -o $(TOOLS_LOCK)
 
 lock-check: $(UV)
-	@cp $(LOCK) $(LOCK).now && $(COMPILE_ALL) -o $(LOCK).now ; status=$$?; \
-		if [ $$status -eq 0 ]; then cmp -s $(LOCK) $(LOCK).now || \
-		{ echo "requirements.lock is stale: run make lock"; diff $(LOCK) $(LOCK).now | grep '==' ; status=1; }; fi; \
-		rm -f $(LOCK).now; exit $$status
+	@cp $(LOCK) $(LOCK).now && cp $(TOOLS_LOCK) $(TOOLS_LOCK).now && \
+		$(COMPILE_ALL) -o $(LOCK).now && $(COMPILE_TOOLS) -o $(TOOLS_LOCK).now ; status=$$?; \
+		for lock in $(LOCK) $(TOOLS_LOCK); do \
+		if [ $$status -eq 0 ]; then cmp -s $$lock $$lock.now || \
+		{ echo "$$lock is stale: run make lock"; diff $$lock $$lock.now | grep '==' ; status=1; }; fi; \
+		done; rm -f $(LOCK).now $(TOOLS_LOCK).now; exit $$status
 
 env-example: $(READY) ## Write .env.example from the settings classes
 	@$(BIN)/python -m tests.support.env_example

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from supportops.store.engine import async_url
 from supportops.store.migrate import current_head, downgrade, upgrade
+from tests.support.databases import run_sql
 from tests.support.engine import APP
 from tests.support.engine_app.tables import metadata
 from tests.support.eventually import eventually
@@ -106,3 +107,72 @@ def test_many_processes_may_migrate_at_once(database_url: str) -> None:
         for done in [pool.submit(upgrade, database_url, APP) for _ in range(4)]:
             done.result()
     assert table_names(database_url) == TABLES
+
+
+def index_of_outbox(url: str) -> tuple[str, bool] | None:
+    """Definition of the index that tests take away, and whether it is valid; None when it is not there."""
+    query = """SELECT pg_get_indexdef(indexrelid), indisvalid FROM pg_index
+        JOIN pg_class c ON c.oid = indexrelid WHERE c.relname = 'ix_outbox_sweep_after'"""
+    return look(url, lambda conn: next((tuple(row) for row in conn.execute(text(query))), None))
+
+
+def test_an_index_that_is_declared_and_missing_is_made_beside_running_writers(
+    dialect: str, database_url: str
+) -> None:
+    """Two processes migrate while a transaction that writes is open: nobody who writes waits for them."""
+    if dialect == "sqlite":
+        pytest.skip("SQLite has one writer")
+    upgrade(database_url, APP)
+    before = index_of_outbox(database_url)
+
+    async def migrate_beside_writers() -> None:
+        holder, other = await asyncpg.connect(database_url), await asyncpg.connect(database_url)
+        insert = "INSERT INTO outbox VALUES ($1, 't', '', '', '', now(), now())"
+        try:
+            await holder.execute("DROP INDEX ix_outbox_sweep_after")
+            writing = holder.transaction()
+            await writing.start()
+            await holder.execute(insert, "held")
+            loop = asyncio.get_running_loop()
+            both = [loop.run_in_executor(None, upgrade, database_url, APP) for _ in range(2)]
+            making = "SELECT count(*) FROM pg_stat_progress_create_index WHERE command = 'CREATE INDEX CONCURRENTLY'"
+            await eventually(lambda: other.fetchval(making), within=20)
+            async with asyncio.timeout(10):  # an index made in a transaction would keep this one waiting
+                await other.execute(insert, "beside")
+            await writing.commit()
+            await asyncio.gather(*both)
+        finally:
+            await holder.close()
+            await other.close()
+
+    asyncio.run(migrate_beside_writers())
+    assert index_of_outbox(database_url) == before
+
+
+def test_an_index_that_an_interrupted_run_left_is_made_again(dialect: str, database_url: str) -> None:
+    if dialect == "sqlite":
+        pytest.skip("SQLite makes none concurrently")
+    upgrade(database_url, APP)
+    before = index_of_outbox(database_url)
+    run_sql(
+        database_url,
+        "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'ix_outbox_sweep_after'::regclass",
+    )
+    upgrade(database_url, APP)
+    assert index_of_outbox(database_url) == before
+
+
+def test_a_missing_index_is_made_on_sqlite_too(dialect: str, database_url: str) -> None:
+    if dialect != "sqlite":
+        pytest.skip("the other database has tests of its own")
+    upgrade(database_url, APP)
+
+    def drop(conn: Connection) -> None:
+        conn.execute(text("DROP INDEX ix_outbox_sweep_after"))
+        conn.commit()
+
+    look(database_url, drop)
+    upgrade(database_url, APP)
+    assert "ix_outbox_sweep_after" in look(
+        database_url, lambda conn: {index["name"] for index in inspect(conn).get_indexes("outbox")}
+    )

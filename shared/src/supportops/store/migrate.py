@@ -15,18 +15,20 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from supportops.store.engine import async_url, prepare_sqlite
+from supportops.store.indexes import make_missing
 
 LOCK_TIMEOUT = "3s"  # that a table may keep a migration waiting, and the migration everybody behind it
 LOCK_NOT_AVAILABLE = "55P03"
 PAUSE = 2.0  # seconds until it comes again
 TRIES = 30
+_TRY_LOCK = "SELECT pg_try_advisory_lock(hashtext('supportops.indexes'))"
 
 log = structlog.get_logger("migrate")
 
 
 def upgrade(url: str, package: str, revision: str = "head") -> None:
     """Bring the database at `url` to `revision` of `package`'s history; safe to run again and at the same time."""
-    _run(url, package, lambda config: command.upgrade(config, revision))
+    _run(url, package, lambda config: command.upgrade(config, revision), indexes=revision == "head")
 
 
 def downgrade(url: str, package: str, revision: str) -> None:
@@ -50,6 +52,7 @@ def revisions(package: str) -> frozenset[str]:
 def run_environment(metadata: MetaData) -> None:
     """The whole of a service's `migrations/env.py`."""
     connection: Connection = context.config.attributes["connection"]
+    context.config.attributes["metadata"] = metadata
     context.configure(connection=connection, target_metadata=metadata, render_as_batch=True)
     with context.begin_transaction():
         context.run_migrations()
@@ -65,12 +68,13 @@ def _config(package: str) -> Config:
     return config
 
 
-def _run(url: str, package: str, action: Callable[[Config], Any]) -> None:
+def _run(url: str, package: str, action: Callable[[Config], Any], *, indexes: bool = False) -> None:
+    config = _config(package)
+
     def migrate(connection: Connection) -> None:
         if connection.dialect.name == "postgresql":  # one migration at a time, however many processes start
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext('supportops.migrate'))")
             connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
-        config = _config(package)
         config.attributes["connection"] = connection
         action(config)
 
@@ -80,10 +84,26 @@ def _run(url: str, package: str, action: Callable[[Config], Any]) -> None:
             prepare_sqlite(engine)
         try:
             await _until_unlocked(engine, migrate)
+            if indexes:
+                await _make_indexes(engine, config.attributes["metadata"])
         finally:
             await engine.dispose()
 
     asyncio.run(main())
+
+
+async def _make_indexes(engine: AsyncEngine, metadata: MetaData) -> None:
+    """After the transaction of the revisions: an index is made concurrently outside of any.
+
+    It waits for every statement that has begun before, so nobody may wait for our lock within a statement.
+    """
+    postgres = engine.dialect.name == "postgresql"
+    if postgres:
+        engine = engine.execution_options(isolation_level="AUTOCOMMIT")
+    async with engine.begin() as connection:
+        while postgres and not (await connection.exec_driver_sql(_TRY_LOCK)).scalar():  # noqa: ASYNC110  # nothing tells
+            await asyncio.sleep(PAUSE)
+        await connection.run_sync(make_missing, metadata)  # the lock goes with the connection
 
 
 async def _until_unlocked(engine: AsyncEngine, migrate: Callable[[Connection], None]) -> None:

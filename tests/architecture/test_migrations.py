@@ -1,0 +1,28 @@
+"""A migration holds up nobody who writes: indexes of tables that are there already are made concurrently."""
+
+import ast
+
+from tests.architecture import tree
+
+BEFORE_THE_RULE = {"services/csat/src/csat/migrations/versions/0003_complete.py"}
+
+
+def test_a_migration_makes_indexes_of_its_own_new_tables_only() -> None:
+    """Any other is declared with its table, and `migrate` makes it (supportops/store/indexes.py)."""
+    found = [
+        f"{module.path}:{line} makes an index of {table}: declare it with the table instead, `migrate` makes it"
+        for module in tree.sources()
+        if "/migrations/versions/" in module.path and module.path not in BEFORE_THE_RULE
+        for table, line in _calls(module.tree, "create_index", 1)
+        if table not in {name for name, _ in _calls(module.tree, "create_table", 0)}
+    ]
+    assert found == []
+
+
+def _calls(module: ast.Module, name: str, argument: int) -> list[tuple[str, int]]:
+    """The table that each call of `op.<name>` is about, and its line."""
+    return [
+        (ast.unparse(node.args[argument]), node.lineno)
+        for node in ast.walk(module)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == name
+    ]

@@ -15,7 +15,7 @@ from typing import Annotated
 
 import typer
 
-from bench import consumer, ingest, numbers, road, salesforce, timers, workers
+from bench import claims, consumer, ingest, numbers, road, salesforce, statements, timers, workers
 from bench.figures import Figure, markdown
 from bench.servers import Servers, servers
 
@@ -24,8 +24,10 @@ ROWS: dict[str, Callable[[Servers], list[Figure]]] = {
     "consumer": consumer.measure,
     "workers": workers.measure,
     "timers": timers.measure,
+    "claims": claims.measure,
     "salesforce": salesforce.measure,
     "numbers": numbers.measure,
+    "statements": statements.measure,
     "road": road.measure,
     "memory": road.measure_memory,
 }

@@ -73,7 +73,7 @@ def test_only_the_engine_commits() -> None:
 
 
 def test_services_never_reach_past_what_a_transaction_has_collected() -> None:
-    """`tx.read`, `tx.execute` and `tx.insert_new` write first what was collected; the bare connection does not."""
+    """`tx.read` and `tx.execute` write first what was collected; the bare connection does not."""
     reaching = [
         f"{module.path}:{node.lineno}"
         for module in tree.sources()

@@ -10,15 +10,16 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from sqlalchemy import select
 
+from supportops.config import KafkaSettings
 from supportops.contracts import Event, TicketSolved, Topic, dead_letter_topic
 from supportops.messaging import Broker, Consumer, ConsumerPolicy, Handlers
-from supportops.messaging.ports import Slice
+from supportops.messaging.ports import Answer, Outgoing, Slice
 from supportops.observability.metrics import Metrics
 from supportops.store import Store, Transaction
 from supportops.store.offsets import Position, first_positions, read_positions
 from tests.support.engine import broker_on
 from tests.support.engine_app.tables import tickets
-from tests.support.records import FakeRecord, record_of
+from tests.support.records import FakePublisher, FakeRecord, record_of
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,17 @@ class Stage:
         """All records of the group's dead-letter topic; none while there are fewer than `at_least`."""
         letters = await read_all(self.address, dead_letter_topic(self.group).name)
         return letters if len(letters) >= at_least else []
+
+
+class PaperBroker(Broker):
+    """A broker whose publishing goes to a `FakePublisher`; nothing is read from it."""
+
+    def __init__(self) -> None:
+        super().__init__(KafkaSettings.model_validate({"bootstrap_servers": "nowhere:1"}))
+        self.paper = FakePublisher()
+
+    async def send(self, records: Sequence[Outgoing]) -> list[Answer]:
+        return await self.paper.send(records)
 
 
 @asynccontextmanager

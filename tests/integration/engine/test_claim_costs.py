@@ -4,11 +4,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import text
 
 from supportops.delivery.claims import LEASE
 from supportops.delivery.lane_heads import Wanted, _on_postgres
 from supportops.store import Store
+from tests.support.backlog import DESTINATION, fill
 from tests.support.engine import store_on
 
 pytestmark = [
@@ -18,17 +18,6 @@ pytestmark = [
 CLAIMED = 600  # rows of one claim: Salesforce and ratings ask for more than 512
 FEW, MANY = 1_000, 50_000
 ROOM = 1.5  # indexes grow by a level, pages are fuller or emptier
-FILL = """
-INSERT INTO deliveries (id, destination, lane, position, key, generation, state, due_at, next_attempt_at, payload,
-                        attempts, uncertain, created_at)
-SELECT n::text, 'salesforce', 'l' || n % :lanes, n, n::text, 1, 'waiting', now() - interval '1 hour',
-       now() - interval '1 hour', '{}', 0, false, now()
-FROM generate_series(1, :rows) n
-"""
-ADOPT = """
-INSERT INTO lanes (destination, lane, claimable_at, free_at, version)
-SELECT destination, lane, min(next_attempt_at), NULL, 1 FROM deliveries GROUP BY 1, 2
-"""
 
 
 @pytest.mark.parametrize("rows_a_lane", [1, 50])
@@ -42,21 +31,10 @@ async def test_a_claim_touches_as_many_pages_at_any_backlog(app_database: str, r
     assert many < few * ROOM, touched
 
 
-async def fill(store: Store, rows: int, lanes: int) -> None:
-    async with store.transaction() as tx:
-        for statement in ("DELETE FROM deliveries", "DELETE FROM lanes"):
-            await tx.execute(text(statement))
-        await tx.execute(text(FILL), {"rows": rows, "lanes": lanes})
-        await tx.execute(text(ADOPT))
-    async with store.statements() as conn:
-        for table in ("deliveries", "lanes"):
-            await conn.execute(text(f"VACUUM ANALYZE {table}"))
-
-
 async def pages(store: Store) -> int:
     """Shared buffers that one claim touches."""
     now = store.clock.now()
-    wanted = Wanted("salesforce", CLAIMED, now, CLAIMED, now - timedelta(0), "token", now + LEASE)
+    wanted = Wanted(DESTINATION, CLAIMED, now, CLAIMED, now - timedelta(0), "token", now + LEASE)
     compiled = _on_postgres().compile(dialect=_dialect(store))
     async with store.transaction() as tx:
         found = await tx.conn.exec_driver_sql(

@@ -1,7 +1,7 @@
 """What becomes of a polled batch: state and offsets move together, poison is told from outage."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -11,33 +11,21 @@ import orjson
 import pytest
 from sqlalchemy import Engine, event, exc, func, select
 
-from supportops.config import KafkaSettings
 from supportops.contracts import TicketClosed, TicketSolved
-from supportops.messaging import Broker, Consumer, ConsumerPolicy, Handlers
-from supportops.messaging.ports import Answer, Outgoing, Record
+from supportops.messaging import Consumer, ConsumerPolicy, Handlers
+from supportops.messaging.ports import Outgoing, Record
 from supportops.observability.metrics import Metrics
 from supportops.store import Store, Transaction
 from supportops.store.tables import ENGINE
-from tests.support.consuming import feed
+from tests.support.consuming import PaperBroker, feed
 from tests.support.engine import solved
 from tests.support.engine_app.tables import tickets
 from tests.support.eventually import eventually
-from tests.support.records import FakePublisher, FakeRecord, record_of
+from tests.support.records import FakeRecord, record_of
 
 QUICK = ConsumerPolicy(
     retry_wait=timedelta(0), outage_wait=timedelta(milliseconds=10), dead_letters_in_a_row=3
 )
-
-
-class PaperBroker(Broker):
-    """A broker whose publishing goes to a `FakePublisher`; nothing is read from it."""
-
-    def __init__(self) -> None:
-        super().__init__(KafkaSettings.model_validate({"bootstrap_servers": "nowhere:1"}))
-        self.paper = FakePublisher()
-
-    async def send(self, records: Sequence[Outgoing]) -> list[Answer]:
-        return await self.paper.send(records)
 
 
 def count_solve(event: TicketSolved, tx: Transaction) -> None:

@@ -10,11 +10,14 @@ from urllib.parse import urlsplit
 import pytest
 from faulty.core.proxy import FaultyProxy
 from faulty.middlewares import BaseMiddleware
+from pydantic import SecretStr
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from supportops.store import Store, is_outage
+from supportops.clock import SystemClock
+from supportops.config import DatabaseSettings
+from supportops.store import Store, is_outage, open_store, postgres
 from supportops.store.postgres import ASK_AFTER_IDLE
 from tests.support.engine import store_on
 from tests.support.eventually import eventually
@@ -109,3 +112,36 @@ async def test_connections_that_were_idle_are_asked_first(app_database: str) -> 
         idle_until = time.monotonic() + ASK_AFTER_IDLE
         await eventually(lambda: time.monotonic() > idle_until, within=2 * ASK_AFTER_IDLE)
         assert await works_again(store) < SOON / 2
+
+
+async def test_what_does_not_answer_any_more_is_not_waited_for_when_the_store_is_closed(
+    app_database: str,
+) -> None:
+    """A process that is told to stop in the middle of a fail-over has seconds, not a minute per connection."""
+    async with through_a_proxy(app_database) as (url, frozen):
+        async with store_on(url, pool=CONNECTIONS) as store:
+            await hold_all(store)
+            frozen.freeze()
+            closing = time.monotonic()
+        assert time.monotonic() - closing < SOON / 2
+
+
+async def test_a_process_gives_up_a_statement_soon_and_an_operators_command_does_not(
+    app_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same statement of a second: longer than a process may wait, and nothing to a recount."""
+    monkeypatch.setattr(postgres, "COMMAND_TIMEOUT", 0.3)
+    settings = DatabaseSettings(url=SecretStr(app_database))
+    for patient in (False, True):
+        async with open_store(settings, clock=SystemClock(), patient=patient) as store:
+            if patient:
+                await work_for_a_second(store)
+            else:
+                with pytest.raises((DBAPIError, TimeoutError)) as caught:
+                    await work_for_a_second(store)
+                assert is_outage(caught.value)
+
+
+async def work_for_a_second(store: Store) -> None:
+    async with store.reading() as conn:
+        await conn.execute(text("SELECT pg_sleep(1)"))

@@ -1,10 +1,11 @@
 """One ingest in this process: migrated database, intake running, HTTP spoken to the ASGI app."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -53,11 +54,15 @@ class Moody:
         if self.hangs:
             await asyncio.Event().wait()
         async with self._store.transaction() as tx:
+            tx.keep = partial(self._keep, tx.keep)  # type: ignore[method-assign]
             yield tx
-            await tx.flush()
-            bad = (webhooks.c.key == self.poison) & (webhooks.c.disposition == "published")
-            if self.poison and (await tx.conn.execute(select(webhooks.c.key).where(bad))).first():
-                raise exc.DataError("insert", {}, ValueError("refused"))
+
+    async def _keep(
+        self, keep: Callable[..., Awaitable[set[str]]], counter: Any, rows: Any, events: Any
+    ) -> set[str]:
+        if rows.get(self.poison, {}).get("disposition") == "published":
+            raise exc.DataError("insert", {}, ValueError("refused"))
+        return await keep(counter, rows, events)
 
 
 @dataclass

@@ -82,7 +82,7 @@ async def backfill(
     policy, clock, metrics = POLICY.load(settings.config.file), SystemClock(), Metrics()
     half = settings.zendesk.model_copy(update={"rate_share": settings.zendesk.rate_share / 2})
     async with (
-        open_store(settings.database, clock=clock) as store,
+        open_store(settings.database, clock=clock, patient=True) as store,
         open_zendesk(half, ZENDESK_SCOPES, clock=clock, metrics=metrics) as zendesk,
     ):
         names = References(zendesk, clock=clock, metrics=metrics)

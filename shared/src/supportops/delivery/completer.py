@@ -189,8 +189,7 @@ async def _apply(tx: Transaction, rows: Sequence[Completed]) -> None:
     for row in rows:
         for table, key in row.outcome.reads if isinstance(row.outcome, Done) else ():
             wanted.setdefault(table, set()).add(key)
-    for table in sorted(wanted, key=lambda table: table.name):
-        await tx.load(table, wanted[table])
+    await tx.load_all(wanted)
     for row in rows:
         if not isinstance(row.outcome, TryAgain | Snooze):
             tx.because_of(row.delivery.correlation_id)

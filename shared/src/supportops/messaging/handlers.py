@@ -59,8 +59,7 @@ class Handlers:
                 for table, key_of in handler.reads:
                     if (key := key_of(event)) is not None:
                         wanted.setdefault(table, set()).add(key)
-        for table in sorted(wanted, key=lambda table: table.name):  # one order of locking for all
-            await tx.load(table, wanted[table])
+        await tx.load_all(wanted)
         for event in events:
             tx.because_of(event.root_id)
             for handler in self._by_type[event.type]:

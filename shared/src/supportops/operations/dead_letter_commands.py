@@ -1,6 +1,6 @@
 """`dead-letters list | show | replay | drop`: what a service's consumer could not handle, for every service alike.
 
-A service that consumes nothing has the commands too, and nothing in them.
+A service that consumes nothing has the commands too, and at most events in them that the broker refused.
 """
 
 import base64
@@ -14,7 +14,7 @@ import typer
 from supportops.config import BrokerCommandSettings
 from supportops.errors import Retryable
 from supportops.messaging import Broker, open_broker
-from supportops.operations.dead_letters import Letter, LetterFilter, drop, letters, replay
+from supportops.operations.dead_letters import Letter, LetterFilter, drop, letters, refused_events, replay
 from supportops.operations.delivery_commands import demand_choice
 from supportops.operations.options import (
     HIDDEN,
@@ -66,14 +66,18 @@ def _add_looks(commands: typer.Typer, service: AnyService, group: str | None) ->
         limit: Limit = 100,
         as_json: AsJson = False,
     ) -> None:
-        """Show dead letters with reason, stage and origin; bodies are not shown."""
+        """Show dead letters with reason, stage and origin, and own events that the broker refused; no bodies."""
 
         async def show(broker: Broker, store: Store) -> int:
             since_moment = moment_of(since, store.clock.now())
             wanted = LetterFilter((), since_moment, error, ticket, event_type, handled)
+            refused = await refused_events(store, wanted, limit)
             found = await _read(broker, store, group, wanted, limit)
-            rows = [_row(letter) for letter in found]
+            rows = [_row(letter) for letter in (*refused, *found)]
             emit(rows, as_json=as_json, title=f"Dead letters of {service.name}")
+            if refused:
+                again = f"mend their topics, then run {service.name} publish-again"
+                typer.echo(f"{len(refused)} events were refused by the broker: {again}", err=True)
             return CLEAN
 
         raise typer.Exit(_on_broker(service, show))

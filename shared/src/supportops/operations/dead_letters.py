@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import select
 
@@ -19,6 +19,7 @@ from supportops.errors import Permanent
 from supportops.messaging.kafka import Broker
 from supportops.messaging.topic_reader import StoredRecord, read_one, read_topic
 from supportops.store import Store, Transaction
+from supportops.store.outbox import list_refused, unpack_headers
 from supportops.store.tables import ENGINE
 from supportops.store.upsert import insert_into
 
@@ -26,6 +27,7 @@ Action = Literal["replayed", "dropped"]
 PREFIX = "dl_"
 CUT = "dl_cut"  # how many bytes the value had, of a letter that holds a part of it
 REPROCESS = "ce_reprocess"
+OUTBOX = "outbox:"  # how the ids of letters begin that are rows of our own
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,36 @@ async def letters(broker: Broker, store: Store, group: str, wanted: LetterFilter
             letter = _letter(record, marks)
             if _is_wanted(letter, wanted):
                 yield letter
+
+
+async def refused_events(store: Store, wanted: LetterFilter, limit: int) -> list[Letter]:
+    """Events of this service's own that the broker will never take as they are, as letters that nobody could post.
+
+    They wait in the outbox, under `outbox:<row>`; `publish-again` has them tried once more.
+    """
+    async with store.reading() as conn:
+        rows = await list_refused(conn, ENGINE.outbox, limit)
+    found = [_refused(row) for row in rows]
+    return [letter for letter in found if _is_wanted(letter, wanted)]
+
+
+def _refused(row: Any) -> Letter:
+    headers = tuple(unpack_headers(row.headers))
+    record = StoredRecord(row.topic, -1, -1, int(row.created_at.timestamp() * 1000), row.key, None, headers)
+    return Letter(
+        id=f"{OUTBOX}{row.id}",
+        buried_at=row.created_at,
+        stage="publish",
+        reason=row.refused,
+        attempts="1",
+        origin=f"outbox for {row.topic}",
+        event_type=_of(record, "ce_type"),
+        event_id=_of(record, "ce_id"),
+        subject=_of(record, "ce_subject"),
+        bytes=row.size,
+        handled="",
+        record=record,
+    )
 
 
 def original(letter: Letter, group: str) -> Publishable:

@@ -106,7 +106,7 @@ class Service[S: ServiceSettings, P: Rules]:
 
     def open_database(self, settings: WithDatabase) -> AbstractAsyncContextManager[Store]:
         """What the operators' commands work on; a running worker does the rest."""
-        return open_store(settings.database, clock=SystemClock())
+        return open_store(settings.database, clock=SystemClock(), patient=True)
 
     def migrate(self, settings: WithDatabase) -> int:
         """Bring the database to the newest revision; safe to run again."""

@@ -2,24 +2,23 @@
 
 The calls of one transaction are collected and written in bulk. Calls for the same key keep their order: they are
 written in waves, each with at most one call per key. Locks are taken in one order, by everybody: a service's own rows,
-deliveries by destination and key, lanes at the very end.
+deliveries by destination and key, lanes at the very end (decision 105).
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
 from typing import Any, Literal
 
 import orjson
-from sqlalchemy import and_, case, func, or_, select, true, update
+from sqlalchemy import and_, case, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from uuid_utils import uuid7
 
-from supportops.store.key_lookup import SQLITE, for_each, parameter_rows
-from supportops.store.lanes import Lane, touch
+from supportops.store.key_lookup import SQLITE, parameter_rows
+from supportops.store.lanes import Lane, touches
 from supportops.store.tables import ENGINE, active
-from supportops.store.upsert import insert_for
+from supportops.store.writes import Shape, Write, insert_values, perform
 
 CORRELATION = "correlation_id"  # its name in payloads
 NEVER = datetime.max.replace(tzinfo=UTC)
@@ -60,6 +59,7 @@ class DeliveryBook:
         self._now = now
         self._calls: list[_Call] = []
         self._touched: dict[Lane, datetime] = {}
+        self._flying: dict[Lane, datetime] = {}  # until when a row that was armed anew is in flight
         self.destinations: set[str] = set()
         self.correlation_id: str | None = None
         """Goes into the payload of what is scheduled, unless that names one itself."""
@@ -144,15 +144,33 @@ class DeliveryBook:
             "created_at": self._now,
         }
 
-    async def flush(self, conn: AsyncConnection) -> None:
-        """Write the collected calls; called by the transaction."""
+    def collected(self) -> list[list[Write]]:
+        """The calls since the last time, in rounds: the writes of a round are of different rows."""
         calls, self._calls = self._calls, []
-        waves = list(_waves(calls))
-        if conn.dialect.name != SQLITE and len(waves) > 1:
+        for call in calls:
+            if call.kind != "cancel":
+                self.may_be_claimed(Lane(call.destination, call.row["lane"]), call.row["due_at"])
+        rounds = [_round(wave) for wave in _waves(calls)]
+        if sum(map(len, rounds)) > 1:
             keys = sorted({_key(call) for call in calls})
-            await for_each(conn, _LOCK, [{"destination": name, "key": key} for name, key in keys])
-        for kind, wave in waves:
-            await self._write(conn, kind, sorted(wave, key=_key))
+            rounds[0].insert(0, Write(LOCK, [{"destination": name, "key": key} for name, key in keys]))
+        return rounds
+
+    async def flush(self, conn: AsyncConnection) -> None:
+        """Write the collected calls, but not their lanes."""
+        for writes in self.collected():
+            await self.perform(conn, writes)
+
+    async def perform(self, conn: AsyncConnection, writes: Sequence[Write]) -> None:
+        """Some of what was collected, one statement after the other."""
+        for write in writes:
+            if write.shape == LOCK and conn.dialect.name == SQLITE:
+                continue  # one writer
+            found = await perform(conn, write)
+            for row in found if write.shape == REARM else ():
+                if row.lease_until is not None:
+                    lane = Lane(row.destination, row.lane)
+                    self._flying[lane] = max(row.lease_until, self._flying.get(lane, row.lease_until))
 
     def may_be_claimed(self, lane: Lane, moment: datetime) -> None:
         """Somebody has changed rows of `lane` by hand: it is looked at from `moment` on."""
@@ -164,44 +182,28 @@ class DeliveryBook:
         if self._touched:
             self._touched = dict.fromkeys(lanes, NEVER) | self._touched
 
-    async def flush_lanes(self, conn: AsyncConnection) -> None:
-        """Let the lanes of what was written know; the last statement of a transaction (called by the store)."""
+    def lanes(self, beside: Sequence[Write] = ()) -> list[Write]:
+        """Let the lanes of what was written know: the last write of a transaction.
+
+        `beside`: writes that are earlier parts of the same statement.
+        """
         moments, self._touched = self._touched, {}
-        await touch(conn, moments, self._now)
+        rearmed = any(write.shape == REARM for write in beside)
+        return touches(moments, self._flying, self._now, rearmed=REARMED if rearmed else "")
 
-    async def _write(self, conn: AsyncConnection, kind: Kind, wave: Sequence[_Call]) -> None:
-        """The calls of one kind, at most one per key, in the order of their keys."""
-        statement, rows = _statement(kind, conn.dialect.name), [call.row for call in wave]
-        if conn.dialect.name == SQLITE and kind != "cancel":
-            await conn.execute(statement, rows)
-        else:
-            await for_each(conn, statement, rows)
-        if kind != "cancel":
-            for row in rows:
-                self.may_be_claimed(Lane(row["destination"], row["lane"]), row["due_at"])
+    async def flush_lanes(self, conn: AsyncConnection) -> None:
+        """The same, by itself."""
+        for write in self.lanes():
+            await perform(conn, write)
 
 
-@cache
-def _statement(kind: Kind, dialect: str) -> Any:
-    """What writes the calls of one kind; built once."""
-    return {"schedule": _schedule, "rearm": _rearm, "cancel": _cancel}[kind](dialect)
+def _schedule(dialect: str, prefix: str) -> Any:
+    statement = insert_values(dialect, prefix, ENGINE.deliveries, _NEW)
+    return statement.on_conflict_do_nothing(index_elements=["destination", "key"])
 
 
-def _insert(dialect: str) -> Any:
-    """New rows: on SQLite one at a time, on PostgreSQL from arrays."""
-    insert = insert_for(dialect, ENGINE.deliveries)
-    if dialect == SQLITE:
-        return insert
-    rows = parameter_rows({name: ENGINE.deliveries.c[name] for name in _NEW}, dialect)
-    return insert.from_select(_NEW, select(*rows.values()).where(true()))
-
-
-def _schedule(dialect: str) -> Any:
-    return _insert(dialect).on_conflict_do_nothing(index_elements=["destination", "key"])
-
-
-def _rearm(dialect: str) -> Any:
-    table, statement = ENGINE.deliveries, _insert(dialect)
+def _rearm(dialect: str, prefix: str) -> Any:
+    table, statement = ENGINE.deliveries, insert_values(dialect, prefix, ENGINE.deliveries, _NEW)
     new = statement.excluded
     in_flight = table.c.lease_until.is_not(None)  # also when it was cancelled meanwhile
     return statement.on_conflict_do_update(
@@ -223,11 +225,11 @@ def _rearm(dialect: str) -> Any:
             "finished_at": None,
         },
         where=or_(active(table), table.c.state == "cancelled"),
-    )
+    ).returning(table.c.destination, table.c.lane, table.c.lease_until)
 
 
-def _cancel(dialect: str) -> Any:
-    table, v = ENGINE.deliveries, parameter_rows(_CANCELLED, dialect)
+def _cancel(dialect: str, prefix: str) -> Any:
+    table, v = ENGINE.deliveries, parameter_rows(_CANCELLED, dialect, prefix)
     return (
         update(table)
         .where(table.c.destination == v["destination"], table.c.key == v["key"], active(table))
@@ -240,13 +242,34 @@ def _cancel(dialect: str) -> Any:
     )
 
 
-def _waves(calls: Sequence[_Call]) -> Iterator[tuple[Kind, list[_Call]]]:
-    """Calls that can be written together (one kind, one per key), each wave behind those that it must wait for."""
+def _locked(dialect: str, prefix: str) -> Any:
+    """Rows of many keys, locked in the order in which every transaction locks them (SQLite has one writer)."""
+    v = parameter_rows(_KEY, dialect, prefix)
+    mine = (_D.c.destination == v["destination"], _D.c.key == v["key"])
+    return select(_D.c.id).where(*mine).order_by(_D.c.destination, _D.c.key).with_for_update(of=_D)
+
+
+_D = ENGINE.deliveries
+_KEY = {"destination": _D.c.destination, "key": _D.c.key}
+_CANCELLED = _KEY | {"finished_at": _D.c.finished_at, "outcome": _D.c.outcome}
+REARMED = "rearmed"
+LOCK, REARM = Shape(_locked), Shape(_rearm, name=REARMED)
+_SHAPES: Mapping[Kind, Shape] = {"schedule": Shape(_schedule), "rearm": REARM, "cancel": Shape(_cancel)}
+
+
+def _round(wave: Sequence[_Call]) -> list[Write]:
+    """The calls of a wave by kind, in the order of their keys."""
+    by_kind = ((kind, [call for call in wave if call.kind == kind]) for kind in KINDS)
+    return [
+        Write(_SHAPES[kind], [call.row for call in sorted(some, key=_key)]) for kind, some in by_kind if some
+    ]
+
+
+def _waves(calls: Sequence[_Call]) -> Iterator[list[_Call]]:
+    """Calls of different keys, each wave behind those that it must wait for."""
     while calls:
         wave, calls = _first_wave(calls)
-        for kind in KINDS:
-            if together := [call for call in wave if call.kind == kind]:
-                yield kind, together
+        yield wave
 
 
 def _first_wave(calls: Sequence[_Call]) -> tuple[list[_Call], list[_Call]]:
@@ -261,18 +284,3 @@ def _first_wave(calls: Sequence[_Call]) -> tuple[list[_Call], list[_Call]]:
 
 def _key(call: _Call) -> tuple[str, str]:
     return call.destination, call.key
-
-
-_D = ENGINE.deliveries
-_KEY = {"destination": _D.c.destination, "key": _D.c.key}
-_CANCELLED = _KEY | {"finished_at": _D.c.finished_at, "outcome": _D.c.outcome}
-
-
-def _locked() -> Any:
-    """Rows of many keys, locked in the order in which every transaction locks them (PostgreSQL)."""
-    v = parameter_rows(_KEY, "postgresql")
-    mine = (_D.c.destination == v["destination"], _D.c.key == v["key"])
-    return select(_D.c.id).where(*mine).order_by(_D.c.destination, _D.c.key).with_for_update(of=_D)
-
-
-_LOCK = _locked()

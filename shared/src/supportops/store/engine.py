@@ -8,16 +8,18 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import aiosqlite
-from sqlalchemy import event, text
+from sqlalchemy import Text, column, event, func, select
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from supportops.clock import Clock
 from supportops.config import DatabaseSettings
+from supportops.store.key_lookup import parameter_rows
 from supportops.store.outbox import OutboxRow
-from supportops.store.postgres import create_postgres_engine
+from supportops.store.postgres import Connections, create_postgres_engine
 from supportops.store.tables import ENGINE
 from supportops.store.transaction import Transaction
+from supportops.store.writes import Shape, Write
 
 _DRIVERS = {
     "postgresql": "postgresql+asyncpg",
@@ -32,8 +34,15 @@ SQLITE_PRAGMAS = (
     "PRAGMA foreign_keys=ON",
 )
 
-_NOTIFY = text("SELECT pg_notify(:channel, :destinations)")
 SEPARATOR = ","  # between destinations in a notification
+
+
+def _notify(dialect: str, prefix: str) -> Any:
+    named = parameter_rows({"destinations": column("destinations", Text)}, dialect, prefix)
+    return select(func.pg_notify(CHANNEL, named["destinations"]))
+
+
+_NOTIFY = Shape(_notify)
 
 
 class Store:
@@ -57,9 +66,7 @@ class Store:
         """
         async with self._begun() as (tx, conn):
             yield tx
-            await tx.flush()
-            await tx.deliveries.flush_lanes(conn)
-            await self._notify(tx)
+            await tx.finish(self._notification(tx))
             await conn.commit()
         self._announce(tx)
 
@@ -77,7 +84,8 @@ class Store:
             if self._one_writer is not None:
                 await stack.enter_async_context(self._one_writer)
             conn = await stack.enter_async_context(self._engine.connect())
-            await conn.begin()
+            if self.dialect == "sqlite":
+                await conn.begin()  # PostgreSQL's begins with its first statement
             yield Transaction(conn, self.tables, self.clock.now()), conn
 
     @asynccontextmanager
@@ -112,11 +120,11 @@ class Store:
         """Call `listener` with the destinations of each commit that touched deliveries."""
         self._on_deliveries.append(listener)
 
-    async def _notify(self, tx: Transaction) -> None:
-        """Wake the couriers of other processes; not needed where one of our own will look at once."""
-        if self.dialect == "postgresql" and tx.deliveries.destinations and not self._on_deliveries:
-            names = SEPARATOR.join(sorted(tx.deliveries.destinations))
-            await tx.conn.execute(_NOTIFY, {"channel": CHANNEL, "destinations": names})
+    def _notification(self, tx: Transaction) -> Write | None:
+        """What wakes the couriers of other processes; not needed where one of our own will look at once."""
+        if self.dialect != "postgresql" or not tx.deliveries.destinations or self._on_deliveries:
+            return None
+        return Write(_NOTIFY, [{"destinations": SEPARATOR.join(sorted(tx.deliveries.destinations))}])
 
     def _announce(self, tx: Transaction) -> None:
         if tx.outbox.rows:
@@ -140,14 +148,23 @@ def async_url(url: str) -> URL:
 
 
 @asynccontextmanager
-async def open_store(settings: DatabaseSettings, *, clock: Clock) -> AsyncIterator[Store]:
-    """Open the database named by `settings`; it is closed when the block ends."""
-    engine = _create_engine(async_url(settings.address()), settings)
+async def open_store(
+    settings: DatabaseSettings, *, clock: Clock, patient: bool = False
+) -> AsyncIterator[Store]:
+    """Open the database named by `settings`; it is closed when the block ends.
+
+    `patient`: for an operator's command, whose statements may take long; nobody else waits for them.
+    """
+    engine = _create_engine(async_url(settings.address()), settings, patient)
     threads = SqliteThreads(engine) if engine.dialect.name == "sqlite" else None
+    connections = Connections(engine) if threads is None else None
     try:
         yield Store(engine, clock)
     finally:
-        await engine.dispose()
+        if connections is None:
+            await engine.dispose()
+        else:
+            await connections.close(engine)
         if threads is not None:
             await threads.ended()
 
@@ -181,7 +198,7 @@ class SqliteThreads:
             thread.join(max(0.0, deadline - time.monotonic()))
 
 
-def _create_engine(url: URL, settings: DatabaseSettings) -> AsyncEngine:
+def _create_engine(url: URL, settings: DatabaseSettings, patient: bool) -> AsyncEngine:
     # No parameters in error messages: they are customers' data, and messages are logged.
     options: dict[str, Any] = {
         "hide_parameters": True,
@@ -193,7 +210,7 @@ def _create_engine(url: URL, settings: DatabaseSettings) -> AsyncEngine:
         engine = create_async_engine(url, **options)
         prepare_sqlite(engine)
         return engine
-    return create_postgres_engine(url, **options)
+    return create_postgres_engine(url, patient=patient, **options)
 
 
 def prepare_sqlite(engine: AsyncEngine) -> None:

@@ -16,13 +16,16 @@ from sqlalchemy import (
     ColumnElement,
     ScalarSelect,
     Select,
+    Text,
     bindparam,
     case,
+    column,
     delete,
     func,
     literal,
     or_,
     select,
+    table,
     true,
     tuple_,
     update,
@@ -32,6 +35,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from supportops.store.key_lookup import for_each, parameter_rows
 from supportops.store.tables import ENGINE, active
 from supportops.store.upsert import insert_for
+from supportops.store.writes import Shape, Write
 
 _D, _L = ENGINE.deliveries, ENGINE.lanes
 _NOW = bindparam("now", type_=_L.c.claimable_at.type)
@@ -46,12 +50,24 @@ class Lane:
     lane: str
 
 
-async def touch(conn: AsyncConnection, moments: Mapping[Lane, datetime], now: datetime) -> None:
-    """Something of each lane may be claimable at its moment: make sure that it is looked at then."""
+def touches(
+    moments: Mapping[Lane, datetime],
+    flying: Mapping[Lane, datetime],
+    now: datetime,
+    *,
+    rearmed: str = "",
+) -> list[Write]:
+    """Something of each lane may be claimable at its moment: make sure that it is looked at then.
+
+    `flying`: until when a row that was moved here is in flight. `rearmed`: the same from an earlier part of the
+    statement. All other calls in flight hold their lane's row themselves: to look for their leases here might find one
+    that ends meanwhile, and hold the lane until a moment that nobody waits for any more.
+    """
     rows = [
-        {"destination": key.destination, "lane": key.lane, "moment": moments[key]} for key in sorted(moments)
+        {"destination": key.destination, "lane": key.lane, "moment": moments[key], "held": flying.get(key)}
+        for key in sorted(moments)
     ]
-    await for_each(conn, _touch(conn.dialect.name), rows, {"now": now})
+    return [Write(Shape(_touch, (rearmed,)), rows, {"now": now})] if rows else []
 
 
 async def refresh(
@@ -119,21 +135,20 @@ def sooner(one: ColumnElement[Any], other: ColumnElement[Any]) -> ColumnElement[
 
 
 _LANE = {"destination": _L.c.destination, "lane": _L.c.lane}
-_TOUCH = _LANE | {"moment": _L.c.claimable_at}
+_TOUCH = _LANE | {"moment": _L.c.claimable_at, "held": _L.c.free_at}
 _PACED = _LANE | {"paced": _L.c.free_at}
 
 
-@cache
-def _touch(dialect: str) -> Any:
+def _touch(dialect: str, prefix: str, rearmed: str) -> Any:
     """A lane that has a call in flight is not looked at before its lease ends."""
-    v = parameter_rows(_TOUCH, dialect)
-    flying = _in_flight(v["destination"], v["lane"])
-    rows = _once(select(*_named(v), flying.label("free_at")), "rows").c
+    v = parameter_rows(_TOUCH, dialect, prefix)
+    held = later(_rearmed(rearmed, v), v["held"]) if rearmed else v["held"]
+    seen = {"destination": v["destination"], "lane": v["lane"], "moment": v["moment"], "held": held}
+    rows = _once(select(*_named(seen)), f"{prefix}_rows").c
+    until = case((rows.held > _NOW, rows.held))
     insert = insert_for(dialect, _L).from_select(
         ["destination", "lane", "claimable_at", "free_at", "version"],
-        select(rows.destination, rows.lane, later(rows.free_at, rows.moment), rows.free_at, literal(1)).where(
-            true()
-        ),
+        select(rows.destination, rows.lane, later(until, rows.moment), until, literal(1)).where(true()),
     )
     new = insert.excluded
     free_at = later(_L.c.free_at, new.free_at)
@@ -147,6 +162,14 @@ def _touch(dialect: str) -> Any:
             "version": _L.c.version + 1,
         },
     )
+
+
+def _rearmed(name: str, lane: Mapping[str, ColumnElement[Any]]) -> ScalarSelect[Any]:
+    """Until when a row of the lane is in flight that the same statement has armed anew."""
+    until = column("lease_until", _L.c.free_at.type)
+    part = table(name, column("destination", Text), column("lane", Text), until)
+    mine = (part.c.destination == lane["destination"], part.c.lane == lane["lane"])
+    return _within(select(func.max(until)).select_from(part).where(*mine), lane["lane"])
 
 
 @cache

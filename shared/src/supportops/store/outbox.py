@@ -3,16 +3,18 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 import orjson
-from sqlalchemy import Table, bindparam, func, select, update
+from sqlalchemy import Table, bindparam, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from uuid_utils import uuid7
 
 from supportops.contracts.codec import encode
 from supportops.contracts.envelope import Event
-from supportops.store.bulk import delete_by_key, insert_rows
+from supportops.store.key_lookup import among, as_parameter
+from supportops.store.writes import Shape, Write, insert_all
 
 OWN_TIME = timedelta(seconds=5)  # how long the process that wrote a row has it to itself
 SWEEP_TIME = timedelta(seconds=15)  # how long one sweeper has it to itself
@@ -43,19 +45,32 @@ class Outbox:
 
     def add(self, event: Event, extra_headers: tuple[tuple[str, bytes], ...] = ()) -> None:
         """Promise `event`: it is published if and only if this transaction commits."""
-        key, value, headers = encode(event)
-        row = OutboxRow(str(uuid7()), event.topic, key, value, [*headers, *extra_headers])
+        row = self.row_of(event, extra_headers)
         self.rows.append(row)
         self._unwritten.append(row)
 
-    async def flush(self, conn: AsyncConnection) -> None:
-        """Write the collected rows; called by the transaction."""
-        rows, self._unwritten = self._unwritten, []
-        await insert_rows(conn, self._table, [self._record(row) for row in rows])
+    def row_of(self, event: Event, extra_headers: tuple[tuple[str, bytes], ...] = ()) -> OutboxRow:
+        """A row for `event`, not promised yet."""
+        key, value, headers = encode(event)
+        return OutboxRow(str(uuid7()), event.topic, key, value, [*headers, *extra_headers])
 
-    def _record(self, row: OutboxRow) -> tuple[Any, ...]:
-        headers, sweep_after = pack_headers(row.headers), self._now + OWN_TIME
-        return row.id, row.topic, row.key, row.value, headers, self._now, sweep_after, None
+    def collected(self) -> list[Write]:
+        """The rows since the last time."""
+        rows, self._unwritten = self._unwritten, []
+        return [Write(Shape(insert_all, (self._table,)), [self.record(row) for row in rows])] if rows else []
+
+    def record(self, row: OutboxRow) -> dict[str, Any]:
+        """The row as the table has it."""
+        return {
+            "id": row.id,
+            "topic": row.topic,
+            "key": row.key,
+            "value": row.value,
+            "headers": pack_headers(row.headers),
+            "created_at": self._now,
+            "sweep_after": self._now + OWN_TIME,
+            "refused": None,
+        }
 
 
 async def claim_stale(conn: AsyncConnection, table: Table, now: datetime, limit: int) -> list[OutboxRow]:
@@ -82,7 +97,13 @@ async def claim_stale(conn: AsyncConnection, table: Table, now: datetime, limit:
 
 async def forget_published(conn: AsyncConnection, table: Table, ids: list[str]) -> None:
     """Delete rows that the broker has acknowledged."""
-    await delete_by_key(conn, table, ids)
+    dialect = conn.dialect.name
+    await conn.execute(_forget(table, dialect), {"ids": as_parameter(ids, dialect)})
+
+
+@cache
+def _forget(table: Table, dialect: str) -> Any:
+    return delete(table).where(among(table.c.id, "ids", dialect))
 
 
 async def oldest_unpublished(conn: AsyncConnection, table: Table) -> datetime | None:
@@ -103,9 +124,10 @@ async def set_aside(conn: AsyncConnection, table: Table, refused: Mapping[str, s
 
 
 async def list_refused(conn: AsyncConnection, table: Table, limit: int = 100) -> Sequence[Any]:
-    """What is set aside, oldest first: id, topic, size in bytes, created_at, refused (why)."""
+    """What is set aside, oldest first: id, topic, key, headers, size in bytes, created_at, refused (why)."""
     size = func.length(table.c.value).label("size")
-    query = select(table.c.id, table.c.topic, size, table.c.created_at, table.c.refused)
+    columns = (table.c.id, table.c.topic, table.c.key, table.c.headers, size, table.c.created_at)
+    query = select(*columns, table.c.refused)
     query = query.where(table.c.sweep_after >= NEVER, table.c.refused.is_not(None)).order_by(table.c.id)
     rows: Sequence[Any] = (await conn.execute(query.limit(limit))).all()
     return rows

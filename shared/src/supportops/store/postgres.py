@@ -1,13 +1,15 @@
 """Connections to PostgreSQL that notice a server which is gone without a word: a fail-over, a cut cable.
 
-A statement has `COMMAND_TIMEOUT`. The first one that runs into it throws the whole pool away, for the other connections
-are as old as this one: else each of them would cost its own time-out. A connection that was idle for a while is asked
-first, and has `PING_TIMEOUT` to answer. The kernel gives up on a peer that no longer acknowledges anything.
+A statement has `COMMAND_TIMEOUT`, in an operator's command `PATIENT_TIMEOUT`. The first one that runs into it throws
+the whole pool away, for the other connections are as old as this one: else each of them would cost its own time-out.
+A connection that was idle for a while is asked first, and has `PING_TIMEOUT` to answer. The kernel gives up on a peer
+that no longer acknowledges anything.
 """
 
 import asyncio
 import socket
 import time
+import weakref
 from typing import Any
 
 import asyncpg
@@ -18,7 +20,11 @@ from sqlalchemy.util import await_only
 
 CONNECT_TIMEOUT = 5.0  # seconds, as all below
 COMMAND_TIMEOUT = 12.0
+PATIENT_TIMEOUT = (
+    1800.0  # of an operator's command: a recount or a backfill has statements that work for minutes
+)
 PING_TIMEOUT = 2.0
+CLOSE_TIMEOUT = 5.0  # for all connections together
 ASK_AFTER_IDLE = 5.0
 _PEER_GONE_MS = 10_000
 _NO_ANSWER = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)  # TimeoutError is an OSError
@@ -33,11 +39,11 @@ POSTGRES_SETTINGS = {
 }
 
 
-def create_postgres_engine(url: URL, **options: Any) -> AsyncEngine:
-    """An engine whose pool is trusted no longer than its connections answer."""
+def create_postgres_engine(url: URL, *, patient: bool = False, **options: Any) -> AsyncEngine:
+    """An engine whose pool is trusted no longer than its connections answer; `patient`: for an operator's command."""
     connect = {
         "timeout": CONNECT_TIMEOUT,
-        "command_timeout": COMMAND_TIMEOUT,
+        "command_timeout": PATIENT_TIMEOUT if patient else COMMAND_TIMEOUT,
         "statement_cache_size": 500,
         "server_settings": dict(POSTGRES_SETTINGS),
     }
@@ -47,6 +53,29 @@ def create_postgres_engine(url: URL, **options: Any) -> AsyncEngine:
     event.listen(engine.sync_engine, "checkin", _note_use)
     event.listen(engine.sync_engine, "handle_error", _throw_pool_away)
     return engine
+
+
+class Connections:
+    """All connections of an engine, so that those of a server that is gone can be dropped: each would wait for its
+    farewell to be acknowledged.
+    """
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._opened: weakref.WeakSet[Any] = weakref.WeakSet()
+        event.listen(engine.sync_engine, "connect", self._note)
+
+    def _note(self, connection: Any, _record: Any) -> None:
+        self._opened.add(connection.driver_connection)
+
+    async def close(self, engine: AsyncEngine) -> None:
+        """Close them in order; what has not answered after `CLOSE_TIMEOUT` seconds is cut off."""
+        try:
+            async with asyncio.timeout(CLOSE_TIMEOUT):
+                await engine.dispose()
+        except TimeoutError:
+            for connection in list(self._opened):
+                connection.terminate()
+            await engine.dispose(close=False)
 
 
 def _watch_peer(connection: Any, record: Any) -> None:

@@ -1,13 +1,13 @@
 """A batch's view of one table by its primary key: loaded once, changed in memory, written back in bulk."""
 
-from collections.abc import Iterable, Mapping
-from functools import cache
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Column, Insert, Table, Update, and_, bindparam, insert, update
+from sqlalchemy import Column, Table, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from supportops.store.key_lookup import key_parameters, locked_rows
+from supportops.store.key_lookup import SQLITE, key_parameters, locked_rows, locked_rows_of, parameter_rows
+from supportops.store.writes import Shape, Write, insert_all
 
 Key = Any  # the value of a single-column primary key, or a tuple in the order of a composite one
 Row = dict[str, Any]
@@ -28,14 +28,21 @@ class Rows:
 
     async def load(self, conn: AsyncConnection, keys: Iterable[Key]) -> None:
         """Read (and on PostgreSQL lock, in key order) the rows of `keys` that are not here yet."""
+        await load_all(conn, [(self, keys)])
+
+    def _expect(self, keys: Iterable[Key]) -> list[Key]:
+        """Those of `keys` that are not here yet, sorted; from now on they may be read."""
         wanted = sorted({key for key in keys if key not in self._rows})
-        if not wanted:
-            return
         self._rows.update(dict.fromkeys(wanted))
-        dialect = conn.dialect.name
-        parameters = key_parameters(wanted, len(self._pk), dialect)
-        for row in (await conn.execute(locked_rows(self._table, dialect), parameters)).mappings():
-            self._rows[self._key(row)] = dict(row)
+        return wanted
+
+    def _take(self, row: Row) -> None:
+        self._rows[self._key(row)] = row
+
+    @property
+    def table(self) -> Table:
+        """Whose rows these are."""
+        return self._table
 
     def get(self, key: Key) -> Mapping[str, Any] | None:
         """The row as it is now in this transaction, or None when there is none."""
@@ -53,25 +60,26 @@ class Rows:
         if changed and key not in self._new:
             self._changed.setdefault(key, set()).update(changed)
 
-    async def flush(self, conn: AsyncConnection) -> None:
-        """Write what changed: one statement for the new rows, one per set of changed columns."""
+    def collected(self) -> list[Write]:
+        """What changed since the last time: one write for the new rows, one per set of changed columns."""
+        writes = []
         if self._new:
             fresh = [self._complete(self._rows[key] or {}) for key in sorted(self._new)]
-            await conn.execute(_insert(self._table), fresh)
-        groups: dict[frozenset[str], list[Key]] = {}
+            writes.append(Write(Shape(insert_all, (self._table,)), fresh))
+        groups: dict[tuple[str, ...], list[Key]] = {}
         for key in sorted(self._changed):
-            groups.setdefault(frozenset(self._changed[key]), []).append(key)
+            groups.setdefault(tuple(sorted(self._changed[key])), []).append(key)
         for columns, keys in groups.items():
-            await conn.execute(
-                _update(self._table, columns), [self._parameters(key, columns) for key in keys]
-            )
+            changed = [self._parameters(key, columns) for key in keys]
+            writes.append(Write(Shape(_update, (self._table, columns)), changed))
         self._new.clear()
         self._changed.clear()
+        return writes
 
     def _complete(self, row: Row) -> Row:
         return {c.name: row[c.name] if c.name in row else _default(c) for c in self._table.columns}
 
-    def _parameters(self, key: Key, columns: frozenset[str]) -> Row:
+    def _parameters(self, key: Key, columns: Sequence[str]) -> Row:
         row = self._rows[key] or {}
         parts = key if len(self._pk) > 1 else (key,)
         where = {f"pk_{column.name}": part for column, part in zip(self._pk, parts, strict=True)}
@@ -82,15 +90,41 @@ class Rows:
         return parts if len(parts) > 1 else parts[0]
 
 
-@cache
-def _insert(table: Table) -> Insert:
-    return insert(table)
+async def load_all(conn: AsyncConnection, wanted: Sequence[tuple[Rows, Iterable[Key]]]) -> None:
+    """Read and lock rows of several tables, in the order given; one statement on PostgreSQL."""
+    asked = [(rows, missing) for rows, keys in wanted if (missing := rows._expect(keys))]
+    dialect = conn.dialect.name
+    if dialect == SQLITE or len(asked) < 2:  # one table needs no company
+        for rows, keys in asked:
+            parameters = key_parameters(keys, len(rows._pk), dialect)
+            for row in (await conn.execute(locked_rows(rows.table, dialect), parameters)).mappings():
+                rows._take({str(name): value for name, value in row.items()})
+        return
+    parameters = {}
+    for number, (rows, keys) in enumerate(asked):
+        parameters |= key_parameters(keys, len(rows._pk), dialect, f"t{number}_")
+    for row in (
+        await conn.execute(locked_rows_of(tuple(rows.table for rows, _ in asked)), parameters)
+    ).mappings():
+        rows = asked[row["which"]][0]
+        rows._take({column.name: row[f"c{row['which']}_{column.name}"] for column in rows.table.columns})
 
 
-@cache
-def _update(table: Table, columns: frozenset[str]) -> Update:
-    where = and_(*(column == bindparam(f"pk_{column.name}") for column in table.primary_key.columns))
-    return update(table).where(where).values({name: bindparam(f"new_{name}") for name in sorted(columns)})
+def new_rows(table: Table, rows: Sequence[Row]) -> Write:
+    """Insert those whose key is not there yet."""
+    return Write(Shape(_insert_missing, (table,)), rows)
+
+
+def _insert_missing(dialect: str, prefix: str, table: Table) -> Any:
+    return insert_all(dialect, prefix, table).on_conflict_do_nothing()
+
+
+def _update(dialect: str, prefix: str, table: Table, columns: tuple[str, ...]) -> Any:
+    keys = {f"pk_{column.name}": column for column in table.primary_key.columns}
+    changed = {f"new_{name}": table.c[name] for name in columns}
+    v = parameter_rows(keys | changed, dialect, prefix)
+    where = (column == v[name] for name, column in keys.items())
+    return update(table).where(*where).values({name: v[f"new_{name}"] for name in columns})
 
 
 def _default(column: Column[Any]) -> Any:

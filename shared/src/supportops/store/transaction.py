@@ -5,15 +5,17 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CursorResult, Executable, Result, Table
+from sqlalchemy import Column, CursorResult, Executable, Result, Table
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from supportops.contracts.envelope import Event
-from supportops.store.bulk import Row, insert_new
 from supportops.store.deliveries import DeliveryBook
+from supportops.store.keep import Kept, keep
+from supportops.store.key_lookup import SQLITE
 from supportops.store.outbox import Outbox
-from supportops.store.rows import Key, Rows
+from supportops.store.rows import Key, Rows, load_all, new_rows
 from supportops.store.tables import EngineTables
+from supportops.store.writes import Write, perform_all
 
 Then = Callable[["Transaction"], Awaitable[None] | None]
 
@@ -21,9 +23,9 @@ Then = Callable[["Transaction"], Awaitable[None] | None]
 class Transaction:
     """One transaction of a service's database. Opened by `Store.transaction`, which alone commits it.
 
-    `now` is the moment it began. Handlers use `rows`, `write`, `publish` and `deliveries`, which collect. `load`,
-    `read`, `execute` and `insert_new` await the database and are for the edges (endpoints, commands, outcomes); the
-    last three write first what was collected.
+    `now` is the moment it began. Handlers use `rows`, `add`, `write`, `publish` and `deliveries`, which collect.
+    `load`, `read` and `execute` await the database and are for the edges (endpoints, commands, outcomes); the last two
+    write first what was collected. `keep` is a transaction by itself.
     """
 
     def __init__(self, conn: AsyncConnection, tables: EngineTables, now: datetime) -> None:
@@ -34,6 +36,7 @@ class Transaction:
         self.deliveries = DeliveryBook(now)
         self._correlation_id: str | None = None
         self._rows: dict[Table, Rows] = {}
+        self._new: dict[Table, list[dict[str, Any]]] = {}
         self._writes: dict[int, tuple[Executable, list[dict[str, Any]]]] = {}
 
     @property
@@ -68,9 +71,18 @@ class Transaction:
         await rows.load(self._conn, keys)
         return rows
 
+    def add(self, table: Table, **values: Any) -> None:
+        """Collect a row, with all its columns; one whose key is there already is left as it is."""
+        self._new.setdefault(table, []).append(values)
+
     def write(self, statement: Executable, **parameters: Any) -> None:
         """Collect a write; calls with the same statement object become one bulk execution."""
         self._writes.setdefault(id(statement), (statement, []))[1].append(parameters)
+
+    async def load_all(self, wanted: Mapping[Table, Iterable[Key]]) -> None:
+        """Load keys of several tables; they are locked in one order, whoever asks."""
+        tables = sorted(wanted, key=lambda table: table.name)
+        await load_all(self._conn, [(self.rows(table), wanted[table]) for table in tables])
 
     async def read(self, query: Executable, parameters: Mapping[str, Any] | None = None) -> Result[Any]:
         """The rows of a query, as this transaction sees them: what it collected so far is written first."""
@@ -84,10 +96,27 @@ class Transaction:
         await self.flush()
         return await self._conn.execute(statement, parameters)
 
-    async def insert_new(self, table: Table, rows: Sequence[Row]) -> set[Any]:
-        """Insert now those of `rows` whose key is not there yet; returns their keys (as `bulk.insert_new`)."""
-        await self.flush()
-        return await insert_new(self._conn, table, rows)
+    async def keep(
+        self,
+        counter: Column[int],
+        rows: Mapping[str, Mapping[str, Any]],
+        events: Mapping[str, Sequence[Event]],
+    ) -> set[str]:
+        """Keep rows of the counter's table that may come again; returns the keys of those that were new.
+
+        `rows`: by key, with all columns, `counter` being how often each came beside its first time. A row that is there
+        already is counted; `events` of a new one are promised, in the order given. Nothing else belongs into such a
+        transaction: on PostgreSQL it is one statement, and committed at once.
+        """
+        if self._conn.in_transaction() and self.dialect != SQLITE:
+            raise RuntimeError("rows are kept by a statement of their own, before anything else")
+        if self.dialect != SQLITE:
+            await self._conn.execution_options(isolation_level="AUTOCOMMIT")
+        promised = {key: [self.outbox.row_of(event) for event in some] for key, some in events.items()}
+        records = {key: [self.outbox.record(row) for row in some] for key, some in promised.items()}
+        new = await keep(self._conn, Kept(counter.table, counter, rows, records))
+        self.outbox.rows += [row for key, some in promised.items() if key in new for row in some]
+        return new
 
     async def apply(self, then: Then | None) -> None:
         """Run what follows from an outcome."""
@@ -95,11 +124,39 @@ class Transaction:
             await result
 
     async def flush(self) -> None:
-        """Write everything that was collected."""
-        for rows in self._rows.values():
-            await rows.flush(self._conn)
-        writes, self._writes = self._writes, {}
-        for statement, parameters in writes.values():
-            await self._conn.execute(statement, parameters)
-        await self.outbox.flush(self._conn)
+        """Write everything that was collected, but lanes: those are locked last."""
+        await perform_all(self._conn, await self._collected())
         await self.deliveries.flush(self._conn)
+
+    async def finish(self, notification: Write | None = None) -> None:
+        """The last writes; nothing may be collected after them. On PostgreSQL one statement.
+
+        Where it is the first one too, it needs no transaction around it.
+        """
+        if self.dialect == SQLITE:
+            await self.flush()
+            await self.deliveries.flush_lanes(self._conn)
+            return
+        writes, rounds = await self._collected(), self.deliveries.collected()
+        for early in rounds[:-1]:
+            await perform_all(self._conn, writes)
+            await self.deliveries.perform(self._conn, early)
+            writes = []
+        writes += rounds[-1] if rounds else []
+        writes += self.deliveries.lanes(beside=writes)
+        writes += [notification] if notification else []
+        if writes and not self._conn.in_transaction():
+            await self._conn.execution_options(isolation_level="AUTOCOMMIT")
+        await perform_all(self._conn, writes)
+
+    async def _collected(self) -> list[Write]:
+        """Rows, and promised events; statements of the caller's own are written at once."""
+        writes = [write for rows in self._rows.values() for write in rows.collected()]
+        writes += [new_rows(table, rows) for table, rows in self._new.items()]
+        statements, self._writes, self._new = self._writes, {}, {}
+        if statements:
+            await perform_all(self._conn, writes)
+            writes = []
+        for statement, parameters in statements.values():
+            await self._conn.execute(statement, parameters)
+        return writes + self.outbox.collected()

@@ -119,8 +119,8 @@ class Relay:
         if not (ids := list(self._published)):
             return
         try:
-            async with self._store.transaction() as tx:
-                await forget_published(tx.conn, ENGINE.outbox, ids)
+            async with self._store.statements() as conn:
+                await forget_published(conn, ENGINE.outbox, ids)
         except Exception as error:  # noqa: BLE001  # tried again in a moment
             self._warn.warning(
                 "outbox.forget_failed",
@@ -146,8 +146,8 @@ class Relay:
 
     async def _sweep(self) -> bool:
         """One round over rows that were left behind; whether there may be more."""
-        async with self._store.transaction() as tx:
-            rows = await claim_stale(tx.conn, ENGINE.outbox, tx.now, ROUND)
+        async with self._store.statements() as conn:
+            rows = await claim_stale(conn, ENGINE.outbox, self._store.clock.now(), ROUND)
         if not rows:
             return False
         _log.info("outbox.swept", rows=len(rows))

@@ -214,3 +214,36 @@ def test_what_operators_read_names_the_way_out_and_the_probe_hides_the_vendors_w
     assert "Jane" in standing(broken, MONDAY)
     assert "Jane" not in standing(broken, MONDAY, public=True)
     assert wait_of(broken, Sign.BUG) == 30 * SECOND
+
+
+def opened(sign: Sign = Sign.OUTAGE) -> Breaker:
+    """One that a run of failures of different rows has opened."""
+    return observe(CLOSED, ends(sign, *different(BUG_ROWS)), MONDAY)
+
+
+def test_an_open_breaker_for_a_bug_of_ours_spares_the_rows_that_ran_into_it() -> None:
+    (seen,) = ends(Sign.BUG, "k9")
+    assert opened(Sign.BUG).spares(seen, CLOSED)
+    assert not CLOSED.spares(seen, opened(Sign.BUG))
+
+
+def test_the_late_end_of_a_call_from_before_the_opening_moves_no_probe() -> None:
+    """A dozen calls were out when it opened: their failures are no failures of probes."""
+    broken = opened()
+    after = observe(broken, ends(Sign.OUTAGE, *different(12)), MONDAY + SECOND)
+    assert (after.probes, after.probe_at, after.state) == (broken.probes, broken.probe_at, "open")
+
+
+def test_another_cause_begins_its_own_count_of_rows() -> None:
+    """Two rows that met an outage, then two that met a bug of ours: four rows, and no cause had enough."""
+    mixed = [
+        *ends(Sign.OUTAGE, *different(BUG_ROWS - 1)[: OUTAGE_ROWS - 1]),
+        *ends(Sign.BUG, "k7", "k8", "k9"),
+    ]
+    after = observe(CLOSED, mixed, MONDAY)
+    assert (after.is_open, after.failing) == (False, ("k7", "k8", "k9"))
+
+
+def test_a_probe_that_is_asked_to_wait_longer_waits_longer() -> None:
+    (probe,) = ends(Sign.OUTAGE, "k1", after=MINUTE, probe=True)
+    assert observe(opened(), [probe], MONDAY).probe_at == MONDAY + MINUTE

@@ -1,6 +1,6 @@
 """The table of handlers: what is wanted, what is loaded, in which order it runs."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 import pytest
@@ -17,10 +17,10 @@ class LoadingOnly:
     """As much of a transaction as the table of handlers uses."""
 
     def __init__(self) -> None:
-        self.loaded: list[tuple[str, set[Any]]] = []
+        self.loaded: list[dict[str, set[Any]]] = []
 
-    async def load(self, table: Table, keys: Iterable[Any]) -> None:
-        self.loaded.append((table.name, set(keys)))
+    async def load_all(self, wanted: Mapping[Table, Iterable[Any]]) -> None:
+        self.loaded.append({table.name: set(keys) for table, keys in wanted.items()})
 
     def because_of(self, correlation_id: str | None) -> None:
         """Of no interest here."""
@@ -49,7 +49,7 @@ async def test_every_handler_of_an_event_runs_in_order_event_by_event() -> None:
     assert seen == [("first", "a"), ("second", "a"), ("first", "b"), ("second", "b")]
 
 
-async def test_declared_rows_of_the_whole_batch_are_loaded_once_per_table_in_one_order() -> None:
+async def test_declared_rows_of_the_whole_batch_are_loaded_at_once() -> None:
     tx = LoadingOnly()
     handlers = (
         Handlers()
@@ -64,7 +64,7 @@ async def test_declared_rows_of_the_whole_batch_are_loaded_once_per_table_in_one
         )
     )
     await handlers.run([solved(1), solved(2), solved(1)], cast(Transaction, tx))
-    assert tx.loaded == [("effects", {("slack", "1"), ("slack", "2")}), ("tickets", {"1", "2", "shared"})]
+    assert tx.loaded == [{"effects": {("slack", "1"), ("slack", "2")}, "tickets": {"1", "2", "shared"}}]
 
 
 async def test_an_event_that_lacks_the_key_declares_nothing() -> None:
@@ -73,7 +73,7 @@ async def test_an_event_that_lacks_the_key_declares_nothing() -> None:
         TicketSolved, nothing, reads=((tables.tickets, lambda event: event.ticket.organization_id),)
     )
     await handlers.run([solved(1)], cast(Transaction, tx))
-    assert tx.loaded == []
+    assert tx.loaded == [{}]
 
 
 async def test_what_a_handler_raises_escapes() -> None:

@@ -3,6 +3,7 @@
 See docs/vendors/zendesk.md#delivery.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -51,11 +52,6 @@ class WebhookFilter:
     key: str | None = None
 
 
-_ONE_MORE = (
-    update(webhooks)
-    .where(webhooks.c.key == bindparam("b_key"))
-    .values(duplicates=webhooks.c.duplicates + bindparam("b_times"))
-)
 _ANEW = (
     update(webhooks)
     .where(webhooks.c.key == bindparam("b_key"))
@@ -97,21 +93,13 @@ async def add(tx: Transaction, batch: Sequence[Webhook]) -> set[str]:
     if not batch:
         await tx.execute(select(1))  # a question whether the database is there must reach it
         return set()
-    first = {webhook.key: webhook for webhook in reversed(batch)}
-    # In one order everywhere: two replicas with the same webhooks must not wait for each other in a circle.
-    new = await tx.insert_new(webhooks, [_row(first[key]) for key in sorted(first)])
-    again = dict.fromkeys(first, 0)
+    first: dict[str, Webhook] = {}
     for webhook in batch:
-        again[webhook.key] += 1
-    for key, times in again.items():
-        repeated = times - (key in new)
-        if repeated:
-            tx.write(_ONE_MORE, b_key=key, b_times=repeated)
-    for webhook in batch:
-        if webhook.key in new and webhook is first[webhook.key]:
-            for event in webhook.reading.events:
-                tx.publish(event)
-    return new
+        first.setdefault(webhook.key, webhook)
+    times = Counter(webhook.key for webhook in batch)
+    rows = {key: _row(webhook, times[key] - 1) for key, webhook in first.items()}
+    events = {key: webhook.reading.events for key, webhook in first.items()}
+    return await tx.keep(webhooks.c.duplicates, rows, events)
 
 
 def unstorable(webhook: Webhook, error: BaseException) -> Webhook:
@@ -121,12 +109,19 @@ def unstorable(webhook: Webhook, error: BaseException) -> Webhook:
     return Webhook(webhook.received, reading, webhook.key)
 
 
-def _row(webhook: Webhook) -> tuple[Any, ...]:
-    """In the order of the table's columns."""
+def _row(webhook: Webhook, duplicates: int) -> dict[str, Any]:
     received, reading = webhook.received, webhook.reading
-    headers = msgspec.json.encode(received.headers).decode()
-    what = (reading.disposition, reading.kind, reading.reason, reading.ticket_id)
-    return webhook.key, received.received_at, headers, received.body, *what, 0
+    return {
+        "key": webhook.key,
+        "received_at": received.received_at,
+        "headers": msgspec.json.encode(received.headers).decode(),
+        "body": received.body,
+        "disposition": reading.disposition,
+        "kind": reading.kind,
+        "reason": reading.reason,
+        "ticket_id": reading.ticket_id,
+        "duplicates": duplicates,
+    }
 
 
 async def counts(conn: AsyncConnection) -> list[dict[str, Any]]:

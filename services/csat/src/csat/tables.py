@@ -114,10 +114,12 @@ ratings = Table(
     Column("requester_id", Text, index=True),
     Column("revision", Integer, nullable=False),
     Column("rated_at", UtcDateTime, nullable=False),
+    Column("from_agents", Boolean, nullable=False, default=False, server_default=text("false")),
 )
 """The answer that counts: the latest one of each ticket. `revision` counts changes of mind, from 1.
 
 `rating_id` is ours and stays with the ticket, whoever brought the answer (`source`: hosted or native).
+`from_agents`: it was given from a network of the organization's agents.
 """
 
 answers = Table(
@@ -131,6 +133,7 @@ answers = Table(
     Column("comment", Text),
     Column("reason", Text),
     Column("rated_at", UtcDateTime, nullable=False, index=True),
+    Column("from_agents", Boolean, nullable=False, default=False, server_default=text("false")),
 )
 """Every answer that a ticket ever had (`answer_id`: rating id and revision), for its story.
 

@@ -65,14 +65,21 @@ def stand_at_the_edge(
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(http.trusted_proxies))
 
 
-def client_of(request: HTTPConnection) -> str:
-    """Whose attempts are counted: the client's IPv4 address, or the /64 network of an IPv6 one."""
+def address_of(request: HTTPConnection) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """Where a request comes from, behind the proxies that are trusted; None when that is no address."""
     try:
         address = ipaddress.ip_address(request.client.host if request.client else "")
     except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return mapped or address
+
+
+def client_of(request: HTTPConnection) -> str:
+    """Whose attempts are counted: the client's IPv4 address, or the /64 network of an IPv6 one."""
+    address = address_of(request)
+    if address is None:
         return "unknown"
     if isinstance(address, ipaddress.IPv4Address):
         return str(address)
-    if address.ipv4_mapped:
-        return str(address.ipv4_mapped)
     return str(ipaddress.IPv6Network((int(address), NEIGHBOURS), strict=False))

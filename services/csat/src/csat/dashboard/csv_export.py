@@ -15,7 +15,7 @@ TABLES = ("totals", "trend", *DIMENSIONS, "comments")
 COMMENTS = 5_000
 """The newest so many; the API gives all of them, page by page."""
 
-COMMENT_COLUMNS = ("ticket", "rated_at", "score", "comment", *DIMENSIONS)
+COMMENT_COLUMNS = ("ticket", "rated_at", "score", "comment", *DIMENSIONS, "from_agents")
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,7 @@ async def _comments(conn: AsyncConnection, view: View) -> str:
             rated.score,
             rated.comment,
             *(getattr(rated, name) for name in DIMENSIONS),
+            "yes" if rated.from_agents else "",
         ]
         for rated in found
     ]

@@ -148,7 +148,10 @@ class KpiReply(BaseModel):
 
 
 class RatingReply(BaseModel):
-    """A ticket's latest answer; names are those of the moment when the ticket was solved, "" where there is none."""
+    """A ticket's latest answer; names are those of the moment when the ticket was solved, "" where there is none.
+
+    `from_agents`: it was given from a network of the organization's agents.
+    """
 
     ticket_id: str
     rated_at: datetime
@@ -162,6 +165,7 @@ class RatingReply(BaseModel):
     assignee: str
     source: str
     revision: int
+    from_agents: bool
 
 
 class RatingsReply(BaseModel):

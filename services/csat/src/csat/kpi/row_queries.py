@@ -40,6 +40,7 @@ class RatingRow:
     assignee: str
     source: str
     revision: int
+    from_agents: bool
 
     @property
     def position(self) -> Position:
@@ -122,7 +123,7 @@ async def surveys(
 
 def _rated(view: View, limit: int, before: Position | None) -> Select[Any]:
     names = [_counted.c[COLUMNS[name]].label(name) for name in DIMENSIONS]
-    more = [_ratings.c[name] for name in ("score", "comment", "source", "revision")]
+    more = [_ratings.c[name] for name in ("score", "comment", "source", "revision", "from_agents")]
     filters = [_counted.c[COLUMNS[name]] == value for name, value in view.filters]
     return (
         select(_counted.c.ticket_id, _counted.c.rated_at, *names, *more)

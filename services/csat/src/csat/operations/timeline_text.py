@@ -123,6 +123,7 @@ def _survey(timeline: Timeline) -> Iterator[Line]:
 def _answer(row: Row, *, words: bool) -> Iterator[Line]:
     comment = row["comment"]
     said = [f"answer {row['revision']}", row["source"], row["reason"]]
+    said += ["from an agent's network"] if row["from_agents"] else []
     said += [f"comment: {comment}" if words else "with a comment"] if comment else []
     yield Line(row["rated_at"], f"rated {row['score']}", ", ".join(filter(None, said)))
 
@@ -183,7 +184,8 @@ def _unsent_words(timeline: Timeline, survey: Row) -> str:
 
 
 def _answer_words(row: Row) -> str:
-    return f"{row['score']} since {when(row['rated_at'])}, by {row['source']}"
+    flag = ", from an agent's network" if row["from_agents"] else ""
+    return f"{row['score']} since {when(row['rated_at'])}, by {row['source']}{flag}"
 
 
 def _issue_words(issue: Row | None) -> str:

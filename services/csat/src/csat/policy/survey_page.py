@@ -1,5 +1,6 @@
 """What the organization decides about the survey page (YAML: `csat.page`)."""
 
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 
 from pydantic import Field
@@ -21,6 +22,12 @@ class SurveyPagePolicy(Rules):
         False,
         description="A second step that needs a person: a box to tick before a vote counts. Robots that press buttons, "
         "as some mail scanners do, do not tick it.",
+    )
+    agent_networks: tuple[IPv4Network | IPv6Network, ...] = Field(
+        (),
+        description="Networks that your agents' browsers come from, such as 203.0.113.0/24: agents see the links in "
+        "their tickets. A vote from there counts, and is flagged wherever answers are shown. Behind a proxy this needs "
+        "HTTP_TRUSTED_PROXIES.",
     )
     posts_per_minute_and_link: int = Field(
         20, ge=1, le=1000, description="How often a form may be sent per survey link and minute."

@@ -49,6 +49,8 @@ class NewRating:
     source: Source
     requester_id: str | None
     rated_at: datetime
+    from_agents: bool = False
+    """Given from a network of the organization's agents, who see their tickets' links."""
 
 
 async def record_answer(
@@ -62,6 +64,8 @@ async def record_answer(
     row = rows.get(ticket_id)
     answer = given.answer
     if row is not None and (given.rated_at < row["rated_at"] or rating_of(row).answer == answer):
+        if row["from_agents"] and not given.from_agents and given.rated_at >= row["rated_at"]:
+            await _confirm(tx, row)
         return rating_of(row)
     revision = row["revision"] + 1 if row is not None else 1
     values = {
@@ -70,6 +74,7 @@ async def record_answer(
         "comment": answer.comment,
         "reason": answer.reason,
         "rated_at": given.rated_at,
+        "from_agents": given.from_agents,
     }
     rating_id = row["rating_id"] if row is not None else str(uuid7())
     rows.put(ticket_id, rating_id=rating_id, requester_id=given.requester_id, revision=revision, **values)
@@ -81,6 +86,15 @@ async def record_answer(
     if publish:
         _publish(tx, rating, cause)
     return rating
+
+
+async def _confirm(tx: Transaction, row: Mapping[str, Any]) -> None:
+    """The same answer once more, and not from the agents' side: it is the customer's."""
+    tx.rows(tables.ratings).put(row["ticket_id"], from_agents=False)
+    answer_id = f"{row['rating_id']}:{row['revision']}"
+    answers = await tx.load(tables.answers, [answer_id])
+    if answers.get(answer_id) is not None:
+        answers.put(answer_id, from_agents=False)
 
 
 async def _note(tx: Transaction, ticket_id: str, given: NewRating) -> None:

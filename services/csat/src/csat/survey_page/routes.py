@@ -20,6 +20,7 @@ from csat.survey_page.vote import hold, vote
 from supportops.observability.logging import get_logger
 from supportops.observability.metrics import Metrics, Recorder
 from supportops.store import Store
+from supportops.web.edge import address_of
 from supportops.web.throttle import Throttle
 
 log = get_logger("csat.web")
@@ -88,7 +89,9 @@ class SurveyPage:
             words = shown.language.texts.problem_too_often.format(seconds=wait)
             return self._form(shown, fields, Problem("", words, 429, {"Retry-After": str(wait)}))
         wish = wish_in(fields)
-        return await self._vote(shown, fields) if wish is None else await self._wish(shown, wish)
+        if wish is not None:
+            return await self._wish(shown, wish)
+        return await self._vote(shown, fields, from_agents=self._is_of_agents(request))
 
     def explain(self, error: Refused, request: Request) -> HTMLResponse:
         """The page that says why there is nothing to answer."""
@@ -109,7 +112,12 @@ class SurveyPage:
     def _language(self, locale: str | None, request: Request) -> Language:
         return self._languages.choose(locale, request.headers.get("accept-language", ""))
 
-    async def _vote(self, shown: Shown, fields: Mapping[str, str]) -> Response:
+    def _is_of_agents(self, request: Request) -> bool:
+        """Whether it comes from a network that the organization has named as its agents'."""
+        address = address_of(request)
+        return address is not None and any(address in network for network in self._policy.page.agent_networks)
+
+    async def _vote(self, shown: Shown, fields: Mapping[str, str], *, from_agents: bool) -> Response:
         limit, reasons = self._policy.comment_limit, self._policy.reasons
         said = fields.get("comment", "")
         try:
@@ -122,9 +130,10 @@ class SurveyPage:
         except BadAnswer as error:
             return self._form(shown, fields, self._problem(shown.language, error.field, said))
         async with self._store.transaction() as tx:
-            rating = await vote(tx, shown.opened.survey, answer)
+            rating = await vote(tx, shown.opened.survey, answer, from_agents=from_agents)
         self._metrics.count("survey_votes", score=answer.score)
-        log.info("vote.taken", ticket_id=rating.ticket_id, score=answer.score, revision=rating.revision)
+        about = {"ticket_id": rating.ticket_id, "score": answer.score, "revision": rating.revision}
+        log.info("vote.taken", from_agents=from_agents, **about)
         return RedirectResponse("?voted=1", status_code=303)
 
     async def _wish(self, shown: Shown, wish: Wish) -> Response:

@@ -16,14 +16,16 @@ async def hold(tx: Transaction, survey: Survey) -> None:
         raise why_not(await tx.read(former_survey(survey.survey_id)))
 
 
-async def vote(tx: Transaction, survey: Survey, answer: Answer) -> Rating:
+async def vote(tx: Transaction, survey: Survey, answer: Answer, *, from_agents: bool = False) -> Rating:
     """Take it; the latest answer counts. Refused when the survey does not stand any more.
+
+    `from_agents`: it comes from a network of the organization's agents.
 
     A vote also proves that the survey was sent, should its sender have died before writing that down.
     """
     await hold(tx, survey)
     await record_sent(tx, survey, survey.asking_since)
-    given = NewRating(answer, "hosted", survey.requester_id, tx.now)
+    given = NewRating(answer, "hosted", survey.requester_id, tx.now, from_agents)
     cause = f"survey-sent:{survey.survey_id}"  # the id of the event that told of it
     tx.because_of(cause)
     return await record_answer(tx, survey.ticket_id, given, cause=cause)

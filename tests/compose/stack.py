@@ -84,6 +84,7 @@ class Stack:
             self.url("CSAT_PORT"),
             self.url("SANDBOX_PORT"),
             webhook_url="http://ingest:8000/webhooks/zendesk",
+            sfdc_sync=self.url("SFDC_SYNC_PORT"),
             csat_token=(self.secrets / "csat_api_token").read_text().strip(),
         )
 

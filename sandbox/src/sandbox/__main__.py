@@ -90,13 +90,16 @@ def play(  # noqa: PLR0913 - each is an option of the command line
     csat_token: Annotated[
         str, typer.Option(envvar="CSAT_API_TOKEN", help="Bearer token of the KPI.")
     ] = CSAT_KEY,
+    sfdc_sync: Annotated[
+        str, typer.Option(help="Base URL of sfdc-sync's pages; without it nothing is shared.")
+    ] = "",
     patience: Annotated[float, typer.Option(help="Seconds to wait for any one effect.")] = 60.0,
 ) -> None:
     """Play the demo's support day against running services and verify every effect; non-zero when one is wrong."""
     from sandbox.demo.run import play as play_day
     from sandbox.demo.world import Addresses
 
-    addresses = Addresses(ingest, csat, sandbox, webhook_url, webhook_secret, csat_token)
+    addresses = Addresses(ingest, csat, sandbox, webhook_url, webhook_secret, csat_token, sfdc_sync)
     raise typer.Exit(0 if play_day(addresses, patience) else 1)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import httpx
 from fastapi import FastAPI
 
+from sandbox.demo import PROXY_KEY
 from sfdc_sync.web import PAGES, START, create_app
 from supportops.observability.metrics import Metrics
 from supportops.store import Store
@@ -17,7 +18,7 @@ from tests.integration.csat.dashboard_app import CHEAP, SESSION_KEYS, form_token
 
 ADDRESS = "http://127.0.0.1:8003"
 ROLES = {"lena-looks": "look", "otto-operates": "operate", "anna-approves": "approve"}
-PROXY_SECRET = "the-proxy-knows-this"
+PROXY_SECRET = PROXY_KEY
 BY_PROXY = {"X-Forwarded-User": "anna-approves", SECRET_HEADER: PROXY_SECRET, "host": "127.0.0.1:8003"}
 
 

@@ -1,13 +1,16 @@
 """Pages of sharing requests over HTTP: who may do what, forms that are not ours, words of strangers."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
+from sandbox.demo.sharing import PHRASE, SharingDesk
 from sfdc_sync.sharing.rules.lifecycle import State
 from sfdc_sync.sharing.rules.options import Option
 from tests.integration.sfdc_sync.sharing_app import ACME, GROABLET, RITA, SAM, SharingWorld
 from tests.integration.sfdc_sync.sharing_site import BY_PROXY, Browser, application
+from tests.support.operators_browser import serving
 
 ASKED = {"organization": str(GROABLET), "option": "selected_view", "people": "rita@groablet.example"}
 
@@ -137,8 +140,40 @@ async def test_words_of_strangers_stay_words(world: SharingWorld, browser: Brows
         assert "<b>" not in page
 
 
+async def test_what_somebody_changed_by_hand_is_on_the_list_and_on_the_page(
+    world: SharingWorld, browser: Browser
+) -> None:
+    number = await world.apply(Option.ALL_VIEW)
+    world.user(SAM).ticket_restriction = "organization"
+    await world.watch(number)
+    await browser.log_in("lena-looks")
+    assert "1 changed by hand" in (await browser.http.get("/sharing?which=in+force")).text
+    page = (await browser.http.get(f"/sharing/{number}")).text
+    assert f"ticket_restriction of {SAM}" in page
+
+
 @pytest.mark.parametrize("path", ["/sharing/2", "/sharing/x", "/sharing/-1", "/sharing/99999999999999999999"])
 async def test_what_is_not_there_is_said_to_be_so(browser: Browser, path: str) -> None:
     await browser.log_in("anna-approves")
     assert (await browser.http.get(path)).status_code == 404
     assert (await browser.send(path, do="refuse", reason="x")).status_code in (404, 409)
+
+
+async def test_the_demos_two_people_find_their_way(world: SharingWorld, tmp_path: Path) -> None:
+    async with serving(application(world.store, tmp_path)) as site, world.delivering():
+        desk = SharingDesk(site.origin, patience=30)
+        ticket = int(world.ticket(f"{PHRASE}, please."))
+        request = await asyncio.to_thread(desk.ask, GROABLET, ticket)
+        await asyncio.to_thread(desk.approve, request)
+        await asyncio.to_thread(desk.wait_for, request, "applied")
+        assert world.sharing() == (True, False)
+        await asyncio.to_thread(desk.undo, request)
+        await asyncio.to_thread(desk.wait_for, request, "undone")
+        desk.close()
+    kinds = [
+        (each.kind, each.facts.get("fields")) for each in world.outside.ledger.find("zendesk.organization")
+    ]
+    assert kinds == [
+        ("zendesk.organization.updated", {"shared_tickets": True}),
+        ("zendesk.organization.updated", {"shared_tickets": False}),
+    ]

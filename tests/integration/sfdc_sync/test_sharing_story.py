@@ -23,6 +23,7 @@ from tests.integration.sfdc_sync.sharing_app import (
     POLICY,
     RITA,
     SAM,
+    YES,
     SharingWorld,
 )
 
@@ -101,6 +102,16 @@ async def test_a_request_without_its_grounds_is_refused_with_a_reason(
     assert found.request.state is (State.REFUSED if why else State.ASKED)
     assert why in found.request.reason
     assert world.writes() == []
+
+
+async def test_words_of_others_are_not_the_customers_acceptance(world: SharingWorld) -> None:
+    """An agent writes the phrase for the customer to repeat, who does not; a colleague does."""
+    ticket_id = world.ticket("Please share.")
+    editor, ticket = world.outside.zendesk.editor, world.outside.zendesk.account.ticket(int(ticket_id))
+    for author in (ADA_AGENT, SAM):
+        editor.update(ticket, {"comment": {"body": YES, "author_id": author, "public": True}}, author)
+    number = await world.ask(Option.ALL_VIEW, ticket_id)
+    assert (await world.worked(number)).request.state is State.REFUSED
 
 
 async def test_what_is_not_there_is_no_evidence(world: SharingWorld) -> None:
@@ -260,6 +271,17 @@ async def test_joiners_and_leavers_follow_by_setting(world: SharingWorld, follow
         await world.undo(number)
         await world.worked(number)
         assert world.user(JO).ticket_restriction == ORGANIZATION
+
+
+async def test_what_a_joiner_had_survives_an_answer_that_is_lost(world: SharingWorld) -> None:
+    number = await world.apply(Option.OWN_TICKETS)
+    world.user(JO).organization_ids.append(GROABLET)
+    world.user(JO).ticket_restriction = ORGANIZATION
+    world.arm("drop_after_commit", path=f"*/users/{JO}", method="PUT", count=1)
+    stored = await world.watch(number)
+    assert world.user(JO).ticket_restriction == REQUESTED
+    assert stored.before is not None
+    assert stored.before.members[str(JO)] == ORGANIZATION
 
 
 async def test_whom_another_request_has_opened_is_kept_open_where_that_harms_nothing(

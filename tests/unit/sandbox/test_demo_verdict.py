@@ -9,7 +9,7 @@ from sandbox.demo.story import EXPORTED, PRIVATE_NOTE, Day
 from sandbox.demo.verdict import FEEDBACK, MANAGER, findings
 from sandbox.demo.world import Addresses, Json, World, survey_link
 
-TICKETS = {"runners": 1, "upgrade": 2, "excluded": 3, "security": 4, "last": 5}
+TICKETS = {"runners": 1, "upgrade": 2, "excluded": 3, "security": 4, "sharing": 5, "last": 6}
 LINK = "Good: http://127.0.0.1:1/s/token?score=good"
 
 
@@ -64,6 +64,11 @@ def perfect() -> list[Json]:
         entries.append({"kind": "zendesk.comment", "ticket_id": ticket, "body": LINK})
         entries.append({"kind": "zendesk.tags", "ticket_id": ticket, "changed": True, "tags": ["t"]})
         entries.append({"kind": "zendesk.tags", "ticket_id": ticket, "changed": True, "tags": [EXPORTED]})
+    for shared in (True, False):
+        fields = {"shared_tickets": shared}
+        entries.append({"kind": "zendesk.organization.updated", "organization_id": 1, "fields": fields})
+        told = {"ticket_id": 5, "public": True, "body": f"Done.\n\nReference: sharing-1-{shared}"}
+        entries.append({"kind": "zendesk.comment", **told})
     entries += [issue("runners"), issue("upgrade"), {"kind": "gitlab.mention", "name": MANAGER}]
     return entries
 
@@ -146,3 +151,19 @@ def test_effects_are_described(entry: dict[str, Any], line: str) -> None:
 
 def test_a_comment_without_a_link_is_no_survey() -> None:
     assert survey_link({"body": "Please look at http://127.0.0.1/s/"}) == ""
+
+
+@pytest.mark.parametrize(
+    ("changes", "what"),
+    [
+        ([True], "shared_tickets of the organization, in order"),
+        ([False, True], "shared_tickets of the organization, in order"),
+        ([True, False, True], "shared_tickets of the organization, in order"),
+    ],
+)
+def test_what_was_shared_is_compared_in_its_order(changes: list[bool], what: str) -> None:
+    entries = [entry for entry in perfect() if "shared_tickets" not in entry.get("fields", {})]
+    for shared in changes:
+        told = {"organization_id": 1, "fields": {"shared_tickets": shared}}
+        entries.append({"kind": "zendesk.organization.updated", **told})
+    assert wrong(entries) == [what]

@@ -12,3 +12,5 @@ DASHBOARD_HASH = (
 )
 """Of DASHBOARD_KEY, as `csat hash-password` printed it; deploy/sandbox-secrets has the same."""
 SESSION_KEY = "sandbox-session-key-1234"
+PROXY_KEY = "sandbox-proxy-secret-1234"
+"""With it the story is the proxy that logs people in: one asks, another approves."""

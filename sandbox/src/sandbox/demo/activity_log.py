@@ -81,6 +81,9 @@ def describe(entry: Json) -> str:
         return f"-> Zendesk     ticket {entry['ticket_id']}: {what}"
     if kind == "zendesk.tags" and entry.get("changed"):
         return f"-> Zendesk     ticket {entry['ticket_id']}: tagged {', '.join(map(str, entry['tags']))}"
+    if kind == "zendesk.organization.updated" and "shared_tickets" in entry["fields"]:
+        shares = "shares" if entry["fields"]["shared_tickets"] else "does not share"
+        return f"-> Zendesk     organization {entry['organization_id']} {shares} its tickets"
     if kind.startswith("salesforce.record."):
         return _describe_record(entry)
     if kind in ("slack.message", "slack.update"):

@@ -2,6 +2,7 @@
 
 import typer
 
+from sandbox.demo.sharing import SharingDesk
 from sandbox.demo.story import Story
 from sandbox.demo.verdict import findings
 from sandbox.demo.world import Addresses, World
@@ -13,12 +14,15 @@ def play(addresses: Addresses, patience: float = 60.0) -> bool:
     `patience`: seconds to wait for any one effect.
     """
     world = World(addresses)
+    sharing = SharingDesk(addresses.sfdc_sync, patience) if addresses.sfdc_sync else None
     try:
         world.connect_zendesk()
-        day = Story(world, typer.echo, patience=patience).play()
+        day = Story(world, typer.echo, patience=patience, sharing=sharing).play()
         results = findings(world, day)
     finally:
         world.close()
+        if sharing is not None:
+            sharing.close()
     wrong = [finding for finding in results if not finding.right]
     for finding in wrong:
         typer.echo(finding.line())

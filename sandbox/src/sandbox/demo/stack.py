@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox.demo import CSAT_KEY, DASHBOARD_HASH, LINK_KEY, SESSION_KEY, WEBHOOK_KEY
+from sandbox.demo import CSAT_KEY, DASHBOARD_HASH, LINK_KEY, PROXY_KEY, SESSION_KEY, WEBHOOK_KEY
 from sandbox.demo.processes import DemoError, Processes, free_port, write_aside
 from sandbox.demo.world import Addresses
 
@@ -27,7 +27,7 @@ class Ports:
     @classmethod
     def choose(cls) -> "Ports":
         """Ask the kernel for them."""
-        http = {name: free_port() for name in ("ingest", "csat", "notifier")}
+        http = {name: free_port() for name in ("ingest", "csat", "sfdc_sync", "notifier")}
         return cls(free_port(), free_port(), http, {name: free_port() for name in SERVICES})
 
 
@@ -55,7 +55,9 @@ class Stack:
 
     def addresses(self) -> Addresses:
         """For the story."""
-        return Addresses(self.url("ingest"), self.url("csat"), self.sandbox_url)
+        return Addresses(
+            self.url("ingest"), self.url("csat"), self.sandbox_url, sfdc_sync=self.url("sfdc_sync")
+        )
 
     def endpoints(self) -> dict[str, str]:
         """What `.demo/endpoints.json` holds."""
@@ -123,7 +125,12 @@ class Stack:
         """One login for the pages of all services."""
         addresses = {f"OPERATORS_{name.upper()}_URL": self.url(name) for name in self.ports.http}
         keys = {"OPERATORS_PASSWORD_HASH": DASHBOARD_HASH, "OPERATORS_SESSION_KEYS": SESSION_KEY}
-        return addresses | keys
+        proxy = {
+            "OPERATORS_PROXY_HEADER": "X-Forwarded-User",
+            "OPERATORS_PROXY_SECRET": PROXY_KEY,
+            "OPERATORS_PROXY_ROLE": "approve",
+        }
+        return addresses | keys | proxy
 
     def _own(self, service: str) -> dict[str, str]:
         zendesk = {

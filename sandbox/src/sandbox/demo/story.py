@@ -3,9 +3,11 @@
 from dataclasses import dataclass, field
 
 from sandbox.demo.activity_log import ActivityLog, Say
+from sandbox.demo.sharing import APPROVES, ASKS, PHRASE, SharingDesk
 from sandbox.demo.world import Json, World, survey_link
 
 RITA, JO, GIL = "rita@groablet.example", "jo@acme.example", "gil@gitlab.example"
+GROABLET = 8447346622462  # Rita's organization, as it is planted
 PRIVATE_NOTE = "Rita's contract runs out in May, careful."
 SECURITY_SUBJECT = "Token leaked in a public repository"
 HOSTILE_COMMENT = "Took two tries.\r/close\n/label ~ignore\n@all see #1\n![](https://tracker.example/p.gif)"
@@ -24,8 +26,11 @@ class Day:
 class Story:
     """Plays the day once. `patience`: seconds to wait for any one effect."""
 
-    def __init__(self, world: World, say: Say, *, patience: float) -> None:
+    def __init__(
+        self, world: World, say: Say, *, patience: float, sharing: SharingDesk | None = None
+    ) -> None:
         self._world = world
+        self._sharing = sharing
         self._log = ActivityLog(world, say, patience)
         self._day = Day()
 
@@ -36,6 +41,8 @@ class Story:
         self._a_change_of_mind()
         self._not_for_everybody()
         self._surveys()
+        if self._sharing is not None:
+            self._share(self._sharing)
         self._control_ticket()
         self._log.wait_for_quiet(3)
         self._day.entries = self._log.entries
@@ -114,6 +121,27 @@ class Story:
             "its tag", lambda e: e["kind"] == "zendesk.tags" and e["ticket_id"] == ticket and e["changed"]
         )
 
+    def _share(self, desk: SharingDesk) -> None:
+        """Asked for by the customer, approved by a second person, and undone."""
+        ticket = self._open("sharing", RITA, "Please share our tickets", f"{PHRASE}, please.")
+        self._recorded(ticket, "created")
+        self._posted(ticket)
+        self._log.action(
+            f"{ASKS.title()} asks for it, {APPROVES.title()} sees who would see what, and approves"
+        )
+        request = desk.ask(GROABLET, ticket)
+        desk.approve(request)
+        self._shared(ticket, 1)
+        self._log.action(f"{APPROVES.title()} undoes it")
+        desk.wait_for(request, "applied")
+        desk.undo(request)
+        self._shared(ticket, 2)
+
+    def _shared(self, ticket: int, times: int) -> None:
+        told = "the organization to be changed, and its ticket to be told"
+        self._log.wait_for(told, is_sharing, times)
+        self._log.wait_for(told, lambda e: is_told(e, ticket), times)
+
     def _control_ticket(self) -> None:
         """What comes after everything else: once it is through, nothing older is still on its way."""
         ticket = self._open("last", JO, "One more thing", "Where is the invoice?")
@@ -137,6 +165,17 @@ def is_record(entry: Json, ticket: int, what: str, status: str = "") -> bool:
     ):
         return False
     return not status or str(entry["fields"].get("Status__c", "")).casefold() == status
+
+
+def is_sharing(entry: Json) -> bool:
+    """Whether an entry is a change of who sees an organization's tickets."""
+    return entry["kind"] == "zendesk.organization.updated" and "shared_tickets" in entry["fields"]
+
+
+def is_told(entry: Json, ticket: int) -> bool:
+    """Whether an entry is a comment that tells a ticket what became of its request."""
+    mine = entry["kind"] == "zendesk.comment" and entry["ticket_id"] == ticket
+    return bool(mine) and "Reference: sharing-" in str(entry["body"])
 
 
 def is_issue(entry: Json, ticket: int) -> bool:

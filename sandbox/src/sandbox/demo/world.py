@@ -25,6 +25,8 @@ class Addresses:
     webhook_url: str = ""
     webhook_secret: str = WEBHOOK_KEY
     csat_token: str = CSAT_KEY
+    sfdc_sync: str = ""
+    """Of its pages; without them nothing is shared."""
 
 
 class World:

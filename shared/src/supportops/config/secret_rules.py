@@ -29,6 +29,7 @@ PUBLISHED = frozenset(
         "sandbox-csat-api-token",
         "sandbox-link-key-1234",
         "sandbox-session-key-1234",
+        "sandbox-proxy-secret-1234",
         "sandbox-dashboard",
         "$argon2id$v=19$m=65536,t=3,p=4$6h3ItNev/Jlzw/KwUEPzyw$3S3fV2ha5HoF1UzhRqwvGefkeUnYpy18kvR9mbttJg4",
     }

@@ -1,5 +1,6 @@
 """Pages of sharing requests: the list, one request with everybody's access now and then, and the forms to decide."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -44,9 +45,16 @@ class SharingPages:
         chosen = which if which in WHICH else "open"
         async with self._store.reading() as conn:
             found = await repository.listed(conn, WHICH[chosen], limit=200)
+            changed = Counter(each["request"] for each in await repository.drift_of(conn))
         rows = [sharing_text.row(each) for each in found]
         return self._layout.page(
-            request, "sharing_list.html", rows=rows, which=chosen, choices=tuple(WHICH), options=OPTIONS
+            request,
+            "sharing_list.html",
+            rows=rows,
+            which=chosen,
+            choices=tuple(WHICH),
+            options=OPTIONS,
+            changed=changed,
         )
 
     async def show(self, request: Request, number: str, problem: str = "", status: int = 200) -> Response:

@@ -1,8 +1,10 @@
 """The notifier's command line: what every service has."""
 
 from notifier import wiring
+from notifier.operations.backtest_commands import add_backtest_command
 from notifier.operations.doctor import checks
 from notifier.operations.explain import explain_ticket
+from notifier.operations.preview_commands import add_preview_command
 from notifier.operations.silence_commands import add_silence_commands
 from notifier.settings import Settings, WebSettings
 from supportops.operations.commands import Operations, add_operations
@@ -25,6 +27,8 @@ app = build_app(SERVICE)
 add_login_commands(app, SERVICE.name)
 add_operations(app, SERVICE, OPERATIONS)
 add_silence_commands(app, SERVICE)
+add_preview_command(app, SERVICE, wiring.open_for_command)
+add_backtest_command(app, SERVICE, wiring.open_for_command)
 
 
 if __name__ == "__main__":

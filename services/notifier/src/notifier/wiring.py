@@ -30,6 +30,8 @@ from notifier.notices.payloads import INTEGRITY, MERGED, RATING, SUCCESS, TAM
 from notifier.notices.people import People
 from notifier.notices.success import SuccessWatch
 from notifier.notices.tags import NoticeTags
+from notifier.notices.watching import EVERY as WATCH_EVERY
+from notifier.notices.watching import Watching
 from notifier.policy.notices import SuccessNotice
 from notifier.policy.notifier import NotifierPolicy
 from notifier.posting.alerts import ALERT, AlertSource
@@ -44,14 +46,15 @@ from notifier.silences.repository import Silences
 from notifier.slack.client import SlackClient, open_slack
 from notifier.slack.sender import Sender
 from notifier.web import START, create_app
+from supportops.clock import SystemClock
 from supportops.config.rules_file import Section
 from supportops.delivery import Budget, Destination, Rate
 from supportops.messaging import ConsumerPolicy, Handlers
-from supportops.observability.metrics import Recorder
+from supportops.observability.metrics import Metrics, Recorder
 from supportops.runtime.http_server import HttpServer
 from supportops.runtime.process import Parts, open_parts, run_process, worker_components
 from supportops.runtime.supervisor import Component
-from supportops.store import Store
+from supportops.store import Store, open_store
 from supportops.vendors.cache import Lifetime
 from supportops.vendors.zendesk import References, Zendesk, open_zendesk
 from supportops.web.auth.guard import OperatorAuth
@@ -107,7 +110,7 @@ async def workers(settings: Settings, parts: Parts) -> AsyncIterator[tuple[Compo
         handlers = BreachHandlers(policy.breaches).add_to(handlers)
         working = worker_components(parts, handlers, calls, group=GROUP, policy=PACE, retention=kept)
         watch = Periodic("notifier.audience", parts.store, AudienceWatch(context).look, AUDIENCE_EVERY)
-        yield (*working, watch, *breach_jobs(breaches))
+        yield (*working, watch, *notice_jobs(parts.store, policy), *breach_jobs(breaches))
 
 
 def handlers_of(policy: NotifierPolicy, scheduler: MessageScheduler) -> Handlers:
@@ -124,6 +127,17 @@ async def open_context(
     """The vendors' clients, and what the destinations of feeds work with."""
     async with open_vendors(settings, policy, store, metrics) as vendors:
         yield feed_context(vendors, policy, scheduler)
+
+
+@asynccontextmanager
+async def open_for_command(settings: Settings, policy: NotifierPolicy) -> AsyncIterator[MessageContext]:
+    """The same for a command, with a database connection of its own."""
+    scheduler = MessageScheduler(policy, FormNames(policy.names_lifetime))
+    async with (
+        open_store(settings.database, clock=SystemClock()) as store,
+        open_context(settings, policy, scheduler, store, Metrics()) as context,
+    ):
+        yield context
 
 
 @dataclass(frozen=True)
@@ -161,6 +175,14 @@ def feed_context(vendors: Vendors, policy: NotifierPolicy, scheduler: MessageSch
     return MessageContext(
         store, policy, scheduler, zendesk, lookups, slack, channels, vendors.base_url, vendors.metrics
     )
+
+
+def notice_jobs(store: Store, policy: NotifierPolicy) -> list[Component]:
+    """The look at all services' side ports, where the rules name them."""
+    alerts = policy.notices.alerts
+    if alerts is None:
+        return []
+    return [Periodic("notifier.watching", store, Watching(store, alerts).look, WATCH_EVERY)]
 
 
 def breach_context(vendors: Vendors, policy: NotifierPolicy) -> BreachContext:

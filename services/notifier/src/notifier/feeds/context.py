@@ -76,7 +76,7 @@ class MessageContext:
         public, line = payload.content.public, carried_line(payload.ticket_id, payload.content)
         if feed.lookups:
             public, line = await self.lookups.line(payload.ticket_id, payload.content, feed)
-        message = self.laid_out(feed, replace(line, names=_names(routable)))
+        message = self.laid_out(feed, replace(line, names=names_of(routable)))
         return Rendered(message, public is not True or self.policy.is_secret(routable.form or ""))
 
     def plain(self, line: FeedLine) -> Message:
@@ -96,7 +96,7 @@ class MessageContext:
         return render(line, look)
 
 
-def _names(routable: Routable) -> dict[str, str | None]:
+def names_of(routable: Routable) -> dict[str, str | None]:
     """What only templates show."""
     shown = ("form", "priority", "brand", "group", "plan", "region")
     return {name: getattr(routable, name) for name in shown}

@@ -1,61 +1,103 @@
 """`notifier doctor`: what the notifier needs of Zendesk and of Slack. Reads only; nothing is posted."""
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from typing import Any
 
+import httpx
+
+from notifier.operations import sibling_rules
+from notifier.operations.channel_checks import TOKEN_REMEDY, channels_of, look_at_channel
 from notifier.policy.notifier import NotifierPolicy
-from notifier.posting.channels import CHANNEL_ID
 from notifier.settings import ZENDESK_SCOPES, Settings
-from notifier.slack.client import SlackChannelError, SlackClient, SlackCredentialError, open_slack
-from supportops.clock import SystemClock
+from notifier.slack.client import SlackClient, open_slack
+from supportops.clock import Clock, SystemClock
+from supportops.errors import Permanent
 from supportops.observability.metrics import Metrics
-from supportops.operations.checks import Check, Finding
-from supportops.operations.zendesk_checks import login_check
-
-TOKEN_REMEDY = "Check SLACK_TOKEN: a bot token (xoxb-…) with chat:write and channels:history."  # noqa: S105  # nosec B105
-CHANNEL_REMEDY = "Invite the bot into the channel (/invite), or name another channel in notifier.feeds."
-RECENT = timedelta(minutes=1)
+from supportops.operations.checks import Check, Finding, skew_of_date
+from supportops.operations.zendesk_checks import LOGIN_REMEDY, login_check
+from supportops.vendors.http_client import map_transport_errors
+from supportops.vendors.zendesk.calls import check_answer
+from supportops.vendors.zendesk.connection import open_connection
 
 
 @asynccontextmanager
 async def checks(settings: Settings, policy: NotifierPolicy) -> AsyncIterator[Sequence[Check]]:
     """What `notifier doctor` looks at, beside database and broker."""
     clock = SystemClock()
-    async with open_slack(settings.slack, clock=clock, metrics=Metrics()) as slack:
-        yield [login_check(settings.zendesk, ZENDESK_SCOPES, clock), *slack_checks(slack, policy)]
+    async with (
+        open_slack(settings.slack, clock=clock, metrics=Metrics()) as slack,
+        open_connection(settings.zendesk, ZENDESK_SCOPES, clock=clock, metrics=Metrics()) as zendesk,
+    ):
+        login = login_check(settings.zendesk, ZENDESK_SCOPES, clock)
+        yield [login, *zendesk_checks(zendesk, clock), *slack_checks(slack, policy)]
 
 
 def slack_checks(slack: SlackClient, policy: NotifierPolicy) -> list[Check]:
-    """The token, and each channel of the feeds: whether the bot may read there shows whether it is in it."""
+    """The token, and each channel that the rules name."""
 
     async def token() -> Iterable[Finding]:
         who = await slack.identity()
         return [Finding("slack token", "ok", f"as {who.user} in {who.team}")]
 
     async def channels() -> Iterable[Finding]:
-        names = sorted({feed.channel for feed in policy.feeds})
-        return [await _channel(slack, name) for name in names] or [_NO_FEED]
+        named = channels_of(policy).items()
+        found = [each for name, marked in named for each in await look_at_channel(slack, name, marked=marked)]
+        return found or [_NO_FEED]
 
     return [Check("slack token", token, TOKEN_REMEDY), Check("slack channels", channels, TOKEN_REMEDY)]
 
 
-_NO_FEED = Finding("slack channels", "skipped", "the rules name no feed")
+_NO_FEED = Finding("slack channels", "skipped", "the rules name no channel")
 
 
-async def _channel(slack: SlackClient, channel: str) -> Finding:
-    name = f"slack channel {channel}"
-    try:
-        address = channel if CHANNEL_ID.fullmatch(channel) else await slack.channel_id(channel)
-        if address is None:
-            return Finding(name, "failed", "no channel that the bot may list has this name", CHANNEL_REMEDY)
-        async for _ in slack.history(address, slack.now() - RECENT):
+def zendesk_checks(client: httpx.AsyncClient, clock: Clock) -> list[Check]:
+    """Zendesk's clock against ours, and its own rules that post into Slack beside us."""
+
+    async def skew() -> Iterable[Finding]:
+        began = clock.now()
+        response = await _get(client, "/users/me", {}, clock)
+        return [skew_of_date("clock: zendesk", response.headers.get("date", ""), began, clock.now())]
+
+    async def siblings() -> Iterable[Finding]:
+        try:
+            rules = [row for kind in ("automations", "triggers") for row in await _rows(client, kind, clock)]
+            webhooks = await _rows(client, "webhooks", clock)
+        except Permanent as error:
+            words = (
+                f"{error}: look in the Admin Center whether an automation or a trigger still posts into Slack"
+            )
+            return [Finding(sibling_rules.CHECK, "skipped", words)]
+        return [sibling_rules.judge(rules, webhooks)]
+
+    return [
+        Check("clock: zendesk", skew, LOGIN_REMEDY),
+        Check(sibling_rules.CHECK, siblings, sibling_rules.REMEDY),
+    ]
+
+
+PAGES = 20  # of a hundred rows: more rules no account has
+
+
+async def _rows(client: httpx.AsyncClient, kind: str, clock: Clock) -> list[Mapping[str, Any]]:
+    """All rows of a list; of triggers and automations the active ones."""
+    path, query = f"/{kind}" if kind == "webhooks" else f"/{kind}/active", {"page[size]": "100"}
+    rows: list[Mapping[str, Any]] = []
+    for _ in range(PAGES):
+        answer = (await _get(client, path, query, clock)).json()
+        rows += [row for row in answer.get(kind) or () if isinstance(row, dict)]
+        meta = answer.get("meta") or {}
+        if not meta.get("has_more") or not meta.get("after_cursor"):
             break
-    except SlackChannelError as error:
-        return Finding(name, "failed", str(error), CHANNEL_REMEDY)
-    except SlackCredentialError as error:
-        if error.code != "missing_scope":
-            raise
-        words = "the history cannot be read: after a lost answer a line is given up instead of looked for"
-        return Finding(name, "warning", words, TOKEN_REMEDY)
-    return Finding(name, "ok", "the bot is in it and may read")
+        query = query | {"page[after]": str(meta["after_cursor"])}
+    return rows
+
+
+async def _get(
+    client: httpx.AsyncClient, path: str, query: Mapping[str, str], clock: Clock
+) -> httpx.Response:
+    what = f"zendesk {path.strip('/')}"
+    with map_transport_errors("GET", what):
+        response = await client.get(path, params=dict(query))
+    check_answer(response, what, now=clock.now())
+    return response

@@ -15,6 +15,7 @@ from supportops.config.rules_file import Rules
 Address = Annotated[
     str, StringConstraints(strip_whitespace=True, to_lower=True, pattern=r"^[^@\s]+@[^@\s]+$")
 ]
+SideAddress = Annotated[str, StringConstraints(pattern=r"^https?://[A-Za-z0-9.:\[\]-]+/?$")]
 SlackUser = Annotated[str, StringConstraints(pattern=r"^[UW][A-Z0-9]{2,}$")]
 Tag = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,80}$")]
 
@@ -69,6 +70,20 @@ class IntegrityNotice(Rules):
     channel: Channel
 
 
+class AlertNotice(Rules):
+    """What goes wrong in any service, grouped, in `channel`: told when it begins, again after `repeat_after`, and when
+    it is over.
+
+    `watch`: the side port of each process by the service's name, such as csat: http://csat:9100.
+    """
+
+    channel: Channel
+    watch: dict[Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,40}$")], SideAddress] = Field(
+        default_factory=dict
+    )
+    repeat_after: Duration = timedelta(hours=6)
+
+
 class NoticesPolicy(Rules):
     """Each is off while it is null. `people`: Slack's id of a person by e-mail, where Slack knows another address."""
 
@@ -76,4 +91,5 @@ class NoticesPolicy(Rules):
     account_manager: AccountManagerNotice = AccountManagerNotice()
     ratings: RatingNotice | None = None
     integrity: IntegrityNotice | None = None
+    alerts: AlertNotice | None = None
     people: dict[Address, SlackUser] = Field(default_factory=dict)

@@ -1,0 +1,75 @@
+"""`notifier preview` on examples: the picture of a message, why not elsewhere, and mistakes in the file."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from notifier.__main__ import app
+from notifier.operations.preview_commands import Example, previews
+from notifier.policy.notifier import NotifierPolicy
+from notifier.policy.routing import FeedRule
+
+POLICY = NotifierPolicy(
+    feeds=(
+        FeedRule.model_validate(
+            {"name": "premium", "channel": "C1", "plans": {"include": ["Premium"]}, "mention": ["S123"]}
+            | {"template": "{{ ticket }} <&> {{ title }}"}
+        ),
+        FeedRule.model_validate({"name": "all", "channel": "C2"}),
+    )
+)
+
+
+def test_the_picture_shows_what_people_read() -> None:
+    (premium, everything) = previews(POLICY, Example(plan="Premium", title="a < b <!here>"))
+    assert premium.document()["picture"].splitlines()[:2] == [
+        "@S123 Ticket #12345 [https://example.zendesk.com/agent/tickets/12345] <&> a < b <!here>",
+        "  ▌ #4AACD8",
+    ]
+    assert everything.document()["message"]["channel"] == "C2"
+    assert "  ▌ Please run it with --debug." in everything.document()["picture"]
+
+
+def test_why_not_is_told_and_one_feed_can_be_asked_for() -> None:
+    (premium,) = previews(POLICY, Example(plan="Gold"), "premium")
+    assert premium.document() == {
+        "feed": "premium",
+        "message": None,
+        "why_not": "plans: the ticket has 'Gold'",
+    }
+    first = POLICY.model_copy(update={"match": "first"})
+    assert [each.why_not for each in previews(first, Example(plan="Premium"))] == [
+        "",
+        "an earlier feed took it (match: first)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ("{", "Invalid JSON"),
+        ('{"titel": "x"}', "titel"),
+        ('{"kind": "solved"}', "kind"),
+        (None, "No such file"),
+    ],
+)
+def test_a_mistake_in_an_example_is_named(tmp_path: Path, content: str | None, complaint: str) -> None:
+    path = tmp_path / "example.json"
+    if content is not None:
+        path.write_text(content)
+    result = CliRunner().invoke(app, ["preview", str(path)])
+    assert result.exit_code == 2
+    assert complaint in " ".join(result.output.split())
+
+
+def test_an_example_needs_neither_slack_nor_zendesk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "example.json"
+    path.write_text(json.dumps({"form": "Security Issue"}))
+    monkeypatch.setenv("DATABASE_URL", "sqlite:////nowhere/none.db")
+    result = CliRunner().invoke(app, ["preview", str(path), "--json"])
+    assert result.exit_code == 0, result.output
+    assert {each["why_not"] for each in json.loads(result.stdout[result.stdout.index("[") :])} >= {
+        "never_forms: the ticket's form is 'Security Issue'"
+    }

@@ -56,6 +56,9 @@ class Outside:
         )
         assert answer.status_code < 300, answer.text
 
+    def add_webhook(self, **values: Any) -> None:
+        self._post("/zendesk/webhooks", values)
+
     def ticket(self, **values: Any) -> str:
         """A ticket made in Zendesk; its id."""
         return str(self._post("/zendesk/tickets", values)["ticket"]["id"])

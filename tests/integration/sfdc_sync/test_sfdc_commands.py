@@ -48,13 +48,29 @@ def findings_of(done: subprocess.CompletedProcess[str]) -> list[dict[str, str]]:
     return [found for found in json.loads(done.stdout) if found["check"] != "broker"]
 
 
-def test_the_doctor_is_content_with_the_sandbox(environment: dict[str, str]) -> None:
+def test_the_doctor_is_content_with_the_sandbox(environment: dict[str, str], outside: Outside) -> None:
+    outside.add_webhook(endpoint="http://127.0.0.1:1/", subscriptions=["zen:event-type:ticket.created"])
     run(environment, "migrate")
     done = run(environment, "doctor", "--json")
     findings = findings_of(done)
     assert {finding["verdict"] for finding in findings} == {"ok"}, done.stdout + done.stderr
     assert {"database", "migrations", "zendesk login", "login"} <= {found["check"] for found in findings}
-    assert len(findings) > 15
+    assert {"org", "clock: salesforce", "clock: zendesk", "zendesk role", "zendesk webhooks"} <= {
+        found["check"] for found in findings
+    }
+    assert {"field Account.Owner.Email", "field Contact.Email", "organization field salesforce_id"} <= {
+        found["check"] for found in findings
+    }
+
+
+def test_the_doctor_names_what_matching_may_not_read(environment: dict[str, str], outside: Outside) -> None:
+    outside.rights(hidden=["Account.Technical_Account_Manager__c", "Contact.Email"], view_setup=False)
+    run(environment, "migrate")
+    findings = {found["check"]: found for found in findings_of(run(environment, "doctor", "--json"))}
+    failed = {name for name, found in findings.items() if found["verdict"] == "failed"}
+    people = {f"field Account.Technical_Account_Manager__r.{name}" for name in ("Name", "Email")}
+    assert failed == {"field Contact.Email", *people}
+    assert findings["daily requests"]["verdict"] == "skipped", "seeing limits is a right of its own"
 
 
 def test_verify_tells_by_its_exit_code_whether_anything_differs(

@@ -10,10 +10,11 @@ from pydantic import SecretStr
 
 from sfdc_sync.operations.doctor import examine
 from sfdc_sync.policy.pauses import Pauses
-from sfdc_sync.policy.ticket_records import TicketRecordPolicy
+from sfdc_sync.policy.sfdc import SfdcPolicy
 from sfdc_sync.salesforce.client import Salesforce
 from sfdc_sync.salesforce.refusals import login_refusal, moved, version_refusal, versions_in
 from sfdc_sync.settings import SalesforceSettings
+from supportops.clock import SystemClock
 from supportops.errors import DestinationPaused
 from supportops.observability.metrics import Metrics
 from supportops.operations.checks import Finding
@@ -145,4 +146,4 @@ def test_versions_are_compared_as_numbers() -> None:
 
 
 async def doctor(pool: ThreadPoolExecutor, fake: FakeSalesforce, version: str = "62.0") -> list[Finding]:
-    return (await examine(salesforce(pool, fake, version), TicketRecordPolicy()))[:2]
+    return (await examine(salesforce(pool, fake, version), SfdcPolicy(), SystemClock()))[:2]

@@ -1,13 +1,17 @@
-"""The doctor's checks of the way into Zendesk that every service shares: which credential, for how long, of whom."""
+"""The doctor's checks of Zendesk that services share: which credential, of whom, and what is set up there."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import httpx
+import orjson
 
 from supportops.clock import Clock
 from supportops.config import ZendeskSettings
 from supportops.config.zendesk_settings import API_TOKENS_END
-from supportops.errors import DestinationPaused
+from supportops.errors import DestinationPaused, Permanent
 from supportops.observability.metrics import Metrics
-from supportops.operations.checks import Check, Finding, Verdict
+from supportops.operations.checks import Check, Finding, Verdict, skew_of_date
 from supportops.vendors.http_client import map_transport_errors
 from supportops.vendors.zendesk.calls import check_answer
 from supportops.vendors.zendesk.connection import open_connection
@@ -41,3 +45,92 @@ def login_check(settings: ZendeskSettings, scopes: Sequence[str], clock: Clock) 
         return [*found, Finding("zendesk login", "ok", f"with {' '.join(scopes)}")]
 
     return Check("zendesk login", look, LOGIN_REMEDY)
+
+
+def account_check(
+    settings: ZendeskSettings, scopes: Sequence[str], clock: Clock, organization_field: str
+) -> Check:
+    """Who we are there and what time it is, that organizations have the field, and that a webhook tells of tickets."""
+
+    async def look() -> Iterable[Finding]:
+        async with open_connection(settings, scopes, clock=clock, metrics=Metrics()) as zendesk:
+            began = clock.now()
+            response = await _answer(zendesk, "/users/me", clock)
+            skew = skew_of_date("clock: zendesk", response.headers.get("date", ""), began, clock.now())
+            found = [role(_object(response).get("user") or {}), skew]
+            for path, judge in (
+                ("/organization_fields", lambda answer: organization_field_of(answer, organization_field)),
+                ("/webhooks", ticket_webhook),
+            ):
+                try:
+                    found.append(judge(_object(await _answer(zendesk, path, clock))))
+                except Permanent as error:  # an agent may not read everything
+                    found.append(Finding(f"zendesk {path.strip('/')}", "skipped", str(error)))
+        return found
+
+    return Check("zendesk account", look, LOGIN_REMEDY)
+
+
+def role(user: Mapping[str, Any]) -> Finding:
+    """Whether the user behind the credential sees all tickets, as far as its record tells. Pure."""
+    remedy = "Give the integration user a role that sees all tickets, users and organizations."
+    name = "zendesk role"
+    if user.get("role") not in ("agent", "admin"):
+        return Finding(name, "failed", f"the user is {user.get('role') or 'nobody'}, not an agent", remedy)
+    if user.get("suspended"):
+        return Finding(name, "failed", "the user is suspended", remedy)
+    if user.get("ticket_restriction"):
+        return Finding(name, "failed", f"sees only some tickets: {user['ticket_restriction']}", remedy)
+    return Finding(name, "ok", f"user {user.get('id')}, {user['role']}")
+
+
+def organization_field_of(answer: Mapping[str, Any], key: str) -> Finding:
+    """Whether organizations have the custom field, as text, and in use. Pure."""
+    name, remedy = f"organization field {key}", "Admin Center, People, Configuration, Organization fields."
+    rows = [row for row in answer.get("organization_fields") or () if isinstance(row, dict)]
+    field = next((row for row in rows if row.get("key") == key), None)
+    if field is None:
+        return Finding(name, "failed", "there is none of this key", remedy)
+    if field.get("active") is False:
+        return Finding(name, "failed", "is switched off", remedy)
+    if field.get("type") not in ("text", "regexp"):
+        return Finding(name, "warning", f"is of type {field.get('type')}, an id is text", remedy)
+    return Finding(name, "ok")
+
+
+def ticket_webhook(answer: Mapping[str, Any]) -> Finding:
+    """Whether an active webhook tells of tickets, by events or by triggers. Pure."""
+    name, remedy = "zendesk webhooks", "docs/setup/zendesk.md: the webhook of ingest, and its subscriptions."
+    hooks = [hook for hook in answer.get("webhooks") or () if isinstance(hook, dict)]
+    telling = [hook for hook in hooks if _tells_of_tickets(hook)]
+    active = [hook for hook in telling if hook.get("status") == "active"]
+    if active:
+        return Finding(name, "ok", ", ".join(str(hook.get("name")) for hook in active))
+    if telling:
+        return Finding(name, "failed", f"{telling[0].get('name')} is {telling[0].get('status')}", remedy)
+    return Finding(name, "warning", "none of these webhooks tells of tickets", remedy)
+
+
+def _tells_of_tickets(hook: Mapping[str, Any]) -> bool:
+    kinds = [str(kind) for kind in hook.get("subscriptions") or ()]
+    return any(
+        kind.startswith("zen:event-type:ticket") or kind == "conditional_ticket_events" for kind in kinds
+    )
+
+
+async def _answer(zendesk: httpx.AsyncClient, path: str, clock: Clock) -> httpx.Response:
+    what = f"zendesk {path.strip('/')}"
+    with map_transport_errors("GET", what):
+        response = await zendesk.get(path)
+    check_answer(response, what, now=clock.now())
+    return response
+
+
+def _object(response: httpx.Response) -> dict[str, Any]:
+    try:
+        answer = orjson.loads(response.content)
+    except orjson.JSONDecodeError:
+        answer = None
+    if not isinstance(answer, dict):
+        raise Permanent("the answer is not one of Zendesk's API: is ZENDESK_BASE_URL right?")
+    return answer

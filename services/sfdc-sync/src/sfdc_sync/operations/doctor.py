@@ -9,16 +9,17 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+from sfdc_sync.matching.checks import check_matching, objects
 from sfdc_sync.policy.fields import FieldRule
 from sfdc_sync.policy.sfdc import SfdcPolicy
-from sfdc_sync.policy.ticket_records import TicketRecordPolicy
+from sfdc_sync.policy.ticket_records import CommentRecordPolicy, TicketRecordPolicy
 from sfdc_sync.salesforce.client import Salesforce, open_salesforce
 from sfdc_sync.settings import ZENDESK_SCOPES, Settings
-from supportops.clock import SystemClock
+from supportops.clock import Clock, SystemClock
 from supportops.errors import Permanent, Retryable
 from supportops.observability.metrics import Metrics
-from supportops.operations.checks import Check, Finding
-from supportops.operations.zendesk_checks import login_check
+from supportops.operations.checks import Check, Finding, skew_of_date
+from supportops.operations.zendesk_checks import account_check, login_check
 
 SALESFORCE_REMEDY = (
     "Check SALESFORCE_LOGIN_URL, the client id and secret, and that the app allows client credentials."
@@ -42,6 +43,15 @@ _TYPES: Mapping[str, frozenset[str]] = {
 }
 
 
+_WITH_LENGTH = frozenset({"text", "long_text", "email"})
+_TARGETS: Mapping[str, str] = {
+    "account_id": "Account",
+    "organization_salesforce_id": "Account",
+    "contact_id": "Contact",
+}
+_QUOTA = "See what else calls Salesforce's API so often (Setup, System Overview, API Requests)."
+
+
 _ENUMERATED: Mapping[str, tuple[str, ...]] = {
     "status": ("new", "open", "pending", "hold", "solved", "closed"),
     "priority": ("low", "normal", "high", "urgent"),
@@ -49,26 +59,79 @@ _ENUMERATED: Mapping[str, tuple[str, ...]] = {
 """What Zendesk may say where it says one of a few words."""
 
 
-async def examine(salesforce: Salesforce, policy: TicketRecordPolicy) -> list[Finding]:
-    """Log in and compare the configured record with what the integration user sees."""
+async def examine(salesforce: Salesforce, policy: SfdcPolicy, clock: Clock) -> list[Finding]:
+    """Log in and compare what the rules name with what the integration user sees; what time it is there."""
     try:
         await salesforce.sign_in()
     except (Retryable, Permanent) as error:
         return [Finding("login", "failed", str(error), _SETUP)]
-    login = Finding("login", "ok")
+    found = [Finding("login", "ok")]
+    record, comments = policy.ticket_record, policy.ticket_record.comments
+    wanted = [record.object, *objects(policy.matching), *([comments.object] if comments.enabled else [])]
+    described: dict[str, Mapping[str, Any] | None] = {}
+    for name in dict.fromkeys(wanted):
+        try:
+            described[name] = await salesforce.describe(name)
+        except (Retryable, Permanent) as error:
+            return [*found, Finding(f"object {name}", "failed", str(error), _SETUP)]
+    found += await _org(salesforce, clock)
+    found += check_record(record, described[record.object])
+    found += check_matching(policy.matching, described)
+    if comments.enabled:
+        found += check_comments(comments, described[comments.object])
+    return [*found, await _quota(salesforce, policy)]
+
+
+async def _org(salesforce: Salesforce, clock: Clock) -> list[Finding]:
+    """Which org it is (a sandbox that was refreshed has another id), and what time it is there."""
+    began = clock.now()
     try:
-        described = await salesforce.describe(policy.object)
+        rows = (await salesforce.queries(["SELECT Id, IsSandbox, Name FROM Organization"]))[0]
     except (Retryable, Permanent) as error:
-        return [login, Finding(f"object {policy.object}", "failed", str(error), _SETUP)]
-    return [login, *check_record(policy, described), await _quota(salesforce)]
+        return [Finding("org", "skipped", str(error))]
+    skew = skew_of_date("clock: salesforce", salesforce.date, began, clock.now())
+    if not rows:
+        return [Finding("org", "skipped", "the integration user may not see the organization's record"), skew]
+    kind = "a sandbox" if rows[0].get("IsSandbox") else "a production org"
+    return [Finding("org", "ok", f"{rows[0].get('Id')}, {kind}"), skew]
 
 
-async def _quota(salesforce: Salesforce) -> Finding:
+async def _quota(salesforce: Salesforce, policy: SfdcPolicy) -> Finding:
     try:
         daily = (await salesforce.limits()).get("DailyApiRequests", {})
     except (Retryable, Permanent) as error:  # seeing limits needs a permission of its own
         return Finding("daily requests", "skipped", str(error))
-    return Finding("daily requests", "ok", f"{daily.get('Remaining', '?')} of {daily.get('Max', '?')} left")
+    words = f"{daily.get('Remaining', '?')} of {daily.get('Max', '?')} left"
+    used = salesforce.quota_used
+    if used >= policy.quota_share:
+        return Finding("daily requests", "failed", f"{words}: tickets wait", _QUOTA)
+    if used >= policy.bulk_quota_share:
+        return Finding("daily requests", "warning", f"{words}: only tickets go on", _QUOTA)
+    return Finding("daily requests", "ok", words)
+
+
+def check_comments(policy: CommentRecordPolicy, described: Mapping[str, Any] | None) -> list[Finding]:
+    """The object of comments, its external id, and the relationship to the ticket's record. Pure."""
+    name = f"object {policy.object}"
+    if described is None:
+        return [Finding(name, "failed", "does not exist, or the integration user may not see it")]
+    fields = {str(field.get("name", "")).lower(): field for field in described.get("fields", [])}
+    by_relationship = {str(field.get("relationshipName") or "").lower() for field in fields.values()}
+    parent = policy.ticket.lower() in by_relationship
+    written = [each for each in (policy.body, policy.author, policy.created_at) if each]
+    missing = [each for each in written if not fields.get(each.lower(), {}).get("createable")]
+    return [
+        _open(name, described),
+        _external_id(policy.external_id, fields.get(policy.external_id.lower())),
+        Finding(f"relationship {policy.ticket}", "ok" if parent else "failed", "" if parent else _HIDDEN),
+        *(Finding(f"field {each}", "failed", _HIDDEN) for each in missing),
+    ]
+
+
+def _open(name: str, described: Mapping[str, Any], *more: str) -> Finding:
+    flags = ("createable", "updateable", "queryable", *more)
+    closed = [flag for flag in flags if not described.get(flag)]
+    return Finding(name, "failed" if closed else "ok", f"not {', '.join(closed)}" if closed else "")
 
 
 def check_record(policy: TicketRecordPolicy, described: Mapping[str, Any] | None) -> list[Finding]:
@@ -76,16 +139,16 @@ def check_record(policy: TicketRecordPolicy, described: Mapping[str, Any] | None
     name = f"object {policy.object}"
     if described is None:
         return [Finding(name, "failed", "does not exist, or the integration user may not see it")]
-    closed = [flag for flag in ("createable", "updateable", "queryable") if not described.get(flag)]
-    findings = [Finding(name, "failed" if closed else "ok", f"not {', '.join(closed)}" if closed else "")]
+    more = ("deletable",) if policy.deleted == "delete" else ()
+    findings = [_open(name, described, *more)]
     fields = {str(field.get("name", "")).lower(): field for field in described.get("fields", [])}
-    findings.append(_external_id(policy, fields.get(policy.external_id.lower())))
+    findings.append(_external_id(policy.external_id, fields.get(policy.external_id.lower())))
     findings += [_field(name, rule, fields.get(name.lower())) for name, rule in policy.fields.items()]
     return findings + list(_required(policy, fields))
 
 
-def _external_id(policy: TicketRecordPolicy, field: Mapping[str, Any] | None) -> Finding:
-    name = f"external id {policy.external_id}"
+def _external_id(external_id: str, field: Mapping[str, Any] | None) -> Finding:
+    name = f"external id {external_id}"
     if field is None:
         return Finding(name, "failed", _HIDDEN)
     if not field.get("externalId"):
@@ -105,13 +168,17 @@ def _field(name: str, rule: FieldRule, field: Mapping[str, Any] | None) -> Findi
         return Finding(check, "failed", "may not be written by the integration user (field-level security)")
     if field.get("type") not in _TYPES[rule.type]:
         return Finding(check, "failed", f"is of type {field.get('type')}, the rules say {rule.type}")
+    target = _TARGETS.get(rule.source)
+    if target is not None and rule.type == "reference" and target not in (field.get("referenceTo") or ()):
+        there = ", ".join(map(str, field.get("referenceTo") or ())) or "nothing"
+        return Finding(check, "failed", f"points at {there}, the rules say {target}")
     return _values(check, rule, field)
 
 
 def _values(check: str, rule: FieldRule, field: Mapping[str, Any]) -> Finding:
     """Lengths and picklists: what would be refused later, record by record."""
     length = field.get("length") or 0
-    if rule.type in ("text", "email") and length and (rule.max_length or length + 1) > length:
+    if rule.type in _WITH_LENGTH and length and (rule.max_length or length + 1) > length:
         return Finding(check, "warning", f"holds {length} characters: set max_length to {length} or less")
     if not field.get("restrictedPicklist"):
         return Finding(check, "ok")
@@ -128,9 +195,9 @@ def _values(check: str, rule: FieldRule, field: Mapping[str, Any]) -> Finding:
 
 def _words(rule: FieldRule) -> list[str]:
     """The words that will really be sent: Zendesk's own, each as the rule translates it."""
-    return [rule.values.get(word, word) for word in _ENUMERATED.get(rule.source, ())] + list(
-        rule.values.values()
-    )
+    spare = [] if rule.otherwise is None else [rule.otherwise]
+    own = [rule.values.get(word, rule.otherwise or word) for word in _ENUMERATED.get(rule.source, ())]
+    return [*own, *rule.values.values(), *spare]
 
 
 def _required(policy: TicketRecordPolicy, fields: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
@@ -151,9 +218,10 @@ async def checks(settings: Settings, policy: SfdcPolicy) -> AsyncIterator[Sequen
     async with open_salesforce(settings.salesforce, policy.pauses, Metrics()) as salesforce:
 
         async def look() -> Iterable[Finding]:
-            return await examine(salesforce, policy.ticket_record)
+            return await examine(salesforce, policy, clock)
 
         yield [
             login_check(settings.zendesk, ZENDESK_SCOPES, clock),
+            account_check(settings.zendesk, ZENDESK_SCOPES, clock, policy.organization_salesforce_id),
             Check("salesforce", look, SALESFORCE_REMEDY),
         ]

@@ -149,6 +149,11 @@ class Salesforce:
         """The share of the daily requests that is used, as the last answer said; 0 before the first."""
         return self._usage.share
 
+    @property
+    def date(self) -> str:
+        """The `Date` of the last answer; empty before the first."""
+        return self._usage.date
+
     async def _in_thread[T](self, call: str, work: Callable[[], T]) -> T:
         with counted_call(self._metrics, "salesforce", call):
             return await asyncio.get_running_loop().run_in_executor(self._pool, work)

@@ -13,6 +13,7 @@ class Usage:
 
     def __init__(self, metrics: Recorder) -> None:
         self.share = 0.0
+        self.date = ""
         self._news = False
         self._metrics = metrics
 
@@ -22,7 +23,8 @@ class Usage:
         return news and self.share >= share
 
     def note(self, headers: Mapping[str, str]) -> None:
-        """Read `Sforce-Limit-Info`, which most answers carry."""
+        """Read `Sforce-Limit-Info`, which most answers carry, and what time it is there."""
+        self.date = headers.get("Date", "")
         if found := _USAGE.search(headers.get("Sforce-Limit-Info", "")):
             used, limit = int(found[1]), int(found[2])
             self.share = used / limit if limit else 1.0

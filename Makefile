@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.installed
 MEMBERS := shared services/ingest services/csat services/sfdc-sync services/notifier sandbox
 PACKAGES := supportops supportops-ingest supportops-csat supportops-sfdc-sync supportops-notifier supportops-sandbox
-SOURCES := shared services sandbox tests bench
+SOURCES := shared services sandbox tests bench deploy
 BANDIT := shared/src $(wildcard services/*/src) sandbox/src bench deploy
 LOCK := requirements.lock
 TOOLS_LOCK := build-tools.lock
@@ -55,7 +55,7 @@ demo: $(READY) ## A whole support day on this laptop: broker, sandbox, four serv
 demo-check: $(READY) ## The same day, every effect verified exactly once; non-zero when one is missing or doubled
 	@$(BIN)/python -m sandbox.demo check $(ARGS)
 
-compose-test: $(READY) ## Build the images, play the demo's story against docker compose, scale in the middle, take it down
+compose-test: $(READY) ## Build the images, play the support day against docker compose, scale, take each dependency away (ARGS=day or outages: a part)
 	@$(BIN)/python -m tests.compose.run $(ARGS)
 
 # --- the gate --------------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from typing import Annotated
 
 import typer
 
-from bench import claims, consumer, ingest, numbers, road, salesforce, statements, timers, workers
+from bench import breaches, claims, consumer, ingest, numbers, road, salesforce, statements, timers, workers
 from bench.figures import Figure, markdown
 from bench.servers import Servers, servers
 
@@ -25,6 +25,7 @@ ROWS: dict[str, Callable[[Servers], list[Figure]]] = {
     "workers": workers.measure,
     "timers": timers.measure,
     "claims": claims.measure,
+    "breaches": breaches.measure,
     "salesforce": salesforce.measure,
     "numbers": numbers.measure,
     "statements": statements.measure,

@@ -56,6 +56,11 @@ SECRETS = (
     "OPERATORS_SESSION_KEYS",
     "OPERATORS_PROXY_SECRET",
     "NOTIFIER_API_TOKEN",
+    "SLACK_SIGNING_SECRET",
+    "SLACK_PREVIOUS_SIGNING_SECRET",
+    "NOTIFIER_WEBHOOK_URL",
+    "NOTIFIER_WEBHOOK_SECRET",
+    "SMTP_PASSWORD",
     "GITLAB_TOKEN",
 )
 """A file each, named like the variable in small letters."""

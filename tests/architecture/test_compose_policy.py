@@ -15,6 +15,8 @@ type Row = Callable[[Document], Iterator[str]]
 """A rule: what breaks it, container by container."""
 
 VENDORS = ("ZENDESK_", "SALESFORCE_", "SLACK_", "GITLAB_")
+PROOFS = frozenset({"SLACK_SIGNING_SECRET", "SLACK_PREVIOUS_SIGNING_SECRET", "SLACK_TEAM_ID"})
+"""They prove whose request it is, and open nothing at the vendor's: what faces the internet needs them."""
 STORES = {"kafka", "postgres"}
 SECRET = re.compile(r"(PASSWORD|SECRETS?|TOKEN|_KEYS|_HASH)$")
 DATABASE = re.compile(r"postgresql://([a-z_]+)@postgres/([a-z_]+)")
@@ -33,12 +35,17 @@ def _environments(compose: Document) -> Iterator[tuple[str, dict[str, Any], dict
         yield name, service, service.get("environment", {})
 
 
+def _opens_a_vendor(name: str) -> bool:
+    variable = name.upper().removesuffix("_FILE")
+    return variable.startswith(VENDORS) and variable not in PROOFS
+
+
 def serves_without_vendors(compose: Document) -> Iterator[str]:
     """What faces the internet holds no credential and no address of a vendor."""
     for name, service, environment in _environments(compose):
         if service.get("command") == ["serve"]:
             held = (*environment, *(each.upper() for each in service["secrets"]))
-            yield from (f"{name}: {each}" for each in held if each.startswith(VENDORS))
+            yield from (f"{name}: {each}" for each in held if _opens_a_vendor(each))
 
 
 def ports_on_the_edge(compose: Document) -> Iterator[str]:
@@ -61,7 +68,7 @@ def stores_inside(compose: Document) -> Iterator[str]:
 def workers_off_the_edge(compose: Document) -> Iterator[str]:
     """What holds vendors' credentials cannot be reached from outside."""
     for name, service in compose["services"].items():
-        held = any(each.upper().startswith(VENDORS) for each in service.get("secrets", ()))
+        held = any(_opens_a_vendor(each) for each in service.get("secrets", ()))
         if held and "edge" in service["networks"]:
             yield name
 

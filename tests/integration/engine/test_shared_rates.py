@@ -165,3 +165,27 @@ async def test_a_shorter_pause_does_not_end_a_longer_one(store: Store, clock: Ma
     assert await hand.claim() == []
     clock.advance(SECOND)
     assert len(await hand.claim()) == 1
+
+
+async def test_who_may_run_further_ahead_goes_first_and_the_others_wait_for_the_pace(
+    stores: tuple[Store, Store], clock: ManualClock
+) -> None:
+    shared = Rate(60, 60 * SECOND)  # one a second, a burst of six
+    usual = ByHand(stores[0], DestinationSpec("lines", budget=Budget("posts", shared, ahead=6 * SECOND)))
+    urgent = ByHand(stores[1], DestinationSpec("alarms", budget=Budget("posts", shared, ahead=30 * SECOND)))
+    for number in range(40):
+        await usual.schedule(f"line{number:02}")
+        await urgent.schedule(f"alarm{number:02}")
+    assert len(await usual.claim(limit=40)) == 6
+    alarms = await urgent.claim(limit=40)
+    assert len(alarms) == 24
+    assert await usual.claim(limit=40) == []
+    clock.advance(24 * SECOND)  # the pace has caught up with six posts ahead
+    assert await usual.claim(limit=40) == []
+    clock.advance(SECOND)
+    assert len(await usual.claim(limit=40)) == 1
+
+
+def test_nobody_may_run_further_ahead_than_the_time_of_the_rate() -> None:
+    with pytest.raises(ValueError, match="longer than the time of its rate"):
+        Budget("posts", Rate(1, SECOND), ahead=2 * SECOND)

@@ -63,7 +63,8 @@ class BreachService(Delivering):
     async def rows(self, table: Any = tables.breach_notices) -> list[dict[str, Any]]:
         """Our own records."""
         async with self.store.reading() as conn:
-            query = select(table).order_by(table.c.changed_at, *table.primary_key.columns)
+            order = [column for column in table.c if column.name == "changed_at"]
+            query = select(table).order_by(*order, *table.primary_key.columns)
             return [dict(row) for row in (await conn.execute(query)).mappings()]
 
     async def states(self) -> dict[str, tuple[str, str | None]]:

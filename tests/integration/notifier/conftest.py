@@ -10,7 +10,14 @@ from pydantic import SecretStr
 from notifier.feeds.routing import FormNames
 from notifier.feeds.scheduling import MessageScheduler
 from notifier.policy.notifier import NotifierPolicy
-from notifier.settings import NotifierSettings, Settings, SlackSettings
+from notifier.settings import (
+    NotifierSettings,
+    SecondRoadSettings,
+    Settings,
+    SlackRequestsSettings,
+    SlackSettings,
+    SmtpSettings,
+)
 from notifier.wiring import breach_context, open_context, open_vendors
 from supportops.clock import SystemClock
 from supportops.config import (
@@ -55,6 +62,9 @@ def settings(outside: Outside, new_database: Callable[[str], str]) -> Settings:
             timeout=timedelta(seconds=3),
         ),
         notifier=NotifierSettings(),
+        slack_requests=SlackRequestsSettings(),
+        second_road=SecondRoadSettings(),
+        smtp=SmtpSettings(),
         operators=OperatorsSettings(),
         http=HttpSettings(),
         side=SideSettings(),

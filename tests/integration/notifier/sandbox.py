@@ -104,6 +104,10 @@ class Outside:
         """Every message that was changed, oldest first."""
         return self._ledger("slack.update")
 
+    def ephemeral(self) -> list[dict[str, Any]]:
+        """What was said to one person, oldest first."""
+        return self._ledger("slack.ephemeral")
+
     def calls_refused(self) -> int:
         return sum(int(fault["hits"]) for fault in self._get("/faults")["faults"])
 
@@ -131,4 +135,5 @@ def shown(entry: dict[str, Any]) -> str:
     """Everything that people can read of a message, in one text."""
     blocks = [block for attachment in entry["attachments"] for block in attachment["blocks"]]
     texts = [text for block in blocks for text in (*block.get("elements", []), block.get("text"))]
-    return "\n".join([entry["text"], *(text["text"] for text in texts if text)])
+    words = [text["text"] for text in texts if text]
+    return "\n".join([entry["text"], *(each if isinstance(each, str) else each["text"] for each in words)])

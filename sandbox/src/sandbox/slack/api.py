@@ -38,6 +38,7 @@ class SlackApi:
             "auth.test": self.auth_test,
             "chat.postMessage": self.post_message,
             "chat.update": self.update,
+            "chat.postEphemeral": self.post_ephemeral,
             "conversations.history": self.history,
             "conversations.replies": self.replies,
             "conversations.list": self.list_channels,
@@ -114,6 +115,17 @@ class SlackApi:
         self._note("slack.update", channel, message, given)
         shown = _shown(message, metadata=True)
         return {"channel": channel.id, "ts": message["ts"], "text": message.get("text", ""), "message": shown}
+
+    def post_ephemeral(self, given: Json) -> Json:
+        """Shown to one person, and kept by nobody."""
+        channel = self._channel(given)
+        user = str(given.get("user", ""))
+        if user not in self._space.people:
+            raise Refused("user_not_in_channel")
+        check_message(given)
+        ts = self._space.next_ts()
+        self._ledger.add("slack.ephemeral", channel=channel.id, user=user, text=given.get("text", ""), ts=ts)
+        return {"message_ts": ts}
 
     def history(self, given: Json) -> Json:
         """Newest first, top-level messages only; metadata payloads only with `include_all_metadata`."""

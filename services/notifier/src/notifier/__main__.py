@@ -5,6 +5,7 @@ from notifier.operations.backtest_commands import add_backtest_command
 from notifier.operations.doctor import checks
 from notifier.operations.explain import explain_ticket
 from notifier.operations.preview_commands import add_preview_command
+from notifier.operations.promises import add_promises
 from notifier.operations.silence_commands import add_silence_commands
 from notifier.settings import Settings, WebSettings
 from supportops.operations.commands import Operations, add_operations
@@ -29,6 +30,7 @@ add_operations(app, SERVICE, OPERATIONS)
 add_silence_commands(app, SERVICE)
 add_preview_command(app, SERVICE, wiring.open_for_command)
 add_backtest_command(app, SERVICE, wiring.open_for_command)
+add_promises(app, SERVICE)
 
 
 if __name__ == "__main__":

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Final
+from typing import Final, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from supportops.config import (
@@ -53,6 +53,81 @@ class SlackSettings(Block):
         yield "SLACK_BASE_URL", is_stand_in(self.base_url)
 
 
+class SlackRequestsSettings(Block):
+    """What Slack sends us: buttons, commands, mentions."""
+
+    model_config = SettingsConfigDict(env_prefix="SLACK_")
+
+    signing_secret: SecretStr | None = Field(
+        None, description="Signing secret of the Slack app; unset: buttons are not taken."
+    )
+    previous_signing_secret: SecretStr | None = Field(
+        None, description="The secret before it, while it is being replaced."
+    )
+    team_id: str | None = Field(
+        None,
+        pattern=r"^T[A-Z0-9]{2,20}$",
+        description="Id of the workspace (T…): requests of others and of guests are refused.",
+    )
+
+    @field_validator("signing_secret", "previous_signing_secret")
+    @classmethod
+    def _secret_is_long(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value()) < SHORTEST_SECRET:
+            raise ValueError(f"must have at least {SHORTEST_SECRET} characters")
+        return value
+
+    @model_validator(mode="after")
+    def _workspace_is_named(self) -> Self:
+        if self.signing_secret is not None and self.team_id is None:
+            raise ValueError("SLACK_TEAM_ID must be set with SLACK_SIGNING_SECRET: whose requests are taken")
+        return self
+
+
+class SecondRoadSettings(Block):
+    """A webhook for breach notices that Slack does not take."""
+
+    model_config = SettingsConfigDict(env_prefix="NOTIFIER_")
+
+    webhook_url: SecretStr | None = Field(
+        None, description="Address that gets breach notices which Slack did not take (second_roads)."
+    )
+    webhook_secret: SecretStr | None = Field(
+        None, description="Secret of its signature (Standard Webhooks): whsec_… or any 16 characters or more."
+    )
+
+    @model_validator(mode="after")
+    def _both_or_neither(self) -> Self:
+        if (self.webhook_url is None) != (self.webhook_secret is None):
+            raise ValueError("NOTIFIER_WEBHOOK_URL and NOTIFIER_WEBHOOK_SECRET: set both or neither")
+        if self.webhook_secret is not None and len(self.webhook_secret.get_secret_value()) < SHORTEST_SECRET:
+            raise ValueError(f"NOTIFIER_WEBHOOK_SECRET must have at least {SHORTEST_SECRET} characters")
+        return self
+
+
+class SmtpSettings(Block):
+    """A mail server for breach notices that Slack does not take."""
+
+    model_config = SettingsConfigDict(env_prefix="SMTP_")
+
+    host: str | None = Field(None, description="Mail server for breach notices by e-mail (second_roads).")
+    port: int = Field(587, ge=1, le=65_535, description="Its port.")
+    sender: str | None = Field(None, description="From whom these letters are.")
+    user: str | None = Field(None, description="Login at the mail server, if it wants one.")
+    password: SecretStr | None = Field(None, description="Password of that login.")
+    security: Literal["starttls", "tls", "none"] = Field(
+        "starttls", description="How the connection is secured."
+    )
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if (self.host is None) != (self.sender is None):
+            raise ValueError("SMTP_HOST and SMTP_SENDER: set both or neither")
+        if (self.user is None) != (self.password is None):
+            raise ValueError("SMTP_USER and SMTP_PASSWORD: set both or neither")
+        return self
+
+
 class NotifierSettings(Block):
     """The figures' API."""
 
@@ -75,6 +150,7 @@ class WebSettings(ServiceSettings):
     """What the notifier's HTTP side reads: it calls nobody, so it holds nobody's credential."""
 
     notifier: NotifierSettings
+    slack_requests: SlackRequestsSettings
     operators: OperatorsSettings
     http: HttpSettings
 
@@ -84,6 +160,8 @@ class Settings(WebSettings):
 
     zendesk: ZendeskSettings
     slack: SlackSettings
+    second_road: SecondRoadSettings
+    smtp: SmtpSettings
 
 
 ZENDESK_SCOPES: Final = ("read", "tickets:write")

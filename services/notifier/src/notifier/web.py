@@ -1,12 +1,16 @@
 """What operators see: a page of figures."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from fastapi import Depends, FastAPI, Request, Response
 from sqlalchemy import func, select
 
 from notifier import tables
+from notifier.breaches.acknowledge import take_click
 from notifier.destinations import POSTS, ROUTING, UPDATES
+from notifier.policy.breach_settings import Acknowledging
+from notifier.slack.requests import SlackRequests
 from supportops.config import HttpSettings
 from supportops.store import Store
 from supportops.web.app import operators_app
@@ -16,9 +20,19 @@ from supportops.web.layout import PageLayout
 START = "/figures"
 
 
-def create_app(store: Store, auth: OperatorAuth, http: HttpSettings | None = None) -> FastAPI:
-    """How many messages and deliveries are in which state: as a page (`/figures`) and as JSON (`/api/figures`)."""
+INTERACTIONS = "/slack/interactions"
+
+
+def create_app(
+    store: Store, auth: OperatorAuth, http: HttpSettings | None = None, slack: "SlackSide | None" = None
+) -> FastAPI:
+    """How many messages and deliveries are in which state: as a page (`/figures`) and as JSON (`/api/figures`).
+
+    `slack`: takes the buttons of messages; None: nobody does.
+    """
     app = operators_app(auth, http)
+    if slack is not None:
+        add_interactions(app, store, slack)
     layout = PageLayout("notifier", auth.site)
 
     @guarded_page(app, auth, START)
@@ -30,6 +44,25 @@ def create_app(store: Store, auth: OperatorAuth, http: HttpSettings | None = Non
         return {"service": "notifier"} | await count(store)
 
     return app
+
+
+@dataclass(frozen=True)
+class SlackSide:
+    """What Slack's requests are read with, and the rules that answer them."""
+
+    requests: SlackRequests
+    acknowledging: Acknowledging
+
+
+def add_interactions(app: FastAPI, store: Store, slack: SlackSide) -> None:
+    """Take the buttons of our messages: signed, of our workspace, once each; answered before anybody is called."""
+
+    @app.post(INTERACTIONS, include_in_schema=False)
+    async def interactions(request: Request) -> Response:
+        for click in await slack.requests.clicks(request):
+            outsider = slack.requests.is_outsider(click.home)
+            await take_click(store, slack.acknowledging, click, outsider)
+        return Response(status_code=200)
 
 
 async def count(store: Store) -> dict[str, Any]:

@@ -1,15 +1,17 @@
 """The one place that knows every concrete class of the notifier."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
 from notifier import tables
+from notifier.breaches.acknowledge import BreachWords
 from notifier.breaches.context import BreachContext
 from notifier.breaches.handlers import BreachHandlers
 from notifier.breaches.post import BreachNotices
 from notifier.breaches.reader import AccountHours, SlaReader
+from notifier.breaches.second_roads import Outside, SecondRoads, overdue_watch
 from notifier.breaches.update import BreachTags, BreachUpdates
 from notifier.breaches.watch import SlaReadings, poll
 from notifier.feeds.context import MessageContext
@@ -32,6 +34,7 @@ from notifier.notices.success import SuccessWatch
 from notifier.notices.tags import NoticeTags
 from notifier.notices.watching import EVERY as WATCH_EVERY
 from notifier.notices.watching import Watching
+from notifier.operations.summary import BreachSummaries, summaries
 from notifier.policy.notices import SuccessNotice
 from notifier.policy.notifier import NotifierPolicy
 from notifier.posting.alerts import ALERT, AlertSource
@@ -44,9 +47,10 @@ from notifier.posting.summary import SummarySource
 from notifier.settings import ZENDESK_SCOPES, Settings, WebSettings
 from notifier.silences.repository import Silences
 from notifier.slack.client import SlackClient, open_slack
+from notifier.slack.requests import SlackRequests
 from notifier.slack.sender import Sender
-from notifier.web import START, create_app
-from supportops.clock import SystemClock
+from notifier.web import START, SlackSide, create_app
+from supportops.clock import Clock, SystemClock
 from supportops.config.rules_file import Section
 from supportops.delivery import Budget, Destination, Rate
 from supportops.messaging import ConsumerPolicy, Handlers
@@ -56,6 +60,8 @@ from supportops.runtime.process import Parts, open_parts, run_process, worker_co
 from supportops.runtime.supervisor import Component
 from supportops.store import Store, open_store
 from supportops.vendors.cache import Lifetime
+from supportops.vendors.mail import Mail, MailServer
+from supportops.vendors.signed_webhook import open_webhook
 from supportops.vendors.zendesk import References, Zendesk, open_zendesk
 from supportops.web.auth.guard import OperatorAuth
 from supportops.web.site import site_of
@@ -91,8 +97,16 @@ def http_side(settings: WebSettings, parts: Parts) -> Component:
     site = site_of(settings.operators, "notifier", START)
     token = settings.notifier.api_token
     auth = OperatorAuth(settings.operators, site, parts.store, parts.metrics, token)
-    app = create_app(parts.store, auth, settings.http)
+    app = create_app(parts.store, auth, settings.http, slack_side(settings, parts))
     return HttpServer(app, (settings.http.host, settings.http.port), parts.metrics)
+
+
+def slack_side(settings: WebSettings, parts: Parts) -> SlackSide | None:
+    """What takes Slack's requests; None without a signing secret."""
+    if settings.slack_requests.signing_secret is None:
+        return None
+    requests = SlackRequests(settings.slack_requests, parts.clock)
+    return SlackSide(requests, POLICY.load(settings.config.file).breaches.acknowledge)
 
 
 @asynccontextmanager
@@ -101,12 +115,15 @@ async def workers(settings: Settings, parts: Parts) -> AsyncIterator[tuple[Compo
     policy = POLICY.load(settings.config.file)
     scheduler = MessageScheduler(policy, FormNames(policy.names_lifetime))
     handlers = handlers_of(policy, scheduler)
-    async with open_vendors(settings, policy, parts.store, parts.metrics) as vendors:
+    async with (
+        open_vendors(settings, policy, parts.store, parts.metrics) as vendors,
+        open_outside(settings, parts.clock) as outside,
+    ):
         async with parts.store.transaction() as tx:
             await keep_rules(tx, policy)
         context = feed_context(vendors, policy, scheduler)
         breaches = breach_context(vendors, policy)
-        calls, kept = [*destinations(context), *breach_destinations(breaches)], _retention(policy)
+        calls, kept = [*destinations(context), *breach_destinations(breaches, outside)], _retention(policy)
         handlers = BreachHandlers(policy.breaches).add_to(handlers)
         working = worker_components(parts, handlers, calls, group=GROUP, policy=PACE, retention=kept)
         watch = Periodic("notifier.audience", parts.store, AudienceWatch(context).look, AUDIENCE_EVERY)
@@ -201,17 +218,42 @@ def breach_context(vendors: Vendors, policy: NotifierPolicy) -> BreachContext:
     )
 
 
-def breach_destinations(context: BreachContext) -> list[Destination]:
+@asynccontextmanager
+async def open_outside(settings: Settings, clock: Clock) -> AsyncIterator[Outside]:
+    """The second roads that the environment names: a webhook, a mail server."""
+    webhook, smtp = settings.second_road, settings.smtp
+    mail = None
+    if smtp.host and smtp.sender:
+        server = MailServer(smtp.host, smtp.sender, smtp.port, smtp.user, smtp.password, smtp.security)
+        mail = Mail(server, clock)
+    async with AsyncExitStack() as stack:
+        client = None
+        if webhook.webhook_url is not None and webhook.webhook_secret is not None:
+            client = await stack.enter_async_context(
+                open_webhook(webhook.webhook_url, webhook.webhook_secret, clock=clock)
+            )
+        yield Outside(client, mail)
+
+
+def breach_destinations(context: BreachContext, outside: Outside | None = None) -> list[Destination]:
     """Everybody whom the courier calls about breaches; nobody where no rule is about them."""
     if not context.rules.rules:
         return []
     sender = Sender(context.slack, context.store)
-    return [SlaReadings(context), BreachNotices(context, sender), BreachUpdates(context), BreachTags(context)]
+    return [
+        SlaReadings(context),
+        BreachNotices(context, sender),
+        BreachUpdates(context),
+        BreachWords(context),
+        BreachTags(context),
+        SecondRoads(context, sender, outside or Outside()),
+        BreachSummaries(context, sender),
+    ]
 
 
 def breach_jobs(context: BreachContext) -> list[Component]:
     """Periodic jobs about breaches, each run by one replica."""
-    return [poll(context)] if context.rules.rules else []
+    return [poll(context), overdue_watch(context), summaries(context)] if context.rules.rules else []
 
 
 def destinations(context: MessageContext) -> list[Destination]:

@@ -54,6 +54,12 @@ def render(facts: NoticeFacts, rule: BreachRule, base_url: str) -> Message:
     return Message(text=text, attachments=[attachment], username=inline(rule.title, 80))
 
 
+def plain_words(facts: NoticeFacts) -> str:
+    """One line without markup, for letters."""
+    metric = facts.metric.replace("_", " ")
+    return f"Ticket {facts.ticket_id}: {metric} {_verb(facts)} {_utc(facts.breach_at)}"
+
+
 def state_words(facts: NoticeFacts) -> str:
     """How the target stands, in words."""
     words = _STATES[facts.state]

@@ -161,3 +161,55 @@ def schedule_look(tx: Transaction, ticket_id: str, why: str, due_at: datetime) -
     if due_at > tx.now:
         key, payload = f"{ticket_id}:{why}", {"ticket_id": ticket_id}
         tx.deliveries.rearm(SLA_READINGS, key, lane=ticket_id, payload=payload, due_at=due_at)
+
+
+@dataclass(frozen=True)
+class Breaching:
+    """A target that runs out soon, or has: what people who ask are shown. `taken_by`: a Slack user's id."""
+
+    ticket_id: str
+    subject: str
+    metric: str
+    breach_at: datetime
+    rule: str
+    assignee_id: str | None
+    read_at: datetime
+    taken_by: str | None
+
+
+async def breaching(conn: AsyncConnection, now: datetime, limit: int = 10) -> list[Breaching]:
+    """The next targets to breach among the tickets that a rule concerns, those that are breached already first.
+
+    As of the last reading of each ticket (`read_at`): nobody is asked.
+    """
+    t = breach_tickets.c
+    query = (
+        select(t.reading, t.rule)
+        .where(t.open, t.rule.is_not(None), t.next_breach_at.is_not(None))
+        .order_by(t.next_breach_at, t.ticket_id)
+        .limit(limit)
+    )
+    rows = [(_DECODER.decode(row.reading), row.rule) for row in await conn.execute(query)]
+    running = [
+        (key, reading, each, rule) for reading, rule in rows for key, each in reading.running().items()
+    ]
+    running.sort(key=lambda found: (found[2].breach_at, found[0]))
+    shown = running[:limit]
+    targets = breach_targets.c
+    taken = select(breach_targets).where(targets.key.in_([key for key, *_ in shown]))
+    held = [dict(row) for row in (await conn.execute(taken)).mappings()]
+    holders = {row["key"]: row["taken_by"] for row in held if is_taken(row, now)}
+    return [
+        Breaching(
+            reading.ticket_id,
+            reading.subject,
+            target.metric,
+            target.breach_at,
+            rule,
+            reading.assignee_id,
+            reading.read_at,
+            holders.get(key),
+        )
+        for key, reading, target, rule in shown
+        if target.breach_at is not None
+    ]

@@ -9,9 +9,19 @@ from typing import Any
 from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from notifier.destinations import POSTS, REDACTIONS, ROUTING, UPDATES
+from notifier.destinations import (
+    BREACH_NOTICES,
+    BREACH_TAGS,
+    BREACH_UPDATES,
+    POSTS,
+    REDACTIONS,
+    ROUTING,
+    SECOND_ROADS,
+    SLA_READINGS,
+    UPDATES,
+)
 from notifier.operations.why_not import decisions_of
-from notifier.tables import feed_messages, feed_tickets
+from notifier.tables import breach_notices, breach_tickets, feed_messages, feed_tickets
 from supportops.operations.delivery_history import Call, Row, calls_where, rows_of
 from supportops.operations.timeline import Explanation, Line, explanation, when
 from supportops.store.tables import ENGINE
@@ -31,8 +41,16 @@ async def explain_ticket(conn: AsyncConnection, ticket_id: str, now: datetime, w
         "decisions": [each.document() for each in decisions],
     }
     decided = [line for each in decisions for line in each.lines()]
+    watched = await rows_of(conn, select(breach_tickets).where(breach_tickets.c.ticket_id == ticket_id))
+    query = select(breach_notices).where(breach_notices.c.ticket_id == ticket_id)
+    notices = await rows_of(conn, query.order_by(breach_notices.c.due_at))
+    hidden = () if words else ("reading",)
+    document["watched"] = [{n: v for n, v in row.items() if n not in hidden} for row in watched]
+    document["notices"] = notices
     standing = {"ticket": _heard_words(heard), "messages": _messages_words(messages)}
-    return explanation(calls, now, standing, [*_lines(heard, messages), *decided], document)
+    standing["targets"] = _watched_words(watched)
+    lines = [*_lines(heard, messages), *decided, *_notice_lines(notices)]
+    return explanation(calls, now, standing, lines, document)
 
 
 async def _calls(conn: AsyncConnection, ticket_id: str, now: datetime) -> tuple[Call, ...]:
@@ -44,11 +62,38 @@ async def _calls(conn: AsyncConnection, ticket_id: str, now: datetime) -> tuple[
     posts = (d.destination == POSTS) & d.key.contains(f":{ticket_id}:", autoescape=True)
     keys = d.key.startswith(f"{ticket_id}:", autoescape=True)
     others = d.destination.in_((UPDATES, ROUTING, REDACTIONS)) & (keys | (d.lane == ticket_id))
+    breaches = (SLA_READINGS, BREACH_NOTICES, BREACH_UPDATES, BREACH_TAGS, SECOND_ROADS)
+    others = others | (d.destination.in_(breaches) & keys)
     return await calls_where(conn, or_(posts, others), now)
 
 
 def _heard_words(heard: Sequence[Row]) -> str:
     return f"last event {when(heard[0]['changed_at'])}" if heard else "no event of it was handled"
+
+
+def _watched_words(watched: Sequence[Row]) -> str:
+    if not watched:
+        return "not watched for breaches: no rule ever concerned it"
+    (row,) = watched
+    rule = f"by the rule {row['rule']}" if row["rule"] else f"no notices: {row['objection']}"
+    read, breach = (when(row[name]) if row[name] else "never" for name in ("read_at", "next_breach_at"))
+    return f"read {read}, {rule}, next breach {breach}"
+
+
+def _notice_lines(notices: Sequence[Row]) -> list[Line]:
+    """What was decided about each notice, also a no, with the rule and the version of the rules that said so."""
+    lines = []
+    for row in notices:
+        by = f"rule {row['rule'] or '-'}, rules {row['rules_version']}"
+        said = f"breach notice {row['metric']} {row['step']}"
+        if row["posted_at"] is not None:
+            detail = f"by {row['road']}, {row['late_ms']} ms late, {by}"
+            lines.append(Line(row["posted_at"], f"{said} posted in {row['channel'] or row['road']}", detail))
+        elif row["decided_at"] is not None:
+            lines.append(Line(row["decided_at"], f"{said}: no ({row['state']})", f"{row['reason']}; {by}"))
+        else:
+            lines.append(Line(row["armed_at"], f"{said} armed for {when(row['due_at'])}", by))
+    return lines
 
 
 def _messages_words(messages: Sequence[Row]) -> str:

@@ -204,6 +204,10 @@ class SlackClient:
         answer = await self._write("auth.test", {})
         return Identity(_text(answer, "user"), _text(answer, "team"))
 
+    async def post_ephemeral(self, channel: str, user: str, text: str) -> None:
+        """Say something in a channel that one person alone sees; SlackRefused where that person is not in it."""
+        await self._write("chat.postEphemeral", {"channel": channel, "user": user, "text": text})
+
     async def read(self, method: str, query: Mapping[str, str]) -> Json:
         """The answer of a method that changes nothing; reads go as GET (docs/vendors/slack.md#client)."""
         request = self._http.build_request("GET", f"/{method}", params=dict(query))

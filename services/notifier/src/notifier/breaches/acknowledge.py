@@ -1,0 +1,152 @@
+"""Somebody takes a notice on, or gives it back: its later steps are quiet meanwhile (docs/rules.md N2, ours).
+
+The button's request changes our rows and is answered at once; what Slack is to show follows as deliveries: the message
+edits itself, and who pressed in vain is told why.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from notifier.breaches.context import BreachContext
+from notifier.breaches.render import GIVE_BACK, TAKE, moment
+from notifier.breaches.repository import Row, is_taken, schedule_look
+from notifier.breaches.targets import ALIVE, TargetState
+from notifier.breaches.watch import change_target
+from notifier.destinations import BREACH_WORDS, SLA_READINGS
+from notifier.policy.breach_settings import Acknowledging
+from notifier.slack.client import SlackRateLimited, SlackRefused
+from notifier.slack.message import Message
+from notifier.slack.requests import Click
+from notifier.tables import breach_targets, slack_requests
+from supportops.delivery import Cancel, Delivery, DestinationSpec, Discard, Done, Outcome, Snooze
+from supportops.store import Store, Transaction
+from supportops.store.upsert import insert_for
+
+GUEST = "Only people of this workspace can take a notice on."
+NOT_ALLOWED = (
+    "You are not among those who can take notices on; whoever keeps the notifier's rules can add you."
+)
+UNKNOWN = "This notice is not on record any more."
+FREE = "Nobody has taken it on."
+_TOO_LATE = {
+    TargetState.ANSWERED: "Too late: it was answered in time.",
+    TargetState.ANSWERED_LATE: "Too late: it was answered, after the breach.",
+    TargetState.PAUSED: "Not now: its target is paused.",
+    TargetState.MOVED: "Too late: its target has another time now; wait for that notice.",
+    TargetState.WITHDRAWN: "Too late: its target was withdrawn.",
+}
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a press of a button does: `words` for who pressed, `values` for the target (None: nothing changes)."""
+
+    words: str
+    values: dict[str, Any] | None = None
+
+
+def reply_to(click: Click, row: Row | None, rules: Acknowledging, outsider: bool, now: datetime) -> Reply:
+    """What becomes of a press of a button. Pure."""
+    if outsider:
+        return Reply(GUEST)
+    if rules.who and click.user not in rules.who:
+        return Reply(NOT_ALLOWED)
+    if row is None:
+        return Reply(UNKNOWN)
+    if click.action == GIVE_BACK:
+        freed = {"taken_by": None, "taken_at": None, "taken_until": None}
+        return (
+            Reply("You gave it back." if row["taken_by"] == click.user else "It is free again.", freed)
+            if (is_taken(row, now))
+            else Reply(FREE)
+        )
+    state = TargetState(row["state"])
+    if state not in ALIVE:
+        return Reply(_TOO_LATE[state])
+    if is_taken(row, now):
+        who = "You have" if row["taken_by"] == click.user else f"<@{row['taken_by']}> has"
+        return Reply(f"{who} it until {moment(row['taken_until'])}.")
+    until = now + rules.lasts
+    taken = {"taken_by": click.user, "taken_at": now, "taken_until": until}
+    return Reply(f"It is yours until {moment(until)}, or until a public reply.", taken)
+
+
+async def take_click(store: Store, rules: Acknowledging, click: Click, outsider: bool) -> None:
+    """Do what the press of a button asks for, once, however often Slack sends it."""
+    if click.action not in (TAKE, GIVE_BACK):
+        return
+    async with store.transaction() as tx:
+        first = insert_for(tx.dialect, slack_requests).on_conflict_do_nothing().returning(slack_requests.c.id)
+        taken = await tx.execute(first, {"id": click.id, "received_at": tx.now})
+        if taken.first() is None:
+            return
+        rows = await tx.load(breach_targets, [click.value])
+        row = rows.get(click.value)
+        reply = reply_to(click, row, rules, outsider, tx.now)
+        say = {"channel": click.channel, "user": click.user, "text": reply.words}
+        tx.deliveries.schedule(BREACH_WORDS, click.id, lane=click.user, payload=say)
+        if row is not None and reply.values is not None:
+            change_target(tx, click.value, row, **reply.values)
+            _follow(tx, click.value, row, rules, reply.values["taken_until"])
+
+
+def _follow(tx: Transaction, target: str, row: Row, rules: Acknowledging, until: datetime | None) -> None:
+    """A reminder before it ends, and a look at the ticket when it has: steps that were held may be due."""
+    ticket_id = row["ticket_id"]
+    if until is None:
+        payload = {"ticket_id": ticket_id}
+        key = f"{ticket_id}:free:{target}:{row['revision']}"
+        tx.deliveries.schedule(SLA_READINGS, key, lane=ticket_id, payload=payload)
+        return
+    schedule_look(tx, ticket_id, f"taken:{target}:{int(until.timestamp())}", until)
+    if rules.remind_before is not None:
+        remind = {"target": target, "until": until.isoformat()}
+        tx.deliveries.schedule(
+            BREACH_WORDS,
+            f"remind:{target}:{int(until.timestamp())}",
+            lane=target,
+            payload=remind,
+            due_at=until - rules.remind_before,
+        )
+
+
+class BreachWords:
+    """Says something to one person: why a button did nothing, or that what they took ends soon."""
+
+    spec = DestinationSpec(BREACH_WORDS, idempotent=True)
+
+    def __init__(self, context: BreachContext) -> None:
+        self._context = context
+
+    async def deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
+        return [await self._say(delivery) for delivery in deliveries]
+
+    async def _say(self, delivery: Delivery) -> Outcome:
+        try:
+            if "target" in delivery.payload:
+                return await self._remind(str(delivery.payload["target"]), str(delivery.payload["until"]))
+            channel, user, text = (str(delivery.payload[name]) for name in ("channel", "user", "text"))
+            await self._context.slack.post_ephemeral(channel, user, text)
+        except SlackRateLimited as error:
+            return Snooze(error.after, str(error))
+        except SlackRefused as error:  # they left the channel, or never were in it
+            return Discard(str(error))
+        return Done({"said": text})
+
+    async def _remind(self, target: str, until: str) -> Outcome:
+        async with self._context.store.reading() as conn:
+            query = breach_targets.select().where(breach_targets.c.key == target)
+            found = (await conn.execute(query)).mappings().first()
+        row = None if found is None else dict(found)
+        now, ends = self._context.store.clock.now(), datetime.fromisoformat(until)
+        if row is None or not is_taken(row, now) or row["taken_until"] != ends:
+            return Cancel("nobody has it any more")
+        if TargetState(row["state"]) not in ALIVE:
+            return Cancel("the target is over")
+        words = f"Ticket #{row['ticket_id']}: its notice is yours until {moment(ends)}"
+        words += f"; it breaches {moment(row['breach_at'])}."
+        metadata = {"event_type": "sla_breach_reminder", "event_payload": {"target": target}}
+        posted = await self._context.slack.post(str(row["taken_by"]), Message(words, []), metadata)
+        return Done({"channel": posted.channel, "ts": posted.ts})

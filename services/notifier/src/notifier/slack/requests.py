@@ -1,0 +1,109 @@
+"""Slack's requests to us: read within limits, believed only with a signature, of our workspace only.
+
+Slack waits three seconds for the answer; what takes longer is a delivery.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl
+
+import orjson
+from fastapi import HTTPException, Request
+
+from notifier.settings import SlackRequestsSettings
+from notifier.slack.signature import is_slacks
+from supportops.clock import Clock
+
+MOST = 1024 * 1024  # bytes of a body
+NOT_SLACK = "this is not signed by Slack"
+NOT_OURS = "this is not from our workspace"
+
+
+@dataclass(frozen=True)
+class Click:
+    """Somebody pressed a button of ours. `home`: the workspace of that person, None when it is not told."""
+
+    id: str
+    action: str
+    value: str
+    user: str
+    home: str | None
+    channel: str
+
+
+@dataclass(frozen=True)
+class SlackRequests:
+    """Reads what Slack sends; raises HTTPException for what is not Slack's, or not our workspace's."""
+
+    settings: SlackRequestsSettings
+    clock: Clock
+    secrets: tuple[str, ...] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        given = (self.settings.signing_secret, self.settings.previous_signing_secret)
+        object.__setattr__(
+            self, "secrets", tuple(each.get_secret_value() for each in given if each is not None)
+        )
+
+    async def form(self, request: Request) -> dict[str, str]:
+        """The fields of a signed form."""
+        body = await self.signed_body(request)
+        try:
+            fields = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=100)
+        except (UnicodeDecodeError, ValueError) as error:
+            raise HTTPException(400, "a form in UTF-8 is needed") from error
+        return dict(fields)
+
+    async def signed_body(self, request: Request) -> bytes:
+        """The raw body, when it is Slack's."""
+        body = bytearray()
+        async for piece in request.stream():
+            body += piece
+            if len(body) > MOST:
+                raise HTTPException(413, "too large")
+        if not is_slacks(request.headers.raw, bytes(body), self.secrets, self.clock.now()):
+            raise HTTPException(401, NOT_SLACK)
+        return bytes(body)
+
+    async def clicks(self, request: Request) -> list[Click]:
+        """The pressed buttons of a signed interaction; none for other kinds of interaction."""
+        try:
+            payload = orjson.loads((await self.form(request)).get("payload", ""))
+        except orjson.JSONDecodeError as error:
+            raise HTTPException(400, "`payload` must be JSON") from error
+        if not isinstance(payload, dict):
+            raise HTTPException(400, "`payload` must be an object")
+        self.refuse_other_teams(_word(payload, "team", "id"))
+        actions = payload.get("actions")
+        if payload.get("type") != "block_actions" or not isinstance(actions, list):
+            return []
+        return [_click(payload, each) for each in actions if isinstance(each, dict)]
+
+    def refuse_other_teams(self, team: str | None) -> None:
+        """403 for another workspace than the configured one."""
+        if self.settings.team_id is not None and team != self.settings.team_id:
+            raise HTTPException(403, NOT_OURS)
+
+    def is_outsider(self, home: str | None) -> bool:
+        """Whether somebody belongs to another workspace (guests of a shared channel). Not told: one of ours."""
+        return self.settings.team_id is not None and home is not None and home != self.settings.team_id
+
+
+def _click(payload: Mapping[str, Any], action: Mapping[str, Any]) -> Click:
+    user, name = _word(payload, "user", "id") or "", str(action.get("action_id", ""))[:255]
+    return Click(
+        id=f"click:{user}:{str(action.get('action_ts', ''))[:64]}:{name}",
+        action=name,
+        value=str(action.get("value", ""))[:2_000],
+        user=user,
+        home=_word(payload, "user", "team_id"),
+        channel=_word(payload, "channel", "id") or _word(payload, "container", "channel_id") or "",
+    )
+
+
+def _word(payload: Mapping[str, Any], *path: str) -> str | None:
+    found: Any = payload
+    for name in path:
+        found = found.get(name) if isinstance(found, Mapping) else None
+    return found[:64] if isinstance(found, str) and found else None

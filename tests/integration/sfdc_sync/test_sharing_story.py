@@ -309,6 +309,13 @@ async def test_a_request_that_nobody_answers_ends_and_an_open_one_is_read_again(
     assert "Sam Second" in {each.user for each in (await world.find(fresh)).changes}
 
 
+async def test_a_reading_that_was_given_up_is_made_again_by_the_watch(world: SharingWorld) -> None:
+    number = await world.ask(Option.ALL_VIEW, world.ticket())
+    world.arm("error", status=400, path=f"*/organizations/{GROABLET}", method="GET", count=1)
+    assert (await world.worked(number)).request.state is State.CHECKING
+    assert (await world.watch(number)).request.state is State.ASKED
+
+
 async def test_names_are_forgotten_and_undoing_works_nevertheless(world: SharingWorld) -> None:
     number = await world.apply(Option.SELECTED_VIEW, str(RITA))
     async with world.store.transaction() as tx:

@@ -131,5 +131,5 @@ async def _look_at(tx: Transaction, number: int, policy: SharingPolicy) -> None:
     if is_over(stored.request, tx.now, policy.patience):
         reason = "nobody has answered in time"
         await repository.move(tx, stored, Action.EXPIRE, WORKER, {"reason": reason}, reason=reason)
-    elif stored.request.state is State.ASKED:
-        requests.read_again(tx, number)
+    elif stored.request.state in (State.ASKED, State.CHECKING):
+        requests.read_again(tx, number)  # also where the first reading was given up

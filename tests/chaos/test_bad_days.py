@@ -109,6 +109,7 @@ def test_a_segment_of_the_spool_is_torn(place: Place) -> None:
     assert [segment for segment in torn if not segment.with_suffix(".damaged").exists()] == []
 
 
+@pytest.mark.timeout(600)
 def test_databases_are_put_back_to_an_older_state(place: Place) -> None:
     """What was done since is known from Kafka and asked of the outside world: nothing is lost or made twice."""
     packages = ("csat", "sfdc_sync", "notifier")

@@ -10,7 +10,7 @@ INSERT INTO deliveries (id, destination, lane, position, key, generation, state,
                         attempts, uncertain, created_at)
 SELECT n::text, 'salesforce', 'l' || n % :lanes, n, n::text, 1, 'waiting', now() - interval '1 hour',
        now() - interval '1 hour', '{}', 0, false, now()
-FROM generate_series(:first, :last) n
+FROM generate_series(CAST(:first AS integer), CAST(:last AS integer)) n
 """
 _ADOPT = """
 INSERT INTO lanes (destination, lane, claimable_at, free_at, version)

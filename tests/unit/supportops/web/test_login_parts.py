@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from supportops.web.auth.guard import login_path, own_path
 from supportops.web.auth.passwords import Passwords, UnfitPassword, hash_password, is_hash
 from supportops.web.auth.proxy import FORMER_SECRET_HEADER, SECRET_HEADER, ProxyLogin
 from supportops.web.auth.roles import ROLES, highest, includes
-from supportops.web.auth.sessions import Sessions
+from supportops.web.auth.sessions import LONGEST, Sessions
 from supportops.web.auth.settings import OperatorsSettings
 from tests.architecture.tree import ROOT
 
@@ -188,6 +189,22 @@ def test_cookies_that_are_not_ours(clock: ManualClock) -> None:
         assert ours.read(other) is None
 
 
+def test_each_kind_of_word_is_good_for_its_own_purpose_alone(clock: ManualClock) -> None:
+    """All are signed with the same keys: a form's token must not be a known browser, nor the other way round."""
+    ours = sessions(clock)
+    form, browser, ended = ours.form_token("somebody"), ours.know_browser(), ours.say_ended("somebody")
+    assert [ours.browser(word) for word in (form, ended, ours.open(ANN))] == [None] * 3
+    assert [ours.hear_ended(word) for word in (form, browser, ours.open(ANN))] == [None] * 3
+    assert not any(ours.is_form_of("somebody", word) for word in (browser, ended))
+
+
+def test_a_word_that_is_far_too_long_is_not_even_read(clock: ManualClock) -> None:
+    """Checking a signature costs time by its length, and whoever sends a megabyte is nobody of ours."""
+    ours = sessions(clock)
+    holder = token_hex(LONGEST)  # a name of one letter would be packed into a short word
+    assert not ours.is_form_of(holder, ours.form_token(holder))
+
+
 def test_a_form_belongs_to_its_holder(clock: ManualClock) -> None:
     ours = sessions(clock)
     token = ours.form_token("somebody")
@@ -208,6 +225,7 @@ def test_a_form_belongs_to_its_holder(clock: ManualClock) -> None:
         ([("X-Forwarded-User", "ann"), (SECRET_HEADER, "")], None),
         ([("X-Forwarded-User", "ann"), (SECRET_HEADER, "é" * 20)], None),
         ([("X-Forwarded-User", "ann"), (SECRET_HEADER, "guess"), (SECRET_HEADER, SECRET)], None),
+        ([("X-Forwarded-User", "ann"), (SECRET_HEADER, SECRET), (SECRET_HEADER, "guess")], None),
         ([("X-Forwarded-User", "eve"), ("X-Forwarded-User", "ann"), (SECRET_HEADER, SECRET)], None),
         ([("X-Forwarded-User", ""), (SECRET_HEADER, SECRET)], None),
         ([("X-Forwarded-User", "a" * 201), (SECRET_HEADER, SECRET)], None),

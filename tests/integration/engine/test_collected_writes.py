@@ -132,6 +132,14 @@ async def test_a_row_whose_key_is_there_is_left_as_it_is(store: Store) -> None:
     assert await stored(store) == {"a": ("open", 0, None), "b": ("new", 3, None)}
 
 
+async def test_a_row_takes_the_place_of_one_with_its_key_and_the_last_one_counts(store: Store) -> None:
+    await put(store, a={"status": "open", "solves": 5})
+    async with store.transaction() as tx:
+        for key, status in (("b", "new"), ("a", "pending"), ("a", "solved")):
+            tx.replace(tickets, ticket_id=key, status=status, solves=1, version=None, closed_at=None)
+    assert await stored(store) == {"a": ("solved", 1, None), "b": ("new", 1, None)}
+
+
 async def test_a_transaction_of_one_statement_is_committed_and_rolled_back_like_any_other(
     store: Store,
 ) -> None:

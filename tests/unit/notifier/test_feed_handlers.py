@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import orjson
 import pytest
-from sqlalchemy import Executable, Table
+from sqlalchemy import Table
 
 from notifier import tables
 from notifier.destinations import POSTS, ROUTING, UPDATES
@@ -60,7 +60,6 @@ class FakeTransaction:
         self.now = NOW
         self.tickets = FakeRows()
         self.decisions: dict[str, dict[str, Any]] = {}
-        self.dialect = "sqlite"
         self.scheduled: dict[tuple[str, str], dict[str, Any]] = {}
         self.deliveries = self
 
@@ -68,7 +67,8 @@ class FakeTransaction:
         assert table is tables.feed_tickets
         return self.tickets
 
-    def write(self, _statement: Executable, **row: Any) -> None:
+    def replace(self, table: Table, **row: Any) -> None:
+        assert table is tables.feed_decisions
         self.decisions[row["key"]] = row
 
     def schedule(self, destination: str, key: str, **how: Any) -> None:

@@ -119,6 +119,19 @@ def _insert_missing(dialect: str, prefix: str, table: Table) -> Any:
     return insert_all(dialect, prefix, table).on_conflict_do_nothing()
 
 
+def newest_rows(table: Table, rows: Sequence[Row]) -> Write:
+    """Insert them, or lay them over what their keys held; each key once, in the order of keys."""
+    names = table.primary_key.columns.keys()
+    by_key = {tuple(row[name] for name in names): row for row in rows}  # the last one of a key counts
+    return Write(Shape(_insert_or_replace, (table,)), [by_key[key] for key in sorted(by_key)])
+
+
+def _insert_or_replace(dialect: str, prefix: str, table: Table) -> Any:
+    statement, keys = insert_all(dialect, prefix, table), table.primary_key.columns.keys()
+    values = {name: statement.excluded[name] for name in table.columns.keys() if name not in keys}  # noqa: SIM118
+    return statement.on_conflict_do_update(index_elements=keys, set_=values)
+
+
 def _update(dialect: str, prefix: str, table: Table, columns: tuple[str, ...]) -> Any:
     keys = {f"pk_{column.name}": column for column in table.primary_key.columns}
     changed = {f"new_{name}": table.c[name] for name in columns}

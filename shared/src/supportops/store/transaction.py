@@ -13,7 +13,7 @@ from supportops.store.deliveries import DeliveryBook
 from supportops.store.keep import Kept, keep
 from supportops.store.key_lookup import SQLITE
 from supportops.store.outbox import Outbox
-from supportops.store.rows import Key, Rows, load_all, new_rows
+from supportops.store.rows import Key, Rows, load_all, new_rows, newest_rows
 from supportops.store.tables import EngineTables
 from supportops.store.writes import Write, perform_all
 
@@ -37,6 +37,7 @@ class Transaction:
         self._correlation_id: str | None = None
         self._rows: dict[Table, Rows] = {}
         self._new: dict[Table, list[dict[str, Any]]] = {}
+        self._newest: dict[Table, list[dict[str, Any]]] = {}
         self._writes: dict[int, tuple[Executable, list[dict[str, Any]]]] = {}
 
     @property
@@ -74,6 +75,10 @@ class Transaction:
     def add(self, table: Table, **values: Any) -> None:
         """Collect a row, with all its columns; one whose key is there already is left as it is."""
         self._new.setdefault(table, []).append(values)
+
+    def replace(self, table: Table, **values: Any) -> None:
+        """Collect a row, with all its columns; it takes the place of one with its key."""
+        self._newest.setdefault(table, []).append(values)
 
     def write(self, statement: Executable, **parameters: Any) -> None:
         """Collect a write; calls with the same statement object become one bulk execution."""
@@ -153,7 +158,8 @@ class Transaction:
         """Rows, and promised events; statements of the caller's own are written at once."""
         writes = [write for rows in self._rows.values() for write in rows.collected()]
         writes += [new_rows(table, rows) for table, rows in self._new.items()]
-        statements, self._writes, self._new = self._writes, {}, {}
+        writes += [newest_rows(table, rows) for table, rows in self._newest.items()]
+        statements, self._writes, self._new, self._newest = self._writes, {}, {}, {}
         if statements:
             await perform_all(self._conn, writes)
             writes = []

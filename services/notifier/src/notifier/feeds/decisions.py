@@ -5,11 +5,10 @@ time, for people who ask why not (`explain`) and for other rules than those of t
 """
 
 from collections.abc import Mapping
-from functools import cache
 from typing import Any
 
 import msgspec
-from sqlalchemy import Executable, bindparam, select
+from sqlalchemy import bindparam, select
 
 from notifier import tables
 from notifier.policy.conditions import Routable
@@ -21,7 +20,6 @@ from supportops.store.upsert import insert_for
 _KNOWN = select(tables.routing_versions.c.version).where(
     tables.routing_versions.c.version == bindparam("version")
 )
-_NAMES = [column.name for column in tables.feed_decisions.columns]
 
 
 def as_facts(routable: Routable) -> str:
@@ -36,7 +34,7 @@ def from_facts(facts: str) -> Routable:
 
 def keep_decision(tx: Transaction, **row: Any) -> None:
     """Remember the newest decision about a message; many in a batch are one statement."""
-    tx.write(_keep(tx.dialect), **row)
+    tx.replace(tables.feed_decisions, **row)
 
 
 async def keep_rules(tx: Transaction, policy: NotifierPolicy) -> None:
@@ -50,12 +48,3 @@ async def keep_rules(tx: Transaction, policy: NotifierPolicy) -> None:
 def judgements(policy: NotifierPolicy, routable: Routable) -> Mapping[str, Judgement]:
     """What each feed of `policy` says of a message, by the feed's name."""
     return {feed.name: policy.judge(feed, routable) for feed in policy.feeds}
-
-
-@cache
-def _keep(dialect: str) -> Executable:
-    insert = insert_for(dialect, tables.feed_decisions)
-    new = {name: insert.excluded[name] for name in _NAMES if name != "key"}
-    values: dict[str, Any] = {name: bindparam(name) for name in _NAMES}
-    upsert: Executable = insert.values(values).on_conflict_do_update(index_elements=["key"], set_=new)
-    return upsert

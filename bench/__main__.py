@@ -15,7 +15,19 @@ from typing import Annotated
 
 import typer
 
-from bench import breaches, claims, consumer, ingest, numbers, road, salesforce, statements, timers, workers
+from bench import (
+    breaches,
+    claims,
+    consumer,
+    ingest,
+    numbers,
+    organizations,
+    road,
+    salesforce,
+    statements,
+    timers,
+    workers,
+)
 from bench.figures import Figure, markdown
 from bench.servers import Servers, servers
 
@@ -27,6 +39,7 @@ ROWS: dict[str, Callable[[Servers], list[Figure]]] = {
     "claims": claims.measure,
     "breaches": breaches.measure,
     "salesforce": salesforce.measure,
+    "organizations": organizations.measure,
     "numbers": numbers.measure,
     "statements": statements.measure,
     "road": road.measure,

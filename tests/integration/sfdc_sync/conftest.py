@@ -127,6 +127,7 @@ async def browser() -> AsyncIterator[Browser]:
         yield started
 
 
+@pytest.fixture
 async def sync(store: Store, salesforce: Salesforce, outside: Outside) -> AsyncIterator[Sync]:
     """Accounts to organizations, both sides as after a reset, the first full compare done."""
     outside.reset()

@@ -59,6 +59,9 @@ class Desk:
     def edit_organization(self, key: str, **values: Any) -> None:
         self._ok(self._http.put(f"/zendesk/api/v2/organizations/{key}", json={"organization": values}))
 
+    def delete_organization(self, key: str) -> None:
+        self._ok(self._http.delete(f"/zendesk/api/v2/organizations/{key}"))
+
     def merge_organizations(self, loser: str, winner: str) -> None:
         body = {"organization_merge": {"winner_id": int(winner)}}
         self._post(f"/zendesk/api/v2/organizations/{loser}/merge", body)

@@ -1,15 +1,19 @@
 """Accounts to organizations against both stand-ins, by the real clients (docs/rules.md S5-S8)."""
 
 import asyncio
+from datetime import UTC, datetime
 
 import pytest
 
+from sfdc_sync.organizations.handlers import add_organization_handlers
 from sfdc_sync.organizations.reading import WrongEnvironment
 from sfdc_sync.organizations.runs import Stopped
 from sfdc_sync.organizations.salesforce_side import Unreadable
 from sfdc_sync.organizations.saved_plan import parsed, written
 from sfdc_sync.policy.organizations import BrakePolicy, Limit
+from supportops.contracts import OrganizationDeleted, OrganizationUpdated
 from supportops.errors import Permanent
+from supportops.messaging import Handlers
 from supportops.workers import Busy
 from tests.integration.sfdc_sync.sync_app import (
     ACME,
@@ -196,3 +200,47 @@ async def test_a_plan_of_other_rules_is_refused(sync: Sync) -> None:
     with pytest.raises(Permanent, match="rules have changed"):
         await sync.with_rules(types=["Customer", "Partner"]).apply(document, "test")
     assert POLICY.types == ("Customer",)
+
+
+async def test_an_event_of_a_persons_edit_in_zendesk_has_it_corrected_by_the_next_delta(sync: Sync) -> None:
+    sync.desk.edit_account(ACME, SystemModstamp="2020-01-01T00:00:00.000+0000")
+    sync.desk.edit_organization(ACME_ORG, organization_fields={"support_level": "gold"})
+    assert (await sync.of().delta("test")).counts["done"] == 0, "nothing told of it yet"
+    edited = OrganizationUpdated(
+        id="e1",
+        source="/zendesk",
+        time=datetime.now(UTC),
+        subject=ACME_ORG,
+        account_id="1",
+        organization_id=ACME_ORG,
+        version="2026-03-01T12:00:00.000000000Z",
+        zendesk_type="custom_field_changed",
+    )
+    handlers = add_organization_handlers(Handlers())
+    for _ in range(2):  # heard twice
+        async with sync.vendors.store.transaction() as tx:
+            await handlers.run([edited], tx)
+    assert [row["organization_id"] for row in await sync.repository.stale()] == [ACME_ORG]
+    assert (await sync.of().delta("test")).counts["done"] == 1
+    assert fields(sync.desk.organization(ACME_ORG), "support_level") == ["premium"]
+    assert await sync.repository.stale() == []
+
+
+async def test_an_organization_that_was_deleted_is_made_again_and_not_twice(sync: Sync) -> None:
+    gone = OrganizationDeleted(
+        id="e2",
+        source="/zendesk",
+        time=datetime.now(UTC),
+        subject=ACME_ORG,
+        account_id="1",
+        organization_id=ACME_ORG,
+        version="2026-03-01T12:00:00.000000000Z",
+    )
+    sync.desk.delete_organization(ACME_ORG)
+    async with sync.vendors.store.transaction() as tx:
+        await add_organization_handlers(Handlers()).run([gone], tx)
+    assert ACME not in await sync.repository.linked()
+    sync.desk.edit_account(ACME, Market_Segment__c="Large")
+    for _ in range(2):
+        await sync.of().delta("test")
+    assert [each["name"] for each in sync.desk.by_external_id(ACME)] == ["Acme Ltd"]

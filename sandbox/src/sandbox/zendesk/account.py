@@ -71,6 +71,7 @@ class Records:
     brands: dict[int, Named] = field(default_factory=dict)
     forms: dict[int, Named] = field(default_factory=dict)
     fields: dict[int, TicketField] = field(default_factory=dict)
+    organization_fields: dict[str, dict[str, Any]] = field(default_factory=dict)  # by key, as REST shows them
     tickets: dict[int, Ticket] = field(default_factory=dict)
     ratings: dict[int, Rating] = field(default_factory=dict)
     responses: dict[str, SurveyResponse] = field(default_factory=dict)

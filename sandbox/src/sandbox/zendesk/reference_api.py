@@ -1,4 +1,4 @@
-"""Forms, groups, brands, ticket fields and SLA policies: small tables that others look names up in."""
+"""Forms, groups, brands, fields and SLA policies: small tables that others look names up in."""
 
 from functools import partial
 from typing import Any
@@ -23,6 +23,7 @@ class ReferenceApi:
             rows.append(("GET", f"/{kind}/show_many", partial(self._many, kind)))
             rows.append(("GET", f"/{kind}/{{id}}", partial(self._one, kind)))
         rows.append(("GET", "/slas/policies", self._policies))
+        rows.append(("GET", "/organization_fields", self._organization_fields))
         return rows
 
     def _table(self, kind: str) -> dict[int, Any]:
@@ -51,6 +52,11 @@ class ReferenceApi:
         if record is None:
             raise not_found()
         return Reply(200, {kind.removesuffix("s"): self._show(kind, record)})
+
+    def _organization_fields(self, call: Call) -> Reply:
+        """The custom fields of organizations; a dropdown with its options, whose values are tags."""
+        found = list(self._account.records.organization_fields.values())
+        return Reply(200, page_of(call, self._account.base, "organization_fields", found, dict))
 
     def _policies(self, _: Call) -> Reply:
         """Targets in minutes; the figures of one plan, enough to read the shape."""

@@ -17,6 +17,42 @@ FORMS = (
     "Security Issue",
 )
 FIRST_FORM = 8646151517822
+PLANS = (
+    "Basic",
+    "Premium",
+    "Custom",
+    "Bronze",
+    "Silver",
+    "Gold",
+    "Expired",
+    "Hold",
+    "Starter",
+    "Ultimate",
+    "Community",
+    "Other",
+)
+ACCOUNT_TYPES = (
+    "Authorized Reseller",
+    "Customer",
+    "Former Customer",
+    "Integrator",
+    "Partner",
+    "Prospect",
+    "Unofficial Reseller",
+    "Reseller",
+)
+ORGANIZATION_FIELDS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    ("salesforce_id", "text", ()),
+    ("support_level", "dropdown", PLANS),
+    ("aar", "decimal", ()),
+    ("sales_segmentation", "text", ()),
+    ("account_owner", "text", ()),
+    ("account_type", "dropdown", ACCOUNT_TYPES),
+    ("technical_account_manager", "text", ()),
+    ("seats_decimal", "integer", ()),
+    ("market_segment", "text", ()),
+    ("marked_for_review", "checkbox", ()),
+)
 
 
 def plant(account: Account) -> None:
@@ -29,6 +65,7 @@ def plant(account: Account) -> None:
     )
     account.add_user(User(ADA, "Ada Agent", "ada@support.example", role="agent", ticket_restriction=None))
     account.add_user(User(BEN, "Ben Agent", "ben@support.example", role="agent", ticket_restriction=None))
+    _organization_fields(account)
     _organizations(account)
     _customers(account)
     records = account.records
@@ -36,6 +73,17 @@ def plant(account: Account) -> None:
     records.brands[BRAND] = Named(BRAND, "Example")
     records.forms.update({FIRST_FORM + i: Named(FIRST_FORM + i, name) for i, name in enumerate(FORMS)})
     records.fields[360000000001] = TicketField(360000000001, "Severity", "dropdown")
+
+
+def _organization_fields(account: Account) -> None:
+    """Those of a public handbook (`aar` is theirs), and a checkbox for organizations that wait for review."""
+    for number, (key, kind, options) in enumerate(ORGANIZATION_FIELDS, start=360000000501):
+        shown = {"id": number, "key": key, "type": kind, "title": key.replace("_", " "), "active": True}
+        if options:
+            shown["custom_field_options"] = [
+                {"name": each, "value": each.lower().replace(" ", "_")} for each in options
+            ]
+        account.records.organization_fields[key] = shown
 
 
 def _organizations(account: Account) -> None:

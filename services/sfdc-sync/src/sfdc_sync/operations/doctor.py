@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+from sfdc_sync.integrity.prerequisites import ZENDESK_REMEDY, examine_accounts, examine_zendesk
 from sfdc_sync.matching.checks import check_matching, objects
 from sfdc_sync.policy.fields import FieldRule
 from sfdc_sync.policy.sfdc import SfdcPolicy
@@ -20,6 +21,7 @@ from supportops.errors import Permanent, Retryable
 from supportops.observability.metrics import Metrics
 from supportops.operations.checks import Check, Finding, skew_of_date
 from supportops.operations.zendesk_checks import account_check, login_check
+from supportops.vendors.zendesk import open_zendesk
 
 SALESFORCE_REMEDY = (
     "Check SALESFORCE_LOGIN_URL, the client id and secret, and that the app allows client credentials."
@@ -215,13 +217,25 @@ def _required(policy: TicketRecordPolicy, fields: Mapping[str, Mapping[str, Any]
 async def checks(settings: Settings, policy: SfdcPolicy) -> AsyncIterator[Sequence[Check]]:
     """What `sfdc-sync doctor` looks at, beside database and broker."""
     clock = SystemClock()
-    async with open_salesforce(settings.salesforce, policy.pauses, Metrics()) as salesforce:
+    metrics, rules = Metrics(), policy.organizations
+    async with (
+        open_salesforce(settings.salesforce, policy.pauses, metrics) as salesforce,
+        open_zendesk(settings.zendesk, ZENDESK_SCOPES, clock=clock, metrics=metrics) as zendesk,
+    ):
 
         async def look() -> Iterable[Finding]:
             return await examine(salesforce, policy, clock)
+
+        async def look_at_accounts() -> Iterable[Finding]:
+            return await examine_accounts(salesforce, rules, clock)
+
+        async def look_at_fields() -> Iterable[Finding]:
+            return await examine_zendesk(zendesk.organization_admin, rules)
 
         yield [
             login_check(settings.zendesk, ZENDESK_SCOPES, clock),
             account_check(settings.zendesk, ZENDESK_SCOPES, clock, policy.organization_salesforce_id),
             Check("salesforce", look, SALESFORCE_REMEDY),
+            Check("accounts", look_at_accounts, SALESFORCE_REMEDY),
+            Check("organization fields", look_at_fields, ZENDESK_REMEDY),
         ]

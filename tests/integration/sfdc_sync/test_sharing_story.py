@@ -341,12 +341,23 @@ async def test_the_audit_log_takes_no_change(world: SharingWorld) -> None:
     assert number == 1
 
 
-async def test_many_members_are_written_in_pieces(world: SharingWorld) -> None:
+async def test_many_members_are_written_in_pieces(
+    world: SharingWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
     account = world.outside.zendesk.account
     for number in range(120):
         user = account.add_user(User(9000 + number, f"P{number}", f"p{number}@x.example"))
         user.organization_id, user.ticket_restriction = GROABLET, ORGANIZATION
+    calls: list[str] = []
+    read = world.zendesk.sharing.organization_ids_of
+
+    async def counted(user_id: str) -> list[str]:
+        calls.append(user_id)
+        return await read(user_id)
+
+    monkeypatch.setattr(world.zendesk.sharing, "organization_ids_of", counted)
     number = await world.apply(Option.OWN_TICKETS)
+    assert len(calls) == 2 * (120 + 1)  # once to be shown, once before the first write: not with every piece
     assert {account.user(9000 + each).ticket_restriction for each in range(120)} == {REQUESTED}
     applied = await world.find(number)
     assert applied.before is not None

@@ -13,7 +13,7 @@ from typing import Any
 from sfdc_sync.destinations import SHARING, SHARING_COMMENT
 from sfdc_sync.sharing import repository
 from sfdc_sync.sharing.check import note
-from sfdc_sync.sharing.examination import Examined, Examiner
+from sfdc_sync.sharing.examination import MOST_TIME, Examined, Examiner
 from sfdc_sync.sharing.reading import SharingReader
 from sfdc_sync.sharing.repository import WORKER, Stored
 from sfdc_sync.sharing.rules.access import Situation, beyond
@@ -45,7 +45,7 @@ class ApplySharing:
         writer: SharingWriter,
         watch: SharingWatch,
     ) -> None:
-        self.spec = DestinationSpec(SHARING, concurrency=2, timeout=timedelta(minutes=3), idempotent=True)
+        self.spec = DestinationSpec(SHARING, concurrency=2, timeout=MOST_TIME, idempotent=True)
         self._store, self._reader, self._examiner = store, reader, examiner
         self._writer, self._watch = writer, watch
         self._ways = {"apply": self._apply, "undo": self._undo, "watch": watch.compare}
@@ -73,9 +73,10 @@ class ApplySharing:
         request = stored.request
         if request.state not in (State.APPROVED, State.FAILED):
             return Cancel(f"request {request.number} is {request.state}")
-        examined = await self._examiner.examine(request)
+        begun = stored.before is not None
+        examined = await (self._examiner.resume(request) if begun else self._examiner.examine(request))
         situation, target = examined.situation, examined.target
-        if stored.before is None and (examined.objections or beyond(stored.changes, examined.changes)):
+        if not begun and (examined.objections or beyond(stored.changes, examined.changes)):
             return Cancel(
                 "what it rests on is not any more what was approved",
                 lambda tx: _look_again(tx, stored, examined),

@@ -1,13 +1,12 @@
 """`zendesk.sharing_check`: reads what a request rests on and what it would change, for whoever approves it."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 
 import orjson
 
 from sfdc_sync.destinations import SHARING_CHECK
 from sfdc_sync.sharing import repository
-from sfdc_sync.sharing.examination import Examined, Examiner
+from sfdc_sync.sharing.examination import MOST_TIME, Examined, Examiner
 from sfdc_sync.sharing.repository import WORKER
 from sfdc_sync.sharing.rules.lifecycle import Action, Request, State
 from supportops.delivery import Cancel, Delivery, DestinationSpec, Done, Outcome
@@ -21,9 +20,7 @@ class CheckRequests:
     """Refuses a request with every reason, or says what an approval would do. Writes nothing outside."""
 
     def __init__(self, store: Store, examiner: Examiner) -> None:
-        self.spec = DestinationSpec(
-            SHARING_CHECK, concurrency=2, timeout=timedelta(minutes=2), idempotent=True
-        )
+        self.spec = DestinationSpec(SHARING_CHECK, concurrency=2, timeout=MOST_TIME, idempotent=True)
         self._store, self._examiner = store, examiner
 
     async def deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome | BaseException]:

@@ -27,20 +27,22 @@ class SharingReader:
     def __init__(self, zendesk: Zendesk) -> None:
         self._zendesk = zendesk
 
-    async def organization(self, organization_id: str, opened: Collection[str] = ()) -> Reading | None:
+    async def organization(
+        self, organization_id: str, opened: Collection[str] = (), *, others: bool = False
+    ) -> Reading | None:
         """The organization and its members; None when it is gone.
 
-        The further organizations of a member are read where they matter: for those whose own level is open, and for
-        those who are named in `opened`, by id or e-mail address.
+        `others`: with the further organizations of members where they matter, a call or two for each: of those whose
+        own level is open, and of those who are named in `opened`, by id or e-mail address.
         """
         found = await self._zendesk.sharing.organization(organization_id)
         if found is None:
             return None
         users = await self._zendesk.sharing.users(await self._zendesk.sharing.member_ids(organization_id))
         names = {name.strip().casefold() for name in opened}
-        asked = [user for user in users.values() if _matters(user, names)]
-        others = {user.id: await self._others(user.id, organization_id) for user in asked}
-        members = tuple(_member(user, others.get(user.id, ())) for user in users.values())
+        asked = [user for user in users.values() if others and _matters(user, names)]
+        further = {user.id: await self._others(user.id, organization_id) for user in asked}
+        members = tuple(_member(user, further.get(user.id, ())) for user in users.values())
         situation = Situation(organization_id, found.name, _sharing(found), members)
         return Reading(situation, (found.notes or "", found.details or ""))
 

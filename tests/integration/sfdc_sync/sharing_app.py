@@ -23,6 +23,7 @@ from supportops.observability.metrics import Metrics
 from supportops.store import Store
 from supportops.vendors.zendesk import Zendesk
 from tests.integration.sfdc_sync.app import settled
+from tests.support.engine import hasty
 from tests.support.eventually import eventually
 
 GROABLET, ACME = 8447346622462, 8447346622463
@@ -119,7 +120,7 @@ class SharingWorld:
     @asynccontextmanager
     async def delivering(self) -> AsyncIterator[None]:
         """The courier runs meanwhile."""
-        destinations = wiring.sharing(self.store, self.zendesk, self.policy)
+        destinations = [hasty(each) for each in wiring.sharing(self.store, self.zendesk, self.policy)]
         stopping = asyncio.Event()
         courier = Courier(self.store, destinations, Metrics())
         running = asyncio.create_task(courier.run(stopping))

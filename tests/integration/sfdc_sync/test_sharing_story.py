@@ -168,7 +168,7 @@ async def test_a_ground_that_is_gone_by_the_time_it_is_applied_refuses_it(world:
     "fault",
     [
         {"kind": "error", "status": 503},
-        {"kind": "drop_after_commit"},
+        {"kind": "error", "status": 502, "after_commit": True},
         {"kind": "429", "retry_after": 1},
     ],
 )
@@ -277,7 +277,7 @@ async def test_what_a_joiner_had_survives_an_answer_that_is_lost(world: SharingW
     number = await world.apply(Option.OWN_TICKETS)
     world.user(JO).organization_ids.append(GROABLET)
     world.user(JO).ticket_restriction = ORGANIZATION
-    world.arm("drop_after_commit", path=f"*/users/{JO}", method="PUT", count=1)
+    world.arm("error", status=502, after_commit=True, path=f"*/users/{JO}", method="PUT", count=1)
     stored = await world.watch(number)
     assert world.user(JO).ticket_restriction == REQUESTED
     assert stored.before is not None

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -17,7 +17,7 @@ from sfdc_sync.ticket_records.destination import TicketRecords
 from sfdc_sync.ticket_records.facts import Facts
 from sfdc_sync.ticket_records.handlers import TicketHandlers
 from supportops.contracts import Event
-from supportops.delivery import Courier
+from supportops.delivery import Courier, Destination
 from supportops.observability.metrics import Metrics
 from supportops.store import Store
 from supportops.store.tables import ENGINE
@@ -43,6 +43,8 @@ class Service:
     policy: SfdcPolicy
     zendesk: Zendesk
     facts: Facts
+    more: list[Destination] = field(default_factory=list)
+    """Other destinations than that of records."""
 
     async def hears(self, *events: Event) -> None:
         """As the consumer does with a batch of new events."""
@@ -54,7 +56,11 @@ class Service:
     async def delivering(self) -> AsyncIterator[None]:
         """The courier runs meanwhile."""
         stopping = asyncio.Event()
-        running = asyncio.create_task(Courier(self.store, [hasty(self.records)], self.metrics).run(stopping))
+        running = asyncio.create_task(
+            Courier(self.store, [hasty(each) for each in (self.records, *self.more)], self.metrics).run(
+                stopping
+            )
+        )
         try:
             yield
         finally:

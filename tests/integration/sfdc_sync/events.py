@@ -36,7 +36,10 @@ def snapshot(second: int, status: str, **more: Any) -> TicketSnapshot:
     return TicketSnapshot.model_validate(usual | more)
 
 
-def _envelope(kind: str, ticket_id: str, second: int, ticket: TicketSnapshot) -> dict[str, Any]:
+def envelope_of(
+    kind: str, ticket_id: str, second: int, ticket: TicketSnapshot | None = None
+) -> dict[str, Any]:
+    """What every ticket event carries; without `ticket` nothing is told of it."""
     return {
         "id": f"{kind}-{ticket_id}-{second}",
         "source": "/zendesk/22129848",
@@ -45,39 +48,39 @@ def _envelope(kind: str, ticket_id: str, second: int, ticket: TicketSnapshot) ->
         "account_id": "22129848",
         "ticket_id": ticket_id,
         "version": version_of(at(second), at(second)),
-        "ticket": ticket,
+        "ticket": ticket or TicketSnapshot(),
     }
 
 
 def created(ticket_id: str, second: int = 0, **more: Any) -> TicketCreated:
-    return TicketCreated(**_envelope("created", ticket_id, second, snapshot(second, "new", **more)))
+    return TicketCreated(**envelope_of("created", ticket_id, second, snapshot(second, "new", **more)))
 
 
 def solved(ticket_id: str, second: int, **more: Any) -> TicketSolved:
-    envelope = _envelope("solved", ticket_id, second, snapshot(second, "solved", **more))
+    envelope = envelope_of("solved", ticket_id, second, snapshot(second, "solved", **more))
     return TicketSolved(**envelope, solved_at=at(second))
 
 
 def updated(ticket_id: str, second: int, status: str = "open", **more: Any) -> TicketUpdated:
-    envelope = _envelope("updated", ticket_id, second, snapshot(second, status, **more))
+    envelope = envelope_of("updated", ticket_id, second, snapshot(second, status, **more))
     return TicketUpdated(**envelope, zendesk_type="subject_changed")
 
 
 def deleted(ticket_id: str, second: int) -> TicketDeleted:
-    return TicketDeleted(**_envelope("deleted", ticket_id, second, TicketSnapshot()))
+    return TicketDeleted(**envelope_of("deleted", ticket_id, second, TicketSnapshot()))
 
 
 def undeleted(ticket_id: str, second: int, **more: Any) -> TicketUndeleted:
-    return TicketUndeleted(**_envelope("undeleted", ticket_id, second, snapshot(second, "open", **more)))
+    return TicketUndeleted(**envelope_of("undeleted", ticket_id, second, snapshot(second, "open", **more)))
 
 
 def merged(ticket_id: str, second: int, into: str) -> TicketMerged:
     return TicketMerged(
-        **_envelope("merged", ticket_id, second, snapshot(second, "closed")), target_ticket_id=into
+        **envelope_of("merged", ticket_id, second, snapshot(second, "closed")), target_ticket_id=into
     )
 
 
 def erased(ticket_id: str, second: int) -> TicketDeleted:
     return TicketDeleted(
-        **_envelope("erased", ticket_id, second, TicketSnapshot(status="deleted")), permanently=True
+        **envelope_of("erased", ticket_id, second, TicketSnapshot(status="deleted")), permanently=True
     )

@@ -82,6 +82,11 @@ class Outside:
         assert len(found) == len(rows), "two records of one ticket"
         return found
 
+    def all_records(self, name: str) -> list[dict[str, Any]]:
+        """The records of an object that are not in the recycle bin."""
+        rows: list[dict[str, Any]] = self._get(f"/salesforce/records/{name}")["records"]
+        return rows
+
     def writes(self) -> list[dict[str, Any]]:
         """Every write of a client, oldest first."""
         entries: list[dict[str, Any]] = self._get("/ledger?kind=salesforce.record")["entries"]

@@ -1,6 +1,7 @@
 """Names of sfdc-sync's destinations, as they stand in rows of `deliveries`: they never change."""
 
 TICKET_RECORD = "salesforce.ticket_record"
+TICKET_COMMENT = "salesforce.ticket_comment"
 
 SHARING_CHECK = "zendesk.sharing_check"
 """Reads what a sharing request rests on and what it would change; writes nothing."""

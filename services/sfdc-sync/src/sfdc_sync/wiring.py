@@ -31,6 +31,7 @@ from sfdc_sync.sharing.reading import SharingReader
 from sfdc_sync.sharing.watch import SharingWatch, watching
 from sfdc_sync.sharing.writing import SharingWriter
 from sfdc_sync.ticket_records import handlers
+from sfdc_sync.ticket_records.comments import TicketComments
 from sfdc_sync.ticket_records.destination import TicketRecords
 from sfdc_sync.ticket_records.directory import ZendeskDirectory
 from sfdc_sync.ticket_records.facts import Facts
@@ -99,7 +100,7 @@ async def workers(settings: Settings, parts: Parts) -> AsyncIterator[tuple[Compo
         sync = sync_of(settings, policy, vendors, _no_report)
         check = integrity_of(settings, policy, vendors, _no_report)
         destinations = [
-            ticket_records(settings, policy, parts, zendesk, salesforce),
+            *ticket_destinations(settings, policy, parts, Vendors(parts.store, salesforce, zendesk)),
             *sharing(parts.store, zendesk, policy.sharing),
         ]
         yield (
@@ -187,31 +188,40 @@ async def open_verification(settings: Settings) -> AsyncIterator[Verification]:
         open_zendesk(settings.zendesk, ZENDESK_SCOPES, clock=clock, metrics=metrics) as zendesk,
         open_salesforce(settings.salesforce, policy.pauses, metrics) as salesforce,
     ):
-        facts = facts_of(settings, policy, Vendors(store, salesforce, zendesk), clock, metrics)
+        facts = facts_of(policy, salesforce, directory_of(settings, policy, zendesk, clock, metrics), clock)
         yield Verification(store, zendesk.exports, salesforce, facts, policy)
 
 
-def ticket_records(
-    settings: Settings, policy: SfdcPolicy, parts: Parts, zendesk: Zendesk, salesforce: Salesforce
-) -> TicketRecords:
-    """The destination of records."""
-    vendors = Vendors(parts.store, salesforce, zendesk)
-    return TicketRecords(
+def ticket_destinations(
+    settings: Settings, policy: SfdcPolicy, parts: Parts, vendors: Vendors
+) -> tuple[Destination, ...]:
+    """The destination of records, and that of comments where the rules want them."""
+    directory = directory_of(settings, policy, vendors.zendesk, parts.clock, parts.metrics)
+    timeout = settings.salesforce.call_timeout
+    records = TicketRecords(
         parts.store,
-        salesforce,
-        facts_of(settings, policy, vendors, parts.clock, parts.metrics),
+        vendors.salesforce,
+        facts_of(policy, vendors.salesforce, directory, parts.clock),
         policy,
-        call_timeout=settings.salesforce.call_timeout,
+        call_timeout=timeout,
         metrics=parts.metrics,
     )
+    if not policy.ticket_record.comments.enabled:
+        return (records,)
+    sources = (vendors.zendesk, directory)
+    return records, TicketComments(parts.store, vendors.salesforce, sources, policy, call_timeout=timeout)
 
 
-def facts_of(
-    settings: Settings, policy: SfdcPolicy, vendors: Vendors, clock: Clock, metrics: Recorder
-) -> Facts:
-    """What finds out all that is known of tickets."""
+def directory_of(
+    settings: Settings, policy: SfdcPolicy, zendesk: Zendesk, clock: Clock, metrics: Recorder
+) -> ZendeskDirectory:
+    """What is read from Zendesk for records."""
     lifetime = Lifetime(found=policy.lookup_lifetime)
-    names = References(vendors.zendesk, clock=clock, metrics=metrics, lifetime=lifetime)
-    directory = ZendeskDirectory(vendors.zendesk, names, policy=policy, base_url=settings.zendesk.base_url)
-    matcher = Matcher(vendors.salesforce, policy.matching, clock=clock, lifetime=policy.lookup_lifetime)
+    names = References(zendesk, clock=clock, metrics=metrics, lifetime=lifetime)
+    return ZendeskDirectory(zendesk, names, policy=policy, base_url=settings.zendesk.base_url)
+
+
+def facts_of(policy: SfdcPolicy, salesforce: Salesforce, directory: ZendeskDirectory, clock: Clock) -> Facts:
+    """What finds out all that is known of tickets."""
+    matcher = Matcher(salesforce, policy.matching, clock=clock, lifetime=policy.lookup_lifetime)
     return Facts(directory, matcher, policy)

@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from datetime import datetime
 from itertools import batched, groupby
 from typing import Protocol
 
 from sfdc_sync.policy.pauses import Pauses
+from sfdc_sync.policy.sfdc import SfdcPolicy
 from sfdc_sync.policy.ticket_records import SkewPolicy, TicketRecordPolicy
 from sfdc_sync.salesforce.responses import ErrorAction, Record, RecordResult
 from sfdc_sync.ticket_records.facts import TicketFacts
@@ -51,6 +53,18 @@ class RecordWriter(Protocol):
         self, object_name: str, external_id: str, records: Sequence[Record]
     ) -> list[RecordResult]:
         """Write records by external id; one result each, in their order."""
+        ...
+
+
+class RecordKeeper(RecordWriter, Protocol):
+    """What else we need of Salesforce (`salesforce.client.Salesforce`)."""
+
+    async def delete(self, record_ids: Sequence[str]) -> list[RecordResult]:
+        """Put records into the recycle bin; one result each, in their order."""
+        ...
+
+    def quota_reached(self, share: float) -> bool:
+        """Whether the last answer said that `share` of the daily requests is used; asked once per answer."""
         ...
 
 
@@ -136,6 +150,15 @@ def _after(before: RecordResult, now: RecordResult, *, whole: bool) -> RecordRes
     if whole:
         return now
     return replace(now, left_out=(*before.left_out, before.reason, *now.left_out))
+
+
+def wait_for_quota(salesforce: RecordKeeper, policy: SfdcPolicy, now: datetime) -> None:
+    """Nothing while our share of the day's requests lasts; else DestinationPaused, which says until when."""
+    share, pause = policy.quota_share, policy.pauses.quota
+    if salesforce.quota_reached(share):
+        until = now + pause
+        words = f"{share:.0%} of Salesforce's daily requests are used: tickets wait until {until:%H:%M} UTC"
+        raise DestinationPaused(words, pause)
 
 
 def outcome_of(result: RecordResult, pauses: Pauses, *, last: bool = False) -> Outcome:

@@ -10,12 +10,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
-from typing import Protocol
 
 from sfdc_sync.destinations import TICKET_RECORD
 from sfdc_sync.policy.sfdc import SfdcPolicy
 from sfdc_sync.salesforce.responses import ErrorAction, RecordResult
-from sfdc_sync.ticket_records.batch import Batch, RecordWriter, in_calls, outcome_of, pause_when_all_wait
+from sfdc_sync.ticket_records.batch import (
+    Batch,
+    RecordKeeper,
+    in_calls,
+    outcome_of,
+    pause_when_all_wait,
+    wait_for_quota,
+)
 from sfdc_sync.ticket_records.decisions import Action, Intent, Ticket, intent_of
 from sfdc_sync.ticket_records.facts import Facts, TicketFacts
 from sfdc_sync.ticket_records.mapping import Mapped, mapped
@@ -27,24 +33,12 @@ from sfdc_sync.ticket_records.repository import (
 )
 from sfdc_sync.ticket_records.written import Written, result_of
 from supportops.delivery import Cancel, Delivery, DestinationSpec, Done, Outcome
-from supportops.errors import DestinationPaused, Retryable
+from supportops.errors import Retryable
 from supportops.observability.logging import get_logger
 from supportops.observability.metrics import Recorder
 from supportops.store import Store
 
 log = get_logger("sfdc_sync.records")
-
-
-class RecordKeeper(RecordWriter, Protocol):
-    """What else we need of Salesforce (`salesforce.client.Salesforce`)."""
-
-    async def delete(self, record_ids: Sequence[str]) -> list[RecordResult]:
-        """Put records into the recycle bin; one result each, in their order."""
-        ...
-
-    def quota_reached(self, share: float) -> bool:
-        """Whether the last answer said that `share` of the daily requests is used; asked once per answer."""
-        ...
 
 
 class TicketRecords:
@@ -88,7 +82,7 @@ class TicketRecords:
             for action in (Action.WRITE, Action.REMOVE)
         }
         if any(wanted.values()):
-            self._wait_for_quota()
+            wait_for_quota(self._salesforce, self._policy, self._store.clock.now())
         done = await self._write(wanted[Action.WRITE]) if wanted[Action.WRITE] else {}
         done |= await self._remove(wanted[Action.REMOVE]) if wanted[Action.REMOVE] else {}
         pause_when_all_wait([each.result for each in done.values()], self._policy.pauses)
@@ -98,15 +92,6 @@ class TicketRecords:
         if ticket is None:
             return Intent(Action.NOTHING, "nothing is known of the ticket")
         return intent_of(ticket, str(delivery.payload.get("fact", "")), self._policy.ticket_record.deleted)
-
-    def _wait_for_quota(self) -> None:
-        share, pause = self._policy.quota_share, self._policy.pauses.quota
-        if self._salesforce.quota_reached(share):
-            until = self._store.clock.now() + pause
-            raise DestinationPaused(
-                f"{share:.0%} of Salesforce's daily requests are used: tickets wait until {until:%H:%M} UTC",
-                pause,
-            )
 
     # --- calls ---
 

@@ -5,14 +5,14 @@ The other events only bring our knowledge up to date, so that whatever is writte
 backlog.
 """
 
-from sfdc_sync.destinations import TICKET_RECORD
+from sfdc_sync.destinations import TICKET_COMMENT, TICKET_RECORD
 from sfdc_sync.policy.fields import STATE_SOURCES
 from sfdc_sync.policy.ticket_records import TicketRecordPolicy
 from sfdc_sync.tables import tickets
 from sfdc_sync.ticket_records.decisions import Known, facts_of, implied
 from sfdc_sync.ticket_records.fit import Value
 from sfdc_sync.ticket_records.state import TicketState
-from supportops.contracts import TicketDeleted, TicketEvent
+from supportops.contracts import TicketCommented, TicketDeleted, TicketEvent
 from supportops.contracts.tickets import TICKET_EVENTS
 from supportops.messaging import Handlers
 from supportops.store import Transaction
@@ -42,6 +42,8 @@ class TicketHandlers:
         before, after = self._remember(event, tx)
         for fact in facts_of(self._policy, event, before, after):
             _schedule(event, fact, tx)
+        if self._policy.comments.enabled and isinstance(event, TicketCommented) and event.comment.is_public:
+            _schedule_comment(event, tx)
 
     def _remember(self, event: TicketEvent, tx: Transaction) -> tuple[Known | None, Known]:
         """Merge what the event tells into what we know; nothing older ever wins. What was known, and what is."""
@@ -79,6 +81,16 @@ def _schedule(event: TicketEvent, fact: str, tx: Transaction) -> None:
         f"{event.ticket_id}:{fact}",
         lane=event.ticket_id,
         payload={"ticket_id": event.ticket_id, "fact": fact},
+    )
+
+
+def _schedule_comment(event: TicketCommented, tx: Transaction) -> None:
+    """One row per public comment, by its id. Its text is read when it is written."""
+    tx.deliveries.schedule(
+        TICKET_COMMENT,
+        f"{event.ticket_id}:{event.comment.id}",
+        lane=event.ticket_id,
+        payload={"ticket_id": event.ticket_id, "comment_id": event.comment.id},
     )
 
 

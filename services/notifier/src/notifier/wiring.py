@@ -34,7 +34,7 @@ from notifier.notices.success import SuccessWatch
 from notifier.notices.tags import NoticeTags
 from notifier.notices.watching import EVERY as WATCH_EVERY
 from notifier.notices.watching import Watching
-from notifier.operations.summary import BreachSummaries, summaries
+from notifier.operations.promises import BreachSummaries, summaries
 from notifier.policy.notices import SuccessNotice
 from notifier.policy.notifier import NotifierPolicy
 from notifier.posting.alerts import ALERT, AlertSource

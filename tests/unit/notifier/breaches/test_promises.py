@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from notifier.operations.promises import Promise, count, words
-from notifier.operations.summary import next_moment
+from notifier.operations.promises import Promise, count, next_moment, words
 from notifier.policy.breach_settings import Summary
 
 DUE = datetime(2026, 3, 2, 9, tzinfo=UTC)

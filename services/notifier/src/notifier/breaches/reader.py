@@ -135,6 +135,10 @@ class AccountHours:
             self._read_at = now
         return self._hours
 
+    async def asked(self) -> BusinessHours | None:
+        """The hours, asked for now; raises what went wrong."""
+        return self.wanted.hours() if isinstance(self.wanted, HoursOverride) else await self.found()
+
     async def found(self) -> BusinessHours | None:
         """The account's schedule of that name, or its first. Permanent when there is none of that name."""
         schedules = await self.zendesk.schedules.all()

@@ -12,7 +12,7 @@ from sfdc_sync.policy.sfdc import SfdcPolicy
 from sfdc_sync.tables import metadata
 from supportops.config.rules_file import load
 from supportops.store.migrate import downgrade, upgrade
-from tests.integration.sfdc_sync.sandbox import TICKETS, Outside
+from tests.integration.sfdc_sync.sandbox import GROABLET_ACCOUNT, TICKETS, Outside
 from tests.support.commands import run_command
 from tests.support.databases import on_the_side
 from tests.support.processes import clean_environment
@@ -181,3 +181,43 @@ def test_the_shipped_file_says_what_the_defaults_are() -> None:
     assert shipped == SfdcPolicy()
     assert shipped.ticket_record.object == TICKETS
     assert load(ROOT / "config" / "demo.yaml", "sfdc_sync", SfdcPolicy).batch == 200
+
+
+def test_a_plan_is_written_applied_looked_at_and_checked(
+    environment: dict[str, str], outside: Outside, tmp_path: Path
+) -> None:
+    """`sync` and `check` from the first look to nothing left to do, by their exit codes."""
+    outside.reset()
+    run(environment, "migrate")
+    plan = str(tmp_path / "plan.json")
+    first = run(environment, "sync", "--plan", plan, "--json")
+    assert (first.returncode, json.loads(first.stdout)["update"]) == (2, 2), first.stderr
+    applied = run(environment, "sync", "--apply", plan, "--json")
+    assert (applied.returncode, json.loads(applied.stdout)["done"]) == (0, 2), applied.stderr
+    assert run(environment, "sync", "--plan", plan).returncode == 0, "nothing left to do"
+    runs = json.loads(run(environment, "sync", "runs", "--json").stdout)
+    assert [each["kind"] for each in runs] == ["plan", "apply", "plan"]
+    rows = run(environment, "sync", "rows", GROABLET_ACCOUNT, "--json")
+    assert {each["state"] for each in json.loads(rows.stdout)} == {"planned", "done"}
+    assert run(environment, "sync", "marked", "--json").stdout.strip() == "[]"
+    checked = run(environment, "check", "no_salesforce_id", "--format", "json")
+    assert (checked.returncode, [each["name"] for each in json.loads(checked.stdout)]) == (2, ["GitLab"])
+    assert "missing_zendesk_org_dotcom: not judged" in checked.stderr
+    undone = run(environment, "sync", "undo", runs[1]["run_id"], "--json")
+    assert (undone.returncode, json.loads(undone.stdout)["done"]) == (0, 2), undone.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["sync"], "give one of --full"),
+        (["sync", "--full", "--plan", "x"], "give one of --full"),
+        (["sync", "--apply", "/nowhere"], "No such file"),
+        (["sync", "release-brake", "--reason", "x"], "say why"),
+        (["check", "nothing"], "no such report"),
+        (["check", "--format", "xml"], "text, json or csv"),
+    ],
+)
+def test_what_makes_no_sense_is_said(environment: dict[str, str], arguments: list[str], told: str) -> None:
+    done = run(environment, *arguments)
+    assert (done.returncode, told in done.stderr.replace("\n", " ")) == (2, True), done.stderr

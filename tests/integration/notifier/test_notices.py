@@ -1,18 +1,21 @@
 """Notices that are no feed lines, from the event to what people read in Slack."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from notifier.destinations import NOTICES, TAGS
+from notifier.destinations import NOTICES, POSTS, TAGS
 from notifier.notices.payloads import SUCCESS, Notice
+from notifier.operations.explain import explain_ticket
 from notifier.policy.notices import NoticesPolicy
+from notifier.silences.repository import Silence, add
 from supportops.contracts import FeedbackReceived, RecordWritten, TicketMerged
 from tests.integration.notifier.app import RULES, Service, outcomes
 from tests.integration.notifier.conftest import OpenService
 from tests.integration.notifier.events import base_of, created
 from tests.integration.notifier.sandbox import SELF_MANAGED, Outside, shown
+from tests.support.eventually import eventually
 
 pytestmark = pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)
 
@@ -117,3 +120,33 @@ async def test_customer_success_is_told_and_the_ticket_is_tagged(
     assert sorted(outcomes(settled, NOTICES)) == ["done", "moot", "moot"]
     assert outcomes(settled, TAGS) == ["done"]
     assert "customer_success_slack_message" in outside.ticket(str(post["payload"]["ticket_id"]))["tags"]
+
+
+async def test_a_silenced_notice_comes_when_the_silence_ends_and_is_told_of_by_explain(
+    open_service: OpenService, outside: Outside, now: datetime
+) -> None:
+    service = await with_notices(open_service, ratings={"channel": "C0RATINGS"})
+    number = str(outside.create(form="Self-Managed")["id"])
+    async with service.store.transaction() as tx:
+        await add(tx, Silence("s1", "rule", "rating", "drill", "ada", tx.now, tx.now + timedelta(hours=1)))
+    facts = {"ticket_id": number, "rating_id": "r1", "score": "bad", "rated_at": now, "source_kind": "hosted"}
+    async with service.delivering():
+        await service.hears(
+            FeedbackReceived.model_validate(
+                {"id": "e1", "source": "/csat", "time": now, "subject": number} | facts
+            )
+        )
+        key = str(await eventually(lambda: held_key(service), within=20, about="the notice being held back"))
+        assert outside.posts() == []
+        async with service.store.reading() as conn:
+            told = await explain_ticket(conn, number, now, False)
+        assert f"call {POSTS} {key}" in told.standing
+        assert "silenced (drill)" in str(told.document)
+    assert key.startswith(f"C0RATINGS:rating:{number}:after:")
+
+
+async def held_key(service: Service) -> str | None:
+    """The key of the one call that waits for later."""
+    waiting = [key for key, row in (await service.deliveries()).items() if row["state"] == "waiting"]
+    posts = [key.removeprefix(f"{POSTS} ") for key in waiting if ":after:" in key]
+    return posts[0] if posts else None

@@ -258,13 +258,13 @@ def breach_jobs(context: BreachContext) -> list[Component]:
 
 def destinations(context: MessageContext) -> list[Destination]:
     """Everybody whom the courier calls."""
-    bursts = Bursts(context.policy, context.store)
+    bursts, silences = Bursts(context.policy, context.store), Silences(context.store)
     sources: dict[str, MessageSource] = {
-        "": FeedLines(context, Silences(context.store), bursts),
+        "": FeedLines(context, silences, bursts),
         SUMMARY_NOTE: SummarySource(FeedTickets(context)),
         ALERT: AlertSource(),
     }
-    merged, notes = MergedThreads(context), TicketNotes(context, context.policy.notices)
+    merged, notes = MergedThreads(context), TicketNotes(context, context.policy.notices, silences)
     sources |= {MERGED: merged, INTEGRITY: IntegrityNotes(), TAM: notes, RATING: notes, SUCCESS: notes}
     sources[ELSEWHERE] = FallbackSource(sources)
     posts = Posts(context.policy, context.slack, context.channels, bursts, sources, context.metrics)

@@ -1,18 +1,21 @@
 """What notices say, made when they are posted: the ticket is read again, and one that is secret by then is not told."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from notifier.feeds.context import MessageContext
 from notifier.feeds.render import NAME_LIMIT, TITLE_LIMIT, ticket_url
-from notifier.notices.payloads import RATING, TAM
+from notifier.notices.payloads import RATING, SUCCESS, TAM
 from notifier.policy.notices import NoticesPolicy
-from notifier.posting.prepared import Note, Prepared, note_of, note_row
+from notifier.posting.prepared import Note, Prepared, note_of, note_row, schedule_note
+from notifier.silences.repository import Silence, Silences
 from notifier.slack.message import Json, Message
 from notifier.slack.text import clean, cut, escape, inline
-from supportops.delivery.destination import Cancel, Delivery, Outcome
+from supportops.delivery.destination import Cancel, Delivery, Done, Outcome
 from supportops.vendors.zendesk import Organization, Ticket
 
+_MOOT = frozenset({"pending", "solved", "closed"})
 GREEN, ORANGE = "#3A7D44", "#FC6D27"
 FIELDS = 10  # of one section block
 COMMENT_LIMIT = 1_500
@@ -22,8 +25,8 @@ Fields = Sequence[tuple[str, str]]
 class TicketNotes:
     """Makes the notices about a ticket: account manager, bad rating, customer success."""
 
-    def __init__(self, context: MessageContext, policy: NoticesPolicy) -> None:
-        self._context, self._policy = context, policy
+    def __init__(self, context: MessageContext, policy: NoticesPolicy, silences: Silences) -> None:
+        self._context, self._policy, self._silences = context, policy, silences
 
     async def prepare(self, delivery: Delivery) -> Prepared | Outcome:
         note, context = note_of(delivery.payload) or Note("", ""), self._context
@@ -33,6 +36,13 @@ class TicketNotes:
         form = await context.lookups.form_of(ticket)
         if form is None or context.policy.is_secret(form):
             return Cancel("the ticket's form may not be shown")
+        if note.kind == SUCCESS and ticket.status in _MOOT:
+            return Cancel(f"the ticket is {ticket.status} by now")
+        silence = await self._silences.of(
+            rule=note.kind, ticket_id=note.ticket_id, organization_id=ticket.organization_id
+        )
+        if silence is not None:
+            return _held(delivery, note, silence)
         organization = await context.lookups.organization(ticket.organization_id)
         message = self._message(note, ticket, organization)
         return Prepared(message, note_row(note, delivery.lane) | {"digest": message.digest})
@@ -77,6 +87,13 @@ class TicketNotes:
             blocks.append({"type": "section", "text": {"type": "plain_text", "emoji": False, "text": words}})
         text = f"{headline}: {f'<{url}|{number}>' if url else number} {title}".strip()
         return Message(text, [{"color": colour, "fallback": text, "blocks": blocks}])
+
+
+def _held(delivery: Delivery, note: Note, silence: Silence) -> Outcome:
+    """Comes again at the silence's end, as a delivery of its own: a lane must not wait for it."""
+    key = f"{delivery.key}:after:{silence.ends_at:%Y%m%dT%H%M%S}"
+    again = partial(schedule_note, note=note, channel=delivery.lane, key=key, due_at=silence.ends_at)
+    return Done({"in": key, "why": f"silenced ({silence.reason})"}, again)
 
 
 class IntegrityNotes:

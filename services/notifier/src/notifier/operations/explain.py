@@ -13,13 +13,16 @@ from notifier.destinations import (
     BREACH_NOTICES,
     BREACH_TAGS,
     BREACH_UPDATES,
+    NOTICES,
     POSTS,
     REDACTIONS,
     ROUTING,
     SECOND_ROADS,
     SLA_READINGS,
+    TAGS,
     UPDATES,
 )
+from notifier.notices.payloads import SUCCESS
 from notifier.operations.why_not import decisions_of
 from notifier.tables import breach_notices, breach_tickets, feed_messages, feed_tickets
 from supportops.operations.delivery_history import Call, Row, calls_where, rows_of
@@ -59,11 +62,14 @@ async def _calls(conn: AsyncConnection, ticket_id: str, now: datetime) -> tuple[
     Posts are looked through one by one, a month of them at most: this is asked by people.
     """
     d = ENGINE.deliveries.c
-    posts = (d.destination == POSTS) & d.key.contains(f":{ticket_id}:", autoescape=True)
+    in_the_middle = d.key.contains(f":{ticket_id}:", autoescape=True)
+    posts = (d.destination == POSTS) & (in_the_middle | d.key.endswith(f":{ticket_id}", autoescape=True))
     keys = d.key.startswith(f"{ticket_id}:", autoescape=True)
     others = d.destination.in_((UPDATES, ROUTING, REDACTIONS)) & (keys | (d.lane == ticket_id))
     breaches = (SLA_READINGS, BREACH_NOTICES, BREACH_UPDATES, BREACH_TAGS, SECOND_ROADS)
     others = others | (d.destination.in_(breaches) & keys)
+    lanes = d.lane.in_((ticket_id, f"{SUCCESS}:{ticket_id}"))
+    others = others | (d.destination.in_((NOTICES, TAGS)) & lanes)
     return await calls_where(conn, or_(posts, others), now)
 
 

@@ -78,7 +78,7 @@ def _checked(text: str) -> str:
 
 def _demand_allowed(node: nodes.Node) -> None:
     where = f"line {node.lineno} of the template"
-    if isinstance(node, nodes.FilterBlock) or not isinstance(node, _ALLOWED):
+    if not isinstance(node, _ALLOWED):
         raise ValueError(f"{where}: only {{{{ value }}}}, filters and {{% if %}} are allowed")
     if isinstance(node, nodes.Filter) and node.name not in FILTERS:
         raise ValueError(f"{where}: no filter {node.name!r}; allowed: {', '.join(FILTERS)}")

@@ -79,7 +79,14 @@ RouteRow = tuple[str, str, Handler]
 
 
 def routes(rows: Iterable[RouteRow], middleware: Middleware) -> list[Route]:
-    """Starlette routes for (method, path, handler) rows, each behind its vendor's middleware."""
+    """Starlette routes for (method, path, handler) rows, each behind its vendor's middleware.
+
+    A row that stands twice would hide its second handler without a word: ValueError.
+    """
+    rows = list(rows)
+    addresses = [(method, path) for method, path, _ in rows]
+    if doubled := {address for address in addresses if addresses.count(address) > 1}:
+        raise ValueError(f"routes: each method and path once; twice here: {sorted(doubled)}")
     return [Route(path, _endpoint(handler, middleware), methods=[method]) for method, path, handler in rows]
 
 

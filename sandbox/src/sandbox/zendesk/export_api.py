@@ -139,25 +139,29 @@ class ExportApi:
     # --- search ---
 
     def search(self, call: Call) -> Reply:
-        base = self._account.base
+        """`include=tickets(slas)` puts each ticket's targets in, where the account answers on that road."""
         found = self._found(call.query.get("query", ""))[:1000]
-        page = page_of(
-            call, base, "results", found, lambda t: render.ticket(base, t) | {"result_type": "ticket"}
-        )
-        return Reply(200, page)
+        with_targets = "slas" in call.query.get("include", "")
+
+        def shown(ticket: Ticket) -> Json:
+            row = render.ticket(self._account.base, ticket) | {"result_type": "ticket"}
+            return row | (sideloaded(self._account, ticket, "search") if with_targets else {})
+
+        return Reply(200, page_of(call, self._account.base, "results", found, shown))
 
     def search_count(self, call: Call) -> Reply:
         return Reply(200, {"count": len(self._found(call.query.get("query", "")))})
 
     def _found(self, query: str) -> list[Ticket]:
-        """Tickets by `status`, `tags`, `organization`, `requester`, `external_id` and words of the subject."""
+        """Tickets by `status`, `tags`, `organization`, `requester`, `external_id`, words of the subject, the id."""
         terms = [(m[1], m[2], m[3].strip('"')) for m in _TERM.finditer(query)]
         words = _TERM.sub(" ", query).casefold().split()
         tickets = [t for t in self._account.records.tickets.values() if t.status != "deleted"]
         return [
             t
             for t in tickets
-            if all(_term(t, *term) for term in terms) and all(word in t.subject.casefold() for word in words)
+            if all(_term(t, *term) for term in terms)
+            and all(word in t.subject.casefold() or word == str(t.id) for word in words)
         ]
 
 

@@ -8,9 +8,7 @@ from typing import Any
 
 from sandbox.clock import NANOS
 from sandbox.web import Call, Json, Reply, RouteRow
-from sandbox.zendesk import render
 from sandbox.zendesk.account import Account
-from sandbox.zendesk.paging import page_of
 from sandbox.zendesk.problems import not_found
 from sandbox.zendesk.records import Ticket
 
@@ -26,7 +24,6 @@ class SlaApi:
     def rows(self) -> list[RouteRow]:
         return [
             ("GET", "/tickets/{id}/slas/policy_metrics", self.targets),
-            ("GET", "/search", self.search),
             ("GET", "/business_hours/schedules", self.schedules),
             ("GET", "/business_hours/schedules/{id}/holidays", self.holidays),
         ]
@@ -39,16 +36,6 @@ class SlaApi:
             raise not_found()
         return Reply(200, {TARGETS: shown})
 
-    def search(self, call: Call) -> Reply:
-        """`type:ticket <id>`; `include=tickets(slas)` puts the targets in."""
-        words = [word for word in call.query.get("query", "").split() if ":" not in word]
-        found = [t for t in self._account.records.tickets.values() if str(t.id) in words]
-        found = [t for t in found if t.status != "deleted"]
-        with_targets = "slas" in call.query.get("include", "") and "search" in self._account.records.sla_roads
-        return Reply(
-            200, page_of(call, self._account.base, "results", found, lambda t: self._shown(t, with_targets))
-        )
-
     def schedules(self, _: Call) -> Reply:
         return Reply(
             200, {"schedules": [_without_holidays(each) for each in self._account.records.schedules]}
@@ -59,10 +46,6 @@ class SlaApi:
             if schedule["id"] == call.number("id"):
                 return Reply(200, {"holidays": schedule.get("holidays", [])})
         raise not_found()
-
-    def _shown(self, ticket: Ticket, with_targets: bool) -> Json:
-        shown = render.ticket(self._account.base, ticket) | {"result_type": "ticket"}
-        return shown | (sideloaded(self._account, ticket, "search") if with_targets else {})
 
 
 def current_targets(account: Account, ticket: Ticket) -> list[dict[str, Any]]:

@@ -191,3 +191,16 @@ def test_the_destination_pauses_only_when_every_record_met_the_same_wall() -> No
     pause_when_all_wait([quota, WRITTEN], PAUSES)
     pause_when_all_wait([RecordResult(ErrorAction.TRANSIENT)], PAUSES)
     pause_when_all_wait([], PAUSES)
+
+
+def test_a_lost_race_waits_on_when_its_attempts_are_used_up() -> None:
+    race = RecordResult(ErrorAction.RACE, reason="DUPLICATE_VALUE")
+    assert outcome_of(race, PAUSES, last=True) == Snooze(PAUSES.storage, "DUPLICATE_VALUE")
+
+
+async def test_a_duplicate_of_another_unique_field_costs_that_field_alone() -> None:
+    taken = RecordResult(ErrorAction.RACE, reason="DUPLICATE_VALUE on S__c", fields=("S__c",))
+    writer = Writer(lambda record, _call: taken if "S__c" in record else WRITTEN)
+    (result,) = await send(writer, 1)
+    assert result.reaction is ErrorAction.WRITTEN
+    assert result.left_out == ("DUPLICATE_VALUE on S__c",)

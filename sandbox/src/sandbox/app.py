@@ -41,6 +41,7 @@ def create_app(
             Mount("/zendesk/oauth", routes=world.zendesk.oauth.routes()),
             Mount("/salesforce", routes=world.salesforce.routes()),
             Mount("/slack/api", routes=world.slack.routes()),
+            Mount("/slack/commands", routes=world.app_requests.routes()),
             Mount("/gitlab/api/v4", routes=world.gitlab.routes()),
         ],
         lifespan=lifespan,

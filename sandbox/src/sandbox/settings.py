@@ -14,6 +14,7 @@ class Settings:
     zendesk_key: str = "sandbox-zendesk-token"
     webhook_key: str = "sandbox-webhook-secret"
     slack_key: str = "xoxb-sandbox"
+    slack_signing_key: str = "sandbox-slack-signing-secret"
     gitlab_key: str = "glpat-sandbox"
     salesforce_client: str = "sandbox-client"
     salesforce_key: str = "sandbox-secret"

@@ -8,6 +8,7 @@ from sandbox.salesforce.api import SalesforceApi
 from sandbox.salesforce.org import Org
 from sandbox.settings import Settings
 from sandbox.slack.api import SlackApi
+from sandbox.slack.requests import AppRequests
 from sandbox.slack.workspace import Workspace
 from sandbox.zendesk.sender import Post
 from sandbox.zendesk.service import Zendesk
@@ -26,6 +27,7 @@ class World:
         self.salesforce = SalesforceApi(settings, clock, self.org)
         self.workspace = Workspace(clock)
         self.slack = SlackApi(settings, self.workspace, self.ledger)
+        self.app_requests = AppRequests(settings, self.workspace, self.ledger)
         self.gitlab = GitLab(settings, clock, self.ledger)
 
     async def reset(self) -> None:

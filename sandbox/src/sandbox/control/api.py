@@ -44,6 +44,7 @@ class ControlApi:
             ("POST", "/slack/delete", self.delete_message),
             ("POST", "/slack/users", self.person),
             ("GET", "/slack/channels", self.channels),
+            ("POST", "/slack/scopes", self.scopes),
             ("POST", "/zendesk/burst", self.burst),
             ("GET", "/zendesk/burst/{id}", self.burst_state),
         ]
@@ -52,7 +53,8 @@ class ControlApi:
         rows += SetupControl(self._world.zendesk.account, self._world.zendesk.oauth).rows()
         rows += SalesforceControl(self._world.org, self._world.salesforce).rows()
         rows += GitLabControl(self._world.gitlab.records).rows()
-        return [Route("/reset", self._reset, methods=["POST"]), *routes(rows, _middleware)]
+        asked = self._world.app_requests.control_routes()
+        return [Route("/reset", self._reset, methods=["POST"]), *asked, *routes(rows, _middleware)]
 
     async def _reset(self, _: Request) -> Response:
         self._bursts.stop()
@@ -176,9 +178,15 @@ class ControlApi:
         return Reply(201, {"channel": {"id": made.id, "name": made.name}})
 
     def person(self, call: Call) -> Reply:
+        """`id`, `name`, `email`, and `team`, `guest`, `deleted`, `is_bot`, `groups` (ids of user groups)."""
         made = Person(**call.json())
         self._world.workspace.people[made.id] = made
         return Reply(201, {"user": asdict(made)})
+
+    def scopes(self, call: Call) -> Reply:
+        """`scopes`: what the bot's token may do, for methods that ask for one."""
+        self._world.workspace.scopes = list(call.json()["scopes"])
+        return Reply(200, {"scopes": self._world.workspace.scopes})
 
     def channels(self, _: Call) -> Reply:
         shown = [

@@ -20,6 +20,7 @@ class SetupControl:
             ("POST", "/zendesk/integration_user", self.integration_user),
             ("POST", "/zendesk/sla_roads", self.sla_roads),
             ("POST", "/zendesk/schedules", self.schedules),
+            ("POST", "/zendesk/views", self.views),
             ("GET", "/zendesk/oauth", lambda _: Reply(200, self._oauth.state())),
             ("POST", "/zendesk/oauth", lambda call: Reply(200, self._oauth.set(call.json()))),
             ("POST", "/zendesk/oauth/revoke", lambda _: Reply(200, {"revoked": self._oauth.revoke()})),
@@ -44,6 +45,11 @@ class SetupControl:
         """`schedules`: as REST shows them, each with its `holidays` beside."""
         self._account.records.schedules = list(call.json()["schedules"])
         return Reply(200, {"schedules": self._account.records.schedules})
+
+    def views(self, call: Call) -> Reply:
+        """`views`: `id`, `title`, `query`, and what is odd about a count: `value`, `fresh`, `readable`."""
+        self._account.records.views = list(call.json()["views"])
+        return Reply(200, {"views": self._account.records.views})
 
     def integration_user(self, call: Call) -> Reply:
         """`role`, `suspended`, `ticket_restriction` of whoever calls REST."""

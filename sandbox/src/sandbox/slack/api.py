@@ -45,6 +45,8 @@ class SlackApi:
             "conversations.info": self.channel_info,
             "chat.getPermalink": self.permalink,
             "users.lookupByEmail": self.lookup_by_email,
+            "users.info": self.user_info,
+            "usergroups.users.list": self.group_members,
         }
         rows = [
             (verb, f"/{name}", _handler(method))
@@ -62,7 +64,9 @@ class SlackApi:
                 raise Refused("not_authed")
             if given != self._settings.slack_key:
                 raise Refused("invalid_auth")
-            return handler(call)
+            reply = handler(call)
+            reply.headers["x-oauth-scopes"] = ",".join(self._space.scopes)
+            return reply
         except Refused as refused:
             return Reply(200, {"ok": False, "error": str(refused)})
         except BadBody:
@@ -184,7 +188,32 @@ class SlackApi:
                 return {"user": user | {"team_id": TEAM_ID, "profile": profile}}
         raise Refused("users_not_found")
 
+    def user_info(self, given: Json) -> Json:
+        """People of other workspaces are shown as strangers; e-mail addresses need a scope of their own."""
+        self._need("users:read")
+        person = self._space.people.get(str(given.get("user", "")))
+        if person is None:
+            raise Refused("user_not_found")
+        profile = {"real_name": person.name}
+        if "users:read.email" in self._space.scopes:
+            profile["email"] = person.email
+        user = {"id": person.id, "team_id": person.team, "name": person.name, "deleted": person.deleted}
+        user |= {"is_bot": person.is_bot, "is_restricted": person.guest, "is_ultra_restricted": False}
+        return {"user": user | {"is_stranger": person.team != TEAM_ID, "profile": profile}}
+
+    def group_members(self, given: Json) -> Json:
+        self._need("usergroups:read")
+        group = str(given.get("usergroup", ""))
+        found = [person.id for person in self._space.people.values() if group in person.groups]
+        if not found:
+            raise Refused("no_such_subteam")
+        return {"users": found}
+
     # --- inside ---
+
+    def _need(self, scope: str) -> None:
+        if scope not in self._space.scopes:
+            raise Refused("missing_scope")
 
     def _channel(self, given: Json) -> Channel:
         found = self._space.channel(str(given.get("channel", "")))

@@ -10,6 +10,19 @@ APP_ID = "A0SUPPORTOPS"
 BOT_USER = "U0SUPPORTBOT"
 BOT_ID = "B0SUPPORTBOT"
 TEAM_ID = "T0SANDBOX"
+SCOPES = (
+    "app_mentions:read",
+    "channels:history",
+    "channels:read",
+    "chat:write",
+    "chat:write.customize",
+    "commands",
+    "groups:history",
+    "groups:read",
+    "usergroups:read",
+    "users:read",
+    "users:read.email",
+)
 SEED_CHANNELS = {
     "C0SELFMANAGED": "zd-self-managed-feed",
     "C0GITLABCOM": "zd-gitlab-com-feed",
@@ -51,6 +64,9 @@ class Person:
     email: str
     deleted: bool = False
     is_bot: bool = False
+    team: str = TEAM_ID
+    guest: bool = False
+    groups: list[str] = field(default_factory=list)
 
 
 class Pace:
@@ -87,6 +103,7 @@ class Workspace:
         self.clock = clock
         self.pace = Pace(clock)
         self.auto_channels = True
+        self.scopes: list[str] = []
         self.channels: dict[str, Channel] = {}
         self.people: dict[str, Person] = {}
         self._last_ts = 0
@@ -94,6 +111,7 @@ class Workspace:
 
     def plant(self) -> None:
         """The seed channels and people; the pace stays as it was set."""
+        self.scopes = list(SCOPES)
         self.channels = {key: Channel(key, name) for key, name in SEED_CHANNELS.items()}
         people = (
             Person("U0ADA", "Ada Agent", "ada@support.example"),

@@ -78,6 +78,7 @@ class Records:
     business_rules: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     sla_roads: frozenset[str] = frozenset({"policy_metrics", "sideload", "search"})
     schedules: list[dict[str, Any]] = field(default_factory=list)
+    views: list[dict[str, Any]] = field(default_factory=list)
     surveys_listed: bool = True  # False: this account answers 404 to the list of survey responses
 
 

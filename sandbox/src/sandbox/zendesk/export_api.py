@@ -1,8 +1,7 @@
-"""Reading in bulk: the incremental exports, satisfaction ratings and search (docs/vendors/zendesk.md#exports)."""
+"""Reading in bulk: the incremental exports and satisfaction ratings (docs/vendors/zendesk.md#exports)."""
 
 import base64
 import binascii
-import re
 
 from sandbox.clock import NANOS, Clock
 from sandbox.web import Call, Json, Reply, RouteRow
@@ -14,9 +13,6 @@ from sandbox.zendesk.problems import bad_request, not_found, rate_limited
 from sandbox.zendesk.records import Rating, Ticket
 from sandbox.zendesk.sla_api import sideloaded
 from sandbox.zendesk.tickets_api import sideloads
-
-_TERM = re.compile(r"(\w+)\s*(:|<=?|>=?)\s*(\"[^\"]*\"|\S+)")
-_STATUS_RANK = {"new": 0, "open": 1, "pending": 2, "hold": 3, "solved": 4, "closed": 5}
 
 
 class ExportApi:
@@ -36,8 +32,6 @@ class ExportApi:
             ("GET", "/satisfaction_ratings/count", self.ratings_count),
             ("GET", "/satisfaction_ratings/{id}", self.rating),
             ("GET", "/satisfaction_reasons", self.reasons),
-            ("GET", "/search", self.search),
-            ("GET", "/search/count", self.search_count),
         ]
 
     # --- incremental ---
@@ -135,57 +129,6 @@ class ExportApi:
         codes = (0, 5, 6, 7, 8, 1000)
         shown = [{"id": 35400 + i, "reason_code": code, "value": texts[i]} for i, code in enumerate(codes)]
         return Reply(200, {"reasons": shown})
-
-    # --- search ---
-
-    def search(self, call: Call) -> Reply:
-        """`include=tickets(slas)` puts each ticket's targets in, where the account answers on that road."""
-        found = self._found(call.query.get("query", ""))[:1000]
-        with_targets = "slas" in call.query.get("include", "")
-
-        def shown(ticket: Ticket) -> Json:
-            row = render.ticket(self._account.base, ticket) | {"result_type": "ticket"}
-            return row | (sideloaded(self._account, ticket, "search") if with_targets else {})
-
-        return Reply(200, page_of(call, self._account.base, "results", found, shown))
-
-    def search_count(self, call: Call) -> Reply:
-        return Reply(200, {"count": len(self._found(call.query.get("query", "")))})
-
-    def _found(self, query: str) -> list[Ticket]:
-        """Tickets by `status`, `tags`, `organization`, `requester`, `external_id`, words of the subject, the id."""
-        terms = [(m[1], m[2], m[3].strip('"')) for m in _TERM.finditer(query)]
-        words = _TERM.sub(" ", query).casefold().split()
-        tickets = [t for t in self._account.records.tickets.values() if t.status != "deleted"]
-        return [
-            t
-            for t in tickets
-            if all(_term(t, *term) for term in terms)
-            and all(word in t.subject.casefold() or word == str(t.id) for word in words)
-        ]
-
-
-def _term(ticket: Ticket, key: str, sign: str, value: str) -> bool:
-    if key == "status":
-        return _compare(_STATUS_RANK.get(ticket.status, 9), sign, _STATUS_RANK.get(value, 9))
-    if key == "tags":
-        return value in ticket.tags
-    if key in ("organization", "requester"):
-        return str(getattr(ticket, f"{key}_id")) == value
-    if key == "external_id":
-        return ticket.external_id == value
-    return key == "type" and value == "ticket"
-
-
-def _compare(left: int, sign: str, right: int) -> bool:
-    results = {
-        ":": left == right,
-        "<": left < right,
-        "<=": left <= right,
-        ">": left > right,
-        ">=": left >= right,
-    }
-    return results[sign]
 
 
 def _has_score(rating: Rating, wanted: str) -> bool:

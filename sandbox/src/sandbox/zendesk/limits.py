@@ -45,12 +45,17 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Ceilings:
-    """None is "no limit". `account` and `updates` are per minute, `updates_per_ticket` per 10 minutes."""
+    """None is "no limit". `account` and `updates` are per minute, `updates_per_ticket` per ten,
+    `view_counts` per five."""
 
     account: int | None = None
     updates: int | None = None
     updates_per_ticket: int | None = None
     exports: int | None = None
+    view_counts: int | None = None
+
+
+LIMITED = ("account", "updates", "updates_per_ticket", "exports", "view_counts")
 
 
 class Limits:
@@ -61,15 +66,16 @@ class Limits:
         self.updates = Window(clock, None)
         self.updates_per_ticket = Window(clock, None, 600)
         self.exports = Window(clock, None)
+        self.view_counts = Window(clock, None, 300)
 
     def set(self, ceilings: Ceilings) -> None:
-        for name in ("account", "updates", "updates_per_ticket", "exports"):
+        for name in LIMITED:
             window: Window = getattr(self, name)
             window.ceiling = getattr(ceilings, name)
             window.clear()
 
     def current(self) -> dict[str, int | None]:
-        names = ("account", "updates", "updates_per_ticket", "exports")
+        names = LIMITED
         return {name: getattr(self, name).ceiling for name in names}
 
     def headers(self) -> dict[str, str]:

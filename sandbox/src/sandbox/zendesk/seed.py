@@ -1,5 +1,7 @@
 """The account as it is after a start or a reset. These ids are fixed; docs/sandbox.md lists them."""
 
+from typing import Any
+
 from sandbox.zendesk.account import Account, Records
 from sandbox.zendesk.records import Named, Organization, TicketField, User
 
@@ -53,6 +55,14 @@ ORGANIZATION_FIELDS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("market_segment", "text", ()),
     ("marked_for_review", "checkbox", ()),
 )
+VIEWS: tuple[dict[str, Any], ...] = (
+    {"id": 360001, "title": "Unassigned tickets", "active": True, "position": 1, "restriction": None}
+    | {"query": "assignee:none status<solved"},
+    {"id": 360002, "title": "All unsolved tickets", "active": True, "position": 2, "restriction": None}
+    | {"query": "status<solved"},
+    {"id": 360003, "title": "Recently solved tickets", "active": True, "position": 3, "restriction": None}
+    | {"query": "status:solved"},
+)
 
 
 def plant(account: Account) -> None:
@@ -72,6 +82,7 @@ def plant(account: Account) -> None:
     records.groups[SUPPORT_GROUP] = Named(SUPPORT_GROUP, "Support")
     records.brands[BRAND] = Named(BRAND, "Example")
     records.forms.update({FIRST_FORM + i: Named(FIRST_FORM + i, name) for i, name in enumerate(FORMS)})
+    records.views = [dict(view) for view in VIEWS]
     records.fields[360000000001] = TicketField(360000000001, "Severity", "dropdown")
 
 

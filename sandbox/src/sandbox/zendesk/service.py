@@ -19,12 +19,14 @@ from sandbox.zendesk.oauth import OAuthTokens
 from sandbox.zendesk.organization_jobs_api import OrganizationJobsApi
 from sandbox.zendesk.organizations_api import OrganizationsApi
 from sandbox.zendesk.reference_api import ReferenceApi
+from sandbox.zendesk.search_api import SearchApi
 from sandbox.zendesk.sender import Post, Sender
 from sandbox.zendesk.sla_api import SlaApi
 from sandbox.zendesk.surveys_api import SurveysApi
 from sandbox.zendesk.ticket_editor import TicketEditor
 from sandbox.zendesk.tickets_api import TicketsApi
 from sandbox.zendesk.users_api import UsersApi
+from sandbox.zendesk.views_api import ViewsApi
 from sandbox.zendesk.webhooks_api import WebhooksApi
 
 
@@ -66,6 +68,8 @@ class Zendesk:
             *ReferenceApi(account).rows(),
             *BusinessRulesApi(account).rows(),
             *SlaApi(account).rows(),
+            *SearchApi(account).rows(),
+            *ViewsApi(account, self.limits).rows(),
             *self.export.rows(),
             *SurveysApi(account).rows(),
             *WebhooksApi(account, self.sender, self._clock).rows(),

@@ -25,6 +25,7 @@ PUBLISHED = frozenset(
         "sandbox-webhook-secret",
         "sandbox-secret",
         "xoxb-sandbox",
+        "sandbox-slack-signing-secret",
         "glpat-sandbox",
         "sandbox-csat-api-token",
         "sandbox-link-key-1234",

@@ -37,6 +37,7 @@ from supportops.vendors.zendesk.satisfaction import Satisfaction
 from supportops.vendors.zendesk.schedules import Schedules
 from supportops.vendors.zendesk.sharing import TicketSharing
 from supportops.vendors.zendesk.sla import Slas
+from supportops.vendors.zendesk.ticket_lists import TicketLists
 
 __all__ = ["Refused", "Zendesk", "open_zendesk"]
 
@@ -62,6 +63,7 @@ class Zendesk:
         self.organization_admin = OrganizationAdmin(calls)
         self.slas = Slas(calls)
         self.schedules = Schedules(calls)
+        self.lists = TicketLists(calls)
 
     async def ticket(self, ticket_id: str) -> Ticket | None:
         """A ticket as it is now, with its metrics (`solved_at`) and its requester in the same call.

@@ -61,6 +61,7 @@ SECRETS = (
     "NOTIFIER_WEBHOOK_URL",
     "NOTIFIER_WEBHOOK_SECRET",
     "SMTP_PASSWORD",
+    "SLACK_APP_TOKEN",
     "GITLAB_TOKEN",
 )
 """A file each, named like the variable in small letters."""

@@ -11,6 +11,7 @@ from notifier.feeds.routing import FormNames
 from notifier.feeds.scheduling import MessageScheduler
 from notifier.policy.notifier import NotifierPolicy
 from notifier.settings import (
+    CsatApiSettings,
     NotifierSettings,
     SecondRoadSettings,
     Settings,
@@ -18,7 +19,7 @@ from notifier.settings import (
     SlackSettings,
     SmtpSettings,
 )
-from notifier.wiring import breach_context, open_context, open_vendors
+from notifier.wiring import breach_context, open_bot, open_context, open_vendors
 from supportops.clock import SystemClock
 from supportops.config import (
     ConfigSettings,
@@ -32,12 +33,15 @@ from supportops.config import (
 from supportops.observability.metrics import Metrics
 from supportops.store import open_store
 from supportops.web.auth.settings import OperatorsSettings
+from supportops.workers import Periodic
 from tests.integration.notifier.app import RULES, Service
+from tests.integration.notifier.bot import SECRET, TEAM, BotService
 from tests.integration.notifier.breaches import BreachService
 from tests.integration.notifier.sandbox import Outside
 from tests.support.sandbox import zendesk_settings
 
 OpenBreaches = Callable[[NotifierPolicy], Awaitable[BreachService]]
+OpenBot = Callable[[NotifierPolicy], Awaitable[BotService]]
 OpenService = Callable[[NotifierPolicy], Awaitable[Service]]
 
 
@@ -60,11 +64,13 @@ def settings(outside: Outside, new_database: Callable[[str], str]) -> Settings:
             base_url=f"{outside.base_url}/slack/api",
             token=SecretStr("xoxb-sandbox"),
             timeout=timedelta(seconds=3),
+            response_base_url=f"{outside.base_url}/slack/commands",
         ),
         notifier=NotifierSettings(),
         slack_requests=SlackRequestsSettings(),
         second_road=SecondRoadSettings(),
         smtp=SmtpSettings(),
+        csat=CsatApiSettings(),
         operators=OperatorsSettings(),
         http=HttpSettings(),
         side=SideSettings(),
@@ -99,6 +105,26 @@ async def open_breaches(settings: Settings) -> AsyncIterator[OpenBreaches]:
             store = await stack.enter_async_context(open_store(settings.database, clock=SystemClock()))
             vendors = await stack.enter_async_context(open_vendors(settings, rules, store, Metrics()))
             return BreachService(breach_context(vendors, rules))
+
+        yield open_one
+
+
+@pytest.fixture
+async def open_bot_service(settings: Settings, outside: Outside) -> AsyncIterator[OpenBot]:
+    """`await open_bot_service(policy)`: a replica of the bot, wired as in `wiring.work`."""
+    async with AsyncExitStack() as stack:
+
+        async def open_one(rules: NotifierPolicy) -> BotService:
+            requests = SlackRequestsSettings(
+                signing_secret=SecretStr(SECRET),
+                team_id=TEAM,
+            )
+            asked = settings.model_copy(update={"slack_requests": requests})
+            store = await stack.enter_async_context(open_store(settings.database, clock=SystemClock()))
+            vendors = await stack.enter_async_context(open_vendors(asked, rules, store, Metrics()))
+            answering, (poller,) = await stack.enter_async_context(open_bot(asked, vendors, rules))
+            assert isinstance(poller, Periodic)
+            return BotService(store, answering, poller, requests, outside)
 
         yield open_one
 

@@ -108,6 +108,31 @@ class Outside:
         """What was said to one person, oldest first."""
         return self._ledger("slack.ephemeral")
 
+    def command(self, url: str, text: str, **more: str) -> dict[str, Any]:
+        """Slack sends a slash command there; how it was answered within three seconds."""
+        return self._post("/slack/command", {"url": url, "text": text, **more})
+
+    def mention(self, url: str, text: str, **more: Any) -> dict[str, Any]:
+        """Slack sends a mention there."""
+        return self._post("/slack/mention", {"url": url, "text": text, **more})
+
+    def responses(self) -> list[dict[str, Any]]:
+        """What slash commands were answered later, oldest first."""
+        return self._ledger("slack.response")
+
+    def make_person(self, user: str, **values: Any) -> None:
+        """Somebody in Slack: `team`, `guest`, `groups`, …"""
+        usual = {"id": user, "name": user.title(), "email": f"{user.lower()}@support.example"}
+        self._post("/slack/users", usual | values)
+
+    def set_views(self, *views: dict[str, Any]) -> None:
+        """The views of the account, and what is odd about their counts."""
+        self._post("/zendesk/views", {"views": list(views)})
+
+    def allow(self, *scopes: str) -> None:
+        """What the bot's token may do."""
+        self._post("/slack/scopes", {"scopes": scopes})
+
     def calls_refused(self) -> int:
         return sum(int(fault["hits"]) for fault in self._get("/faults")["faults"])
 

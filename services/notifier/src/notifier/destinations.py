@@ -14,3 +14,5 @@ BREACH_WORDS = "slack.breach_word"
 BREACH_TAGS = "zendesk.breach_tag"
 SECOND_ROADS = "outside.breach"
 BREACH_SUMMARIES = "slack.breach_summary"
+
+BOT_ANSWERS = "slack.bot_answer"

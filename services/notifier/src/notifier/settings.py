@@ -19,6 +19,14 @@ from supportops.config.secret_rules import is_stand_in
 from supportops.web.auth.settings import SHORTEST_SECRET, OperatorsSettings
 
 
+def usable_address(value: str, example: str) -> str:
+    """An address without a slash at its end; ValueError names an example."""
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError(f"must be an address such as {example}")
+    return value.rstrip("/")
+
+
 class SlackSettings(Block):
     """The Slack workspace, as one bot."""
 
@@ -32,6 +40,14 @@ class SlackSettings(Block):
     timeout: Duration = Field(
         timedelta(seconds=10), description="How long one call to Slack may take; less than 30s."
     )
+    response_base_url: str = Field(
+        "https://hooks.slack.com",
+        description="Where Slack's addresses for later answers must lie, or the sandbox's …/slack/commands.",
+    )
+    app_token: SecretStr | None = Field(
+        None,
+        description="App-level token (xapp-…) for Socket Mode, without a public address; needs notifier[socket].",
+    )
 
     @field_validator("timeout")
     @classmethod
@@ -40,13 +56,10 @@ class SlackSettings(Block):
             raise ValueError("must be more than 0s and less than 30s")
         return value
 
-    @field_validator("base_url")
+    @field_validator("base_url", "response_base_url")
     @classmethod
     def _address_is_usable(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-            raise ValueError("must be an address such as https://slack.com/api")
-        return value.rstrip("/")
+        return usable_address(value, "https://slack.com/api")
 
     def outside_accounts(self) -> Iterator[tuple[str, bool]]:
         """The workspace."""
@@ -59,7 +72,8 @@ class SlackRequestsSettings(Block):
     model_config = SettingsConfigDict(env_prefix="SLACK_")
 
     signing_secret: SecretStr | None = Field(
-        None, description="Signing secret of the Slack app; unset: buttons are not taken."
+        None,
+        description="Signing secret of the Slack app; unset: buttons, commands and mentions are not taken over HTTP.",
     )
     previous_signing_secret: SecretStr | None = Field(
         None, description="The secret before it, while it is being replaced."
@@ -146,6 +160,29 @@ class NotifierSettings(Block):
         return value
 
 
+class CsatApiSettings(Block):
+    """csat's API, for the bot's answer about this week."""
+
+    model_config = SettingsConfigDict(env_prefix="CSAT_API_")
+
+    url: str | None = Field(
+        None,
+        description="csat's address for the bot, such as http://csat-web:8000; unset: csat is not connected.",
+    )
+    token: SecretStr | None = Field(None, description="Bearer token of /api/kpi; at least 16 characters.")
+
+    @field_validator("url")
+    @classmethod
+    def _address_is_usable(cls, value: str | None) -> str | None:
+        return None if value is None else usable_address(value, "http://csat-web:8000")
+
+    @model_validator(mode="after")
+    def _token_is_there(self) -> Self:
+        if self.url is not None and self.token is None:
+            raise ValueError("CSAT_API_TOKEN must be set with CSAT_API_URL: csat asks for it")
+        return self
+
+
 class WebSettings(ServiceSettings):
     """What the notifier's HTTP side reads: it calls nobody, so it holds nobody's credential."""
 
@@ -162,7 +199,23 @@ class Settings(WebSettings):
     slack: SlackSettings
     second_road: SecondRoadSettings
     smtp: SmtpSettings
+    csat: CsatApiSettings
 
 
 ZENDESK_SCOPES: Final = ("read", "tickets:write")
 """What our tokens may do, and no more: tickets, comments and names; forms and groups have no scope of their own."""
+
+SLACK_SCOPES: Final = {
+    "chat:write": "nothing can be posted",
+    "chat:write.customize": "breach notices are posted under the bot's own name",
+    "channels:history": "after a lost answer a line is given up instead of looked for",
+    "groups:history": "the same in private channels",
+    "channels:read": "channels cannot be looked up, so the bot answers mentions to who asked alone",
+    "groups:read": "nothing confidential is posted: who reads a private channel cannot be told",
+    "users:read": "the bot answers nobody: who asks cannot be told",
+    "users:read.email": "people are not found by e-mail: no direct messages, no `mine`",
+    "usergroups:read": "permissions for user groups let nobody in",
+    "app_mentions:read": "mentions do not arrive",
+    "commands": "the slash command does not arrive",
+}
+"""What the bot's token may do, and what does not work without it. The manifest in docs/setup asks for exactly these."""

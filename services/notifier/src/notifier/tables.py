@@ -177,3 +177,20 @@ remembered = Table(
     Column("changed_at", UtcDateTime, nullable=False),
 )
 """What was found out once about the accounts, such as the road to SLA targets that Zendesk answers."""
+
+bot_views = Table(
+    "bot_views",
+    metadata,
+    Column("view_id", Text, primary_key=True),
+    Column("title", Text, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("listed_at", UtcDateTime, nullable=False),
+    Column("asked_at", UtcDateTime),
+    Column("readable", Boolean, nullable=False, default=True),
+    Column("value", Integer),
+    Column("fresh", Boolean, nullable=False, default=False),
+    Column("fresh_at", UtcDateTime),
+)
+"""Zendesk's views with their counts. `asked_at`: the last answer about the view; `value`: the last number
+that was told, `fresh_at` when it was last called fresh, `fresh` whether the last answer called it so.
+"""

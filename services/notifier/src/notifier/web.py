@@ -7,6 +7,7 @@ from fastapi import Depends, FastAPI, Request, Response
 from sqlalchemy import func, select
 
 from notifier import tables
+from notifier.bot.intake import add_bot
 from notifier.breaches.acknowledge import take_click
 from notifier.destinations import POSTS, ROUTING, UPDATES
 from notifier.policy.breach_settings import Acknowledging
@@ -28,11 +29,12 @@ def create_app(
 ) -> FastAPI:
     """How many messages and deliveries are in which state: as a page (`/figures`) and as JSON (`/api/figures`).
 
-    `slack`: takes the buttons of messages; None: nobody does.
+    `slack`: takes the buttons of messages and what the bot is asked; None: nobody does.
     """
     app = operators_app(auth, http)
     if slack is not None:
         add_interactions(app, store, slack)
+        add_bot(app, store, slack.requests)
     layout = PageLayout("notifier", auth.site)
 
     @guarded_page(app, auth, START)

@@ -6,6 +6,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from notifier import tables
+from notifier.bot.answers import BotAnswers, Replies
+from notifier.bot.checks import is_asked
+from notifier.bot.context import BotContext
+from notifier.bot.counting import counting
+from notifier.bot.csat import open_csat
+from notifier.bot.gate import Gate
+from notifier.bot.socket_mode import Intake, SocketMode
 from notifier.breaches.acknowledge import BreachWords
 from notifier.breaches.context import BreachContext
 from notifier.breaches.handlers import BreachHandlers
@@ -34,6 +41,7 @@ from notifier.notices.success import SuccessWatch
 from notifier.notices.tags import NoticeTags
 from notifier.notices.watching import EVERY as WATCH_EVERY
 from notifier.notices.watching import Watching
+from notifier.operations.explain import explain_ticket
 from notifier.operations.promises import BreachSummaries, summaries
 from notifier.policy.notices import SuccessNotice
 from notifier.policy.notifier import NotifierPolicy
@@ -48,9 +56,11 @@ from notifier.settings import ZENDESK_SCOPES, Settings, WebSettings
 from notifier.silences.repository import Silences
 from notifier.slack.client import SlackClient, open_slack
 from notifier.slack.requests import SlackRequests
+from notifier.slack.response_url import open_response_urls
 from notifier.slack.sender import Sender
 from notifier.web import START, SlackSide, create_app
 from supportops.clock import Clock, SystemClock
+from supportops.config import SettingsError
 from supportops.config.rules_file import Section
 from supportops.delivery import Budget, Destination, Rate
 from supportops.messaging import ConsumerPolicy, Handlers
@@ -118,16 +128,20 @@ async def workers(settings: Settings, parts: Parts) -> AsyncIterator[tuple[Compo
     async with (
         open_vendors(settings, policy, parts.store, parts.metrics) as vendors,
         open_outside(settings, parts.clock) as outside,
+        open_bot(settings, vendors, policy) as bot,
     ):
         async with parts.store.transaction() as tx:
             await keep_rules(tx, policy)
         context = feed_context(vendors, policy, scheduler)
         breaches = breach_context(vendors, policy)
-        calls, kept = [*destinations(context), *breach_destinations(breaches, outside)], _retention(policy)
+        calls, kept = (
+            [*destinations(context), *breach_destinations(breaches, outside), *bot[0]],
+            _retention(policy),
+        )
         handlers = BreachHandlers(policy.breaches).add_to(handlers)
         working = worker_components(parts, handlers, calls, group=GROUP, policy=PACE, retention=kept)
         watch = Periodic("notifier.audience", parts.store, AudienceWatch(context).look, AUDIENCE_EVERY)
-        yield (*working, watch, *notice_jobs(parts.store, policy), *breach_jobs(breaches))
+        yield (*working, watch, *notice_jobs(parts.store, policy), *breach_jobs(breaches), *bot[1])
 
 
 def handlers_of(policy: NotifierPolicy, scheduler: MessageScheduler) -> Handlers:
@@ -233,6 +247,38 @@ async def open_outside(settings: Settings, clock: Clock) -> AsyncIterator[Outsid
                 open_webhook(webhook.webhook_url, webhook.webhook_secret, clock=clock)
             )
         yield Outside(client, mail)
+
+
+@asynccontextmanager
+async def open_bot(
+    settings: Settings, vendors: Vendors, policy: NotifierPolicy
+) -> AsyncIterator[tuple[list[Destination], list[Component]]]:
+    """Who answers the bot's questions, and its periodic job; nobody and none where Slack's requests are not taken."""
+    requests, slack, clock = settings.slack_requests, settings.slack, vendors.store.clock
+    if slack.app_token is not None and requests.team_id is None:
+        raise SettingsError(["SLACK_TEAM_ID: must be set with SLACK_APP_TOKEN: whose requests are taken"])
+    if not is_asked(settings):
+        yield [], []
+        return
+    intake = Intake(vendors.store, SlackRequests(requests, clock), policy.breaches.acknowledge)
+    sockets = [SocketMode(slack.base_url, slack.app_token, intake)] if slack.app_token is not None else []
+    async with (
+        open_csat(settings.csat, clock=clock) as csat,
+        open_response_urls(slack.response_base_url, clock=clock, metrics=vendors.metrics) as response_urls,
+    ):
+        names = FormNames(policy.names_lifetime)
+        context = BotContext(
+            vendors.store,
+            policy,
+            vendors.zendesk,
+            Lookups(vendors.zendesk, vendors.references, names, policy, clock),
+            Gate(vendors.slack, policy.bot, requests.team_id),
+            csat,
+            explain_ticket,
+            vendors.base_url,
+            vendors.metrics,
+        )
+        yield [BotAnswers(context, Replies(vendors.slack, response_urls))], [counting(context), *sockets]
 
 
 def breach_destinations(context: BreachContext, outside: Outside | None = None) -> list[Destination]:

@@ -40,6 +40,7 @@ type MetricName = Literal[
     "salesforce_quota_used_ratio",
     "messages_posted",
     "breach_notices",
+    "bot_questions",
     "breach_notice_lateness_seconds",
     "feedback_issues",
     "survey_votes",
@@ -133,6 +134,7 @@ METRICS: dict[MetricName, MetricSpec] = {
         "From the moment a row was due (first attempts only) to its claim.", "destination", buckets=SLOW
     ),
     "delivery_oldest_overdue_seconds": _gauge("Age of the oldest overdue delivery; 0 when none."),
+    "bot_questions": _counter("Questions to the Support Bot: answered, refused.", "outcome"),
     "breach_notices": _counter("Breach notices decided: posted, decided_no, second_road, missed.", "outcome"),
     "breach_notice_lateness_seconds": _histogram(
         "From the moment a breach notice was due (or was found to be) to the moment it was posted.",

@@ -18,11 +18,10 @@ from notifier.destinations import BREACH_WORDS, SLA_READINGS
 from notifier.policy.breach_settings import Acknowledging
 from notifier.slack.client import SlackRateLimited, SlackRefused
 from notifier.slack.message import Message
-from notifier.slack.requests import Click
-from notifier.tables import breach_targets, slack_requests
+from notifier.slack.requests import Click, is_first
+from notifier.tables import breach_targets
 from supportops.delivery import Cancel, Delivery, DestinationSpec, Discard, Done, Outcome, Snooze
 from supportops.store import Store, Transaction
-from supportops.store.upsert import insert_for
 
 GUEST = "Only people of this workspace can take a notice on."
 NOT_ALLOWED = (
@@ -78,9 +77,7 @@ async def take_click(store: Store, rules: Acknowledging, click: Click, outsider:
     if click.action not in (TAKE, GIVE_BACK):
         return
     async with store.transaction() as tx:
-        first = insert_for(tx.dialect, slack_requests).on_conflict_do_nothing().returning(slack_requests.c.id)
-        taken = await tx.execute(first, {"id": click.id, "received_at": tx.now})
-        if taken.first() is None:
+        if not await is_first(tx, click.id):
             return
         rows = await tx.load(breach_targets, [click.value])
         row = rows.get(click.value)

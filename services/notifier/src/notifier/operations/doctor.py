@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 
+from notifier.bot.checks import bot_checks
 from notifier.operations import sibling_rules
 from notifier.operations.breach_checks import breach_checks
 from notifier.operations.channel_checks import TOKEN_REMEDY, channels_of, look_at_channel
@@ -31,8 +32,8 @@ async def checks(settings: Settings, policy: NotifierPolicy) -> AsyncIterator[Se
         open_connection(settings.zendesk, ZENDESK_SCOPES, clock=clock, metrics=Metrics()) as zendesk,
     ):
         login = login_check(settings.zendesk, ZENDESK_SCOPES, clock)
-        breaches = breach_checks(settings, policy.breaches, clock)
-        yield [login, *zendesk_checks(zendesk, clock), *slack_checks(slack, policy), *breaches]
+        more = [*breach_checks(settings, policy.breaches, clock), *bot_checks(settings, policy, slack, clock)]
+        yield [login, *zendesk_checks(zendesk, clock), *slack_checks(slack, policy), *more]
 
 
 def slack_checks(slack: SlackClient, policy: NotifierPolicy) -> list[Check]:

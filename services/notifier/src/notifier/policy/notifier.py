@@ -9,6 +9,7 @@ from typing import Any, Literal, Self
 import orjson
 from pydantic import Field, model_validator
 
+from notifier.policy.bot import BotPolicy
 from notifier.policy.breaches import BreachPolicy
 from notifier.policy.conditions import Name, Routable, Verdict, both, verdict_of
 from notifier.policy.notices import NoticesPolicy
@@ -38,6 +39,7 @@ class NotifierPolicy(Rules):
     match: Literal["all", "first"] = "all"
     breaches: BreachPolicy = BreachPolicy()
     notices: NoticesPolicy = NoticesPolicy()
+    bot: BotPolicy = BotPolicy()
     never_forms: tuple[Name, ...] = ("Security",)
     plan_field: Name = "support_level"
     region_field: Name = "region"

@@ -118,10 +118,12 @@ class SeenMessage:
 
 @dataclass(frozen=True)
 class Identity:
-    """The bot and its workspace, by name."""
+    """The bot and its workspace. `scopes`: what the token may do, None where Slack does not say."""
 
     user: str
     team: str
+    team_id: str = ""
+    scopes: frozenset[str] | None = None
 
 
 class SlackClient:
@@ -201,8 +203,13 @@ class SlackClient:
 
     async def identity(self) -> Identity:
         """Whose token it is; changes nothing."""
-        answer = await self._write("auth.test", {})
-        return Identity(_text(answer, "user"), _text(answer, "team"))
+        request = self._http.build_request("POST", "/auth.test")
+        answer, headers = await self._ask("auth.test", request)
+        listed = headers.get("x-oauth-scopes")
+        scopes = (
+            None if listed is None else frozenset(each.strip() for each in listed.split(",") if each.strip())
+        )
+        return Identity(_text(answer, "user"), _text(answer, "team"), _text(answer, "team_id"), scopes)
 
     async def post_ephemeral(self, channel: str, user: str, text: str) -> None:
         """Say something in a channel that one person alone sees; SlackRefused where that person is not in it."""
@@ -223,11 +230,15 @@ class SlackClient:
         return await self._send(method, request)
 
     async def _send(self, method: str, request: httpx.Request) -> Json:
+        return (await self._ask(method, request))[0]
+
+    async def _ask(self, method: str, request: httpx.Request) -> tuple[Json, httpx.Headers]:
         with (
             counted_call(self._metrics, "slack", method),
             map_transport_errors(request.method, f"slack {method}"),
         ):
-            return read_answer(method, await self._http.send(request), self._clock.now())
+            response = await self._http.send(request)
+            return read_answer(method, response, self._clock.now()), response.headers
 
 
 @asynccontextmanager

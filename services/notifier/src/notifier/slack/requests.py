@@ -13,7 +13,10 @@ from fastapi import HTTPException, Request
 
 from notifier.settings import SlackRequestsSettings
 from notifier.slack.signature import is_slacks
+from notifier.tables import slack_requests
 from supportops.clock import Clock
+from supportops.store import Transaction
+from supportops.store.upsert import insert_for
 
 MOST = 1024 * 1024  # bytes of a body
 NOT_SLACK = "this is not signed by Slack"
@@ -48,7 +51,10 @@ class SlackRequests:
 
     async def form(self, request: Request) -> dict[str, str]:
         """The fields of a signed form."""
-        body = await self.signed_body(request)
+        return self.fields(await self.signed_body(request))
+
+    def fields(self, body: bytes) -> dict[str, str]:
+        """The fields of a form."""
         try:
             fields = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=100)
         except (UnicodeDecodeError, ValueError) as error:
@@ -74,6 +80,10 @@ class SlackRequests:
             raise HTTPException(400, "`payload` must be JSON") from error
         if not isinstance(payload, dict):
             raise HTTPException(400, "`payload` must be an object")
+        return self.clicks_in(payload)
+
+    def clicks_in(self, payload: Mapping[str, Any]) -> list[Click]:
+        """The pressed buttons of an interaction of our workspace."""
         self.refuse_other_teams(_word(payload, "team", "id"))
         actions = payload.get("actions")
         if payload.get("type") != "block_actions" or not isinstance(actions, list):
@@ -88,6 +98,13 @@ class SlackRequests:
     def is_outsider(self, home: str | None) -> bool:
         """Whether somebody belongs to another workspace (guests of a shared channel). Not told: one of ours."""
         return self.settings.team_id is not None and home is not None and home != self.settings.team_id
+
+
+async def is_first(tx: Transaction, request_id: str) -> bool:
+    """Whether nobody took that request before, in this process or another; from now on somebody did."""
+    new = insert_for(tx.dialect, slack_requests).on_conflict_do_nothing().returning(slack_requests.c.id)
+    taken = await tx.execute(new, {"id": request_id, "received_at": tx.now})
+    return taken.first() is not None
 
 
 def _click(payload: Mapping[str, Any], action: Mapping[str, Any]) -> Click:

@@ -1,0 +1,122 @@
+"""Socket Mode: the same questions and buttons for a company that no request reaches from outside.
+
+Slack is called, and sends over that connection; nothing is signed, as nobody else can speak there. slack-sdk does the
+talking and reconnects by itself; it is an extra (`notifier[socket]`), imported only where it is asked for.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from fastapi import HTTPException
+from pydantic import SecretStr
+
+from notifier.bot.intake import answer_command, ephemeral, refuse_other_events, take_event
+from notifier.breaches.acknowledge import take_click
+from notifier.policy.breach_settings import Acknowledging
+from notifier.slack.requests import SlackRequests
+from supportops.config import SettingsError
+from supportops.observability.logging import get_logger
+from supportops.store import Store
+
+if TYPE_CHECKING:
+    from slack_sdk.socket_mode.async_client import AsyncBaseSocketModeClient
+    from slack_sdk.socket_mode.request import SocketModeRequest
+
+log = get_logger("notifier.bot")
+# The client's own debug lines print whole payloads.
+_QUIET = logging.getLogger("notifier.bot.socket")
+_QUIET.setLevel(logging.WARNING)
+_MISSING = (
+    "SLACK_APP_TOKEN: Socket Mode needs slack-sdk, which comes with the extra: supportops-notifier[socket]"
+)
+
+
+@dataclass(frozen=True)
+class Intake:
+    """What takes the payloads of Slack, whatever road they come by."""
+
+    store: Store
+    requests: SlackRequests
+    acknowledging: Acknowledging
+
+    async def take(self, kind: str, payload: Mapping[str, Any]) -> dict[str, Any] | None:
+        """What is sent back at once; None: nothing is, so that Slack sends it again.
+
+        Another workspace's is acknowledged and left, as it would come again otherwise.
+        """
+        try:
+            if kind == "slash_commands":
+                return ephemeral(await self._command({key: str(value) for key, value in payload.items()}))
+            if kind == "events_api":
+                refuse_other_events(self.requests, payload)
+                return {} if await take_event(self.store, self.requests, payload) else None
+            if kind == "interactive":
+                for click in self.requests.clicks_in(payload):
+                    await take_click(
+                        self.store, self.acknowledging, click, self.requests.is_outsider(click.home)
+                    )
+        except HTTPException as error:
+            log.warning("bot.refused", kind=kind, reason=error.detail)
+        return {}
+
+    async def _command(self, fields: dict[str, str]) -> str:
+        self.requests.refuse_other_teams(fields.get("team_id"))
+        return await answer_command(self.store, self.requests, fields, repr(sorted(fields.items())).encode())
+
+
+class Connection(Protocol):
+    """What is used of slack-sdk's client, whose own methods have no types."""
+
+    async def connect(self) -> None:
+        """Connect, trying again until it is closed."""
+
+    async def close(self) -> None:
+        """Close the connection and stay away."""
+
+
+class SocketMode:
+    """The connection as a component of the worker. Each replica has one; Slack sends each payload to one of them."""
+
+    name = "slack_socket"
+
+    def __init__(self, base_url: str, token: SecretStr, intake: Intake) -> None:
+        self._base_url, self._token, self._intake = base_url, token, intake
+        _demand_the_extra()
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Connect, and take what comes, until `stopping`; the client tries again for as long as Slack is away."""
+        client = self._client()
+        connecting = asyncio.create_task(client.connect(), name="slack_socket.connect")
+        try:
+            await stopping.wait()
+        finally:
+            connecting.cancel()
+            await client.close()
+
+    def _client(self) -> Connection:
+        from slack_sdk.socket_mode.aiohttp import SocketModeClient  # the extra
+        from slack_sdk.web.async_client import AsyncWebClient
+
+        web = AsyncWebClient(base_url=f"{self._base_url}/", logger=_QUIET)
+        client = SocketModeClient(self._token.get_secret_value(), _QUIET, web)
+        web.proxy = client.proxy = None  # no proxies of the environment, like all our clients
+        client.socket_mode_request_listeners.append(self._take)
+        return cast("Connection", client)
+
+    async def _take(self, client: "AsyncBaseSocketModeClient", request: "SocketModeRequest") -> None:
+        from slack_sdk.socket_mode.response import SocketModeResponse  # the extra
+
+        said = await self._intake.take(request.type, request.payload)
+        if said is not None:
+            await client.send_socket_mode_response(SocketModeResponse(request.envelope_id, said or None))
+
+
+def _demand_the_extra() -> None:
+    """SettingsError where slack-sdk, or what it connects with, is not installed."""
+    try:
+        import slack_sdk.socket_mode.aiohttp  # noqa: F401  # asked whether it is there
+    except ImportError as error:
+        raise SettingsError([_MISSING]) from error

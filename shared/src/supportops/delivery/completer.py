@@ -137,6 +137,7 @@ class Completer:
             watched = await watch(tx, rows)
             rows = watched.rows
             await _apply(tx, rows)
+            tx.deliveries.lock_rows_with((row.delivery.destination, row.delivery.key) for row in rows)
             await tx.flush()
             finals = [final_of(row.delivery, row.outcome, tx.now) for row in rows]
             written = await write_finals(tx.conn, finals)

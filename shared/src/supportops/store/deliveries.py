@@ -59,6 +59,7 @@ class DeliveryBook:
         self._now = now
         self._calls: list[_Call] = []
         self._touched: dict[Lane, datetime] = {}
+        self._locked_with: frozenset[tuple[str, str]] = frozenset()
         self._flying: dict[Lane, datetime] = {}  # until when a row that was armed anew is in flight
         self.destinations: set[str] = set()
         self.correlation_id: str | None = None
@@ -151,8 +152,9 @@ class DeliveryBook:
             if call.kind != "cancel":
                 self.may_be_claimed(Lane(call.destination, call.row["lane"]), call.row["due_at"])
         rounds = [_round(wave) for wave in _waves(calls)]
-        if sum(map(len, rounds)) > 1:
-            keys = sorted({_key(call) for call in calls})
+        changes = any(call.kind != "schedule" for call in calls)  # rows that are there already
+        if sum(map(len, rounds)) > 1 or (changes and self._locked_with):
+            keys = sorted({*map(_key, calls), *self._locked_with})
             rounds[0].insert(0, Write(LOCK, [{"destination": name, "key": key} for name, key in keys]))
         return rounds
 
@@ -176,6 +178,10 @@ class DeliveryBook:
         """Somebody has changed rows of `lane` by hand: it is looked at from `moment` on."""
         self._touched[lane] = min(moment, self._touched.get(lane, moment))
         self.destinations.add(lane.destination)
+
+    def lock_rows_with(self, keys: Iterable[tuple[str, str]]) -> None:
+        """Have rows (destination and key) that the caller writes later locked together with those of the calls."""
+        self._locked_with = frozenset(keys)
 
     def lock_with(self, lanes: Iterable[Lane]) -> None:
         """Have `lanes`, which the caller computes anew, locked together with those of the calls: in one order."""

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sfdc_sync.destinations import TICKET_RECORD
-from sfdc_sync.operations.requeue import given_up, write_again
+from sfdc_sync.ticket_records.repository import given_up, write_again
 from supportops.delivery import Courier
 from tests.integration.sfdc_sync.app import Service, events_written, settled, states
 from tests.integration.sfdc_sync.events import created, solved, updated

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sfdc_sync.operations.comparison import Held, Sides, differences, same
+from sfdc_sync.integrity.comparison import Held, Sides, differences, same
 from sfdc_sync.policy.fields import FieldRule
 from sfdc_sync.policy.ticket_records import TicketRecordPolicy
 from supportops.ticket_version import version_of

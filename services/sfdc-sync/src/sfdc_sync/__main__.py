@@ -3,7 +3,7 @@
 from sfdc_sync import wiring
 from sfdc_sync.operations.commands import add_commands, add_verify
 from sfdc_sync.operations.doctor import checks
-from sfdc_sync.operations.explain import explain_ticket
+from sfdc_sync.operations.explain import explain_subject
 from sfdc_sync.operations.integrity_commands import add_check_command
 from sfdc_sync.operations.organization_commands import add_sync_commands
 from sfdc_sync.operations.sharing_commands import add_sharing_commands
@@ -24,7 +24,13 @@ SERVICE = Service(
     run=wiring.run,
 )
 app = build_app(SERVICE)
-add_operations(app, SERVICE, Operations(explain=explain_ticket, checks=checks, group=wiring.GROUP))
+add_operations(
+    app,
+    SERVICE,
+    Operations(
+        explain=explain_subject, checks=checks, group=wiring.GROUP, metavar="TICKET|ACCOUNT|ORGANIZATION"
+    ),
+)
 add_commands(app, SERVICE)
 add_verify(app, SERVICE, wiring.open_verification)
 add_sharing_commands(app, SERVICE)

@@ -2,6 +2,8 @@
 
 from fastapi import FastAPI
 
+from sfdc_sync.operations.integrity_page import INTEGRITY, IntegrityPage, mount_integrity
+from sfdc_sync.operations.organization_pages import FIND, RUNS, OrganizationPages, mount_organizations
 from sfdc_sync.operations.sharing_page import SHARING, SharingPages, mount_sharing
 from supportops.config import HttpSettings
 from supportops.store import Store
@@ -10,12 +12,19 @@ from supportops.web.auth.guard import OperatorAuth
 from supportops.web.site import Link
 
 START = SHARING
-PAGES = (Link("Sharing", SHARING),)
+PAGES = (
+    Link("Runs", RUNS),
+    Link("Accounts", FIND),
+    Link("Integrity", INTEGRITY),
+    Link("Sharing", SHARING),
+)
 """The navigation: a page of its own adds a line here, and its `mount_…` below."""
 
 
 def create_app(store: Store, auth: OperatorAuth, http: HttpSettings | None = None) -> FastAPI:
     """The application, with every page."""
     app = operators_app(auth, http)
+    mount_organizations(app, auth, OrganizationPages(store, auth))
+    mount_integrity(app, auth, IntegrityPage(store, auth))
     mount_sharing(app, auth, SharingPages(store, auth))
     return app

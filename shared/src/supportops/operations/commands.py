@@ -46,13 +46,15 @@ class Operations[S: ServiceSettings, P: Rules]:
     """What a service adds to the commands that all have.
 
     `checks`: what its doctor looks at beside database and broker; opened for the time of the examination. `group`: its
-    consumer group, None where it has none. `old_names`: what `deliveries retry` was called before (hidden).
+    consumer group, None where it has none. `metavar`: what `explain` takes, where that is not the subject alone.
+    `old_names`: what `deliveries retry` was called before (hidden).
     """
 
     explain: Explain
     checks: Callable[[S, P], AbstractAsyncContextManager[Sequence[Check]]]
     group: str | None = None
     subject: str = "ticket"
+    metavar: str = ""
     old_names: tuple[str, ...] = ()
 
 
@@ -96,7 +98,7 @@ def _add_explain(app: typer.Typer, service: Service[Any, Any], operations: Opera
     @app.command()
     def explain(
         subject: Annotated[
-            str, typer.Argument(metavar=operations.subject.upper(), help="Its id in Zendesk.")
+            str, typer.Argument(metavar=operations.metavar or operations.subject.upper(), help="Its id.")
         ],
         words: Words = False,
         as_json: AsJson = False,
@@ -109,9 +111,12 @@ def _add_explain(app: typer.Typer, service: Service[Any, Any], operations: Opera
         async def tell(settings: DatabaseCommandSettings) -> int:
             async with service.open_database(settings) as store, store.reading() as conn:
                 told = await operations.explain(conn, subject, store.clock.now(), words)
-            _print(told, f"{operations.subject.capitalize()} {subject}", as_json=as_json)
+            title = told.title or f"{operations.subject} {subject}"
+            _print(told, title[:1].upper() + title[1:], as_json=as_json)
             if not told.known:
-                unknown = f"nothing is known of {operations.subject} {subject!r}: {_UNKNOWN}"
+                unknown = (
+                    f"nothing is known of {told.title or f'{operations.subject} {subject!r}'}: {_UNKNOWN}"
+                )
                 typer.echo(f"{service.name}: {unknown}", err=True)
             return CLEAN if told.known else FAILED
 

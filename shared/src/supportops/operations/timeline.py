@@ -22,12 +22,16 @@ class Line:
 
 @dataclass(frozen=True)
 class Explanation:
-    """All that a service can tell of a subject. `document`: everything as JSON, beside what is told in words."""
+    """All that a service can tell of a subject. `document`: everything as JSON, beside what is told in words.
+
+    `title`: what the subject is called, where a service tells of several kinds.
+    """
 
     known: bool
     standing: Mapping[str, str]
     lines: Sequence[Line]
     document: Mapping[str, Any]
+    title: str = ""
 
 
 type Explain = Callable[[AsyncConnection, str, datetime, bool], Awaitable[Explanation]]

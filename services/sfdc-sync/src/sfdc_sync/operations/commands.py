@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from sfdc_sync.operations import requeue
 from sfdc_sync.operations.verify import Verification
 from sfdc_sync.policy.sfdc import SfdcPolicy
 from sfdc_sync.settings import Settings
+from sfdc_sync.ticket_records import repository
 from supportops.clock import SystemClock
 from supportops.errors import SupportOpsError
 from supportops.operations.on_database import on_database
@@ -44,8 +44,8 @@ def add_commands(app: typer.Typer, service: AnyService) -> None:
 
         async def again(store: Store) -> int:
             async with store.transaction() as tx:
-                wanted = {*(ticket_ids or ()), *(await requeue.given_up(tx) if given_up else ())}
-                queued = await requeue.write_again(tx, wanted)
+                wanted = {*(ticket_ids or ()), *(await repository.given_up(tx) if given_up else ())}
+                queued = await repository.write_again(tx, wanted)
             emit([{"ticket": ticket_id, "queued": True} for ticket_id in queued], as_json=as_json)
             return CLEAN if queued or given_up else FAILED
 

@@ -1,4 +1,4 @@
-"""What sfdc-sync knows of a ticket: its newest state, what Salesforce holds by which rules, and the calls between."""
+"""What sfdc-sync knows of a ticket (its newest state, its record, the calls between), an account or an organization."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -8,6 +8,7 @@ import orjson
 from sqlalchemy import Table, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from sfdc_sync.operations.organization_story import explained, story_of, subject_of
 from sfdc_sync.tables import ticket_records, tickets
 from sfdc_sync.ticket_records.state import TicketState
 from supportops.operations.delivery_history import Row, calls_of_lane, rows_of
@@ -91,3 +92,20 @@ def _shown(ticket: Row | None, *, words: bool) -> dict[str, Any] | None:
     known = TicketState.parse(ticket["state"]).fields()
     values = known if words else {name: known[name] for name in ("status", "solved_at") if name in known}
     return {name: value for name, value in ticket.items() if name != "state"} | {"fields": values}
+
+
+async def explain_subject(conn: AsyncConnection, text: str, now: datetime, words: bool) -> Explanation:
+    """The story of a ticket, an account or an organization.
+
+    A Salesforce id is an account's. Digits are a ticket's, an organization's where no such ticket is known;
+    `ticket:ID`, `organization:ID` and `account:ID` say which.
+    """
+    kind, _, key = text.strip().rpartition(":")
+    about = subject_of(text)
+    if about is None or kind == "ticket":
+        return await explain_ticket(conn, key if kind == "ticket" else text, now, words)
+    story = explained(await story_of(conn, about), now)
+    if about.kind == "organization" and not kind:
+        ticket = await explain_ticket(conn, key, now, words)
+        return story if story.known and not ticket.known else ticket
+    return story

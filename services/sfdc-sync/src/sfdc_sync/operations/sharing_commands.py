@@ -10,8 +10,8 @@ from typing import Annotated
 import typer
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from sfdc_sync.operations import sharing_text
 from sfdc_sync.sharing import audit_log, repository, requests
+from sfdc_sync.sharing import text as sharing_text
 from sfdc_sync.sharing.repository import Actor, Stored
 from sfdc_sync.sharing.rules import issue
 from sfdc_sync.sharing.rules.lifecycle import State

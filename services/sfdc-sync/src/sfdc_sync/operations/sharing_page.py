@@ -7,8 +7,8 @@ from typing import Any
 from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.responses import RedirectResponse
 
-from sfdc_sync.operations import sharing_text
 from sfdc_sync.sharing import repository, requests
+from sfdc_sync.sharing import text as sharing_text
 from sfdc_sync.sharing.repository import Actor
 from sfdc_sync.sharing.rules.issue import checked
 from sfdc_sync.sharing.rules.lifecycle import IN_FORCE, OPEN, NotAllowed, State, same_person

@@ -9,8 +9,7 @@ from typing import Any, Protocol
 from sqlalchemy import select
 
 from sfdc_sync.destinations import TICKET_RECORD
-from sfdc_sync.operations.comparison import Difference, Held, Sides, differences
-from sfdc_sync.operations.requeue import write_again
+from sfdc_sync.integrity.comparison import Difference, Held, Sides, differences
 from sfdc_sync.policy.fields import STATE_SOURCES
 from sfdc_sync.policy.sfdc import SfdcPolicy
 from sfdc_sync.salesforce.soql import in_lists
@@ -20,6 +19,7 @@ from sfdc_sync.ticket_records.facts import Facts
 from sfdc_sync.ticket_records.fit import Value
 from sfdc_sync.ticket_records.handlers import ALWAYS_KEPT
 from sfdc_sync.ticket_records.mapping import external_id, mapped
+from sfdc_sync.ticket_records.repository import write_again
 from sfdc_sync.ticket_records.state import TicketState
 from supportops.errors import DestinationPaused
 from supportops.store import Store

@@ -1,4 +1,4 @@
-"""Pages of sharing requests in Chromium, and the way from a request to its approval by keyboard alone."""
+"""sfdc-sync's pages in Chromium, and the way from a request to its approval by keyboard alone."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -11,6 +11,8 @@ from sfdc_sync.sharing.rules.lifecycle import State
 from sfdc_sync.sharing.rules.options import Option
 from tests.integration.sfdc_sync.sharing_app import ACME, GROABLET, RITA, SharingWorld
 from tests.integration.sfdc_sync.sharing_site import application
+from tests.integration.sfdc_sync.sync_app import ACME as ACME_ACCOUNT
+from tests.integration.sfdc_sync.sync_app import ACME_ORG, GITLAB_ORG, Sync
 from tests.support.browser import screenshot_path
 from tests.support.operators_browser import DESKTOP, LOOKS, PHONE, Site, has_no_faults, serving, visit
 
@@ -62,6 +64,29 @@ async def test_it_looks_right(
             await page.goto(f"{site.origin}{path}")
             await has_no_faults(page)
             await page.screenshot(path=screenshot_path(f"{name}{part}"), full_page=True)
+
+
+async def test_runs_findings_and_stories_look_right(browser: Browser, sync: Sync, tmp_path: Path) -> None:
+    sync.desk.edit_account(ACME_ACCOUNT, Support_Level__c="Gold")
+    sync.desk.edit_organization(GITLAB_ORG, name="Donaudampfschifffahrtsgesellschaft" * 3)
+    await sync.integrity().run()
+    run = await sync.of().full("full", "somebody.with.a.long.name@groablet.example")
+    stories = (("story", f"/accounts/{ACME_ACCOUNT}"), ("story-organization", f"/organizations/{ACME_ORG}"))
+    async with serving(application(sync.vendors.store, tmp_path)) as site:
+        for viewport, scheme in ((PHONE, "light"), (DESKTOP, "dark")):
+            name = f"{'phone' if viewport is PHONE else 'desktop'}-{scheme}"
+            async with visit(browser, site, viewport, scheme) as page:
+                await log_in(page, site, "/runs")
+                for part, path in (
+                    ("runs", "/runs"),
+                    ("run", f"/runs/{run.run_id}"),
+                    ("integrity", "/integrity?state=all"),
+                    ("find", "/organizations"),
+                    *stories,
+                ):
+                    await page.goto(f"{site.origin}{path}")
+                    await has_no_faults(page)
+                    await page.screenshot(path=screenshot_path(f"sfdc-{part}-{name}"), full_page=True)
 
 
 async def test_a_request_is_approved_by_keyboard_alone(

@@ -179,7 +179,7 @@ def missing_commands(text: str) -> Iterator[str]:
 
 
 def missing_names(text: str) -> Iterator[str]:
-    """Settings (DATABASE_URL), keys and names in code (`survey_after: 24h`, `numbers.time_zone`, `csat.kpi.csv`)."""
+    """Settings (DATABASE_URL), keys and names in code (`survey_after: 24h`, `numbers.time_zone`, `csat.kpi.api`)."""
     for span in spans(text):
         name = re.sub(r"(?<=\w):( .*)?$", "", span)
         if name.endswith(tuple(f".{suffix}" for suffix in SUFFIXES.split("|"))):

@@ -112,7 +112,10 @@ async def test_a_finding_is_shown_with_both_values_filtered_saved_and_gone(
         assert command not in await text_of(browser, "/integrity", **query), query
     file = await browser.http.get("/integrity.csv", params={"report": "support_level_mismatch"})
     assert file.headers["content-type"] == "text/csv; charset=utf-8"
-    assert [line.split(",")[0] for line in file.text.splitlines()] == ["report", "support_level_mismatch"]
+    assert [line.split(",")[0] for line in file.text.removeprefix("\ufeff").splitlines()] == [
+        "report",
+        "support_level_mismatch",
+    ]
     await sync.of().full("full", "test")
     await sync.integrity().run()
     page = await text_of(browser, "/integrity", report="support_level_mismatch", state="gone")
@@ -139,6 +142,7 @@ async def test_the_story_of_both_sides(sync: Sync, browser: Browser) -> None:
         assert {each["organization_id"] for each in told.document["organizations"]} == {ACME_ORG}
         assert told.document["findings"][0]["salesforce_value"] == "gold"
         assert "support_level: premium → gold" in "".join(line.detail for line in told.lines)
+        assert f"differs in {ACME_ORG}" not in told.standing
     sync.desk.edit_organization(ACME_ORG, organization_fields={"support_level": "silver"})
     await sync.of().plan("test", create=False)
     assert "support_level" in (await told_of(sync, ACME)).standing[f"differs in {ACME_ORG}"]

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from csat.kpi.csv import COLUMNS, cells_of, to_csv
+from csat.kpi.csv_cells import COLUMNS, cells_of
 from csat.kpi.measures import Counts, figures_of, kpi, offered_rate, response_rate, wilson
 from csat.policy.kpi import KpiPolicy
+from supportops.web.csv_text import to_csv
 
 SOME = st.lists(st.integers(0, 10**6), min_size=5, max_size=5).map(
     lambda parts: Counts(sum(parts), sum(parts[1:]), sum(parts[2:]), parts[3], parts[4])

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csat.kpi import queries, row_queries
-from csat.kpi.csv import COLUMNS, cells_of, to_csv
+from csat.kpi.csv_cells import COLUMNS, cells_of
 from csat.kpi.filters import DIMENSIONS, BadView, Dimension, Step, View, label
 from csat.kpi.measures import Counts
 from csat.policy.kpi import KpiPolicy
+from supportops.web.csv_text import to_csv
 
 TABLES = ("totals", "trend", *DIMENSIONS, "comments")
 COMMENTS = 5_000

@@ -9,7 +9,6 @@ import typer
 
 from csat.kpi.aggregation import recount
 from csat.kpi.api import KpiReply, Numbers, Share, kpi_reply
-from csat.kpi.csv import to_csv
 from csat.kpi.filters import DIMENSIONS, NONE, BadView, Dimension, Step, View, label, today_in
 from csat.policy.csat import CsatPolicy
 from csat.policy.kpi import KpiPolicy
@@ -19,6 +18,7 @@ from supportops.runtime.cli import AsJson, Service, execute_with
 from supportops.runtime.output import emit, progress
 from supportops.runtime.supervisor import CLEAN
 from supportops.store import Store
+from supportops.web.csv_text import to_csv
 
 type Line = dict[str, Any]
 

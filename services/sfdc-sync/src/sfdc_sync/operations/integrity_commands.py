@@ -1,7 +1,5 @@
 """`check`: the integrity reports by hand (docs/sfdc-sync.md#integrity)."""
 
-import csv
-import io
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -23,6 +21,7 @@ from supportops.runtime.cli import Service, execute
 from supportops.runtime.output import Report, emit, progress
 from supportops.runtime.supervisor import CLEAN, FAILED
 from supportops.store import Store
+from supportops.web.csv_text import to_csv
 
 type Form = Literal["text", "json", "csv"]
 type OpenIntegrity = Callable[[Settings], Callable[[Report], AbstractAsyncContextManager[Integrity]]]
@@ -144,15 +143,10 @@ def _show(rows: Sequence[Mapping[str, Any]], form: str) -> None:
                 emit([{column: row[column] for column in _SHORT} for row in mine], as_json=False)
 
 
-def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
-    """The findings for a spreadsheet; a value that it would take for a formula gets a quote before it."""
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(COLUMNS)
-    writer.writerows([[_cell(row[name]) for name in COLUMNS] for row in rows])
-    return out.getvalue()
+def as_csv(rows: Sequence[Mapping[str, Any]], *, bom: bool = False) -> str:
+    """The findings for a spreadsheet; `bom` as for `to_csv`."""
+    return to_csv(COLUMNS, [[_cell(row[name]) for name in COLUMNS] for row in rows], bom=bom)
 
 
 def _cell(value: object) -> object:
-    text = "" if value is None else str(value)
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+    return value if value is None or isinstance(value, int) else str(value)

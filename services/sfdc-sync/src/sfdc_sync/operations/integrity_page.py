@@ -94,7 +94,7 @@ class IntegrityPage:
         """The same findings, all of them, as CSV."""
         rows = await self._asked_for(Asked.of(request.query_params))
         headers = self._layout.headers | {"Content-Disposition": 'attachment; filename="integrity.csv"'}
-        return Response(as_csv(rows), media_type="text/csv; charset=utf-8", headers=headers)
+        return Response(as_csv(rows, bom=True), media_type="text/csv; charset=utf-8", headers=headers)
 
     async def _asked_for(self, asked: Asked) -> Sequence[Mapping[str, Any]]:
         rows = await self._findings.listed(asked.report or None, gone=asked.state in ("gone", "all"))

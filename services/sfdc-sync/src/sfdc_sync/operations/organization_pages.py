@@ -109,7 +109,7 @@ class OrganizationPages:
             about=about,
             name=story.name,
             stands=standing(story),
-            organizations=[{**each, "values": values_of(each)} for each in story.organizations],
+            organizations=[{**each, "values": values_of(each, story.rows)} for each in story.organizations],
             findings=sorted(story.findings, key=lambda each: (not is_open(each), each["report"])),
             rows=[_shown(each) for each in reversed(story.rows)],
         )

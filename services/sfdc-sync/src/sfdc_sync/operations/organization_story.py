@@ -106,7 +106,7 @@ def explained(story: Story, now: datetime) -> Explanation:
         "accounts": story.accounts,
         "organizations": [
             _without(each, "held", "wanted", "domains")
-            | {"domains": orjson.loads(each["domains"]), "values": values_of(each)}
+            | {"domains": orjson.loads(each["domains"]), "values": values_of(each, story.rows)}
             for each in story.organizations
         ],
         "rows": [{**each, "changes": orjson.loads(each["changes"])} for each in story.rows],
@@ -124,7 +124,7 @@ def standing(story: Story) -> dict[str, str]:
     }
     found["link"] = link_words(story)
     for each in story.organizations:
-        wrong = [value["field"] for value in values_of(each) if value["agrees"] is False]
+        wrong = [value["field"] for value in values_of(each, story.rows) if value["agrees"] is False]
         if wrong:
             found[f"differs in {each['organization_id']}"] = ", ".join(wrong)
     live = [each["report"] for each in story.findings if is_open(each)]
@@ -150,9 +150,12 @@ def link_words(story: Story) -> str:
     return f"{told} (rule salesforce_id){made}{conflict}"
 
 
-def values_of(organization: Row) -> list[dict[str, Any]]:
-    """Each mapped field: what Zendesk showed, what was last known to be right, whether they agree (None: unknown)."""
-    held = held_of(organization)
+def values_of(organization: Row, rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Each mapped field: what Zendesk showed, what was last known to be right, whether they agree (None: unknown).
+
+    What a run of `rows` has written since Zendesk was read counts as shown.
+    """
+    held = held_of(organization) | _written_since(organization, rows)
     wanted: Mapping[str, Value] | None = (
         orjson.loads(organization["wanted"]) if organization["wanted"] else None
     )
@@ -178,6 +181,18 @@ def change_words(row: Row) -> list[str]:
 def is_open(finding: Row) -> bool:
     """Whether a finding is there and counts."""
     return finding["gone_since"] is None and finding["ignored"] is None
+
+
+def _written_since(organization: Row, rows: Sequence[Row]) -> dict[str, Value]:
+    return {
+        each.key.removeprefix(FIELD): each.after
+        for row in rows
+        if row["organization_id"] == organization["organization_id"]
+        and row["state"] == "done"
+        and row["at"] > organization["seen_at"]
+        for each in changes_of(row["changes"])
+        if each.key.startswith(FIELD)
+    }
 
 
 def _row_line(row: Row) -> Line:

@@ -14,7 +14,7 @@ BEARER = {"Authorization": f"Bearer {TOKEN}"}
 PAGES = {
     "csat": ("/dashboard", "/dashboard.csv", "/tickets", "/tickets/17", "/s/a.b", "/api/openapi.json"),
     "ingest": ("/counts",),
-    "notifier": ("/figures",),
+    "notifier": ("/figures", "/notices", "/routing", "/tickets", "/tickets/17"),
 }
 ALWAYS = {
     "cache-control": "no-store",

@@ -6,7 +6,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from csat.dashboard.routes import Dashboard, mount_dashboard
 from csat.dashboard.urls import PAGE
 from csat.kpi.api import mount_api
-from csat.operations.ticket_page import SEARCH, TicketPage, mount_ticket_page
+from csat.operations.ticket_page import STORY
 from csat.policy.csat import CsatPolicy
 from csat.survey_page.errors import Refused
 from csat.survey_page.rendering import STYLE
@@ -17,6 +17,7 @@ from supportops.web.app import away_answer, operators_app
 from supportops.web.auth.guard import OperatorAuth
 from supportops.web.layout import PageLayout
 from supportops.web.site import Link
+from supportops.web.story_page import SEARCH, StoryPage, mount_story
 
 START = PAGE
 PAGES = (Link("Find a ticket", SEARCH),)
@@ -35,7 +36,7 @@ def create_app(
     mount_survey_page(app, survey_page)
     mount_api(app, store, policy.numbers, auth.api())
     mount_dashboard(app, auth, Dashboard(store, policy.numbers, auth.site))
-    mount_ticket_page(app, auth, TicketPage(store, auth.site))
+    mount_story(app, auth, StoryPage(store, auth.site, STORY))
     _answer_outages(app, auth, survey_page)
     return app
 

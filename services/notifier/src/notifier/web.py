@@ -1,4 +1,4 @@
-"""What operators see: a page of figures."""
+"""The notifier's HTTP side, put together: the operators' pages, and what Slack asks for."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +10,7 @@ from notifier import tables
 from notifier.bot.intake import add_bot
 from notifier.breaches.acknowledge import take_click
 from notifier.destinations import POSTS, ROUTING, UPDATES
+from notifier.operations.pages import mount_pages
 from notifier.policy.breach_settings import Acknowledging
 from notifier.slack.requests import SlackRequests
 from supportops.config import HttpSettings
@@ -27,7 +28,8 @@ INTERACTIONS = "/slack/interactions"
 def create_app(
     store: Store, auth: OperatorAuth, http: HttpSettings | None = None, slack: "SlackSide | None" = None
 ) -> FastAPI:
-    """How many messages and deliveries are in which state: as a page (`/figures`) and as JSON (`/api/figures`).
+    """The pages of notices, routing and tickets, and how many messages and deliveries are in which state: as a page
+    (`/figures`) and as JSON (`/api/figures`).
 
     `slack`: takes the buttons of messages and what the bot is asked; None: nobody does.
     """
@@ -35,6 +37,7 @@ def create_app(
     if slack is not None:
         add_interactions(app, store, slack)
         add_bot(app, store, slack.requests)
+    mount_pages(app, store, auth)
     layout = PageLayout("notifier", auth.site)
 
     @guarded_page(app, auth, START)

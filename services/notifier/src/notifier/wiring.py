@@ -42,6 +42,7 @@ from notifier.notices.tags import NoticeTags
 from notifier.notices.watching import EVERY as WATCH_EVERY
 from notifier.notices.watching import Watching
 from notifier.operations.explain import explain_ticket
+from notifier.operations.pages import PAGES
 from notifier.operations.promises import BreachSummaries, summaries
 from notifier.policy.notices import SuccessNotice
 from notifier.policy.notifier import NotifierPolicy
@@ -103,8 +104,8 @@ async def run(settings: Settings) -> int:
 
 
 def http_side(settings: WebSettings, parts: Parts) -> Component:
-    """The page of figures, and its API."""
-    site = site_of(settings.operators, "notifier", START)
+    """The operators' pages, the API of figures, and what Slack asks for."""
+    site = site_of(settings.operators, "notifier", START, PAGES)
     token = settings.notifier.api_token
     auth = OperatorAuth(settings.operators, site, parts.store, parts.metrics, token)
     app = create_app(parts.store, auth, settings.http, slack_side(settings, parts))

@@ -95,7 +95,7 @@ class MessageScheduler:
         for feed in feeds:
             tx.deliveries.schedule(
                 POSTS,
-                message_key(feed.channel, payload),
+                message_key(feed.channel, payload.ticket_id, payload.item),
                 lane=feed.channel,
                 payload=as_payload(msgspec.structs.replace(payload, feed=feed.name)),
             )
@@ -135,9 +135,9 @@ def _nothing(content: Content, name: FieldName) -> str | None:
     return "" if content.knows(name) and content.text_of(name) is None else None
 
 
-def message_key(channel: str, payload: MessagePayload) -> str:
+def message_key(channel: str, ticket_id: str, item: str) -> str:
     """The semantic key of a message across roads: channel and comment."""
-    return f"{channel}:{payload.ticket_id}:{payload.item}"
+    return f"{channel}:{ticket_id}:{item}"
 
 
 def as_payload(payload: MessagePayload) -> dict[str, Any]:

@@ -93,7 +93,9 @@ class FeedUpdates:
 
     async def _being_posted(self, payload: MessagePayload) -> bool:
         """Whether a post is in flight: it may have been read what to show before this change."""
-        keys = [message_key(feed.channel, payload) for feed in self._context.policy.feeds]
+        keys = [
+            message_key(feed.channel, payload.ticket_id, payload.item) for feed in self._context.policy.feeds
+        ]
         d = tables.engine.deliveries.c
         query = select(d.id).where(d.destination == POSTS, d.key.in_(keys), d.state == "leased").limit(1)
         async with self._context.store.reading() as conn:

@@ -15,12 +15,12 @@ from notifier.feeds.context import MessageContext, names_of
 from notifier.feeds.lookups import NotToBeShown, facts_of
 from notifier.feeds.merge import Content
 from notifier.feeds.render import FeedLine, Look, render
-from notifier.operations.picture import as_json
 from notifier.policy.conditions import Actor, Kind, Routable, Verdict
 from notifier.policy.notifier import NotifierPolicy
 from notifier.policy.routing import FeedRule
 from notifier.settings import Settings
 from notifier.slack.message import Message
+from notifier.slack.picture import as_json
 from supportops.config import RulesCommandSettings
 from supportops.config.rules_file import Rules
 from supportops.runtime.cli import AsJson, Service, execute, execute_with

@@ -44,6 +44,7 @@ class Promise:
     """One notice that was due. `late`: from the moment it was due, or was found to be, to its post; None while unsent.
 
     `outcome`: how its target stands (posted ones), `waiting`, `missed` (the breach has passed), or `not sent`.
+    `taken_by`: the Slack user who took the target on last, until `taken_until`; None where it is free again.
     """
 
     ticket_id: str
@@ -57,6 +58,9 @@ class Promise:
     road: str | None
     outcome: str
     reason: str | None
+    channel: str | None = None
+    taken_by: str | None = None
+    taken_until: datetime | None = None
 
     @property
     def target(self) -> tuple[str, str, datetime]:
@@ -89,13 +93,17 @@ class Account:
     worst: timedelta
 
 
-async def promises(conn: AsyncConnection, since: datetime, now: datetime) -> list[Promise]:
-    """Every notice that was due since then, in the order of their moments; those decided against included."""
+async def promises(
+    conn: AsyncConnection, since: datetime, now: datetime, until: datetime | None = None
+) -> list[Promise]:
+    """Every notice that is due from `since` to `until` (without it: now), in the order of their moments; those decided
+    against included.
+    """
     n, t = breach_notices, breach_targets
     query = (
-        select(n, t.c.state.label("target_state"))
+        select(n, t.c.state.label("target_state"), t.c.taken_by, t.c.taken_until)
         .outerjoin(t, t.c.key == n.c.target)
-        .where(n.c.due_at >= since, n.c.due_at <= now)
+        .where(n.c.due_at >= since, n.c.due_at <= (until or now))
         .order_by(n.c.due_at, n.c.key)
     )
     return [_promise(row, now) for row in (await conn.execute(query)).mappings()]
@@ -133,7 +141,17 @@ def words(account: Account) -> str:
 def _promise(row: Mapping[Any, Any], now: datetime) -> Promise:
     state, posted_at = NoticeState(row["state"]), row["posted_at"]
     late = None if posted_at is None else timedelta(milliseconds=row["late_ms"] or 0)
-    names = ("ticket_id", "metric", "step", "rule", "due_at", "breach_at")
+    names = (
+        "ticket_id",
+        "metric",
+        "step",
+        "rule",
+        "due_at",
+        "breach_at",
+        "channel",
+        "taken_by",
+        "taken_until",
+    )
     return Promise(
         **{name: row[name] for name in names},
         posted_at=posted_at,

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import orjson
 from sqlalchemy import Row, select, update
 
 from notifier import tables
@@ -54,3 +55,13 @@ async def shown_of(store: Store, ticket_id: str, item: str | None = None) -> Seq
         query = query.where(messages.c.item == item)
     async with store.reading() as conn:
         return (await conn.execute(query)).all()
+
+
+def state_words(state: str, outcome: str | None) -> tuple[str, str]:
+    """How the delivery of a message stands, for people, and why: by its row's state and outcome."""
+    told = orjson.loads(outcome or "{}")
+    if state == "done" and told.get("kind") == "done":
+        result = told.get("result", {})
+        return ("in a summary", str(result.get("why", ""))) if "in" in result else ("posted", "")
+    words = {"waiting": "waiting", "leased": "in hand", "dead": "given up"}
+    return words.get(state, "not posted"), str(told.get("reason") or "")

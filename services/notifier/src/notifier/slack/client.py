@@ -21,7 +21,7 @@ from supportops.observability.metrics import Recorder
 from supportops.vendors.call_metrics import counted_call
 from supportops.vendors.http_client import HttpLimits, make_client, map_transport_errors, retry_after
 
-CONNECTIONS = 64
+CONNECTIONS = 264  # 200 notices (breaches/post.py), and what was enough for everything else
 PAGE_SIZE = 200
 MAX_PAGES = 25
 LONGEST_WORDS = 300  # characters of what Slack explains

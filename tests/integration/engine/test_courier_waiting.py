@@ -79,12 +79,19 @@ class TestWaitingForAFreeCall:
         replica = ByHand(store, slack.spec)
         async with running(Courier(store, [slack], metrics)):
             await self.occupy(store, slack, "second")
-            clock.advance(LEASE)
-            taken = {delivery.key: delivery for delivery in await replica.claim()}
+            taken: dict[str, Delivery] = {}
+
+            async def takes_over() -> bool:
+                """The frozen one may look first; its lease ends again."""
+                clock.advance(LEASE)
+                taken.update({delivery.key: delivery for delivery in await replica.claim()})
+                return "second" in taken
+
+            await eventually(takes_over)
             await replica.complete((taken["second"], Done()))
             go.set()
             await eventually(
-                lambda: metrics.value("delivery_attempts", destination="slack", outcome="stale") == 2
+                lambda: metrics.value("delivery_attempts", destination="slack", outcome="stale") >= 2
             )
         assert slack.keys == ["first"]
 

@@ -34,7 +34,7 @@ async def test_a_message_costs_five_statements_from_claim_to_end(
     store, texts = courier_store
     slack = FakeDestination(DestinationSpec("slack", lane_pace=None))
     async with store_on(app_database) as other, running(Courier(store, [slack], metrics)):
-        await eventually(lambda: any("LISTEN" in text for text in texts))
+        await eventually(lambda: _has_started(texts))
         texts.clear()
         for n in range(MESSAGES):
             async with other.transaction() as tx:
@@ -43,6 +43,13 @@ async def test_a_message_costs_five_statements_from_claim_to_end(
         looks = [text for text in texts if text.startswith("SELECT (SELECT min(lanes.claimable_at)")]
         mine = [text for text in texts if text not in looks]
     assert MESSAGES < len(mine) <= BUDGET * MESSAGES, "\n".join(mine[:12])
+
+
+def _has_started(texts: list[str]) -> bool:
+    """It listens, has looked, and has put right what a clock that was ahead may have left (the last thing it does
+    once only)."""
+    first = ("LISTEN", "SELECT (SELECT min(lanes", "UPDATE lanes SET claimable_at=$1")
+    return all(any(text.startswith(words) for text in texts) for words in first)
 
 
 async def _done(store: Store, key: str) -> bool:
@@ -55,8 +62,7 @@ async def test_an_idle_courier_looks_once_a_second(
     store, texts = courier_store
     slack = FakeDestination(DestinationSpec("slack"))
     async with running(Courier(store, [slack], metrics)):
-        await eventually(lambda: any("LISTEN" in text for text in texts))
-        await eventually(lambda: any(text.startswith("SELECT (SELECT min(lanes") for text in texts))
+        await eventually(lambda: _has_started(texts))
         texts.clear()
         started = store.clock.now()
         await eventually(lambda: store.clock.now() - started > 5 * SECOND, within=10)
@@ -71,7 +77,7 @@ async def test_an_idle_worker_asks_twice_a_second_at_most(
     slack = FakeDestination(DestinationSpec("slack"))
     parts = (Courier(store, [slack], metrics), Relay(FakePublisher(), store, metrics))
     async with running(*parts, janitor(store, engine_retention(), metrics)):
-        await eventually(lambda: any("min(lanes.claimable_at)" in text for text in texts))
+        await eventually(lambda: _has_started(texts))
         await eventually(
             lambda: sum("dead_letter_marks" in text for text in texts) > 0
         )  # the janitor has been

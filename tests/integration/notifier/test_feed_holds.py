@@ -63,7 +63,7 @@ async def test_a_silence_holds_lines_back_and_they_are_decided_anew_at_its_end(
     service: Service, outside: Outside, now: datetime, about: str
 ) -> None:
     ticket, gone = (outside.create(form="Self-Managed") for _ in range(2))
-    other = outside.create(form="GitLab.com")
+    other = outside.create(form="GitLab.com", organization_id=outside.organization("Elsewhere"))
     values = {
         "rule": "self-managed",
         "ticket": str(ticket["id"]),

@@ -5,12 +5,13 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 import pytest
+import structlog
 from structlog.testing import capture_logs
 
 from supportops.config import KafkaSettings
 from supportops.contracts import Topic
 from supportops.errors import Retryable
-from supportops.messaging import Broker
+from supportops.messaging import Broker, kafka
 from supportops.messaging.topics import MAX_RECORD, Limits, WrongTopics
 from supportops.runtime import topic_guard
 from supportops.runtime.topic_guard import TopicGuard
@@ -18,6 +19,12 @@ from tests.support.eventually import eventually
 
 DAY = timedelta(days=1)
 TOPIC = Topic("zendesk.tickets", 12, "ticket id", DAY)
+
+
+@pytest.fixture(autouse=True)
+def _own_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A logger that has spoken before a test listens is bound to what was configured then."""
+    monkeypatch.setattr(kafka, "_log", structlog.get_logger())
 
 
 class PaperTopics(Broker):

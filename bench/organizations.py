@@ -140,7 +140,7 @@ def settings(url: str, database: str, home: Path) -> dict[str, str]:
         "ZENDESK_RATE_SHARE": "1",
         "SALESFORCE_SANDBOX_URL": f"{url}/salesforce",
         "SALESFORCE_CLIENT_ID": "sandbox-client",
-        "SALESFORCE_CLIENT_SECRET": "sandbox-secret",
+        "SALESFORCE_CLIENT_SECRET": "sandbox-secret",  # nosec B105 # of the stand-in
         "CONFIG_FILE": str(rules),
         "LOG_LEVEL": "debug",
     }

@@ -61,7 +61,7 @@ class AppRequests:
         """The fields of a slash command; `more` replaces any of them."""
         key = self._space.next_ts().replace(".", "")
         self._made[key] = self._space.clock.now_ns()
-        fields = {"token": "legacy", "team_id": TEAM_ID, "team_domain": "sandbox", "api_app_id": APP_ID}
+        fields = {"token": "legacy", "team_id": TEAM_ID, "team_domain": "sandbox", "api_app_id": APP_ID}  # nosec B105 # Slack's former token, of the stand-in
         fields |= {
             "channel_id": channel,
             "channel_name": "somewhere",
@@ -94,7 +94,7 @@ class AppRequests:
             said = {"type": "message", "user": user, "text": event["text"], "ts": ts}
             known.messages.append(said)
             known.by_ts[ts] = said
-        body: Json = {"token": "legacy", "team_id": TEAM_ID, "api_app_id": APP_ID, "type": "event_callback"}
+        body: Json = {"token": "legacy", "team_id": TEAM_ID, "api_app_id": APP_ID, "type": "event_callback"}  # nosec B105 # as above
         body |= {"event_id": f"Ev{ts.replace('.', '')}", "event_time": int(float(ts)), "event": event}
         body |= {"is_ext_shared_channel": known is not None and known.ext_shared}
         return body | {"authorizations": [{"team_id": TEAM_ID, "user_id": BOT_USER, "is_bot": True}]} | more

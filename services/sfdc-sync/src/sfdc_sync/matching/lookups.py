@@ -61,7 +61,7 @@ class Lookups:
         policy = self._policy.account
         if not policy.enabled:
             return []
-        select = f"SELECT {', '.join(self._account_columns())} FROM Account WHERE"  # noqa: S608 - SOQL, names checked
+        select = f"SELECT {', '.join(self._account_columns())} FROM Account WHERE"  # noqa: S608 # nosec B608 # SOQL of checked names
         queries = list(in_lists(f"{select} Id IN", sorted(ids)))
         if policy.organization_id:
             keys = sorted(key.id for key in organizations)
@@ -77,7 +77,7 @@ class Lookups:
             return []
         own = ["Id", "Email", "CreatedDate", *([policy.active] if policy.active else [])]
         columns = [*own, *(f"Account.{name}" for name in self._account_columns())]
-        select = f"SELECT {', '.join(columns)} FROM Contact WHERE IsDeleted = false AND Email IN"  # noqa: S608 - SOQL
+        select = f"SELECT {', '.join(columns)} FROM Contact WHERE IsDeleted = false AND Email IN"  # noqa: S608 # nosec B608 # SOQL of checked names
         return list(in_lists(select, sorted(emails)))
 
     def _account_columns(self) -> list[str]:
@@ -113,7 +113,7 @@ class Lookups:
         }
 
     async def _live(self, ids: Sequence[str]) -> dict[str, Account]:
-        select = f"SELECT {', '.join(self._account_columns())} FROM Account WHERE Id IN"  # noqa: S608 - SOQL
+        select = f"SELECT {', '.join(self._account_columns())} FROM Account WHERE Id IN"  # noqa: S608 # nosec B608 # SOQL of checked names
         queries = list(in_lists(select, ids))
         answers = await self._salesforce.queries(queries) if queries else []
         accounts = [account for rows in answers for row in rows if (account := self._account(row))]

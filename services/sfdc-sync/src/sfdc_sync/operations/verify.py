@@ -151,7 +151,7 @@ class Verification:
         rules = self._rules
         names = {external_id(rules, each): each for each in ids}
         columns = ", ".join(dict.fromkeys(["Id", "LastModifiedDate", rules.external_id, *rules.fields]))
-        query = f"SELECT {columns} FROM {rules.object} WHERE {rules.external_id} IN"  # noqa: S608 - SOQL, names checked
+        query = f"SELECT {columns} FROM {rules.object} WHERE {rules.external_id} IN"  # noqa: S608 # nosec B608 # SOQL of checked names
         answers = await self._salesforce.queries(list(in_lists(query, names)))
         keyed = {str(row.get(rules.external_id)).lower(): row for rows in answers for row in rows}
         return {each: keyed[name.lower()] for name, each in names.items() if name.lower() in keyed}

@@ -173,5 +173,5 @@ class AccountReader:
         columns += ["IsDeleted", "MasterRecordId", "SystemModstamp"]
         if rule := self._policy.plan.subscriptions:
             inner = ", ".join(dict.fromkeys([rule.status, rule.plan, *([rule.ends] if rule.ends else [])]))
-            columns.append(f"(SELECT {inner} FROM {rule.relationship})")  # noqa: S608 - SOQL, names checked
-        return f"SELECT {', '.join(columns)} FROM Account"  # noqa: S608 - SOQL, names checked
+            columns.append(f"(SELECT {inner} FROM {rule.relationship})")  # noqa: S608 # nosec B608 # SOQL of checked names
+        return f"SELECT {', '.join(columns)} FROM Account"  # noqa: S608 # nosec B608 # SOQL of checked names

@@ -105,7 +105,6 @@ def test_nuls_and_moments_out_of_range_are_refused_as_described(api: "OpenApiSch
     """Each hostile value in each parameter: never a 500, and the database says nothing of it."""
     from schemathesis.specs.openapi.checks import (
         ignored_auth,
-        negative_data_rejection,
         positive_data_acceptance,
     )
 

@@ -4,9 +4,14 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from fastapi import HTTPException, Request
 from slack_sdk.signature import SignatureVerifier
+from starlette.types import Message
 
+from notifier.settings import SlackRequestsSettings
+from notifier.slack.requests import SlackRequests
 from notifier.slack.signature import is_slacks, signature
+from supportops.clock import ManualClock
 
 SECRET = "8f742231b10e8888abcd99yyyzzz85a5"
 STAMP = b"1531420618"
@@ -70,3 +75,17 @@ def test_another_body_or_no_secret_is_refused() -> None:
     assert not is_slacks(GOOD, BODY + b"&x=1", [SECRET], NOW)
     assert not is_slacks(GOOD, BODY, [], NOW)
     assert not is_slacks(GOOD, BODY, ["another"], NOW)
+
+
+@pytest.mark.parametrize("headers", [[], GOOD[:1], GOOD[1:], [(b"x-slack-request-timestamp", b"1"), GOOD[1]]])
+async def test_who_cannot_be_slack_is_refused_before_the_body_is_read(
+    headers: list[tuple[bytes, bytes]],
+) -> None:
+    async def body() -> Message:
+        raise AssertionError("the body was read")
+
+    settings = SlackRequestsSettings.model_validate({"signing_secret": SECRET, "team_id": "T1DC2JH3J"})
+    requests = SlackRequests(settings, ManualClock(NOW))
+    with pytest.raises(HTTPException) as refused:
+        await requests.signed_body(Request({"type": "http", "headers": headers}, body))
+    assert refused.value.status_code == 401

@@ -12,7 +12,7 @@ import orjson
 from fastapi import HTTPException, Request
 
 from notifier.settings import SlackRequestsSettings
-from notifier.slack.signature import is_slacks
+from notifier.slack.signature import is_slacks, signed
 from notifier.tables import slack_requests
 from supportops.clock import Clock
 from supportops.store import Transaction
@@ -62,7 +62,9 @@ class SlackRequests:
         return dict(fields)
 
     async def signed_body(self, request: Request) -> bytes:
-        """The raw body, when it is Slack's."""
+        """The raw body, when it is Slack's. What cannot be is refused before its body is read."""
+        if signed(request.headers.raw, self.clock.now()) is None:
+            raise HTTPException(401, NOT_SLACK)
         body = bytearray()
         async for piece in request.stream():
             body += piece

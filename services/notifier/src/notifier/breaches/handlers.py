@@ -4,7 +4,6 @@ An event about a ticket is a hint: what it says of targets is not believed, but 
 Zendesk computes late. Events of the same seconds make one reading. Only tickets that a rule could concern are read.
 """
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -77,4 +76,5 @@ def _heard(event: TicketEvent, watched: Any, tx: Transaction) -> dict[str, Any]:
     return changed
 
 
-_ticket_id: Callable[[TicketEvent], str] = lambda event: event.ticket_id  # noqa: E731
+def _ticket_id(event: TicketEvent) -> str:
+    return event.ticket_id

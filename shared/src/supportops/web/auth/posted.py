@@ -28,14 +28,17 @@ def guarded_form(app: FastAPI, auth: OperatorAuth, path: str, role: Role) -> Cal
 
 
 async def form_of(request: Request, auth: OperatorAuth) -> Mapping[str, str]:
-    """The fields of a form that we gave to this operator. HTTPException 400 for any other one."""
+    """The fields of a form that we gave to this operator, without NULs, which no database keeps in a text.
+
+    HTTPException 400 for what is no form, 403 for a form that is not ours.
+    """
     try:
         fields = await read_form(request, LONGEST_FORM)
     except UnusableForm:
         raise HTTPException(400, STALE) from None
     if not await _is_ours(request, auth, fields):
         raise HTTPException(403, STALE)
-    return fields
+    return {name: value.replace("\x00", "") for name, value in fields.items()}
 
 
 def demand_role(operator: Operator, role: Role) -> None:

@@ -15,11 +15,11 @@ from supportops.observability.metrics import Metrics
 from supportops.runtime.http_server import HttpServer
 
 PHONE, DESKTOP = ViewportSize(width=360, height=740), ViewportSize(width=1280, height=900)
-LOOKS = [
-    pytest.param(PHONE, "light", id="phone-light"),
+LOOKS = [  # each size and each scheme once in the gate, all four for pictures (`make screenshots`)
     pytest.param(PHONE, "dark", id="phone-dark"),
     pytest.param(DESKTOP, "light", id="desktop-light"),
-    pytest.param(DESKTOP, "dark", id="desktop-dark"),
+    pytest.param(PHONE, "light", id="phone-light", marks=pytest.mark.long),
+    pytest.param(DESKTOP, "dark", id="desktop-dark", marks=pytest.mark.long),
 ]
 STICKING_OUT = """[...document.querySelectorAll('.card *')].filter(
     part => part.getBoundingClientRect().right > part.closest('.card').getBoundingClientRect().right + 1

@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # it takes seconds to import: by the worker that needs it
     from schemathesis import Case, Response
     from schemathesis.specs.openapi.schemas import OpenApiSchema
 
+pytestmark = pytest.mark.xdist_group("schemathesis")  # its import takes seconds: one worker of pytest-xdist
 EXAMPLES = examples(40)
 MODES = ("positive", "negative")
 PATHS = ("/api/kpi", "/api/ratings", "/api/surveys")

@@ -21,16 +21,10 @@ from supportops.store import Store
 from tests.integration.csat.assertions import on, rows_of, sent_survey
 from tests.integration.csat.http_app import csat_app
 from tests.support.browser import screenshot_path
+from tests.support.operators_browser import DESKTOP, LOOKS, PHONE
 
 pytestmark = [pytest.mark.browser, on("sqlite")]
 
-PHONE, DESKTOP = ViewportSize(width=360, height=740), ViewportSize(width=1280, height=900)
-LOOKS = [
-    pytest.param(PHONE, "light", id="phone-light"),
-    pytest.param(PHONE, "dark", id="phone-dark"),
-    pytest.param(DESKTOP, "light", id="desktop-light"),
-    pytest.param(DESKTOP, "dark", id="desktop-dark"),
-]
 LONG = "Donaudampfschifffahrtsgesellschaft" * 8
 
 

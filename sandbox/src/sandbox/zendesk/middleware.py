@@ -47,7 +47,7 @@ class ZendeskMiddleware:
             token, self._account.settings.zendesk_key
         ):  # a convenience of tests: no real account takes it
             return
-        scopes = self._tokens.scopes(token)
+        scopes = self._tokens.open(token)
         if scopes is None:
             raise unknown_caller(
                 "invalid_token", "The access token provided is expired, revoked, malformed or invalid"

@@ -25,12 +25,12 @@ SCOPES = frozenset({"read", "write"} | {f"{name}:{act}" for name in RESOURCES fo
 class Switches:
     """How tokens are granted.
 
-    life: seconds that tokens really live, whatever is said (None: as said). says: `expires_in` of the answer instead of
-    the life; "missing" leaves it out. refuse: OAuth's code to refuse with. narrowed: the only scopes that count.
-    one_at_a_time: a new token ends the older ones.
+    calls: how many calls a new token opens before it is dead, whatever was said (None: any number). says: `expires_in`
+    of the answer instead of the life; "missing" leaves it out. refuse: OAuth's code to refuse with. narrowed: the only
+    scopes that count. one_at_a_time: a new token ends the older ones.
     """
 
-    life: float | None = None
+    calls: int | None = None
     says: Any = None
     refuse: str | None = None
     narrowed: tuple[str, ...] | None = None
@@ -41,6 +41,7 @@ class Switches:
 class Token:
     scopes: frozenset[str]
     ends_ns: int
+    calls_left: int | None
 
 
 class OAuthTokens:
@@ -73,10 +74,14 @@ class OAuthTokens:
             return _refused("invalid_request", f"expires_in must be over {SHORTEST} and under {LONGEST}")
         return Reply(200, self._grant(scopes, life))
 
-    def scopes(self, token: str) -> frozenset[str] | None:
-        """What a token may do; None when it is unknown, revoked or at its end."""
+    def open(self, token: str) -> frozenset[str] | None:
+        """What a token may do in one more call; None when it is unknown, revoked or at its end."""
         found = self._live.get(token)
-        return found.scopes if found is not None and self._clock.now_ns() < found.ends_ns else None
+        if found is None or self._clock.now_ns() >= found.ends_ns or found.calls_left == 0:
+            return None
+        if found.calls_left is not None:
+            found.calls_left -= 1
+        return found.scopes
 
     def set(self, values: dict[str, Any]) -> dict[str, Any]:
         """Change switches; returns all of them."""
@@ -109,9 +114,9 @@ class OAuthTokens:
             self._live.clear()
         self.granted += 1
         value = secrets.token_hex(32)
-        real = life if self.switches.life is None else self.switches.life
         allowed = scopes if self.switches.narrowed is None else self.switches.narrowed
-        self._live[value] = Token(frozenset(allowed), self._clock.now_ns() + int(real * NANOS))
+        ends_ns = self._clock.now_ns() + int(life * NANOS)
+        self._live[value] = Token(frozenset(allowed), ends_ns, self.switches.calls)
         answer: dict[str, Any] = {"access_token": value, "token_type": "bearer", "scope": " ".join(scopes)}  # nosec B105 # a kind of token
         if self.switches.says != "missing":
             answer["expires_in"] = life if self.switches.says is None else self.switches.says

@@ -14,6 +14,7 @@ from sfdc_sync.organizations.runs import OrganizationSync
 from sfdc_sync.policy.ignored import Ignored, IgnoreList
 from sfdc_sync.policy.organizations import BrakePolicy, IntegrityPolicy, Limit, OrganizationsPolicy
 from sfdc_sync.policy.overrides import Overrides
+from sfdc_sync.policy.sfdc import SfdcPolicy
 from tests.support.sandbox import INTEGRATION_LOGIN
 
 ROOMY = Limit(absolute=1_000, share=1.0, least=1_000)
@@ -102,8 +103,11 @@ class Sync:
         return self.of(OrganizationsPolicy.model_validate({**dict(POLICY), **changes}))
 
     def of(self, policy: OrganizationsPolicy = POLICY, *, production: bool = False) -> OrganizationSync:
+        return self.of_rules(SfdcPolicy(organizations=policy), production=production)
+
+    def of_rules(self, rules: SfdcPolicy, *, production: bool = False) -> OrganizationSync:
         return organization_sync(
-            self.vendors, policy, Overrides(), production=production, report=lambda _share, _words: None
+            self.vendors, rules, Overrides(), production=production, report=lambda _share, _words: None
         )
 
     def integrity(self, *ignored: Ignored, **changes: Any) -> Integrity:

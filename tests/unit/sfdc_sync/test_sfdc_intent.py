@@ -6,7 +6,15 @@ from typing import Any, Literal
 import pytest
 
 from sfdc_sync.policy.ticket_records import Fact, TicketRecordPolicy
-from sfdc_sync.ticket_records.decisions import Action, Known, Ticket, facts_of, implied, intent_of
+from sfdc_sync.ticket_records.decisions import (
+    Action,
+    Known,
+    Ticket,
+    account_fact,
+    facts_of,
+    implied,
+    intent_of,
+)
 from supportops.contracts import (
     TicketClosed,
     TicketCreated,
@@ -78,7 +86,7 @@ def test_a_fact_that_the_rules_do_not_name_has_nothing_written(kind: Fact) -> No
     )
     after = {"requester_id": "8", "organization_id": "9"}
     found = {fact.partition(":")[0] for each in happenings for fact in facts_of(policy, each, HAD, after)}
-    assert found == {*policy.write_on}
+    assert found == {*policy.write_on} - {"account"}, "that one is no event's"
 
 
 def test_records_that_are_kept_are_not_touched_by_a_deletion() -> None:
@@ -104,9 +112,12 @@ def test_what_the_kind_of_an_event_says_by_itself(happening: TicketEvent, known:
     assert implied(happening) == known
 
 
+ACCOUNT, OTHER = "001D000000IqhSLIAZ", "0018a00001rBqb8AAC"
+
+
 def ticket(*, revision: int = 2, written: int = 0, deleted: bool = False, erased: bool = False) -> Ticket:
-    record_id = "a0K5f0000000001AAA" if written else ""
-    return Ticket("7", {"deleted": deleted}, "v", revision, erased, written, record_id)
+    record_id, account_id = ("a0K5f0000000001AAA", ACCOUNT) if written else ("", "")
+    return Ticket("7", {"deleted": deleted}, "v", revision, erased, written, record_id, account_id)
 
 
 NEW, OLD, CURRENT = ticket(), ticket(written=1), ticket(written=2)
@@ -125,6 +136,11 @@ GONE, GONE_UNWRITTEN = ticket(written=1, deleted=True), ticket(deleted=True)
         (NEW, "requester:v", "mark", Action.NOTHING, "no record yet"),
         (OLD, "organization:v", "mark", Action.WRITE, ""),
         (CURRENT, "solved:x", "mark", Action.NOTHING, "stale"),
+        (OLD, account_fact(OTHER, 1), "mark", Action.WRITE, ""),
+        (OLD, account_fact(ACCOUNT, 1), "mark", Action.NOTHING, "names this account already"),
+        (CURRENT, account_fact(OTHER, 1), "mark", Action.NOTHING, "stale"),
+        (NEW, account_fact(OTHER, 1), "mark", Action.NOTHING, "no record yet"),
+        (GONE, account_fact(OTHER, 1), "keep", Action.NOTHING, "keep its record"),
         (GONE, "deleted:v", "mark", Action.WRITE, ""),
         (GONE, "deleted:v", "delete", Action.REMOVE, ""),
         (GONE, "solved:x", "delete", Action.REMOVE, ""),

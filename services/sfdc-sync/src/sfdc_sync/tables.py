@@ -89,6 +89,16 @@ accounts = Table(
     Index("accounts_by_name", "folded_name"),
 )
 
+# Merges of accounts as they were seen; Salesforce's recycle bin forgets them. `undone_at`: the loser is back.
+account_merges = Table(
+    "account_merges",
+    metadata,
+    Column("loser_id", Text, primary_key=True),
+    Column("winner_id", Text, nullable=False),
+    Column("seen_at", UtcDateTime, nullable=False),
+    Column("undone_at", UtcDateTime),
+)
+
 # `state`: running, done, stopped (by the brake), failed. `watermark`: when reading began. `rules`: a digest of rules
 # that decide what is read. `counts`, `stopped_by`: JSON.
 sync_runs = Table(

@@ -138,7 +138,7 @@ def sync_of(settings: Settings, policy: SfdcPolicy, vendors: Vendors, report: Re
     """The runs of accounts to organizations."""
     return organization_sync(
         vendors,
-        policy.organizations,
+        policy,
         files_of(policy.organizations, settings.config.file).overrides,
         production=settings.installation.mode == "production",
         report=report,

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from sfdc_sync.organizations.model import FIELD, Action, Change, Gone, Item, Plan, Value, same
+from sfdc_sync.organizations.model import FIELD, Action, Change, Gone, Item, Organization, Plan, Value, same
 from sfdc_sync.organizations.planner import Options, Planner
 from sfdc_sync.policy.organizations import OrganizationsPolicy
-from tests.unit.sfdc_sync.organizations.worlds import A, B, account, organization, world
+from tests.unit.sfdc_sync.organizations.worlds import POLICY, A, B, C, account, organization, world
 
 
 def plan(*given: Any, create: bool = False, relink: bool = True, **policy: Any) -> Plan:
@@ -87,17 +87,50 @@ def test_adopting_writes_the_id_and_every_field() -> None:
     }
 
 
-def test_a_relink_is_done_or_proposed_and_tells_of_sharing() -> None:
-    shared = replace(organization(of=A), shared=True)
-    given = ([account(B, "B")], [shared], [Gone(A, B)])
+def test_a_relink_is_done_or_proposed() -> None:
+    given = ([account(B, "B")], [organization(of=A)], [Gone(A, B)])
     item = only(plan(*given))
     assert (item.action, changed(item)) == (
         Action.RELINK,
         {"field:salesforce_id": (A, B), "external_id": (A, B)},
     )
-    assert "sharing of tickets was granted to the account before" in item.reason
     proposed = only(plan(*given, relink=False))
     assert (proposed.action, proposed.rule, proposed.changes) == (Action.CONFLICT, "relink_proposed", ())
+
+
+SHARED = replace(organization(of=A), shared=True)
+OTHER = organization("2", "B", of=B)
+REQUEST = {"1": "request 7"}
+
+
+@pytest.mark.parametrize(
+    ("organizations", "gone", "granted", "told"),
+    [
+        ([SHARED], [Gone(A, B)], {}, ["shared_tickets is on: agreed with", "have it confirmed"]),
+        ([organization(of=A)], [Gone(A, B)], REQUEST, ["request 7: agreed with", "have it confirmed"]),
+        ([SHARED], [Gone(A, B)], REQUEST, ["request 7; shared_tickets is on: agreed with"]),
+        ([SHARED, OTHER], [Gone(A, B)], {}, ["is lost when", "into 2 (B)", "where nothing is shared"]),
+        ([SHARED, replace(OTHER, shared=True)], [Gone(A, B)], {}, ["where shared_tickets is on"]),
+        ([SHARED], [Gone(A, C), Gone(C, B)], {}, [f"merged into {B}"]),
+        ([organization(of=A)], [Gone(A, B)], {}, None),  # nothing was shared
+        ([SHARED], [], {}, None),  # nothing was merged
+        ([SHARED], [Gone(A)], {}, None),  # deleted, and nobody has inherited
+        ([SHARED], [Gone(A, C), Gone(C)], {}, None),
+        ([organization(of=A), replace(OTHER, shared=True)], [Gone(A, B)], {}, None),  # the winner's own stays
+    ],
+)
+def test_sharing_that_a_merge_of_accounts_does_not_carry_over_is_told_and_nothing_is_done_about_it(
+    organizations: list[Organization], gone: list[Gone], granted: dict[str, str], told: list[str] | None
+) -> None:
+    given = replace(world([account(B, "B")], organizations, gone), granted=granted)
+    found = [each for each in Planner(POLICY).plan(given).items if each.action is Action.SHARING]
+    if told is None:
+        assert found == []
+        return
+    (item,) = found
+    assert (item.account_id, item.organization_id, item.changes, item.others[0]) == (B, "1", (), A)
+    assert [words for words in told if words not in item.reason] == []
+    assert item not in Planner(POLICY).plan(given).writes
 
 
 def test_whoever_has_no_account_is_marked_once_and_unmarked_when_it_is_back() -> None:

@@ -64,6 +64,13 @@ class Matcher:
         known = await self._known(organizations, emails)
         return [self._one(each, known) for each in asked]
 
+    def forget(self, accounts: Collection[str]) -> None:
+        """Look anew for whatever was matched to one of `accounts`: it was merged, or came back."""
+        self._accounts.drop(lambda match: match.account is not None and match.account.id in accounts)
+        self._contacts.drop(
+            lambda found: any(each.account is not None and each.account.id in accounts for each in found)
+        )
+
     async def _known(self, organizations: Mapping[str, OrganizationKey], emails: Collection[str]) -> _Known:
         known = _Known(
             self._accounts.known(_memory_key(key) for key in organizations.values()),

@@ -1,7 +1,7 @@
 """What look-ups found, for a while: a busy hour asks Salesforce once for each organization and each address."""
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 
 from supportops.clock import Clock
@@ -31,3 +31,8 @@ class Memory[T]:
             self._kept.move_to_end(key)
         while len(self._kept) > self._size:
             self._kept.popitem(last=False)
+
+    def drop(self, wrong: Callable[[T], bool]) -> None:
+        """Forget the answers that are `wrong`."""
+        for key in [key for key, (_, value) in self._kept.items() if wrong(value)]:
+            del self._kept[key]

@@ -6,16 +6,18 @@ from functools import partial
 from pathlib import Path
 
 from sfdc_sync.integrity.checks import Integrity, Products
+from sfdc_sync.integrity.merges import MergeFollower, granted
 from sfdc_sync.integrity.reports import REPORTS
 from sfdc_sync.organizations.fields import Row
 from sfdc_sync.organizations.reading import Production, Reader
 from sfdc_sync.organizations.repository import Repository
-from sfdc_sync.organizations.runs import LEASE, OrganizationSync
+from sfdc_sync.organizations.runs import LEASE, Neighbours, OrganizationSync
 from sfdc_sync.organizations.salesforce_side import AccountReader
 from sfdc_sync.organizations.zendesk_side import ZendeskSide
 from sfdc_sync.policy.ignored import IgnoreList, load_ignored
 from sfdc_sync.policy.organizations import OrganizationsPolicy
 from sfdc_sync.policy.overrides import Overrides, load_overrides
+from sfdc_sync.policy.sfdc import SfdcPolicy
 from sfdc_sync.salesforce.client import Salesforce
 from sfdc_sync.tables import integrity_findings, sync_rows, sync_runs
 from sfdc_sync.ticket_records.repository import open_tickets
@@ -55,13 +57,14 @@ def files_of(policy: OrganizationsPolicy, rules_file: Path) -> Files:
 
 
 def organization_sync(
-    vendors: Vendors, policy: OrganizationsPolicy, overrides: Overrides, *, production: bool, report: Report
+    vendors: Vendors, rules: SfdcPolicy, overrides: Overrides, *, production: bool, report: Report
 ) -> OrganizationSync:
     """The runs of this installation."""
-    reader = reader_of(vendors, policy, overrides, production=production, report=report)
-    return OrganizationSync(
-        RunLease(LEASE, vendors.store), reader, partial(open_tickets, vendors.store), report
-    )
+    store = vendors.store
+    reader = reader_of(vendors, rules.organizations, overrides, production=production, report=report)
+    follower = MergeFollower(store, reader.accounts, enabled="account" in rules.ticket_record.write_on)
+    neighbours = Neighbours(partial(open_tickets, store), partial(granted, store), follower.follow)
+    return OrganizationSync(RunLease(LEASE, store), reader, neighbours, report)
 
 
 def reader_of(

@@ -65,6 +65,8 @@ class World:
     known_names: Mapping[str, Collection[str]] = field(default_factory=dict)
     """Folded name -> ids of living accounts, also of those that were not read this time."""
     salesforce_id: str = "salesforce_id"
+    granted: Mapping[str, str] = field(default_factory=dict)
+    """Organization's id -> the sharing request in force for it, in words."""
 
 
 def winner_of(account_id: str, gone: Mapping[str, Gone]) -> str | None:

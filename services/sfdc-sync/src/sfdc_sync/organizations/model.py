@@ -60,6 +60,8 @@ class Action(StrEnum):
     CONFLICT = "conflict"
     MISSING = "missing"
     """An account without an organization, in a run that creates none."""
+    SHARING = "sharing"
+    """What members may see of each other was granted to an account that was merged away: for a person to decide."""
 
 
 WRITES = frozenset({Action.CREATE, Action.UPDATE, Action.ADOPT, Action.RELINK, Action.MARK})

@@ -3,11 +3,11 @@
 Only mapped fields, the mark, an empty external id and the tags of other plans are ever touched.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from sfdc_sync.organizations.links import Conflict, Link, Links, World, find_links, own_id
+from sfdc_sync.organizations.links import Conflict, Link, Links, World, find_links, own_id, winner_of
 from sfdc_sync.organizations.model import (
     EXTERNAL_ID,
     FIELD,
@@ -52,7 +52,7 @@ class Planner:
     def plan(self, world: World) -> Plan:
         """What to do, in the order conflicts, marks, relinks, adoptions, updates, creations; by id within each."""
         links = find_links(world)
-        found = list(self._items(links))
+        found = list(self._items(links, world))
         items = sorted((each for each in found if each is not None), key=_order)
         return Plan(
             tuple(items),
@@ -62,7 +62,7 @@ class Planner:
             organizations=len(world.organizations),
         )
 
-    def _items(self, links: Links) -> Iterator[Item | None]:
+    def _items(self, links: Links, world: World) -> Iterator[Item | None]:
         yield from map(_conflict, links.conflicts)
         for link in links.linked:
             yield self._written(Action.UPDATE, link)
@@ -74,6 +74,36 @@ class Planner:
             yield self._create(account)
         for organization, rule, account_id in links.orphans:
             yield self._mark(organization, rule, account_id)
+        yield from self._lost_sharing(world)
+
+    def _lost_sharing(self, world: World) -> Iterator[Item]:
+        """Sharing of organizations whose account was merged into another: a merge of accounts carries none over."""
+        owners = [(own_id(each, self.policy.salesforce_id), each) for each in world.organizations]
+        holders = dict(owners)
+        for loser, organization in owners:
+            granted = _shared(organization, world.granted)
+            if loser is None or loser not in world.gone or not granted:
+                continue
+            winner = winner_of(loser, world.gone)
+            if winner is None:
+                continue
+            other = holders.get(winner)
+            reason = f"{granted}: agreed with account {loser}, which was merged into {winner}"
+            if other is None:
+                reason += "; it stays as it is: have it confirmed or undone"
+            else:
+                own = _shared(other, world.granted) or "nothing is shared"
+                reason += f"; it is lost when this organization is merged into {other.id} ({other.name}), where {own}"
+            others = (loser,) if other is None else (loser, other.id)
+            yield Item(
+                Action.SHARING,
+                "account_merged",
+                organization.name,
+                winner,
+                organization.id,
+                reason=reason,
+                others=others,
+            )
 
     def _written(self, action: Action, link: Link, reason: str = "") -> Item | None:
         """The changes of a linked organization; None when it needs none."""
@@ -94,8 +124,6 @@ class Planner:
 
     def _relink(self, link: Link) -> Item | None:
         reason = f"account {link.moved_from} was merged into {link.account.id}"
-        if link.organization.shared:
-            reason += "; sharing of tickets was granted to the account before: have it confirmed"
         item = self._written(Action.RELINK, link, reason)
         if item is None or self.options.relink:
             return item
@@ -189,12 +217,13 @@ class Planner:
 
 _RANK = {
     Action.CONFLICT: 0,
-    Action.MISSING: 1,
-    Action.MARK: 2,
-    Action.RELINK: 3,
-    Action.ADOPT: 4,
-    Action.UPDATE: 5,
-    Action.CREATE: 6,
+    Action.SHARING: 1,
+    Action.MISSING: 2,
+    Action.MARK: 3,
+    Action.RELINK: 4,
+    Action.ADOPT: 5,
+    Action.UPDATE: 6,
+    Action.CREATE: 7,
 }
 
 
@@ -214,6 +243,12 @@ def _conflict(conflict: Conflict) -> Item:
         reason=conflict.reason,
         others=conflict.others,
     )
+
+
+def _shared(organization: Organization, granted: Mapping[str, str]) -> str:
+    """What members see of each other's tickets, in words; empty: nothing."""
+    switched = "shared_tickets is on" if organization.shared else ""
+    return "; ".join(each for each in (granted.get(organization.id, ""), switched) if each)
 
 
 def _external_id_is_ours(held: str | None, account_id: str) -> bool:

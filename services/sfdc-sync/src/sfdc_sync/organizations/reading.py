@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from sfdc_sync.organizations.links import World, own_id
-from sfdc_sync.organizations.model import Organization, folded
+from sfdc_sync.organizations.model import Gone, Organization, folded
 from sfdc_sync.organizations.repository import Repository
 from sfdc_sync.organizations.salesforce_side import AccountReader, AccountsRead, SalesforceOrg
 from sfdc_sync.organizations.zendesk_side import ZendeskSide
@@ -27,13 +27,17 @@ class Production:
 
 @dataclass(slots=True)
 class Reading:
-    """What was read. `unreadable`: rows of organizations that could not be; then nothing is created or marked."""
+    """What was read. `unreadable`: rows of organizations that could not be; then nothing is created or marked.
+
+    `whole`: every account that matters, not only what changed.
+    """
 
     org: SalesforceOrg
     world: World
     linked: int = 0
     unreadable: int = 0
     accounts: AccountsRead = field(default_factory=AccountsRead)
+    whole: bool = False
 
 
 class WrongEnvironment(Permanent):
@@ -88,6 +92,7 @@ class Reader:
         read = await self.accounts.all_wanted()
         own = {key for each in organizations if (key := own_id(each, self.policy.salesforce_id))}
         await self.accounts.by_id(own, read)
+        await self._remember_merges(own, read)
         await alive()
         lost = {} if unreadable else await self.repository.forget_unseen(begin)
         merged = await self._merged_away({key: lost[key] for key in lost.keys() & read.living.keys() - own})
@@ -99,7 +104,7 @@ class Reader:
             merged_away=merged,
             salesforce_id=self.policy.salesforce_id,
         )
-        return Reading(org, world, len(own & read.living.keys()), unreadable, read)
+        return Reading(org, world, len(own & read.living.keys()), unreadable, read, whole=True)
 
     async def changes(self, since: datetime) -> Reading:
         """What changed in Salesforce since then or in Zendesk as events told, and what was refused before."""
@@ -151,6 +156,13 @@ class Reader:
             salesforce_id=self.policy.salesforce_id,
         )
         return Reading(org, world, accounts=read)
+
+    async def _remember_merges(self, own: set[str], read: AccountsRead) -> None:
+        """Merges that the recycle bin has forgotten since: it is emptied after two weeks, a relink may wait longer."""
+        known = await self.repository.merges()
+        for key in (own & known.keys()) - read.living.keys() - read.gone.keys():
+            read.gone[key] = Gone(key, known[key])
+        await self.accounts.by_id({each.winner for each in read.gone.values() if each.winner}, read)
 
     async def _list(self, alive: Callable[[], Awaitable[None]]) -> tuple[list[Organization], int]:
         organizations: list[Organization] = []

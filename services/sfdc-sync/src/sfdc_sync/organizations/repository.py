@@ -15,6 +15,7 @@ from sfdc_sync.organizations.links import own_id
 from sfdc_sync.organizations.model import Account, Change, Item, Organization, Value, folded
 from sfdc_sync.policy.organizations import OrganizationsPolicy
 from sfdc_sync.tables import (
+    account_merges,
     accounts,
     brake_releases,
     organizations,
@@ -28,6 +29,7 @@ from supportops.store.upsert import insert_for
 KEYS = 500
 """Values in one IN list."""
 _O, _A, _R, _W, _B, _E = organizations, accounts, sync_runs, sync_rows, brake_releases, sync_environment
+_M = account_merges
 
 type Row = Mapping[str, Any]
 
@@ -257,6 +259,11 @@ class Repository:
             for row in await self._rows(select(_A).where(_A.c.folded_name.in_(some))):
                 found[row["folded_name"]].add(row["account_id"])
         return found
+
+    async def merges(self) -> dict[str, str]:
+        """Merged account's id -> the winner's, of merges that were seen and not undone."""
+        query = select(_M.c.loser_id, _M.c.winner_id).where(_M.c.undone_at.is_(None))
+        return {row["loser_id"]: row["winner_id"] for row in await self._rows(query)}
 
     # --- the brake and the environment ---
 

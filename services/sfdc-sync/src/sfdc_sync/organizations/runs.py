@@ -17,6 +17,7 @@ from sfdc_sync.organizations.model import FIELD, NAME, TAGS, WRITES, Action, Cha
 from sfdc_sync.organizations.planner import Options, Planner
 from sfdc_sync.organizations.reading import Reader, Reading
 from sfdc_sync.organizations.repository import Row, RowUpdate, changes_of
+from sfdc_sync.organizations.salesforce_side import AccountsRead
 from sfdc_sync.organizations.saved_plan import HOLDS, Judged, PlanDocument, judge_item, undo_of
 from sfdc_sync.organizations.zendesk_side import BATCH, Written
 from sfdc_sync.policy.organizations import OrganizationsPolicy
@@ -32,6 +33,17 @@ LEASE = "organizations"
 type Kind = Literal["delta", "full", "bulk", "plan", "apply", "undo", "repair"]
 type OpenTickets = Callable[[Collection[str]], Awaitable[Mapping[str, int]]]
 """Open tickets of organizations, as far as our own table knows them."""
+type FollowMerges = Callable[[AccountsRead, bool], Awaitable[int]]
+"""Have records written that name merged accounts, or such as came back; how many. True: everything was read."""
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """What runs need of the other features. `granted`: sharing in force in words, by organization."""
+
+    open_tickets: OpenTickets
+    granted: Callable[[], Awaitable[Mapping[str, str]]]
+    follow_merges: FollowMerges
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +96,12 @@ class OrganizationSync:
         self,
         lease: RunLease,
         reader: Reader,
-        open_tickets: OpenTickets,
+        neighbours: Neighbours,
         report: Report = lambda _share, _words: None,
     ) -> None:
         self.lease, self.reader, self.report = lease, reader, report
         self.repository, self.zendesk, self.policy = reader.repository, reader.zendesk, reader.policy
-        self._open_tickets = open_tickets
+        self._neighbours = neighbours
 
     async def full(self, kind: Literal["full", "bulk"], by: str, *, create: bool = False) -> RunResult:
         """Compare everything and correct it."""
@@ -98,6 +110,7 @@ class OrganizationSync:
         )
         async with self._run(kind, by) as run:
             reading = await self.reader.everything(self.lease.renew)
+            await run.follow_merges(reading)
             return await run.finish(reading, await self._planned(reading, options))
 
     async def delta(self, by: str) -> RunResult:
@@ -108,6 +121,7 @@ class OrganizationSync:
         options = Options("delta" in self.policy.create_on, self.policy.relink == "apply")
         async with self._run("delta", by) as run:
             reading = await self.reader.changes(last["watermark"])
+            await run.follow_merges(reading)
             return await run.finish(reading, await self._planned(reading, options))
 
     async def plan(self, by: str, *, create: bool) -> PlanDocument:
@@ -146,7 +160,9 @@ class OrganizationSync:
                 )
                 for item in items
             ]
-            plan = replace(document.plan, items=tuple(each.item for each in judged if each.verdict == HOLDS))
+            told = [each for each in document.plan.items if each.action is Action.SHARING]
+            held = [each.item for each in judged if each.verdict == HOLDS]
+            plan = replace(document.plan, items=(*held, *told))
             return await run.finish(reading, plan, [each for each in judged if each.verdict != HOLDS])
 
     async def undo(self, run_id: str, by: str) -> RunResult:
@@ -184,9 +200,12 @@ class OrganizationSync:
         if reading.unreadable:
             log.warning("organizations.unreadable", rows=reading.unreadable)
             options = replace(options, create=False)
-        plan = Planner(self.policy, options).plan(reading.world)
+        world = reading.world
+        if any(each.winner for each in world.gone.values()):
+            world = replace(world, granted=await self._neighbours.granted())
+        plan = Planner(self.policy, options).plan(world)
         changed = {item.organization_id for item in plan.items if item.sla and item.organization_id}
-        tickets = await self._open_tickets(changed) if changed else {}
+        tickets = await self._neighbours.open_tickets(changed) if changed else {}
         items = tuple(
             replace(item, sla=f"{item.sla}, {tickets.get(item.organization_id or '', 0)} open tickets")
             if item.sla
@@ -216,6 +235,10 @@ class OrganizationSync:
         found = await self.zendesk.by_external_id(wanted)
         return {key: each for each in found if (key := own_id(each, self.policy.salesforce_id))}
 
+    async def follow_merges(self, read: AccountsRead, whole: bool) -> int:
+        """Have the records of merged accounts written anew."""
+        return await self._neighbours.follow_merges(read, whole)
+
     def _run(self, kind: Kind, by: str, of: str = "") -> "_Run":
         return _Run(self, kind, by, of)
 
@@ -226,6 +249,7 @@ class _Run:
     def __init__(self, sync: OrganizationSync, kind: Kind, by: str, of: str) -> None:
         self._sync, self._kind, self._by, self._of = sync, kind, by, of
         self._closed = False
+        self._renamed = 0
         self._stack = AsyncExitStack()
         self.id = ""
 
@@ -241,6 +265,10 @@ class _Run:
                 why = str(error) if isinstance(error, SupportOpsError) else type(error).__name__
                 await self.close("failed", {}, why)
 
+    async def follow_merges(self, reading: Reading) -> None:
+        """Records of tickets that name accounts which were merged meanwhile: the worker writes them anew."""
+        self._renamed = await self._sync.follow_merges(reading.accounts, reading.whole)
+
     async def close(
         self, state: str, counts: Mapping[str, int], reason: str = "", stopped: Sequence[str] = ()
     ) -> None:
@@ -253,7 +281,7 @@ class _Run:
         tripped = await self._sync.judged(plan, reading.world.organizations)
         if tripped and await self._sync.repository.use_release(self.id) is None:
             await self._sync.repository.add_rows(self.id, plan.items, "held")
-            await self.close("stopped", plan.counts, "the brake", [str(each) for each in tripped])
+            await self.close("stopped", self._counted(plan), "the brake", [str(each) for each in tripped])
             raise Stopped(self.id, tripped)
         result = await self.write(plan, left, tripped)
         await self._keep(reading, result)
@@ -279,10 +307,13 @@ class _Run:
                 await self._sync.lease.renew()
                 done += await self._batch(work, some)
                 self._sync.report(done / max(1, len(writes)), f"{done} of {len(writes)} written")
-        counts = {**plan.counts, "done": done, "refused": len(self._refused), "left": len(left)}
+        counts = self._counted(plan) | {"done": done, "refused": len(self._refused), "left": len(left)}
         await self.close("done", counts, stopped=[str(each) for each in released])
         moved = tuple(f"{each.item.name}: {each.reason}" for each in left)
         return RunResult(self.id, self._kind, "done", counts, tuple(released), len(self._refused), moved)
+
+    def _counted(self, plan: Plan) -> dict[str, int]:
+        return plan.counts | ({"records": self._renamed} if self._renamed else {})
 
     async def _batch(
         self, work: Callable[[Sequence[Item]], Awaitable[list[Written]]], some: Sequence[tuple[int, Item]]

@@ -19,6 +19,7 @@ from supportops.errors import DestinationPaused, Permanent
 
 MOST_MERGES = 5
 """Links of a chain of merged accounts that are followed."""
+_GONE = "SELECT Id, IsDeleted, MasterRecordId FROM Account"
 
 
 class SalesforcePort(Protocol):
@@ -121,6 +122,16 @@ class AccountReader:
                 await self._read(query, read, deleted=True)
             winners = {each.winner for each in read.gone.values() if each.winner}
             missing = sorted(winners - read.living.keys() - read.gone.keys() - set(missing))
+
+    async def gone_of(self, ids: Iterable[str]) -> dict[str, Gone]:
+        """Those of `ids` that are deleted, and what they were merged into, as far as the recycle bin knows."""
+        read = AccountsRead()
+        missing = sorted(ids)
+        for _ in range(MOST_MERGES):
+            for query in in_lists(f"{_GONE} WHERE IsDeleted = true AND Id IN", missing):
+                await self._read(query, read, deleted=True)
+            missing = sorted({each.winner for each in read.gone.values() if each.winner} - read.gone.keys())
+        return read.gone
 
     async def _read(self, soql: str, read: AccountsRead, *, deleted: bool = False) -> None:
         async for rows in self._salesforce.pages(soql, deleted=deleted):

@@ -11,8 +11,17 @@ from sfdc_sync.policy.fields import ACCOUNT_PREFIX, CONTACT_PREFIX, FieldRule
 from sfdc_sync.policy.names import ApiName
 from supportops.config.rules_file import Rules
 
-Fact = Literal["created", "solved", "merged", "deleted", "undeleted", "requester", "organization"]
-FACTS: tuple[Fact, ...] = ("created", "solved", "merged", "deleted", "undeleted", "requester", "organization")
+Fact = Literal["created", "solved", "merged", "deleted", "undeleted", "requester", "organization", "account"]
+FACTS: tuple[Fact, ...] = (
+    "created",
+    "solved",
+    "merged",
+    "deleted",
+    "undeleted",
+    "requester",
+    "organization",
+    "account",
+)
 Prefix = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{0,40}$")]
 
 
@@ -77,7 +86,8 @@ class TicketRecordPolicy(Rules):
     )
     write_on: tuple[Fact, ...] = Field(
         default=FACTS,
-        description="what has the record written; a change of requester or organization only where there is a record",
+        description="what has the record written; a change of requester, organization or account (a merge of accounts "
+        "in Salesforce, or its end) only where there is a record",
     )
     deleted: Literal["keep", "mark", "delete"] = Field(
         default="mark",

@@ -78,7 +78,7 @@ def implied(event: TicketEvent) -> dict[str, Value]:
             return {}
 
 
-CHANGES = ("requester", "organization", "deleted", "erased")
+CHANGES = ("requester", "organization", "account", "deleted", "erased")
 """Facts that change a record and make none."""
 
 
@@ -102,7 +102,8 @@ class Intent:
 class Ticket:
     """A ticket as we know it now. `written`: the revision that Salesforce holds; 0 when it holds no record.
 
-    `record_id`: of the record that is there; empty when there is none, or it was removed.
+    `record_id`: of the record that is there; empty when there is none, or it was removed. `account_id`: the account
+    that it names.
     """
 
     ticket_id: str
@@ -112,6 +113,7 @@ class Ticket:
     erased: bool
     written: int
     record_id: str = ""
+    account_id: str = ""
 
     @property
     def deleted(self) -> bool:
@@ -127,9 +129,22 @@ def intent_of(ticket: Ticket, fact: str, deleted: Literal["keep", "mark", "delet
         if fact.partition(":")[0] in CHANGES:
             return Intent(Action.NOTHING, "there is no record yet, and this change alone makes none")
         return Intent(Action.WRITE)
+    if ticket.account_id and account_of_fact(fact) == ticket.account_id:
+        return Intent(Action.NOTHING, "its record names this account already")
     if ticket.revision <= ticket.written:
         return Intent(Action.NOTHING, "stale: Salesforce already holds this state or a newer one")
     return Intent(Action.WRITE)
+
+
+def account_fact(account_id: str, written: int) -> str:
+    """The fact that the record of revision `written` is to name another account: once for each that was written."""
+    return f"account:{account_id}:{written}"
+
+
+def account_of_fact(fact: str) -> str:
+    """The account that such a fact is about; empty for another one."""
+    kind, _, rest = fact.partition(":")
+    return rest.partition(":")[0] if kind == "account" else ""
 
 
 def _of_deleted(ticket: Ticket, deleted: str) -> Intent:

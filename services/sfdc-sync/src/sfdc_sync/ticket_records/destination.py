@@ -6,7 +6,7 @@ the last write, it is moot. Repeating is always safe, because the write is an up
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -22,7 +22,7 @@ from sfdc_sync.ticket_records.batch import (
     pause_when_all_wait,
     wait_for_quota,
 )
-from sfdc_sync.ticket_records.decisions import Action, Intent, Ticket, intent_of
+from sfdc_sync.ticket_records.decisions import Action, Intent, Ticket, account_of_fact, intent_of
 from sfdc_sync.ticket_records.facts import Facts, TicketFacts
 from sfdc_sync.ticket_records.mapping import Mapped, mapped
 from sfdc_sync.ticket_records.repository import (
@@ -81,6 +81,9 @@ class TicketRecords:
             action: [found[_ticket_of(each)] for each in deliveries if intents[each.id].action is action]
             for action in (Action.WRITE, Action.REMOVE)
         }
+        moved = {_account(each, found) for each in deliveries if account_of_fact(_fact_of(each))}
+        if moved:
+            self._facts.forget(moved)
         if any(wanted.values()):
             wait_for_quota(self._salesforce, self._policy, self._store.clock.now())
         done = await self._write(wanted[Action.WRITE]) if wanted[Action.WRITE] else {}
@@ -91,7 +94,7 @@ class TicketRecords:
     def _intent(self, delivery: Delivery, ticket: Ticket | None) -> Intent:
         if ticket is None:
             return Intent(Action.NOTHING, "nothing is known of the ticket")
-        return intent_of(ticket, str(delivery.payload.get("fact", "")), self._policy.ticket_record.deleted)
+        return intent_of(ticket, _fact_of(delivery), self._policy.ticket_record.deleted)
 
     # --- calls ---
 
@@ -156,6 +159,16 @@ class TicketRecords:
 
 def _ticket_of(delivery: Delivery) -> str:
     return str(delivery.payload["ticket_id"])
+
+
+def _fact_of(delivery: Delivery) -> str:
+    return str(delivery.payload.get("fact", ""))
+
+
+def _account(delivery: Delivery, found: Mapping[str, Ticket]) -> str:
+    """The account that the delivery's record names up to now."""
+    ticket = found.get(_ticket_of(delivery))
+    return ticket.account_id if ticket is not None else ""
 
 
 def _with_remarks(result: RecordResult, one: Mapped) -> RecordResult:

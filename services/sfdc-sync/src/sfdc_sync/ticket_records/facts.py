@@ -52,6 +52,10 @@ class Matching(Protocol):
         """One match each, in their order."""
         ...
 
+    def forget(self, accounts: Collection[str]) -> None:
+        """Look anew for whatever was matched to one of `accounts`."""
+        ...
+
 
 @dataclass(frozen=True)
 class TicketFacts:
@@ -94,6 +98,10 @@ class Facts:
             )
             for each, match in zip(tickets, matches, strict=True)
         ]
+
+    def forget(self, accounts: Collection[str]) -> None:
+        """What was remembered of these accounts is not true any more."""
+        self._matching.forget(accounts)
 
     def _known(
         self,

@@ -1,7 +1,8 @@
 """The queries on tickets and their records."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -10,7 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from sfdc_sync.destinations import TICKET_RECORD
 from sfdc_sync.tables import ticket_records, tickets
-from sfdc_sync.ticket_records.decisions import Ticket
+from sfdc_sync.ticket_records.decisions import Ticket, account_fact
 from sfdc_sync.ticket_records.handlers import ERASED
 from sfdc_sync.ticket_records.state import TicketState
 from sfdc_sync.ticket_records.written import Written, event_of
@@ -24,7 +25,13 @@ PAGE = 2_000
 async def load_tickets(store: Store, ids: Collection[str]) -> dict[str, Ticket]:
     """Tickets that we know, with what Salesforce holds of each."""
     query = (
-        select(tickets, _RECORD.revision.label("written"), _RECORD.record_id, _RECORD.removed_at)
+        select(
+            tickets,
+            _RECORD.revision.label("written"),
+            _RECORD.record_id,
+            _RECORD.account_id,
+            _RECORD.removed_at,
+        )
         .select_from(tickets.outerjoin(ticket_records, _RECORD.ticket_id == tickets.c.ticket_id))
         .where(tickets.c.ticket_id.in_(sorted(ids)))
     )
@@ -89,6 +96,77 @@ async def write_again(tx: Transaction, ticket_ids: Collection[str]) -> list[str]
         payload = {"ticket_id": row.ticket_id, "fact": fact}
         tx.deliveries.schedule(TICKET_RECORD, f"{row.ticket_id}:{fact}", lane=row.ticket_id, payload=payload)
     return sorted(row.ticket_id for row in rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A record that names an account: its ticket, the revision that was written, the ticket's organization."""
+
+    ticket_id: str
+    account_id: str
+    written: int
+    organization_id: str
+
+
+async def named_accounts(store: Store) -> set[str]:
+    """The accounts that records name."""
+    query = select(_RECORD.account_id).where(_RECORD.account_id.is_not(None), _RECORD.removed_at.is_(None))
+    async with store.reading() as conn:
+        return set((await conn.execute(query.distinct())).scalars())
+
+
+async def records_of(store: Store, accounts: Collection[str]) -> AsyncIterator[list[Named]]:
+    """The records that name one of `accounts`, of tickets that are not gone for good; page by page."""
+    query = (
+        select(_RECORD.ticket_id, _RECORD.account_id, _RECORD.revision, tickets.c.state)
+        .join(tickets, tickets.c.ticket_id == _RECORD.ticket_id)
+        .where(_RECORD.account_id.in_(sorted(accounts)), _RECORD.removed_at.is_(None), ~tickets.c.erased)
+        .order_by(_RECORD.ticket_id)
+        .limit(PAGE)
+    )
+    after = ""
+    while True:
+        async with store.reading() as conn:
+            rows = (await conn.execute(query.where(_RECORD.ticket_id > after))).all()
+        yield [
+            Named(row.ticket_id, row.account_id, row.revision, _organization_of(row.state)) for row in rows
+        ]
+        if len(rows) < PAGE:
+            return
+        after = rows[-1].ticket_id
+
+
+def _organization_of(state: str) -> str:
+    return str(TicketState.parse(state).fields().get("organization_id") or "")
+
+
+async def rename_accounts(tx: Transaction, wanted: Mapping[Named, str]) -> int:
+    """Have records written that are to name another account (`wanted`: its id); how many were not yet under way.
+
+    Once for each revision that was written: who asks again before that write has happened changes nothing.
+    """
+    facts = {f"{each.ticket_id}:{account_fact(to, each.written)}": each for each, to in wanted.items()}
+    book = tx.tables.deliveries.c
+    known = set(
+        (
+            await tx.read(
+                select(book.key).where(book.destination == TICKET_RECORD, book.key.in_(sorted(facts)))
+            )
+        ).scalars()
+    )
+    fresh = {key: each for key, each in facts.items() if key not in known}
+    if not fresh:
+        return 0
+    ids = sorted(each.ticket_id for each in fresh.values())
+    await tx.execute(
+        update(tickets)
+        .where(tickets.c.ticket_id.in_(ids))
+        .values(revision=tickets.c.revision + 1, changed_at=tx.now)
+    )
+    for key, each in sorted(fresh.items()):
+        payload = {"ticket_id": each.ticket_id, "fact": key.removeprefix(f"{each.ticket_id}:")}
+        tx.deliveries.schedule(TICKET_RECORD, key, lane=each.ticket_id, payload=payload)
+    return len(fresh)
 
 
 async def given_up(tx: Transaction) -> list[str]:
@@ -169,4 +247,5 @@ def _ticket(row: Mapping[Any, Any]) -> Ticket:
         row["erased"],
         row["written"] if there else 0,
         row["record_id"] if there else "",
+        (row["account_id"] or "") if there else "",
     )

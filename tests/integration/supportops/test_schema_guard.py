@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from supportops.runtime.schema_guard import NotMigrated, SchemaGuard, demand_migrated
+from supportops.runtime.startup_guards import NotMigrated, SchemaGuard, demand_migrated
 from supportops.store import migrate
 from tests.support.databases import on_the_side
 from tests.support.engine import APP, store_on

@@ -22,10 +22,9 @@ from supportops.messaging import Broker, Consumer, ConsumerPolicy, Handlers, ope
 from supportops.observability.health import Probe
 from supportops.observability.metrics import Metrics
 from supportops.observability.probes import AgeProbe, ComplaintsProbe, ReachableProbe
-from supportops.runtime.schema_guard import SchemaGuard
 from supportops.runtime.side_server import side_server
+from supportops.runtime.startup_guards import SchemaGuard, TopicGuard
 from supportops.runtime.supervisor import Component, run_until_stopped
-from supportops.runtime.topic_guard import TopicGuard
 from supportops.store import Store, open_store
 from supportops.store.outbox import oldest_unpublished
 from supportops.store.tables import ENGINE, waiting

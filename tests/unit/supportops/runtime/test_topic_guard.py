@@ -13,8 +13,8 @@ from supportops.contracts import Topic
 from supportops.errors import Retryable
 from supportops.messaging import Broker, kafka
 from supportops.messaging.topics import MAX_RECORD, Limits, WrongTopics
-from supportops.runtime import topic_guard
-from supportops.runtime.topic_guard import TopicGuard
+from supportops.runtime import startup_guards
+from supportops.runtime.startup_guards import TopicGuard
 from tests.support.eventually import eventually
 
 DAY = timedelta(days=1)
@@ -72,7 +72,7 @@ async def test_the_embedded_broker_has_no_limits_to_tell() -> None:
 
 
 async def test_a_broker_that_is_away_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(topic_guard, "LOOK_AGAIN", timedelta(milliseconds=1))
+    monkeypatch.setattr(startup_guards, "LOOK_AGAIN", timedelta(milliseconds=1))
     away = PaperTopics(Limits(MAX_RECORD - 1, DAY), [Retryable("away"), Retryable("away")])
     assert await what_is_said(away, 3) == ["topics.too_tight"]
 

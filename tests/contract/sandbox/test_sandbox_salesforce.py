@@ -22,6 +22,7 @@ from tests.support.sandbox import SandboxProcess
 
 TICKET, KEY = "Zendesk_Ticket__c", "Zendesk_Ticket_ID__c"
 ACME = "0018a00001rBqb8AAC"
+RESTRICTED = "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST"
 
 
 @pytest.fixture
@@ -101,6 +102,30 @@ def test_refused_values(org: Any, fields: dict[str, Any], code: str) -> None:
         upsert(org, "5001", fields)
     assert code_of(refused.value) == code
     assert org.query(f"SELECT COUNT() FROM {TICKET}")["totalSize"] == 0
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "code"),
+    [
+        ({"type": "date"}, "2026-01-05T08:00:00Z", "JSON_PARSER_ERROR"),
+        ({"type": "boolean"}, None, "JSON_PARSER_ERROR"),
+        ({"length": 3}, "\U0001f525\U0001f525", "STRING_TOO_LONG"),
+        ({"type": "multipicklist", "picklist": ["a", "b"], "restricted": True}, "a;c", RESTRICTED),
+        ({"type": "date"}, "2026-01-05", ""),
+        ({"length": 4}, "\U0001f525\U0001f525", ""),
+        ({"type": "multipicklist", "picklist": ["a", "b"], "restricted": True}, "b;a", ""),
+    ],
+)
+def test_types_take_what_fits_them(
+    org: Any, sandbox: SandboxProcess, field: dict[str, Any], value: Any, code: str
+) -> None:
+    sandbox.post("salesforce/objects", name=TICKET, fields=[{"name": "Typed__c", **field}])
+    if code:
+        with pytest.raises(SalesforceMalformedRequest) as refused:
+            upsert(org, "1", {"Typed__c": value})
+        assert code_of(refused.value) == code
+    else:
+        assert upsert(org, "1", {"Typed__c": value}).status_code == 201
 
 
 def test_datetimes_come_back_in_utc(org: Any) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 from supportops.contracts import (
     TicketCreated,
     TicketDeleted,
+    TicketEvent,
     TicketMerged,
     TicketSnapshot,
     TicketSolved,
@@ -13,6 +14,7 @@ from supportops.contracts import (
     TicketUpdated,
 )
 from supportops.ticket_version import version_of
+from supportops.vendors.zendesk import Zendesk
 from tests.integration.sfdc_sync.sandbox import GROABLET, RITA
 
 BEGIN = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
@@ -84,3 +86,16 @@ def erased(ticket_id: str, second: int) -> TicketDeleted:
     return TicketDeleted(
         **envelope_of("erased", ticket_id, second, TicketSnapshot(status="deleted")), permanently=True
     )
+
+
+async def told[E: TicketEvent](
+    zendesk: Zendesk, ticket_id: str, kind: type[E] = TicketCreated, **more: Any
+) -> E:
+    """An event of this kind that tells what Zendesk shows of the ticket just now; of a deleted one nothing."""
+    fresh = (await zendesk.tickets([ticket_id])).get(ticket_id)
+    now = datetime.now(UTC)
+    names = set(TicketSnapshot.model_fields) & set(type(fresh).model_fields) if fresh else set()
+    snapshot = TicketSnapshot.model_validate(fresh.model_dump(include=names)) if fresh else TicketSnapshot()
+    envelope = envelope_of(f"{kind.__name__}-{now.timestamp()}", ticket_id, 0, snapshot)
+    version = version_of(fresh.updated_at if fresh else now.replace(microsecond=0), now)
+    return kind(**{**envelope, "time": now, "version": version, **more})

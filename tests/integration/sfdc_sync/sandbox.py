@@ -36,6 +36,10 @@ class Outside:
     def expire_sessions(self) -> None:
         self._post("/salesforce/expire", {})
 
+    def define(self, name: str, fields: list[dict[str, Any]]) -> None:
+        """Fields that an administrator of Salesforce adds to an object."""
+        self._post("/salesforce/objects", {"name": name, "fields": fields})
+
     def insert(self, name: str, *records: dict[str, Any]) -> list[str]:
         """Records made in Salesforce by other hands; their ids."""
         ids: list[str] = self._post("/salesforce/records", {"object": name, "records": list(records)})["ids"]

@@ -4,11 +4,11 @@ from datetime import UTC, datetime
 
 from sfdc_sync.operations.verify import Comparison, Verification
 from sfdc_sync.salesforce.client import Salesforce
-from supportops.contracts import TicketCreated, TicketSnapshot
 from supportops.ticket_version import version_of
 from supportops.vendors.zendesk import Zendesk
 from supportops.vendors.zendesk.exports import ExportPage
 from tests.integration.sfdc_sync.app import Service, settled
+from tests.integration.sfdc_sync.events import told
 from tests.integration.sfdc_sync.sandbox import TICKETS, Outside
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
@@ -25,22 +25,6 @@ class Exported:
         return ExportPage(tuple(found.values()), "end", last=True, reached=None)
 
 
-async def told(service: Service, ticket_id: str) -> TicketCreated:
-    """The event of the ticket's creation, as of now."""
-    fresh = (await service.zendesk.tickets([ticket_id]))[ticket_id]
-    names = set(TicketSnapshot.model_fields) & set(type(fresh).model_fields)
-    return TicketCreated(
-        id=f"created-{ticket_id}",
-        source="/zendesk/1",
-        time=fresh.updated_at,
-        subject=ticket_id,
-        account_id="1",
-        ticket_id=ticket_id,
-        version=version_of(fresh.updated_at, fresh.updated_at),
-        ticket=TicketSnapshot.model_validate(fresh.model_dump(include=names)),
-    )
-
-
 async def verify(service: Service, salesforce: Salesforce, *ids: str, repair: bool = False) -> Comparison:
     exports = Exported(service.zendesk, *ids)
     found = Verification(service.store, exports, salesforce, service.facts, service.policy)
@@ -52,7 +36,7 @@ async def test_what_a_person_changed_is_found_with_both_values_and_mended(
 ) -> None:
     ticket = outside.ticket(subject="Printer on fire")
     untouched = outside.ticket(subject="All is well")
-    await service.hears(await told(service, ticket), await told(service, untouched))
+    await service.hears(await told(service.zendesk, ticket), await told(service.zendesk, untouched))
     async with service.delivering():
         await settled(service.store)
         assert (await verify(service, salesforce, ticket, untouched)).found == []
@@ -93,7 +77,7 @@ async def test_a_record_that_somebody_deleted_is_found(
     service: Service, salesforce: Salesforce, outside: Outside
 ) -> None:
     ticket = outside.ticket(subject="Printer on fire")
-    await service.hears(await told(service, ticket))
+    await service.hears(await told(service.zendesk, ticket))
     async with service.delivering():
         await settled(service.store)
     outside.remove(TICKETS, outside.records()[ticket]["Id"])
@@ -105,7 +89,7 @@ async def test_what_changed_after_the_last_fact_is_counted_and_no_difference(
     service: Service, salesforce: Salesforce, outside: Outside
 ) -> None:
     ticket = outside.ticket(subject="Printer on fire")
-    event = await told(service, ticket)
+    event = await told(service.zendesk, ticket)
     await service.hears(event.model_copy(update={"version": version_of("2020-01-01T00:00:00Z")}))
     async with service.delivering():
         await settled(service.store)

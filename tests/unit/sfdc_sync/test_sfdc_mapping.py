@@ -58,6 +58,8 @@ def send(value: Value, **rule: object) -> object:
         (None, {}, "-"),
         (None, {"empty": "null"}, None),
         (None, {"empty": None}, None),
+        (None, {"type": "checkbox", "empty": "null"}, False),  # a checkbox is never empty
+        ("perhaps", {"type": "checkbox", "unfit": "null"}, False),
         ("", {"empty": "null"}, None),
         ("  \t", {"empty": "null"}, None),
         ([], {"empty": "null"}, None),

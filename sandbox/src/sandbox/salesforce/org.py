@@ -200,7 +200,7 @@ class Org:
 
     def _fresh(self, table: Table, key: str) -> Record:
         now = stamp(self._clock.now_ns())
-        empty = {column.name: None for column in table.sobject.fields.values()}
+        empty = {c.name: False if c.type == "boolean" else None for c in table.sobject.fields.values()}
         return empty | {
             "Id": key,
             "CreatedDate": now,

@@ -1,6 +1,6 @@
 """One field's value: what is accepted, and how it is kept (docs/vendors/salesforce.md#errors)."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from sandbox.clock import NANOS
@@ -20,6 +20,8 @@ def stamp(ns: int) -> str:
 
 def kept(column: Field, value: Any) -> Any:
     """The value as it is stored. Raises Refused with the code that Salesforce uses for such a value."""
+    if column.type == "boolean" and value is None:
+        raise _unreadable(column, value)  # a checkbox is ticked or not, it is never empty
     if value is None or value == "":
         if not column.nillable:
             raise Refused(
@@ -28,6 +30,8 @@ def kept(column: Field, value: Any) -> Any:
         return None
     if column.type == "datetime":
         return _datetime(column, value)
+    if column.type == "date":
+        return _date(column, value)
     if column.type == "boolean":
         return _boolean(column, value)
     if column.type in _NUMBERS:
@@ -42,10 +46,11 @@ def _text(column: Field, value: Any) -> str:
         if isinstance(value, dict | list):
             raise _unreadable(column, value)
         value = str(value)
-    if column.length and len(value) > column.length:
+    if column.length and _units(value) > column.length:
         text = f"{column.name}: data value too large: {value[:40]}… (max length={column.length})"
         raise Refused("STRING_TOO_LONG", text, [column.name])
-    if column.restricted and value not in column.picklist:
+    words = value.split(";") if column.type == "multipicklist" else [value]
+    if column.restricted and not set(words) <= set(column.picklist):
         text = f"{column.name}: bad value for restricted picklist field: {value}"
         raise Refused("INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", text, [column.name])
     if column.type == "email" and "@" not in value:
@@ -53,6 +58,19 @@ def _text(column: Field, value: Any) -> str:
             "INVALID_EMAIL_ADDRESS", f"{column.name}: invalid email address: {value}", [column.name]
         )
     return str(value)
+
+
+def _units(text: str) -> int:
+    """Lengths count UTF-16 units: an emoji is two."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def _date(column: Field, value: Any) -> str:
+    """A day alone; a moment is refused."""
+    try:
+        return date.fromisoformat(str(value)).isoformat()
+    except ValueError as error:
+        raise _unreadable(column, value) from error
 
 
 def _datetime(column: Field, value: Any) -> str:

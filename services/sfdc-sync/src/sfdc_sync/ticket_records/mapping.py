@@ -8,9 +8,10 @@ the rule says that it clears the field: one odd value must not cost the ticket i
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+from sfdc_sync.policy.fields import FieldRule
 from sfdc_sync.policy.ticket_records import TicketRecordPolicy
 from sfdc_sync.salesforce.responses import Record
-from sfdc_sync.ticket_records.fit import Unfit, Value, fit
+from sfdc_sync.ticket_records.fit import Sent, Unfit, Value, fit
 
 
 @dataclass(frozen=True)
@@ -46,13 +47,20 @@ def mapped(policy: TicketRecordPolicy, ticket_id: str, known: Mapping[str, Value
         except Unfit as reason:
             left_out[name] = str(reason)
             if rule.when_unfit == "null":
-                record[name] = None
+                record[name] = cleared(rule)
             continue
-        if fitted.value is not None or rule.empty == "null":
+        if fitted.value is not None:
             record[name] = fitted.value
+        elif rule.empty == "null":
+            record[name] = cleared(rule)
         if fitted.adjusted:
             adjusted[name] = fitted.adjusted
     return Mapped(record, left_out, adjusted)
+
+
+def cleared(rule: FieldRule) -> Sent:
+    """What empties the field. A checkbox of Salesforce is ticked or not, never empty: null would be refused."""
+    return False if rule.type == "checkbox" else None
 
 
 def without_lookups(policy: TicketRecordPolicy, record: Record) -> Record:

@@ -146,15 +146,20 @@ class Ticket(Identified):
 
     status: Word
     subject: str | None = None
+    description: str | None = None
     priority: Annotated[str | None, BeforeValidator(_lower)] = None
     type: Annotated[str | None, BeforeValidator(_lower)] = None
     brand_id: Id | None = None
     external_id: Text | None = None
     tags: Words = ()
     requester_id: Id | None = None
+    submitter_id: Id | None = None
     assignee_id: Id | None = None
     group_id: Id | None = None
     organization_id: Id | None = None
+    custom_status_id: Id | None = None
+    is_public: bool | None = None
+    via_channel: str | None = Field(None, validation_alias=AliasPath("via", "channel"))
     form_id: Id | None = Field(None, validation_alias=AliasChoices("ticket_form_id", "form_id"))
     recipient: str | None = None
     via_rel: str | None = Field(None, validation_alias=AliasPath("via", "source", "rel"))

@@ -42,9 +42,15 @@ def outside(sandbox_url: str) -> Iterator[Outside]:
 
 
 @pytest.fixture
-async def store(new_database: Callable[[str], str]) -> AsyncIterator[Store]:
-    """A fresh sfdc-sync database, migrated."""
-    settings = DatabaseSettings(url=SecretStr(new_database("sfdc_sync")), pool=4)
+def database(new_database: Callable[[str], str]) -> str:
+    """The URL of a fresh sfdc-sync database, migrated."""
+    return new_database("sfdc_sync")
+
+
+@pytest.fixture
+async def store(database: str) -> AsyncIterator[Store]:
+    """The same, opened."""
+    settings = DatabaseSettings(url=SecretStr(database), pool=4)
     async with open_store(settings, clock=SystemClock()) as opened:
         yield opened
 

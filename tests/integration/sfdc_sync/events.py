@@ -88,9 +88,7 @@ def erased(ticket_id: str, second: int) -> TicketDeleted:
     )
 
 
-async def told[E: TicketEvent](
-    zendesk: Zendesk, ticket_id: str, kind: type[E] = TicketCreated, **more: Any
-) -> E:
+async def told[E: TicketEvent](zendesk: Zendesk, ticket_id: str, kind: type[E], **more: Any) -> E:
     """An event of this kind that tells what Zendesk shows of the ticket just now; of a deleted one nothing."""
     fresh = (await zendesk.tickets([ticket_id])).get(ticket_id)
     now = datetime.now(UTC)

@@ -1,11 +1,31 @@
 """The sandbox as these tests use it: a real process, its control API, and what Salesforce holds."""
 
+from pathlib import Path
 from typing import Any
 
 import httpx
 
+from tests.support.processes import clean_environment
+from tests.support.sandbox import ZENDESK_CLIENT
+
 TICKETS = "Zendesk_Ticket__c"
 RITA, GROABLET, GROABLET_ACCOUNT = "8447388090601", "8447346622462", "001D000000IqhSLIAZ"
+
+
+def command_environment(outside: "Outside", rules_file: Path, database_url: str) -> dict[str, str]:
+    """What a command of sfdc-sync needs to know, and nothing of the developer's own."""
+    return clean_environment(
+        {
+            "DATABASE_URL": database_url,
+            "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1",
+            "ZENDESK_BASE_URL": f"{outside.base_url}/zendesk",
+            **ZENDESK_CLIENT,
+            "SALESFORCE_SANDBOX_URL": f"{outside.base_url}/salesforce",
+            "SALESFORCE_CLIENT_ID": "sandbox-client",
+            "SALESFORCE_CLIENT_SECRET": "sandbox-secret",
+            "CONFIG_FILE": str(rules_file),
+        }
+    )
 
 
 class Outside:

@@ -6,9 +6,11 @@ from typing import Any, get_args
 import pytest
 
 from sfdc_sync.operations.explain import explain_ticket
+from sfdc_sync.operations.verify import Verification
 from sfdc_sync.policy.fields import SOURCES, FieldType
 from sfdc_sync.policy.sfdc import SfdcPolicy
 from sfdc_sync.policy.ticket_records import FACTS
+from sfdc_sync.salesforce.client import Salesforce
 from sfdc_sync.ticket_records.handlers import TicketHandlers
 from supportops.contracts import (
     TicketCreated,
@@ -220,3 +222,20 @@ async def test_each_fact_is_written_where_the_rules_name_it_and_nothing_else(
         await heard(TicketMerged)
         keys = [key for key in await states(service.store) if key.startswith(f"{ticket}:")]
         assert [key.split(":")[1] for key in keys] == [fact]
+
+
+async def test_a_ticket_that_we_never_heard_of_gets_the_whole_record_by_verify(
+    service: Service, salesforce: Salesforce, outside: Outside, ticket: str
+) -> None:
+    outside.export_at_once()
+    long_ago = datetime(2020, 1, 1, tzinfo=UTC)
+    found = Verification(service.store, service.zendesk.exports, salesforce, service.facts, service.policy)
+    async with service.delivering():
+        assert [each.why for each in (await found.run(long_ago, repair=True)).found] == [
+            "nothing was written"
+        ]
+        await settled(service.store)
+        by_verify = record_of(outside, ticket)
+        await hears(service, ticket, TicketCreated)
+        assert len(outside.writes()) == 1, "the event tells nothing that the reading did not"
+    assert by_verify["Description__c"] == "It burns"

@@ -1,15 +1,20 @@
 """`verify`: tickets of the stand-in against the records of the other, both read afresh."""
 
+import asyncio
+import json
 from datetime import UTC, datetime
+from pathlib import Path
 
 from sfdc_sync.operations.verify import Comparison, Verification
 from sfdc_sync.salesforce.client import Salesforce
+from supportops.contracts import TicketCreated
 from supportops.ticket_version import version_of
 from supportops.vendors.zendesk import Zendesk
 from supportops.vendors.zendesk.exports import ExportPage
 from tests.integration.sfdc_sync.app import Service, settled
 from tests.integration.sfdc_sync.events import told
-from tests.integration.sfdc_sync.sandbox import TICKETS, Outside
+from tests.integration.sfdc_sync.sandbox import TICKETS, Outside, command_environment
+from tests.support.commands import run_command
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
@@ -36,7 +41,10 @@ async def test_what_a_person_changed_is_found_with_both_values_and_mended(
 ) -> None:
     ticket = outside.ticket(subject="Printer on fire")
     untouched = outside.ticket(subject="All is well")
-    await service.hears(await told(service.zendesk, ticket), await told(service.zendesk, untouched))
+    await service.hears(
+        await told(service.zendesk, ticket, TicketCreated),
+        await told(service.zendesk, untouched, TicketCreated),
+    )
     async with service.delivering():
         await settled(service.store)
         assert (await verify(service, salesforce, ticket, untouched)).found == []
@@ -77,7 +85,7 @@ async def test_a_record_that_somebody_deleted_is_found(
     service: Service, salesforce: Salesforce, outside: Outside
 ) -> None:
     ticket = outside.ticket(subject="Printer on fire")
-    await service.hears(await told(service.zendesk, ticket))
+    await service.hears(await told(service.zendesk, ticket, TicketCreated))
     async with service.delivering():
         await settled(service.store)
     outside.remove(TICKETS, outside.records()[ticket]["Id"])
@@ -89,7 +97,7 @@ async def test_what_changed_after_the_last_fact_is_counted_and_no_difference(
     service: Service, salesforce: Salesforce, outside: Outside
 ) -> None:
     ticket = outside.ticket(subject="Printer on fire")
-    event = await told(service.zendesk, ticket)
+    event = await told(service.zendesk, ticket, TicketCreated)
     await service.hears(event.model_copy(update={"version": version_of("2020-01-01T00:00:00Z")}))
     async with service.delivering():
         await settled(service.store)
@@ -97,3 +105,32 @@ async def test_what_changed_after_the_last_fact_is_counted_and_no_difference(
     result = await verify(service, salesforce, ticket)
     assert result.found == []
     assert result.older >= 2
+
+
+async def test_the_command_finds_mends_and_is_content(
+    service: Service, outside: Outside, database: str, rules_file: Path
+) -> None:
+    """Exit code 2 while something differs, also when it is being mended; 0 when the worker has mended it."""
+    environment = command_environment(outside, rules_file, database)
+    outside.export_at_once()
+
+    async def verify_by_command(*more: str) -> tuple[int, list[dict[str, str]]]:
+        done = await asyncio.to_thread(
+            run_command, "sfdc_sync", "verify", "--since", "1m", "--json", *more, environment=environment
+        )
+        return done.returncode, json.loads(done.stdout or "[]")
+
+    ticket, lost = outside.ticket(subject="Printer on fire"), outside.ticket(subject="Lost webhook")
+    await service.hears(await told(service.zendesk, ticket, TicketCreated))
+    async with service.delivering():
+        await settled(service.store)
+        outside.edit(TICKETS, outside.records()[ticket]["Id"], Priority__c="urgent")
+        code, found = await verify_by_command()
+        assert (code, {(row["ticket_id"], row["field"]) for row in found}) == (
+            2,
+            {(ticket, "Priority__c"), (lost, "")},
+        )
+        assert await verify_by_command("--repair") == (2, [{**row, "repair": "queued"} for row in found])
+        await settled(service.store)
+    assert outside.records()[ticket]["Priority__c"] is None
+    assert await verify_by_command() == (0, [])

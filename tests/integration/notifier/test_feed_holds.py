@@ -8,7 +8,7 @@ import pytest
 
 from notifier.destinations import POSTS
 from notifier.posting.burst import release
-from notifier.silences.repository import Silence, add, end
+from notifier.posting.silences import Silence, add, end
 from supportops.config.quiet_hours import QuietHours
 from supportops.contracts import TicketEvent
 from tests.integration.notifier.app import RULES, Service, outcomes

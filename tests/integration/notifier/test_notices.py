@@ -9,7 +9,7 @@ from notifier.destinations import NOTICES, POSTS, TAGS
 from notifier.notices.payloads import SUCCESS, Notice
 from notifier.operations.explain import explain_ticket
 from notifier.policy.notices import NoticesPolicy
-from notifier.silences.repository import Silence, add
+from notifier.posting.silences import Silence, add
 from supportops.contracts import FeedbackReceived, RecordWritten, TicketMerged
 from tests.integration.notifier.app import RULES, Service, outcomes
 from tests.integration.notifier.conftest import OpenService

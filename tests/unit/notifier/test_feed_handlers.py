@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
+import msgspec
 import orjson
 import pytest
 from sqlalchemy import Table
@@ -11,6 +12,7 @@ from sqlalchemy import Table
 from notifier import tables
 from notifier.destinations import POSTS, ROUTING, UPDATES
 from notifier.feeds.handlers import FeedHandlers
+from notifier.feeds.merge import TicketFeed
 from notifier.feeds.routing import FormNames
 from notifier.feeds.scheduling import MessageScheduler
 from notifier.policy.conditions import NameRule
@@ -19,6 +21,7 @@ from notifier.policy.routing import FeedRule
 from supportops.contracts import (
     Change,
     Comment,
+    Event,
     TicketCommented,
     TicketCreated,
     TicketEvent,
@@ -83,10 +86,15 @@ class Feed:
         forms.learn("7", "Self-Managed", NOW)
         forms.learn("8", "GitLab.com", NOW - timedelta(days=1))
         forms.learn("9", "Security Issue", NOW)
+        self.policy = rules
         self.handlers = FeedHandlers(rules, MessageScheduler(rules, forms)).table()
         self.tx = FakeTransaction()
 
-    def hears(self, *events: TicketEvent) -> list[tuple[str, str]]:
+    def state(self) -> TicketFeed:
+        """What is kept of ticket 5."""
+        return msgspec.json.decode(self.tx.tickets.rows["5"]["state"], type=TicketFeed)
+
+    def hears(self, *events: Event) -> list[tuple[str, str]]:
         """What is scheduled afterwards."""
         for event in events:
             for handler in self.handlers._by_type[event.type]:

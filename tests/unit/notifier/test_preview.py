@@ -51,7 +51,7 @@ def test_why_not_is_told_and_one_feed_can_be_asked_for() -> None:
     [
         ("{", "Invalid JSON"),
         ('{"titel": "x"}', "titel"),
-        ('{"kind": "solved"}', "kind"),
+        ('{"kind": "solve"}', "kind"),
         (None, "No such file"),
     ],
 )

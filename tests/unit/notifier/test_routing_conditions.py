@@ -23,7 +23,13 @@ TICKET = Routable(
     organization="Groablet Enterprises",
     plan="Premium",
     region="EMEA",
+    status="open",
 )
+
+
+SOLVED = replace(TICKET, kind="solved", others=frozenset({"assigned"}))
+TAGGED = replace(TICKET, kind="tags", added=frozenset({"vip"}), removed=frozenset({"old"}))
+RATED = replace(TICKET, kind="rated", score="good")
 
 
 def rule(name: str = "a", **values: Any) -> FeedRule:
@@ -43,6 +49,7 @@ CONDITIONS = [
     ("organizations", "organization", "groablet enterprises"),
     ("plans", "plan", "premium"),
     ("regions", "region", "emea"),
+    ("statuses", "status", "Open"),
 ]
 
 
@@ -64,6 +71,17 @@ def test_each_condition_says_yes_no_and_not_known(key: str, fact: str, value: st
     [
         ({"kinds": ["created"]}, TICKET, YES, ""),
         ({"kinds": ["created"]}, replace(TICKET, kind="commented"), NO, "kinds: it was commented"),
+        ({}, SOLVED, NO, "kinds: it was solved, assigned"),
+        ({"kinds": ["assigned"]}, SOLVED, YES, ""),
+        ({"kinds": ["tags"], "tags_added": {"any": ["vip"]}}, TAGGED, YES, ""),
+        ({"kinds": ["tags"], "tags_added": {"any": ["x"]}}, TAGGED, NO, "tags_added: the ticket has vip"),
+        (
+            {"kinds": ["tags"], "tags_removed": {"none": ["old"]}},
+            TAGGED,
+            NO,
+            "tags_removed: the ticket has old",
+        ),
+        ({"kinds": ["rated"], "scores": {"include": ["bad"]}}, RATED, NO, "scores: the ticket has 'good'"),
         ({}, replace(TICKET, actor="bot"), YES, ""),
         ({}, replace(TICKET, actor="own"), NO, "actors: it was done by own"),
         ({"actors": ["own"]}, replace(TICKET, actor="own"), YES, ""),

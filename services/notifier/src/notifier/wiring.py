@@ -52,9 +52,9 @@ from notifier.posting.channels import ChannelDirectory
 from notifier.posting.fallback import ELSEWHERE, FallbackSource
 from notifier.posting.post import Posts
 from notifier.posting.prepared import MessageSource
+from notifier.posting.silences import Silences
 from notifier.posting.summary import SummarySource
 from notifier.settings import ZENDESK_SCOPES, Settings, WebSettings
-from notifier.silences.repository import Silences
 from notifier.slack.client import SlackClient, open_slack
 from notifier.slack.requests import SlackRequests
 from notifier.slack.response_url import open_response_urls

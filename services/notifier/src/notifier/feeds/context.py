@@ -55,14 +55,18 @@ class MessageContext:
 
     async def newest(self, payload: MessagePayload) -> MessagePayload:
         """The message as it is known now; what the delivery brought along, when the ticket is forgotten."""
-        async with self.store.reading() as conn:
-            stored = (await conn.execute(_STATE, {"ticket_id": payload.ticket_id})).scalar()
-        feed = json.decode(stored, type=TicketFeed) if stored else TicketFeed()
+        feed = await self.known(payload.ticket_id)
         item = feed.items.get(payload.item)
         if item is None:
             return payload
         content = feed.content(item, self.policy.fold_window)
         return structs.replace(payload, revision=item.revision, content=content)
+
+    async def known(self, ticket_id: str) -> TicketFeed:
+        """What the feeds know of a ticket."""
+        async with self.store.reading() as conn:
+            stored = (await conn.execute(_STATE, {"ticket_id": ticket_id})).scalar()
+        return json.decode(stored, type=TicketFeed) if stored else TicketFeed()
 
     async def rendered(self, payload: MessagePayload, feed: FeedRule) -> "Rendered":
         """The message as it looks in `feed` now. Raises NotToBeShown, also when the ticket's form is another by now."""
@@ -93,7 +97,8 @@ class MessageContext:
     def laid_out(self, feed: FeedRule, line: FeedLine) -> Message:
         """`line` in the colours of `feed`."""
         look = Look(self.base_url, feed.colour, self.policy.comment_length, feed.mention, feed.template)
-        return render(line, look)
+        wanted = tuple(change for change in line.changes if change.kind in feed.kinds)
+        return render(replace(line, changes=wanted), look)
 
 
 def names_of(routable: Routable) -> dict[str, str | None]:

@@ -1,7 +1,8 @@
 """Ticket events in; messages of feeds planned (docs/rules.md N3, N4). Touches our database only.
 
-Only a comment, or the creation of a ticket, makes a message; other changes of the same action are folded in. What an
-event cannot tell (names, the form, sometimes whether a comment is public) is read later, where the message is made.
+A comment, or the creation of a ticket, makes a message, and so do changes that some feed names; other changes of that
+action are folded in. What an event cannot tell (names, the form, sometimes whether a comment is public) is read later,
+where the message is made.
 """
 
 from collections.abc import Callable
@@ -10,19 +11,26 @@ from datetime import datetime, timedelta
 import msgspec
 
 from notifier import tables
-from notifier.feeds.merge import Action, CommentReport, Fact, FieldName, Item, TicketFeed
+from notifier.changes.events import changes_of, rating
+from notifier.changes.records import Changes, Value
+from notifier.feeds.merge import Action, CommentReport, Fact, FieldName, TicketFeed
 from notifier.feeds.scheduling import MessageScheduler, Redaction, schedule_redaction
 from notifier.policy.conditions import Actor
+from notifier.policy.kinds import ASSIGNMENTS, COMMENTS, UPDATES
 from notifier.policy.notifier import NotifierPolicy
 from notifier.slack.text import clean, one_line
 from supportops.contracts import (
     Change,
+    FeedbackReceived,
     TicketClosed,
     TicketCommented,
     TicketCreated,
+    TicketDeleted,
     TicketEvent,
+    TicketMerged,
     TicketReopened,
     TicketSolved,
+    TicketUndeleted,
     TicketUpdated,
 )
 from supportops.messaging import Handlers
@@ -43,6 +51,7 @@ _FACTS: tuple[tuple[FieldName, str], ...] = (
     ("priority", "priority"),
     ("brand_id", "brand_id"),
     ("group_id", "group_id"),
+    ("is_public", "is_public"),
 )
 _STATUS_AFTER: dict[type[TicketEvent], str] = {TicketSolved: "solved", TicketClosed: "closed"}
 _DECODER = msgspec.json.Decoder(TicketFeed)
@@ -56,6 +65,9 @@ class FeedHandlers:
         self._scheduler = scheduler
         self._keep_text = any(not feed.lookups for feed in policy.feeds)
         self._shows_own = any("own" in feed.actors for feed in policy.feeds)
+        self._wanted = frozenset(kind for feed in policy.feeds for kind in feed.kinds) - COMMENTS
+        assigned = {"assigned"} if self._wanted & ASSIGNMENTS else set()
+        self._heard = self._wanted | assigned
 
     def table(self) -> Handlers:
         """Which event is handled by what."""
@@ -66,6 +78,15 @@ class FeedHandlers:
         handlers.on(TicketSolved, self.on_status, reads)
         handlers.on(TicketReopened, self.on_status, reads)
         handlers.on(TicketClosed, self.on_status, reads)
+        for kind, event in (
+            ("merged", TicketMerged),
+            ("deleted", TicketDeleted),
+            ("restored", TicketUndeleted),
+        ):
+            if kind in self._wanted:
+                handlers.on(event, self.on_status, reads)
+        if "rated" in self._wanted:
+            handlers.on(FeedbackReceived, self.on_rated, ((tables.feed_tickets, _rated_ticket_id),))
         return handlers
 
     def on_created(self, event: TicketCreated, tx: Transaction) -> None:
@@ -88,16 +109,23 @@ class FeedHandlers:
         )
         self._merge_event(event, report, tx)
 
-    def on_status(self, event: TicketSolved | TicketReopened | TicketClosed, tx: Transaction) -> None:
-        """Folded into the message of the same action, if there is one."""
+    def on_status(self, event: TicketEvent, tx: Transaction) -> None:
+        """Folded into the message of the same action, if there is one; one of its own where a feed wants it."""
         self._merge_event(event, None, tx)
 
     def on_updated(self, event: TicketUpdated, tx: Transaction) -> None:
         """The same for other changes; a comment that was made private or redacted changes its message."""
-        if event.zendesk_type in FOLDED:
+        if event.zendesk_type in FOLDED or UPDATES.get(event.zendesk_type) in self._heard:
             report = _withdrawal(event)
             self._merge_event(event, report, tx)
             self._redact(event, report, tx)
+
+    def on_rated(self, event: FeedbackReceived, tx: Transaction) -> None:
+        """A vote is an action of its own: it is told once, and what it is changed to changes its message."""
+        key = f"s:rating:{event.rating_id}"
+        changes = {"rated": rating(event)}
+        action = Action(key, event.rated_at, event.requester_id, {}, "person", changes)
+        self._fold(event.ticket_id, event.time, action, None, tx)
 
     def _redact(self, event: TicketUpdated, report: CommentReport | None, tx: Transaction) -> None:
         """What was posted is taken back also where the ticket's own record has forgotten it, and whoever did it."""
@@ -113,18 +141,22 @@ class FeedHandlers:
                 schedule_redaction(tx, redaction, key=f"{event.ticket_id}:form:{event.version}")
 
     def _merge_event(self, event: TicketEvent, report: CommentReport | None, tx: Transaction) -> None:
-        if event.time < tx.now - self._policy.max_age or (event.own_action and not self._shows_own):
-            return
-        rows = tx.rows(tables.feed_tickets)
-        stored = rows.get(event.ticket_id)
-        feed = _DECODER.decode(stored["state"]) if stored else TicketFeed()
-        changed = feed.fold(_action(event), report, self._policy.fold_window)
-        rows.put(event.ticket_id, state=msgspec.json.encode(feed).decode(), changed_at=tx.now)
-        for item in changed:
-            self._schedule(event.ticket_id, feed, item, tx)
+        if not event.own_action or self._shows_own:
+            action = _action(event, changes_of(event, self._wanted) if self._wanted else {})
+            self._fold(event.ticket_id, event.time, action, report, tx)
 
-    def _schedule(self, ticket_id: str, feed: TicketFeed, item: Item, tx: Transaction) -> None:
-        self._scheduler.schedule(tx, ticket_id, item, feed.content(item, self._policy.fold_window))
+    def _fold(
+        self, ticket_id: str, time: datetime, action: Action, report: CommentReport | None, tx: Transaction
+    ) -> None:
+        if time < tx.now - self._policy.max_age:
+            return
+        rows, window = tx.rows(tables.feed_tickets), self._policy.fold_window
+        stored = rows.get(ticket_id)
+        feed = _DECODER.decode(stored["state"]) if stored else TicketFeed()
+        changed = feed.fold(action, report, window)
+        rows.put(ticket_id, state=msgspec.json.encode(feed).decode(), changed_at=tx.now)
+        for item in changed:
+            self._scheduler.schedule(tx, ticket_id, item, feed.content(item, window))
 
     def _creation(self, event: TicketCreated) -> CommentReport:
         ticket = event.ticket
@@ -158,7 +190,7 @@ def actor_of(event: TicketEvent) -> Actor:
     return "person" if event.actor_id is None or event.actor_id.isdecimal() else "bot"
 
 
-def _action(event: TicketEvent) -> Action:
+def _action(event: TicketEvent, changes: Changes) -> Action:
     status = _STATUS_AFTER.get(type(event))
     if isinstance(event, TicketReopened):
         status = event.current_status
@@ -169,10 +201,11 @@ def _action(event: TicketEvent) -> Action:
     }
     if status is not None:
         facts["status"] = Fact(event.version, status)
-    return Action(action_key(event), event.time, event.actor_id, facts)
+    by = actor_of(event) if changes else None
+    return Action(action_key(event), event.time, event.actor_id, facts, by, changes)
 
 
-def _storable(value: str | list[str] | None) -> str | list[str] | None:
+def _storable(value: Value) -> Value:
     return one_line(value)[:500] if isinstance(value, str) else value
 
 
@@ -205,4 +238,5 @@ def _is_first_comment(event: TicketCommented, window: timedelta) -> bool:
     return one_line(body) == one_line(ticket.description)
 
 
+_rated_ticket_id: Callable[[FeedbackReceived], str] = lambda event: event.ticket_id  # noqa: E731
 _ticket_id: Callable[[TicketEvent], str] = lambda event: event.ticket_id  # noqa: E731

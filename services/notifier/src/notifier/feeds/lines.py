@@ -1,23 +1,31 @@
 """Makes feed lines when they are due (docs/rules.md N3-N5): what is known by then, decided by the rules of now."""
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 
+from sqlalchemy import select
+
+from notifier import tables
+from notifier.destinations import ROUTING
 from notifier.feeds.context import MessageContext
 from notifier.feeds.lookups import NotToBeShown, facts_of
 from notifier.feeds.merge import Content
 from notifier.feeds.render import ticket_url
-from notifier.feeds.scheduling import MessagePayload, from_payload
+from notifier.feeds.scheduling import MessagePayload, from_payload, message_key
 from notifier.policy.conditions import Verdict
+from notifier.policy.kinds import COMMENTS
 from notifier.policy.routing import FeedRule
 from notifier.posting.burst import Bursts, Hold
-from notifier.posting.message_log import thread_of
+from notifier.posting.message_log import is_told, roots_of, thread_of
 from notifier.posting.prepared import Prepared
+from notifier.posting.silences import Silences
 from notifier.posting.summary import TicketLink
-from notifier.silences.repository import Silences
 from notifier.slack.message import Json, Message
 from supportops.config.quiet_hours import quiet_until
-from supportops.delivery.destination import Cancel, Delivery, Outcome
+from supportops.delivery.destination import Cancel, Delivery, Outcome, Snooze
+from supportops.store import Store
 
+SOON = timedelta(seconds=1)
 NO_FEED = "the feed is not in the rules any more"
 
 
@@ -35,6 +43,8 @@ class FeedLines:
             return Cancel(NO_FEED)
         if context.store.clock.now() - payload.content.at > context.policy.max_age:
             return Cancel("too old to be news")
+        if payload.content.is_change and (other := await told_elsewhere(context, payload, feed)) is not None:
+            return other
         if (hold := await self._hold(payload, feed)) is not None:
             return await self._bursts.hold(delivery, hold)
         try:
@@ -106,10 +116,39 @@ class FeedTickets:
             return False
         if context.policy.is_secret(routable.form or ""):
             return False
-        anybody = [
-            rule.model_copy(update={"kinds": (routable.kind,), "actors": (routable.actor,)}) for rule in rules
-        ]
+        anybody = (rule.of_any_event(routable) for rule in rules)
         return any(context.policy.verdict(rule, routable) is Verdict.YES for rule in anybody)
+
+
+async def told_elsewhere(context: MessageContext, payload: MessagePayload, feed: FeedRule) -> Outcome | None:
+    """What becomes of changes that are told already in the feed's channel, or perhaps will be; None: told nowhere."""
+    content, store = payload.content, context.store
+    if not COMMENTS.isdisjoint(feed.kinds):
+        known = await context.known(payload.ticket_id)
+        item = known.items.get(payload.item)
+        beside = known.comments_beside(item, context.policy.fold_window) if item is not None else []
+        keys = [message_key(feed.channel, payload.ticket_id, each.name) for each in beside]
+        if keys and await is_told(store, keys, feed.name):
+            return Cancel("the message of the comment made with it tells of it")
+        if keys and await _being_routed(store, payload.ticket_id):
+            return Snooze(SOON, "where the comment made with it goes is being found out")
+    kinds = {change.kind for change in content.changes.values()}
+    merged = content.changes.get("merged")
+    if merged is not None and kinds & set(feed.kinds) == {"merged"}:
+        roots = [await roots_of(store, ticket) for ticket in (payload.ticket_id, str(merged.after))]
+        if all(feed.channel in channels for channels in roots):
+            return Cancel("the threads of both tickets point to each other")
+    return None
+
+
+async def _being_routed(store: Store, ticket_id: str) -> bool:
+    """Whether Zendesk is being asked where a message of the ticket goes."""
+    d = tables.engine.deliveries.c
+    query = select(d.id).where(
+        d.destination == ROUTING, d.lane == ticket_id, d.state.in_(("waiting", "leased"))
+    )
+    async with store.reading() as conn:
+        return (await conn.execute(query.limit(1))).first() is not None
 
 
 def _row(payload: MessagePayload, feed: FeedRule) -> Json:

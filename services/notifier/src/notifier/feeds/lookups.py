@@ -6,10 +6,13 @@ Comments are read every time: whether one is public is decided by what Zendesk s
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from notifier.feeds.merge import Content, FieldName, Value
+from notifier.changes.records import Value
+from notifier.changes.words import shown
+from notifier.feeds.merge import Content, FieldName
 from notifier.feeds.render import FeedLine
 from notifier.feeds.routing import FormNames
 from notifier.policy.conditions import NO_FORM, Routable
+from notifier.policy.kinds import ASSIGNMENTS, BY_ID, GONE, Kind
 from notifier.policy.notifier import NotifierPolicy
 from notifier.policy.routing import FeedRule
 from supportops.clock import Clock
@@ -45,7 +48,9 @@ class Lookups:
         if not all(content.knows(name) for name in self._routed):
             content = content.completed(facts_of(await self._ticket(ticket_id)))
         public = content.public
-        if public is None:
+        if public is None and content.is_change:
+            public = await self._is_public(ticket_id)
+        elif public is None:
             public = (await self._comment(ticket_id, content)).public
         return await self._with_names(
             content,
@@ -53,8 +58,8 @@ class Lookups:
                 await self._form_name(content.text_of("form_id")),
                 content.tags(),
                 public,
-                actor=content.actor,
-                kind=content.kind,
+                **content.happened(),
+                status=content.text_of("status") or "" if content.knows("status") else None,
                 priority=content.text_of("priority") or "" if content.knows("priority") else None,
             ),
         )
@@ -105,21 +110,75 @@ class Lookups:
             return None
 
     async def line(self, ticket_id: str, content: Content, feed: FeedRule) -> tuple[bool, FeedLine]:
-        """Whether the comment is public, and everything that the message shows.
+        """Whether the comment is public, or for changes the ticket, and everything that the message shows.
 
         Raises NotToBeShown when it may not be shown (any more).
         """
+        if content.is_change:
+            return await self._line_of_changes(ticket_id, content, feed)
         content = await self._with_ticket(ticket_id, content)
         comment = await self._comment(ticket_id, content)
         if not comment.public and not feed.private_comments:
             raise NotToBeShown("the comment is private")
-        organization = await self._organization_of(content)
         return comment.public, replace(
-            carried_line(ticket_id, content),
-            organization=organization.name if organization else None,
+            await self._line(ticket_id, content),
             comment=comment.body,
             person=content.person or await self._person(comment.author_id or content.person_id),
         )
+
+    async def _line_of_changes(
+        self, ticket_id: str, content: Content, feed: FeedRule
+    ) -> tuple[bool, FeedLine]:
+        """The same for a message without words: of a ticket that is gone by what its last event told."""
+        public = content.public
+        if content.kind not in GONE:
+            ticket = await self._ticket(ticket_id)
+            content = content.completed(facts_of(ticket))
+            public = await self._is_public(ticket_id, ticket)
+        if not public and not feed.private_comments:
+            raise NotToBeShown("no customer sees the ticket")
+        return public is True, await self._line(ticket_id, content)
+
+    async def _line(self, ticket_id: str, content: Content) -> FeedLine:
+        organization = await self._organization_of(content)
+        return replace(
+            carried_line(ticket_id, content),
+            organization=organization.name if organization else None,
+            person=content.person or await self._person(content.person_id),
+            changes=shown(content.changes, await self._names_of(content)),
+        )
+
+    async def _names_of(self, content: Content) -> dict[str, tuple[str, str]]:
+        """What is called how, before and after, of the changes that are told by ids."""
+        return {
+            name: (
+                await self._called(change.kind, change.before),
+                await self._called(change.kind, change.after),
+            )
+            for name, change in content.changes.items()
+            if change.kind in BY_ID
+        }
+
+    async def _called(self, kind: Kind, number: Value) -> str:
+        if not isinstance(number, str) or not number:
+            return ""
+        if kind in ASSIGNMENTS or kind == "requester":
+            return await self._person(number) or "somebody"
+        if kind == "organization":
+            found = await self.organization(number)
+            return found.name if found else "another"
+        if kind == "form":
+            form = await self._references.forms.get(number)
+            return form.name if form else "another"
+        names = self._references.groups if kind == "group" else self._references.brands
+        return await self._name(names, number) or "another"
+
+    async def _is_public(self, ticket_id: str, ticket: Ticket | None = None) -> bool:
+        """Whether a customer sees the ticket: an account that does not say has it told by the comments."""
+        ticket = ticket or await self._ticket(ticket_id)
+        if ticket.is_public is not None:
+            return ticket.is_public
+        return any(comment.public for comment in await self._zendesk.latest_comments(ticket_id))
 
     async def _with_ticket(self, ticket_id: str, content: Content) -> Content:
         """The content with status, title and organization, read when the events did not carry them."""
@@ -175,6 +234,7 @@ _ROUTED: dict[FieldName, tuple[str, ...]] = {
     "form_id": (),
     "tags": (),
     "priority": ("priorities",),
+    "status": ("statuses",),
     "brand_id": ("brands",),
     "group_id": ("groups",),
     "organization_id": ("organizations", "plans", "regions"),
@@ -211,4 +271,6 @@ def carried_line(ticket_id: str, content: Content) -> FeedLine:
         person=content.person,
         title=content.text_of("title"),
         comment=None if content.redacted else content.text,
+        changes=shown(content.changes, {}),
+        event="" if content.is_change else content.kind,
     )

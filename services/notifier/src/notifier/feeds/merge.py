@@ -5,25 +5,30 @@ of tags. The comment (or the creation, which is the ticket's first comment) make
 it shows. They are kept per action until the comment is there, and belong to it when Zendesk names the same sequence,
 or, where it names none, when the same person did them within the fold window.
 
+Changes that some feed wants to hear of make a message of their own, one for all changes of an action; two roads that
+tell of the same change within the fold window tell of one message.
+
 Everything is merged by version and by set union, so that duplicates and shuffles end in the same messages.
 """
 
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
-from typing import Literal
+from hashlib import blake2s
+from typing import Any, Literal
 
 from msgspec import Struct, field, structs
 
-from notifier.policy.conditions import Actor, Kind
+from notifier.changes.records import Changes, Value, joined, texts_of
+from notifier.policy.conditions import Actor
+from notifier.policy.kinds import COMMENTS, Kind, main
 
 FIRST = "first"
 KEPT = 20  # actions and messages that a ticket remembers; the keys of deliveries remember the rest
 SAME_MOMENT = timedelta(seconds=2)  # a ticket's creation and its first comment, told apart by nothing else
 
 FieldName = Literal[
-    "status", "title", "organization_id", "form_id", "tags", "priority", "brand_id", "group_id"
+    "status", "title", "organization_id", "form_id", "tags", "priority", "brand_id", "group_id", "is_public"
 ]
-Value = str | list[str] | None
 _SHOWN: tuple[FieldName, ...] = ("status", "title", "organization_id")
 
 
@@ -38,12 +43,17 @@ FieldVersions = dict[FieldName, Fact]
 
 
 class Action(Struct, frozen=True):
-    """What one person did to a ticket in one go. `key` is `s:` + the sequence id, or else actor and time."""
+    """What one person did to a ticket in one go. `key` is `s:` + the sequence id, or else actor and time.
+
+    `changes`: those that some feed wants to hear of.
+    """
 
     key: str
     at: datetime
     actor: str | None = None
     facts: FieldVersions = {}
+    by: Actor | None = None
+    changes: Changes = {}
 
 
 class CommentReport(Struct, frozen=True):
@@ -66,7 +76,10 @@ class CommentReport(Struct, frozen=True):
 
 
 class Item(Struct, frozen=True):
-    """A message in the making: what tells of it, and how often that changed for its readers."""
+    """A message in the making: what tells of it, and how often that changed for its readers.
+
+    Without a creation and a comment it is about changes; `began` is the moment of their first one.
+    """
 
     name: str
     created: CommentReport | None = None
@@ -74,6 +87,13 @@ class Item(Struct, frozen=True):
     actions: frozenset[str] = frozenset()
     actors: frozenset[str] = frozenset()
     revision: int = 0
+    began: datetime | None = None
+
+    @property
+    def moments(self) -> tuple[datetime, ...]:
+        """When it happened, the moment that is shown last."""
+        began = () if self.began is None else (self.began,)
+        return tuple(report.at for report in self.reports) or began
 
     @property
     def reports(self) -> tuple[CommentReport, ...]:
@@ -94,6 +114,25 @@ class Content(Struct, frozen=True):
     redacted: bool = False
     actor: Actor = "person"
     kind: Kind = "commented"
+    changes: Changes = {}
+
+    @property
+    def is_change(self) -> bool:
+        """Whether nothing was said: the message tells of changes alone."""
+        return self.kind not in COMMENTS
+
+    def happened(self) -> dict[str, Any]:
+        """What routing may ask about the action (the fields of `Routable`)."""
+        others = {each.kind for each in self.changes.values()} if self.is_change else set()
+        tags, rating = self.changes.get("tags"), self.changes.get("rated")
+        return {
+            "actor": self.actor,
+            "kind": self.kind,
+            "others": frozenset(others) - {self.kind},
+            "added": texts_of(tags.after) if tags else frozenset(),
+            "removed": texts_of(tags.before) if tags else frozenset(),
+            "score": str(rating.after or "") if rating else "",
+        }
 
     def knows(self, name: FieldName) -> bool:
         """Whether the field is known, also when it is known to be empty."""
@@ -138,6 +177,9 @@ class TicketFeed(Struct):
         if report is not None:
             item = self._item_of(report, happened)
             self.items[item.name] = _with_report(item, report, happened)
+        elif happened.changes:
+            item = self._changes_of(happened, window)
+            self.items[item.name] = _with_action(item, happened)
         after = self._contents(window)
         changed = [name for name, content in after.items() if before.get(name) != content]
         for name in changed:
@@ -149,13 +191,15 @@ class TicketFeed(Struct):
     def content(self, item: Item, window: timedelta) -> Content:
         """What the message shows by all that is known now."""
         facts: FieldVersions = {}
-        for action in self.actions.values():
-            if _belongs(action, item, window):
-                facts = _newest(facts, action.facts)
+        changes: Changes = {}
+        mine = [action for action in self.actions.values() if _belongs(action, item, window)]
+        for action in mine:
+            facts, changes = _newest(facts, action.facts), joined(changes, action.changes)
         reports = item.reports
-        return Content(
-            at=reports[-1].at,
-            facts={name: facts[name].value for name in sorted(facts)},
+        known = {name: facts[name].value for name in sorted(facts)}
+        content = Content(
+            at=item.moments[-1],
+            facts=known,
             public=_public(reports),
             comment_id=_first(report.comment_id for report in reports),
             person_id=_first(report.person_id for report in reports),
@@ -164,7 +208,15 @@ class TicketFeed(Struct):
             redacted=any(report.redacted for report in reports),
             actor=_first_actor(reports),
             kind="created" if item.created is not None or item.name == FIRST else "commented",
+            changes={name: changes[name] for name in sorted(changes)},
         )
+        return content if reports else _about_changes(content, item, mine)
+
+    def comments_beside(self, item: Item, window: timedelta) -> list[Item]:
+        """The creation or the comments of the action whose changes `item` tells of."""
+        mine = [self.actions[key] for key in item.actions if key in self.actions]
+        said = [other for other in self.items.values() if other.reports]
+        return [other for other in said if any(_belongs(action, other, window) for action in mine)]
 
     def _contents(self, window: timedelta) -> dict[str, Content]:
         return {name: self.content(item, window) for name, item in self.items.items()}
@@ -183,13 +235,35 @@ class TicketFeed(Struct):
         opens = report.comment_id is None or (report.echo and FIRST not in self.items)
         return Item(FIRST if opens else str(report.comment_id))
 
+    def _changes_of(self, happened: Action, window: timedelta) -> Item:
+        """The message that these changes are told in: that of their action, also when two roads tell of it."""
+
+        def mine(item: Item) -> bool:
+            if item.reports:
+                return False
+            return _belongs(happened, item, window) or self._tells_of(item, happened, window)
+
+        name = f"change-{blake2s(happened.key.encode(), digest_size=6).hexdigest()}"
+        return self._where(mine) or Item(name, began=happened.at)
+
+    def _tells_of(self, item: Item, happened: Action, window: timedelta) -> bool:
+        """Whether the message tells of one of these changes already, made at that time: two roads tell of it."""
+        if all(abs(happened.at - moment) > window for moment in item.moments):
+            return False
+        told = [self.actions[key].changes for key in item.actions if key in self.actions]
+        return any(
+            name in changes and changes[name].after == change.after
+            for changes in told
+            for name, change in happened.changes.items()
+        )
+
     def _where(self, test: Callable[[Item], bool]) -> Item | None:
         return next((item for item in self.items.values() if test(item)), None)
 
     def _forget(self) -> None:
         for key in sorted(self.actions, key=lambda key: self.actions[key].at)[:-KEPT]:
             del self.actions[key]
-        for name in sorted(self.items, key=lambda name: self.items[name].reports[-1].at)[:-KEPT]:
+        for name in sorted(self.items, key=lambda name: self.items[name].moments[-1])[:-KEPT]:
             del self.items[name]
 
 
@@ -209,9 +283,27 @@ def _same_first(item: Item, report: CommentReport, happened: Action) -> bool:
     return bool(people - {None}) and max(moments) - min(moments) <= SAME_MOMENT
 
 
-def _with_report(item: Item, report: CommentReport, happened: Action) -> Item:
+def _with_action(item: Item, happened: Action) -> Item:
     actors = item.actors | ({happened.actor} if happened.actor else set())
-    item = structs.replace(item, actions=item.actions | {happened.key}, actors=actors)
+    return structs.replace(item, actions=item.actions | {happened.key}, actors=actors)
+
+
+def _about_changes(content: Content, item: Item, actions: Iterable[Action]) -> Content:
+    """A message about changes: whether the ticket is one that customers see stands for a comment's privacy."""
+    public = content.facts.get("is_public")
+    people = sorted(actor for actor in item.actors if actor.isdecimal())
+    kinds = [change.kind for change in content.changes.values()]
+    return structs.replace(
+        content,
+        public=public if isinstance(public, bool) else None,
+        person_id=_first(people),
+        actor=next((action.by for action in actions if action.by is not None), "person"),
+        kind=main(kinds) if kinds else "field",
+    )
+
+
+def _with_report(item: Item, report: CommentReport, happened: Action) -> Item:
+    item = _with_action(item, happened)
     if report.comment_id is None:
         return structs.replace(item, created=_filled(item.created, report))
     return structs.replace(item, comment=_filled(item.comment, report))
@@ -233,7 +325,7 @@ def _belongs(action: Action, item: Item, window: timedelta) -> bool:
         return False
     if action.actor is None or action.actor not in item.actors:
         return False
-    return any(abs(action.at - report.at) <= window for report in item.reports)
+    return any(abs(action.at - moment) <= window for moment in item.moments)
 
 
 def _merged(known: Action, happened: Action) -> Action:
@@ -242,6 +334,8 @@ def _merged(known: Action, happened: Action) -> Action:
         at=min(known.at, happened.at),
         actor=known.actor or happened.actor,
         facts=_newest(known.facts, happened.facts),
+        by=known.by or happened.by,
+        changes=joined(known.changes, happened.changes),
     )
 
 

@@ -13,14 +13,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from urllib.parse import quote
 
+from notifier.changes.words import MOST_SHOWN, Shown, sentence, words
 from notifier.policy.routing import FEED_COLOUR
 from notifier.policy.templates import rendered, used
 from notifier.slack.message import Json, Message
-from notifier.slack.text import clean, cut, escape, inline, isolate, label, one_line
+from notifier.slack.text import clean, cut, escape, fit, inline, isolate, label, one_line
 
 TEXT_LIMIT = 3_000  # of `text`, and of one text object (docs/vendors/slack.md#limits)
 NAME_LIMIT = 120
 TITLE_LIMIT = 300
+CHANGES_LIMIT = 500
 _STATUS_WORDS = {"hold": "On-hold"}  # Zendesk's own display text; the others are capitalised
 
 
@@ -40,6 +42,9 @@ class FeedLine:
     comment: str | None = None
     names: Mapping[str, str | None] = field(default_factory=dict)
     """What only templates show: form, brand, group, priority, plan, region."""
+    changes: tuple[Shown, ...] = ()
+    event: str = ""
+    """`created` or `commented`; empty where changes say what happened."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,7 @@ class Look:
 
 
 def render(line: FeedLine, look: Look) -> Message:
-    """The message of one created ticket or one update with a comment."""
+    """The message of one created ticket, one update with a comment, or changes made at once."""
     headline, title = _headline(line), inline(line.title or "", TITLE_LIMIT)
     organization = inline(line.organization or "", NAME_LIMIT)
     number = f"Ticket #{inline(line.ticket_id, 40)}"
@@ -65,6 +70,7 @@ def render(line: FeedLine, look: Look) -> Message:
     shown = f"{headline}: {_link(url, number)}"
     shown += f" {title}" if title else ""
     shown += f" ({organization})" if organization else ""
+    shown += f" — {fit(sentence(line.changes), CHANGES_LIMIT)}" if line.changes else ""
     blocks = _blocks(line, look, url)
     if look.template is not None:
         shown, blocks = _own_words(line, look, _link(url, number)), _blocks_below(line, look)
@@ -112,7 +118,16 @@ def _values(line: FeedLine, look: Look, share: float) -> dict[str, str]:
     values = {name: _short(text, int(NAME_LIMIT * share)) for name, text in texts.items()}
     comment = cut(clean(line.comment or ""), int(look.comment_length * share)) if share else ""
     title = _short(line.title, int(TITLE_LIMIT * share))
+    values |= {name: _short(text, int(NAME_LIMIT * share)) for name, text in _happened(line).items()}
+    values["changes"] = cut(sentence(line.changes), int(CHANGES_LIMIT * share)) if share else ""
     return values | {"ticket_id": _short(line.ticket_id, 40), "title": title, "comment": isolate(comment)}
+
+
+def _happened(line: FeedLine) -> dict[str, str]:
+    """The weightiest change, in parts; of a message that shows words the event alone."""
+    event = ", ".join(dict.fromkeys(change.kind for change in line.changes))
+    first = line.changes[0] if line.changes else Shown("commented", "")
+    return {"event": event or line.event, "before": first.before, "after": first.after, "reason": first.note}
 
 
 def _short(text: str | None, limit: int) -> str:
@@ -153,7 +168,10 @@ def _blocks(line: FeedLine, look: Look, url: str | None) -> list[Json]:
 
 def _blocks_below(line: FeedLine, look: Look) -> list[Json]:
     """The comment, where a template does not show it itself, and the moment."""
-    blocks = []
+    blocks: list[Json] = []
+    if line.changes and not (look.template and "changes" in used(look.template)):
+        text = "\n".join(words(change) for change in line.changes[:MOST_SHOWN])
+        blocks.append(_section({"type": "plain_text", "emoji": False, "text": text}))
     comment = "" if look.template and "comment" in used(look.template) else line.comment or ""
     if comment := cut(clean(comment), min(look.comment_length, TEXT_LIMIT)):
         blocks.append(_section({"type": "plain_text", "emoji": False, "text": comment}))

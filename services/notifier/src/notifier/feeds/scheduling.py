@@ -91,13 +91,18 @@ class MessageScheduler:
         )
 
     def post(self, tx: Transaction, payload: MessagePayload, feeds: list[FeedRule]) -> None:
-        """Have the message posted in `feeds`; a channel named by several gets it once."""
+        """Have the message posted in `feeds`; a channel named by several gets it once.
+
+        One about changes waits: a comment of the same action, whose message tells of them, may be on its way.
+        """
+        due_at = tx.now + self._policy.fold_window if payload.content.is_change else None
         for feed in feeds:
             tx.deliveries.schedule(
                 POSTS,
                 message_key(feed.channel, payload.ticket_id, payload.item),
                 lane=feed.channel,
                 payload=as_payload(msgspec.structs.replace(payload, feed=feed.name)),
+                due_at=due_at,
             )
 
     def change(self, tx: Transaction, payload: MessagePayload, reason: str) -> None:
@@ -119,8 +124,8 @@ class MessageScheduler:
             self.forms.name_of(content, now),
             content.tags(),
             content.public,
-            actor=content.actor,
-            kind=content.kind,
+            **content.happened(),
+            status=content.text_of("status") or "" if content.knows("status") else None,
             priority=priority if content.knows("priority") else None,
             brand=_nothing(content, "brand_id"),
             group=_nothing(content, "group_id"),

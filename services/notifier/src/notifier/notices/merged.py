@@ -2,13 +2,12 @@
 
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row
 
-from notifier import tables
 from notifier.feeds.context import MessageContext
 from notifier.feeds.render import ticket_url
 from notifier.notices.payloads import MERGED, Notice
-from notifier.posting.message_log import POSTED
+from notifier.posting.message_log import roots_of
 from notifier.posting.prepared import Note, Prepared, note_of, note_row, schedule_note
 from notifier.slack.message import Message
 from notifier.slack.reads import permalink
@@ -25,8 +24,8 @@ class MergedThreads:
 
     async def decide(self, notice: Notice) -> Outcome:
         """One note in each of the two threads, in every channel that has both."""
-        source, target = notice.ticket_id, str(notice.data["target"])
-        sources, targets = await self._roots(source), await self._roots(target)
+        store, source, target = self._context.store, notice.ticket_id, str(notice.data["target"])
+        sources, targets = await roots_of(store, source), await roots_of(store, target)
         shared = sorted(sources.keys() & targets.keys())
         if not shared:
             return Cancel("no channel has threads of both tickets")
@@ -62,19 +61,6 @@ class MergedThreads:
     async def found(self, delivery: Delivery) -> Prepared | Outcome:
         note = note_of(delivery.payload) or Note("", "")
         return Prepared(Message("", []), note_row(note, delivery.lane), note.data["ts"])
-
-    async def _roots(self, ticket_id: str) -> dict[str, Row[Any]]:
-        """The ticket's first message by channel."""
-        messages = tables.feed_messages
-        query = select(messages).where(
-            messages.c.ticket_id == ticket_id,
-            messages.c.state == POSTED,
-            messages.c.thread_ts.is_(None),
-            messages.c.item.not_like("note:%"),
-        )
-        async with self._context.store.reading() as conn:
-            rows = await conn.execute(query.order_by(messages.c.ts.desc()))
-            return {row.channel: row for row in rows}
 
 
 def _number(base_url: str, ticket_id: str) -> str:

@@ -9,7 +9,7 @@ from notifier.feeds.render import NAME_LIMIT, TITLE_LIMIT, ticket_url
 from notifier.notices.payloads import RATING, SUCCESS, TAM
 from notifier.policy.notices import NoticesPolicy
 from notifier.posting.prepared import Note, Prepared, note_of, note_row, schedule_note
-from notifier.silences.repository import Silence, Silences
+from notifier.posting.silences import Silence, Silences
 from notifier.slack.message import Json, Message
 from notifier.slack.text import clean, cut, escape, inline
 from supportops.delivery.destination import Cancel, Delivery, Done, Outcome

@@ -11,11 +11,13 @@ from typing import Annotated, Any, Protocol
 import typer
 from pydantic import AwareDatetime, Field, ValidationError
 
+from notifier.changes.words import Shown
 from notifier.feeds.context import MessageContext, names_of
 from notifier.feeds.lookups import NotToBeShown, facts_of
 from notifier.feeds.merge import Content
 from notifier.feeds.render import FeedLine, Look, render
-from notifier.policy.conditions import Actor, Kind, Routable, Verdict
+from notifier.policy.conditions import Actor, Routable, Verdict
+from notifier.policy.kinds import COMMENTS, Kind
 from notifier.policy.notifier import NotifierPolicy
 from notifier.policy.routing import FeedRule
 from notifier.settings import Settings
@@ -52,6 +54,11 @@ class Example(Rules):
     form: str = ""
     tags: tuple[str, ...] = ()
     kind: Kind = "commented"
+    before: str = ""
+    after: str = ""
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    reason: str = ""
     actor: Actor = "person"
     priority: str = "normal"
     brand: str = ""
@@ -73,15 +80,18 @@ class Example(Rules):
             "organization",
             "plan",
             "region",
+            "status",
         )
         facts: dict[str, Any] = {name: getattr(self, name) for name in names}
-        return Routable(**facts, tags=frozenset(self.tags))
+        facts |= {name: frozenset(getattr(self, name)) for name in ("tags", "added", "removed")}
+        return Routable(**facts, score=self.after if self.kind == "rated" else "")
 
     def line(self) -> FeedLine:
         """What a message shows."""
         names = {
             name: getattr(self, name) for name in ("form", "priority", "brand", "group", "plan", "region")
         }
+        said = self.kind in COMMENTS
         return FeedLine(
             self.ticket_id,
             self.at,
@@ -89,9 +99,18 @@ class Example(Rules):
             self.person,
             self.title,
             self.organization,
-            self.comment,
+            self.comment if said else None,
             names,
+            () if said else (self.change(),),
+            self.kind if said else "",
         )
+
+    def change(self) -> Shown:
+        """What was changed, where the example is of a change."""
+        if self.kind != "tags":
+            return Shown(self.kind, self.kind, self.before, self.after, self.reason)
+        signed = ([f"-{tag}" for tag in self.removed], [f"+{tag}" for tag in self.added])
+        return Shown(self.kind, "tags", *(" ".join(tags) for tags in signed))
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import typer
 from uuid_utils import uuid7
 
 from notifier.posting.burst import release
-from notifier.silences.repository import About, Silence, add, end, in_force
+from notifier.posting.silences import About, Silence, add, end, in_force
 from supportops.config.durations import parse_duration
 from supportops.operations.on_database import on_database
 from supportops.runtime.cli import AnyService, AsJson

@@ -13,7 +13,9 @@ from notifier.destinations import POSTS
 from notifier.feeds.decisions import from_facts, judgements
 from notifier.feeds.scheduling import message_key
 from notifier.policy.conditions import Routable
+from notifier.policy.kinds import COMMENTS
 from notifier.policy.notifier import NotifierPolicy
+from notifier.policy.routing import kinds_words
 from notifier.posting.message_log import state_words
 from notifier.tables import feed_decisions, feed_messages, routing_versions
 from supportops.operations.delivery_history import Row, rows_of
@@ -33,6 +35,13 @@ class Decision:
     routable: Routable
     rules: NotifierPolicy | None
 
+    @property
+    def about(self) -> str:
+        """What the message is about, in words."""
+        if not self.routable.kinds.isdisjoint(COMMENTS):
+            return f"comment {self.item}"
+        return kinds_words(self.routable.kinds)
+
     def judged(self) -> Mapping[str, str]:
         """For each feed of then that did not get the message, why not."""
         if self.rules is None:
@@ -43,7 +52,7 @@ class Decision:
 
     def lines(self) -> list[Line]:
         """What was decided, in words."""
-        what = f"comment {self.item}: decided by rules {self.version}"
+        what = f"{self.about}: decided by rules {self.version}"
         lines = [Line(self.at, what, f"goes to {', '.join(self.feeds) or 'no feed'}")]
         if self.rules is None:
             return [*lines, Line(self.at, what, "why not elsewhere cannot be told: these rules are not kept")]

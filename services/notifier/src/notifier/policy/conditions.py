@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import StringConstraints
 
+from notifier.policy.kinds import Kind
 from supportops.config.rules_file import Rules
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
@@ -18,8 +19,6 @@ NO_FORM = ""
 
 Actor = Literal["person", "bot", "own"]
 """Who acted: a person, something that has no user's id (an automation), or one of our integration users."""
-Kind = Literal["created", "commented"]
-"""What happened: a ticket was created, or a comment was added."""
 
 
 class Verdict(Enum):
@@ -34,7 +33,9 @@ class Verdict(Enum):
 class Routable:
     """What routing looks at. A value of None is not known; an empty text or set is known to be empty.
 
-    `public`: False for private comments. `plan` and `region` are the values of the organization's fields.
+    `public`: False for private comments, and for changes of tickets that no customer sees. `kind`: what happened, or
+    the weightiest of what was done at once; `others`: the rest of it. `added`, `removed`: tags. `score`: of a rating.
+    `plan` and `region` are the values of the organization's fields.
     """
 
     form: str | None
@@ -48,6 +49,16 @@ class Routable:
     organization: str | None = None
     plan: str | None = None
     region: str | None = None
+    status: str | None = None
+    others: frozenset[Kind] = frozenset()
+    added: frozenset[str] = frozenset()
+    removed: frozenset[str] = frozenset()
+    score: str = ""
+
+    @property
+    def kinds(self) -> frozenset[Kind]:
+        """Everything that happened at once."""
+        return self.others | {self.kind}
 
 
 class NameRule(Rules):

@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 
 from pydantic import StringConstraints
 
-from notifier.policy.conditions import Actor, Kind, Name, NameRule, Routable, TagRule, Verdict, verdict_of
+from notifier.policy.conditions import Actor, Name, NameRule, Routable, TagRule, Verdict, verdict_of
+from notifier.policy.kinds import KINDS, Kind
 from notifier.policy.templates import TemplateText, used
 from supportops.config.quiet_hours import QuietHours
 from supportops.config.rules_file import Rules
@@ -36,7 +37,8 @@ class FeedRule(Rules):
     `never_forms`; Slack must say as well that the channel is private and without people of other companies, each time
     (docs/notifier.md). `lookups: false` shows what the event carries and makes no REST read for it: no organization
     name. `updates`: later messages of a ticket go into the `thread` of its first one, or each stands in the `channel`.
-    What comes in `quiet_hours` is one message at their end.
+    What comes in `quiet_hours` is one message at their end. `tags_added`, `tags_removed` and `scores` ask what the
+    action did, all other conditions what the ticket is.
     """
 
     name: Name
@@ -45,6 +47,10 @@ class FeedRule(Rules):
     actors: tuple[Actor, ...] = ("person", "bot")
     forms: NameRule = NameRule()
     tags: TagRule = TagRule()
+    tags_added: TagRule = TagRule()
+    tags_removed: TagRule = TagRule()
+    scores: NameRule = NameRule()
+    statuses: NameRule = NameRule()
     priorities: NameRule = NameRule()
     brands: NameRule = NameRule()
     groups: NameRule = NameRule()
@@ -62,7 +68,7 @@ class FeedRule(Rules):
 
     def verdict(self, ticket: Routable) -> Verdict:
         """Whether a ticket belongs by this feed's own conditions; there may be a hundred feeds, so cheapest first."""
-        if ticket.kind not in self.kinds or ticket.actor not in self.actors:
+        if ticket.kinds.isdisjoint(self.kinds) or ticket.actor not in self.actors:
             return Verdict.NO
         unknown = False
         for _, found, _ in self._conditions(ticket):
@@ -76,8 +82,8 @@ class FeedRule(Rules):
 
     def judge(self, ticket: Routable) -> Judgement:
         """The same in words, for people who ask why not."""
-        if ticket.kind not in self.kinds:
-            return Judgement(Verdict.NO, f"kinds: it was {ticket.kind}")
+        if ticket.kinds.isdisjoint(self.kinds):
+            return Judgement(Verdict.NO, f"kinds: it was {kinds_words(ticket.kinds)}")
         if ticket.actor not in self.actors:
             return Judgement(Verdict.NO, f"actors: it was done by {ticket.actor}")
         found = list(self._conditions(ticket))
@@ -94,14 +100,25 @@ class FeedRule(Rules):
 
     def asks_for(self, name: str) -> bool:
         """Whether a condition of that name is set, or the template shows what it is about."""
-        if self.template is not None and _SHOWS[name] in used(self.template):
+        if self.template is not None and _SHOWS.get(name) in used(self.template):
             return True
         rule: NameRule = getattr(self, name)
         return rule != NameRule()
 
+    def of_any_event(self, ticket: Routable) -> "FeedRule":
+        """The feed without its conditions on what happened and who did it: whether the ticket as such belongs."""
+        return self.model_copy(
+            update={"kinds": (ticket.kind,), "actors": (ticket.actor,)}
+            | {"tags_added": TagRule(), "tags_removed": TagRule(), "scores": NameRule()}
+        )
+
     def _conditions(self, ticket: Routable) -> Iterator[tuple[str, Verdict, str | frozenset[str] | None]]:
+        yield "tags_added", self.tags_added.verdict(ticket.added), ticket.added
+        yield "tags_removed", self.tags_removed.verdict(ticket.removed), ticket.removed
         yield "tags", self.tags.verdict(ticket.tags), ticket.tags
         for name, value in (
+            ("scores", ticket.score),
+            ("statuses", ticket.status),
             ("forms", ticket.form),
             ("priorities", ticket.priority),
             ("brands", ticket.brand),
@@ -129,6 +146,11 @@ _SHOWS = {
     "regions": "region",
 }
 """The value of a template that is what a condition is about."""
+
+
+def kinds_words(kinds: frozenset[Kind]) -> str:
+    """`solved, assigned`: what happened, the weightiest first."""
+    return ", ".join(kind for kind in KINDS if kind in kinds)
 
 
 def _shown(value: str | frozenset[str] | None) -> str:

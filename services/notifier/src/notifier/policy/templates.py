@@ -17,21 +17,29 @@ from pydantic import AfterValidator, StringConstraints
 from supportops.config.validation_messages import suggest
 
 VALUES: Final = (
+    "after",
+    "before",
     "brand",
+    "changes",
     "comment",
+    "event",
     "form",
     "group",
     "organization",
     "person",
     "plan",
     "priority",
+    "reason",
     "region",
     "status",
     "ticket",
     "ticket_id",
     "title",
 )
-"""What a template may show; each is a text, empty when it is not known. `ticket` is the number as a link."""
+"""What a template may show; each is a text, empty when it is not known. `ticket` is the number as a link. `event` says
+what happened, `changes` what was changed from what to what; `before`, `after` and `reason` (of a rating) are the
+weightiest change's.
+"""
 FILTERS: Final = ("default", "length", "lower", "replace", "title", "trim", "truncate", "upper")
 LONGEST_TEMPLATE: Final = 1_500
 _ALLOWED: Final = (

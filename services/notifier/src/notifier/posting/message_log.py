@@ -1,12 +1,13 @@
 """Which messages stand in which channel."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import orjson
 from sqlalchemy import Row, select, update
 
 from notifier import tables
+from notifier.destinations import POSTS
 from notifier.slack.message import Json
 from supportops.store import Store, Transaction
 
@@ -45,6 +46,32 @@ async def thread_of(store: Store, channel: str, ticket_id: str) -> str | None:
     async with store.reading() as conn:
         found: str | None = (await conn.execute(query.order_by(messages.ts).limit(1))).scalar()
     return found
+
+
+async def roots_of(store: Store, ticket_id: str) -> dict[str, Row[Any]]:
+    """The ticket's first message by channel, notes left aside: what later ones answer to."""
+    messages = tables.feed_messages
+    query = select(messages).where(
+        messages.c.ticket_id == ticket_id,
+        messages.c.state == POSTED,
+        messages.c.thread_ts.is_(None),
+        messages.c.item.not_like("note:%"),
+    )
+    async with store.reading() as conn:
+        return {row.channel: row for row in await conn.execute(query.order_by(messages.c.ts.desc()))}
+
+
+async def is_told(store: Store, keys: Collection[str], feed: str) -> bool:
+    """Whether one of these messages stands in the channel for that feed, or is on its way there."""
+    m, d = tables.feed_messages.c, tables.engine.deliveries.c
+    posted = select(m.key).where(m.key.in_(keys), m.feed == feed, m.state == POSTED).limit(1)
+    coming = select(d.payload).where(
+        d.destination == POSTS, d.key.in_(keys), d.state.in_(("waiting", "leased"))
+    )
+    async with store.reading() as conn:
+        if (await conn.execute(posted)).first() is not None:
+            return True
+        return any(orjson.loads(row.payload).get("feed") == feed for row in await conn.execute(coming))
 
 
 async def shown_of(store: Store, ticket_id: str, item: str | None = None) -> Sequence[Row[Any]]:

@@ -1,1 +1,0 @@
-"""When nothing is said: silences that people make, and quiet hours of rules."""

@@ -13,6 +13,6 @@ from tests.contract.web.installation import Installation, installed
 async def installation(
     new_database: Callable[[str], str], clock: ManualClock, tmp_path: Path
 ) -> AsyncIterator[Installation]:
-    """Three services, migrated."""
+    """Every service that has pages, migrated when it is asked."""
     async with installed(new_database, clock, tmp_path) as ready:
         yield ready

@@ -37,7 +37,7 @@ WRONG = "not the password"
 async def test_a_throttle_allows_a_burst_and_then_a_steady_pace(
     installation: Installation, clock: ManualClock
 ) -> None:
-    store = installation.stores["csat"]
+    store = await installation.store("csat")
     first, replica = (Throttle(store, "test", 4, 6) for _ in range(2))
     assert [await first.wait_before("a") for _ in range(2)] == [0, 0]
     assert [await replica.wait_before("a") for _ in range(4)] == [
@@ -58,7 +58,7 @@ async def test_a_throttle_allows_a_burst_and_then_a_steady_pace(
 
 
 async def test_tries_at_the_same_moment_are_all_counted(installation: Installation) -> None:
-    throttle = Throttle(installation.stores["csat"], "test", 5)
+    throttle = Throttle(await installation.store("csat"), "test", 5)
     waits = await asyncio.gather(*(throttle.wait_before("a") for _ in range(20)))
     assert waits.count(0) == 5
 
@@ -112,7 +112,7 @@ async def test_neighbours_in_one_network_are_one_client(installation: Installati
     assert outcomes == [403, 429, 403, 403]
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", APIS)
 async def test_tokens_are_not_to_be_guessed_at(installation: Installation, service: str) -> None:
     address, right = url(service, APIS[service]), {"Authorization": f"Bearer {TOKEN}"}
     async with (
@@ -198,10 +198,8 @@ async def test_raw_nonsense_and_aborted_logins_write_no_errors(
     installation: Installation, service: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     login = chosen(proxy_header="X-Forwarded-User", proxy_secret=TOKEN)
-    server, stopping = (
-        HttpServer(installation.app(service, login), ("127.0.0.1", 0), Metrics()),
-        asyncio.Event(),
-    )
+    app, stopping = await installation.app(service, login), asyncio.Event()
+    server = HttpServer(app, ("127.0.0.1", 0), Metrics())
     running = asyncio.create_task(server.run(stopping))
     await server.started.wait()
     with capture_logs() as lines, caplog.at_level(logging.INFO):

@@ -1,6 +1,7 @@
 """What somebody asks: read from a slash command or a mention, and understood as a command. Pure.
 
-Nothing of it is trusted: lengths are cut here, and every word that an answer repeats is escaped there.
+Nothing of it is trusted: it is cleaned and cut here (a database takes no NUL), and every word that an answer repeats is
+escaped there.
 """
 
 import hashlib
@@ -11,6 +12,8 @@ from datetime import datetime
 from typing import Any, Self
 
 import msgspec
+
+from notifier.slack.text import clean
 
 LONGEST_TEXT = 500
 LONGEST_WORD = 300
@@ -81,15 +84,15 @@ def understood(text: str) -> Asked:
 
 def of_command(fields: Mapping[str, str], body: bytes, now: datetime) -> Question:
     """The question of a slash command; `body` names one that has no trigger id."""
-    trigger = fields.get("trigger_id") or hashlib.sha256(body).hexdigest()
+    trigger = _word(fields, "trigger_id") or hashlib.sha256(body).hexdigest()
     return Question(
-        id=f"command:{trigger[:LONGEST_WORD]}",
-        user=fields.get("user_id", "")[:LONGEST_WORD],
-        home=fields.get("team_id", "")[:LONGEST_WORD] or None,
-        channel=fields.get("channel_id", "")[:LONGEST_WORD],
-        text=fields.get("text", "")[:LONGEST_TEXT],
+        id=f"command:{trigger}",
+        user=_word(fields, "user_id") or "",
+        home=_word(fields, "team_id"),
+        channel=_word(fields, "channel_id") or "",
+        text=clean(fields.get("text", ""))[:LONGEST_TEXT],
         asked_at=now.isoformat(),
-        response_url=fields.get("response_url", ""),
+        response_url=clean(fields.get("response_url", "")),
     )
 
 
@@ -108,7 +111,7 @@ def of_mention(payload: Mapping[str, Any], now: datetime) -> Question | None:
         user=user,
         home=_word(event, "user_team") or _word(event, "team"),
         channel=channel,
-        text=str(event.get("text") or "")[:LONGEST_TEXT],
+        text=clean(str(event.get("text") or ""))[:LONGEST_TEXT],
         asked_at=now.isoformat(),
         thread=_word(event, "thread_ts") or _word(event, "ts"),
     )
@@ -124,4 +127,4 @@ def teams_of(payload: Mapping[str, Any]) -> set[str]:
 
 def _word(mapping: Mapping[str, Any], name: str) -> str | None:
     value = mapping.get(name)
-    return value[:LONGEST_WORD] if isinstance(value, str) and value else None
+    return clean(value)[:LONGEST_WORD] or None if isinstance(value, str) else None

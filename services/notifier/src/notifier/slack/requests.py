@@ -13,6 +13,7 @@ from fastapi import HTTPException, Request
 
 from notifier.settings import SlackRequestsSettings
 from notifier.slack.signature import is_slacks, signed
+from notifier.slack.text import clean
 from notifier.tables import slack_requests
 from supportops.clock import Clock
 from supportops.store import Transaction
@@ -110,11 +111,12 @@ async def is_first(tx: Transaction, request_id: str) -> bool:
 
 
 def _click(payload: Mapping[str, Any], action: Mapping[str, Any]) -> Click:
-    user, name = _word(payload, "user", "id") or "", str(action.get("action_id", ""))[:255]
+    name, at, value = (clean(str(action.get(each, ""))) for each in ("action_id", "action_ts", "value"))
+    user, name = _word(payload, "user", "id") or "", name[:255]
     return Click(
-        id=f"click:{user}:{str(action.get('action_ts', ''))[:64]}:{name}",
+        id=f"click:{user}:{at[:64]}:{name}",
         action=name,
-        value=str(action.get("value", ""))[:2_000],
+        value=value[:2_000],
         user=user,
         home=_word(payload, "user", "team_id"),
         channel=_word(payload, "channel", "id") or _word(payload, "container", "channel_id") or "",
@@ -125,4 +127,4 @@ def _word(payload: Mapping[str, Any], *path: str) -> str | None:
     found: Any = payload
     for name in path:
         found = found.get(name) if isinstance(found, Mapping) else None
-    return found[:64] if isinstance(found, str) and found else None
+    return clean(found)[:64] or None if isinstance(found, str) else None

@@ -1,5 +1,6 @@
 """`sandbox serve`: the stand-ins as a process."""
 
+import shlex
 from typing import Annotated, Any
 
 import typer
@@ -93,14 +94,27 @@ def play(  # noqa: PLR0913 - each is an option of the command line
     sfdc_sync: Annotated[
         str, typer.Option(help="Base URL of sfdc-sync's pages; without it nothing is shared.")
     ] = "",
+    sfdc_sync_command: Annotated[
+        str,
+        typer.Option(help="What runs sfdc-sync's commands, such as `sfdc-sync`; without it no plan changes."),
+    ] = "",
+    notifier: Annotated[
+        str,
+        typer.Option(
+            help="The notifier's HTTP side as the stand-ins reach it; without it no deadline comes."
+        ),
+    ] = "",
     patience: Annotated[float, typer.Option(help="Seconds to wait for any one effect.")] = 60.0,
 ) -> None:
     """Play the demo's support day against running services and verify every effect; non-zero when one is wrong."""
+    from sandbox.demo.acts.upgrade import Operator
     from sandbox.demo.run import play as play_day
     from sandbox.demo.world import Addresses
 
-    addresses = Addresses(ingest, csat, sandbox, webhook_url, webhook_secret, csat_token, sfdc_sync)
-    raise typer.Exit(0 if play_day(addresses, patience) else 1)
+    addresses = Addresses(ingest, csat, sandbox, webhook_url, webhook_secret, csat_token, sfdc_sync, notifier)
+    command = shlex.split(sfdc_sync_command)
+    operator = Operator(command, patience=patience) if command else None
+    raise typer.Exit(0 if play_day(addresses, patience, operator) else 1)
 
 
 if __name__ == "__main__":

@@ -2,12 +2,15 @@
 
 from typing import Any
 
+import httpx
 import pytest
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
 from sandbox.slack.mentions import mentions_of
+from sandbox.slack.workspace import TEAM_ID as TEAM
 from sandbox.slack.workspace import Pace
+from sandbox.world import World
 from tests.contract.sandbox.fakes import FakeClock
 from tests.support.sandbox import SLACK_LOGIN, SandboxProcess
 
@@ -223,3 +226,23 @@ def test_real_mentions_are_seen(message: dict[str, Any], expected: list[str]) ->
 def test_mentions_are_in_the_ledger(slack: WebClient, sandbox: SandboxProcess) -> None:
     slack.chat_postMessage(channel=CHANNEL, text="injected <!channel>")
     assert sandbox.ledger("slack.message")[0]["mentions"] == ["!channel"]
+
+
+async def test_a_pressed_button_is_told_with_its_message(client: httpx.AsyncClient, world: World) -> None:
+    buttons = [{"type": "button", "action_id": each, "value": f"v-{each}"} for each in ("take", "leave")]
+    attachment = {"blocks": [{"type": "actions", "elements": buttons}]}
+    posted = world.slack.post_message({"channel": CHANNEL, "text": "Who?", "attachments": [attachment]})
+    first = world.app_requests.pressed(ts=posted["ts"], channel=CHANNEL)
+    second = world.app_requests.pressed(ts=posted["ts"], action_id="leave", user="U0TAM", channel=CHANNEL)
+    assert first is not None
+    assert second is not None
+    assert (first["type"], first["team"]["id"], first["user"]["team_id"]) == ("block_actions", TEAM, TEAM)
+    assert (first["channel"]["id"], first["container"]["message_ts"]) == (CHANNEL, posted["ts"])
+    assert first["message"]["text"] == "Who?"
+    assert [(each["action_id"], each["value"]) for each in first["actions"]] == [("take", "v-take")]
+    assert [(second["user"]["id"], each["action_id"]) for each in second["actions"]] == [("U0TAM", "leave")]
+    assert first["actions"][0]["action_ts"] < second["actions"][0]["action_ts"]
+    plain = world.slack.post_message({"channel": CHANNEL, "text": "No button"})
+    for ts in (plain["ts"], "1.1"):
+        asked = {"url": "http://127.0.0.1:1", "channel": CHANNEL, "ts": ts}
+        assert (await client.post("/control/slack/press", json=asked)).status_code == 404

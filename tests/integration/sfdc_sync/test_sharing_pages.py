@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.demo.sharing import PHRASE, SharingDesk
+from sandbox.demo.acts.sharing import PHRASE, SharingDesk
 from sfdc_sync.sharing.rules.lifecycle import State
 from sfdc_sync.sharing.rules.options import Option
 from tests.integration.sfdc_sync.sharing_app import ACME, GROABLET, RITA, SAM, SharingWorld

@@ -1,15 +1,24 @@
 """The demo's verdict sees what is missing, what came twice and what should not be there."""
 
+from copy import deepcopy
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import yaml
 
-from sandbox.demo.activity_log import describe
+from sandbox.demo.activity_log import BREACH, describe
+from sandbox.demo.acts.deadline import ANSWERED, KNOWN, LEAD, NOTE, OPEN, TAKEN, DeadlineFacts
+from sandbox.demo.acts.upgrade import ACME, AFTER, BEFORE, Operator, UpgradeFacts
+from sandbox.demo.processes import DemoError
 from sandbox.demo.story import EXPORTED, PRIVATE_NOTE, Day
 from sandbox.demo.verdict import FEEDBACK, MANAGER, findings
 from sandbox.demo.world import Addresses, Json, World, survey_link
+from tests.architecture.tree import ROOT
 
-TICKETS = {"runners": 1, "upgrade": 2, "excluded": 3, "security": 4, "sharing": 5, "last": 6}
+ROLES = ("runners", "upgrade", "excluded", "security", "sharing", "last", "deadline")
+TICKETS = {role: number for number, role in enumerate(ROLES, start=1)}
+DUE = datetime(2026, 3, 2, 9, tzinfo=UTC)
 LINK = "Good: http://127.0.0.1:1/s/token?score=good"
 
 
@@ -19,6 +28,7 @@ class OutsideWorld(World):
     def __init__(self) -> None:
         super().__init__(Addresses("", "", ""))
         self.numbers: Json = {"good": 1, "bad": 1, "asked": 2, "kpi": 0.5}
+        self.said: list[Json] = []
         self.rows = [{"Zendesk_Ticket_ID__c": str(t), "Status__c": "open"} for t in TICKETS.values()]
 
     def records(self, name: str) -> list[Json]:
@@ -26,6 +36,9 @@ class OutsideWorld(World):
 
     def expected(self) -> dict[int, Json]:
         return {ticket: {"status": "open", "feed_actions": 1} for ticket in TICKETS.values()}
+
+    def said_in_slack(self) -> list[Json]:
+        return self.said
 
     def kpi(self) -> Json:
         return self.numbers
@@ -70,13 +83,53 @@ def perfect() -> list[Json]:
         told = {"ticket_id": 5, "public": True, "body": f"Done.\n\nReference: sharing-1-{shared}"}
         entries.append({"kind": "zendesk.comment", **told})
     entries += [issue("runners"), issue("upgrade"), {"kind": "gitlab.mention", "name": MANAGER}]
-    return entries
+    return [*entries, *deadline(), plan_written(ACME, AFTER)]
+
+
+def deadline() -> list[Json]:
+    """A notice half a second late, taken on, answered; the bot asked twice."""
+    until = " until <!date^1^{time}|then>"
+    states = (OPEN, f"{TAKEN}{until}", ANSWERED)
+    entries = [alert("slack.update" if at else "slack.message", words) for at, words in enumerate(states)]
+    entries.append({"kind": "slack.ephemeral", "text": f"It is yours{until}, or until a public reply."})
+    for question, words in KNOWN.items():
+        entries.append({"kind": "slack.response", "key": question, "text": f"#7 It: {' '.join(words)}"})
+    return entries + [{"kind": "slack.ack", "status": 200, "at": number} for number in range(3)]
+
+
+def alert(kind: str, state: str, late: float = 0.5) -> Json:
+    block = {"type": "context", "elements": [{"type": "mrkdwn", "text": state}]}
+    about = {"payload": {"ticket_id": 7, "key": "notice"}, "attachments": [{"blocks": [block]}]}
+    at = (DUE + timedelta(seconds=late)).isoformat()
+    return {"kind": kind, "event_type": BREACH, "channel_name": "breach", "text": "Soon", "at": at} | about
+
+
+def plan_written(organization: int, plan: str) -> Json:
+    fields = {"organization_fields": {"support_level": plan}}
+    return {"kind": "zendesk.organization.updated", "organization_id": organization, "fields": fields}
+
+
+def checked() -> UpgradeFacts:
+    """Found, and gone after the sync."""
+    found = {"finding": str(ACME), "organization_id": str(ACME), "first_seen": "then", "gone_since": None}
+    found |= {"salesforce_value": AFTER, "zendesk_value": BEFORE}
+    return UpgradeFacts([found], [found | {"gone_since": "now"}])
+
+
+def whole_day(entries: list[Json]) -> Day:
+    asked = {"breaching": "breaching", "ticket 7": "ticket"}
+    return Day(
+        TICKETS,
+        entries,
+        {"good": 0, "bad": 0, "asked": 0, "kpi": None},
+        DeadlineFacts(TICKETS["deadline"], DUE, asked),
+        checked(),
+    )
 
 
 def wrong(entries: list[Json], world: OutsideWorld | None = None) -> list[str]:
     outside = world or OutsideWorld()
-    day = Day(TICKETS, entries, {"good": 0, "bad": 0, "asked": 0, "kpi": None})
-    found = [finding.what for finding in findings(outside, day) if not finding.right]
+    found = [finding.what for finding in findings(outside, whole_day(entries)) if not finding.right]
     outside.close()
     return found
 
@@ -102,7 +155,10 @@ def test_every_single_effect_is_seen_when_it_comes_twice(place: int) -> None:
     ("entry", "what"),
     [
         (message(4), "security: Slack messages, one per public action"),
-        ({"kind": "slack.update", "text": PRIVATE_NOTE}, "the private note in Slack"),
+        ({"kind": "slack.update", "text": PRIVATE_NOTE}, f"in Slack: {PRIVATE_NOTE}"),
+        ({"kind": "slack.response", "key": "", "text": NOTE}, f"in Slack: {NOTE}"),
+        ({"kind": "gitlab.note", "body": NOTE}, f"anywhere: {NOTE}"),
+        (plan_written(1, "basic"), "plans of others that moved"),
         ({"kind": "zendesk.comment", "ticket_id": 3, "body": LINK}, "excluded: survey comment"),
         ({"kind": "gitlab.quick_action", "name": "close"}, "set off by comments"),
         ({"kind": "gitlab.mention", "name": "all"}, "who is notified in GitLab"),
@@ -135,6 +191,17 @@ def test_a_stale_record_is_seen() -> None:
     [
         (message(1), "-> Slack       #feed: Groablet Enterprises"),
         (record(7), "-> Salesforce  record of ticket 7 created: new"),
+        (
+            alert("slack.update", f"{TAKEN} until <!date^1^{{time}}|then>"),
+            f"-> Slack       #breach: (changed) {TAKEN} until then: Soon",
+        ),
+        (
+            plan_written(7, "basic"),
+            "-> Zendesk     organization 7 has the fields of its account, its plan is basic",
+        ),
+        ({"kind": "slack.response", "text": "Hi"}, "-> Slack       to one person: Hi"),
+        ({"kind": "slack.ack", "status": 200}, ""),
+        ({"kind": "slack.ack", "status": 0}, "!! Slack       was answered 0"),
         ({"kind": "gitlab.mention", "name": "tam"}, "-> GitLab      notifies @tam"),
         (
             issue("runners"),
@@ -167,3 +234,72 @@ def test_what_was_shared_is_compared_in_its_order(changes: list[bool], what: str
         told = {"organization_id": 1, "fields": {"shared_tickets": shared}}
         entries.append({"kind": "zendesk.organization.updated", **told})
     assert wrong(entries) == [what]
+
+
+def test_a_note_that_only_a_channel_shows_is_seen() -> None:
+    world = OutsideWorld()
+    world.said = [{"text": f"Psst: {NOTE}"}]
+    assert wrong(perfect(), world) == [f"in Slack: {NOTE}"]
+
+
+@pytest.mark.parametrize("late", [-0.1, 1.1])
+def test_a_notice_that_is_not_to_the_second_is_seen(late: float) -> None:
+    entries = [alert("slack.message", OPEN, late) if is_first(entry) else entry for entry in perfect()]
+    assert wrong(entries) == ["the notice at its moment, 1 s late at most"]
+
+
+def is_first(entry: Json) -> bool:
+    return entry["kind"] == "slack.message" and entry.get("event_type") == BREACH
+
+
+def test_an_answer_that_does_not_know_is_seen() -> None:
+    entries = deepcopy(perfect())
+    for entry in entries:
+        if entry["kind"] == "slack.response":
+            entry["text"] = entry["text"].replace("somebody has taken it", "nobody has it")
+    assert wrong(entries) == ["the bot's answer to 'breaching' names"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "what"),
+    [
+        ({"before": []}, "what the check found"),
+        ({"after": []}, "what it calls gone"),
+        ({"after": checked().before}, "that it is gone"),
+        ({"before": checked().after}, "that it stood then"),
+    ],
+)
+def test_a_finding_that_does_not_come_or_go_is_seen(changes: dict[str, list[Json]], what: str) -> None:
+    day = whole_day(perfect())
+    assert day.upgrade is not None
+    for name, rows in changes.items():
+        setattr(day.upgrade, name, rows)
+    world = OutsideWorld()
+    assert what in [finding.what for finding in findings(world, day) if not finding.right]
+    world.close()
+
+
+def test_a_day_without_the_acts_wants_nothing_of_them() -> None:
+    acts = [*deadline(), plan_written(ACME, AFTER)]
+    day = whole_day([entry for entry in perfect() if entry not in acts])
+    day.deadline = day.upgrade = None
+    world = OutsideWorld()
+    assert [finding.what for finding in findings(world, day) if not finding.right] == []
+    day.entries += acts
+    missed = {finding.what for finding in findings(world, day) if not finding.right}
+    assert {"breach notices", "answers of the bot", "plans written to Acme"} <= missed
+    world.close()
+
+
+def test_the_lead_is_that_of_the_rules() -> None:
+    rules = yaml.safe_load((ROOT / "config/demo.yaml").read_text())["notifier"]["breaches"]["rules"]
+    assert [rule["steps"] for rule in rules] == [[f"{LEAD.seconds // 60}m"]]
+
+
+def test_a_command_that_ends_otherwise_says_what_it_printed() -> None:
+    operator = Operator(["/bin/sh", "-c"], patience=20)
+    assert operator.runs("echo found; exit 2").end(2) == "found\n"
+    with pytest.raises(DemoError, match="ended with 1 instead of 0:\nout\nno such account"):
+        operator.runs("echo out; echo no such account >&2; exit 1").end(0)
+    with pytest.raises(DemoError, match="did not end"):
+        Operator(["/bin/sleep"], patience=0.05).runs("60").end(0)

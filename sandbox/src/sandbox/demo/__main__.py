@@ -42,7 +42,7 @@ def _demo(home: Path, config: Path, *, stay: bool) -> int:
             typer.echo(f"ready after {time.monotonic() - begin:.1f} s; logs in {home}/logs")
             for name, address in stack.endpoints().items():
                 typer.echo(f"  {name:15}{address}")
-            right = play(stack.addresses())
+            right = play(stack.addresses(), operator=stack.operator())
             if stay:
                 _stay(processes, stack)
         except KeyboardInterrupt:

@@ -8,9 +8,12 @@ from sandbox.demo.world import Json, World, survey_link, wait_until
 
 Say = Callable[[str], None]
 WIDTH = 120
+BREACH = "sla_breach_alert"
+"""The kind of a breach notice, in its metadata."""
 HARM = tuple(f"gitlab.{effect}" for effect in ("quick_action", "reference", "image", "html", "tasks"))
 """What no comment of a customer may set off."""
-SLACK_LINK = re.compile(r"<https?://[^|>]*\|([^>]*)>")
+SLACK_LINK = re.compile(r"<(?:https?://|!date)[^|>]*\|([^>]*)>")
+"""A link or a moment, as people see it."""
 
 
 class ActivityLog:
@@ -81,14 +84,14 @@ def describe(entry: Json) -> str:
         return f"-> Zendesk     ticket {entry['ticket_id']}: {what}"
     if kind == "zendesk.tags" and entry.get("changed"):
         return f"-> Zendesk     ticket {entry['ticket_id']}: tagged {', '.join(map(str, entry['tags']))}"
-    if kind == "zendesk.organization.updated" and "shared_tickets" in entry["fields"]:
-        shares = "shares" if entry["fields"]["shared_tickets"] else "does not share"
-        return f"-> Zendesk     organization {entry['organization_id']} {shares} its tickets"
+    if kind == "zendesk.organization.updated":
+        return (
+            f"-> Zendesk     organization {entry['organization_id']} {_organization_words(entry['fields'])}"
+        )
     if kind.startswith("salesforce.record."):
         return _describe_record(entry)
-    if kind in ("slack.message", "slack.update"):
-        verb = "" if kind == "slack.message" else "(changed) "
-        return f"-> Slack       #{entry['channel_name']}: {verb}{_quoted(entry['text'])}"
+    if kind.startswith("slack."):
+        return _describe_slack(entry)
     if kind == "gitlab.issue":
         return f"-> GitLab      issue #{entry['iid']}: {_quoted(', '.join(entry['labels']))}"
     if kind == "gitlab.mention":
@@ -98,6 +101,33 @@ def describe(entry: Json) -> str:
     if kind == "zendesk.webhook" and entry.get("status") != "success":
         return f"!! webhook     {entry.get('status')}"
     return ""
+
+
+def _organization_words(fields: Json) -> str:
+    if "shared_tickets" in fields:
+        return "shares its tickets" if fields["shared_tickets"] else "does not share its tickets"
+    plan = fields.get("organization_fields", {}).get("support_level")
+    return f"has the fields of its account, its plan is {plan}"
+
+
+def breach_state(entry: Json) -> str:
+    """How a breach notice says that its target stands; empty for other messages."""
+    blocks = [block for each in entry.get("attachments") or () for block in each.get("blocks") or ()]
+    words = [
+        element["text"] for block in blocks if block["type"] == "context" for element in block["elements"]
+    ]
+    return words[0] if words and entry.get("event_type") == BREACH else ""
+
+
+def _describe_slack(entry: Json) -> str:
+    kind = entry["kind"]
+    if kind in ("slack.message", "slack.update"):
+        said = f"{state}: {entry['text']}" if (state := breach_state(entry)) else entry["text"]
+        verb = "" if kind == "slack.message" else "(changed) "
+        return f"-> Slack       #{entry['channel_name']}: {verb}{_quoted(said)}"
+    if kind in ("slack.ephemeral", "slack.response"):
+        return f"-> Slack       to one person: {_quoted(entry['text'])}"
+    return "" if entry.get("status") == 200 else f"!! Slack       was answered {entry.get('status')}"
 
 
 def _describe_record(entry: Json) -> str:

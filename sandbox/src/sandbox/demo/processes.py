@@ -79,7 +79,7 @@ class Processes:
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=register,
-                env=_environment(environment),
+                env=environment_with(environment),
                 start_new_session=True,
             )
 
@@ -147,5 +147,6 @@ def _signal(child: subprocess.Popen[bytes], sign: signal.Signals) -> None:
         os.killpg(child.pid, sign)
 
 
-def _environment(extra: Mapping[str, str]) -> dict[str, str]:
+def environment_with(extra: Mapping[str, str]) -> dict[str, str]:
+    """What a child has of our environment, and what is its own."""
     return {name: os.environ[name] for name in KEPT if name in os.environ} | dict(extra)

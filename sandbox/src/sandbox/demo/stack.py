@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox.demo import CSAT_KEY, DASHBOARD_HASH, LINK_KEY, PROXY_KEY, SESSION_KEY, WEBHOOK_KEY
-from sandbox.demo.processes import DemoError, Processes, free_port, write_aside
+from sandbox.demo.acts.upgrade import Operator
+from sandbox.demo.processes import DemoError, Processes, environment_with, free_port, write_aside
 from sandbox.demo.world import Addresses
 
 SERVICES = ("ingest", "csat", "sfdc_sync", "notifier")
@@ -55,9 +56,12 @@ class Stack:
 
     def addresses(self) -> Addresses:
         """For the story."""
-        return Addresses(
-            self.url("ingest"), self.url("csat"), self.sandbox_url, sfdc_sync=self.url("sfdc_sync")
-        )
+        pages = {name: self.url(name) for name in ("sfdc_sync", "notifier")}
+        return Addresses(self.url("ingest"), self.url("csat"), self.sandbox_url, **pages)
+
+    def operator(self) -> Operator:
+        """Who runs commands of sfdc-sync beside it, with its settings."""
+        return Operator([sys.executable, "-m", "sfdc_sync"], environment_with(self.environment("sfdc_sync")))
 
     def endpoints(self) -> dict[str, str]:
         """What `.demo/endpoints.json` holds."""
@@ -155,7 +159,15 @@ class Stack:
                 "SALESFORCE_CLIENT_ID": "sandbox-client",
                 "SALESFORCE_CLIENT_SECRET": "sandbox-secret",  # nosec B105 # published
             }
-        return zendesk | {"SLACK_BASE_URL": f"{self.sandbox_url}/slack/api", "SLACK_TOKEN": "xoxb-sandbox"}  # nosec B105 # published
+        return zendesk | {
+            "SLACK_BASE_URL": f"{self.sandbox_url}/slack/api",
+            "SLACK_TOKEN": "xoxb-sandbox",  # nosec B105 # published
+            "SLACK_RESPONSE_BASE_URL": f"{self.sandbox_url}/slack/commands",
+            "SLACK_SIGNING_SECRET": "sandbox-slack-signing-secret",  # nosec B105 # published
+            "SLACK_TEAM_ID": "T0SANDBOX",
+            "CSAT_API_URL": self.url("csat"),
+            "CSAT_API_TOKEN": CSAT_KEY,
+        }
 
 
 def empty_folder(home: Path) -> Path:

@@ -1,9 +1,12 @@
-"""A short support day: five tickets, three people who answer, and what must come of it."""
+"""A short support day: tickets of every kind, people who answer, and what must come of it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from sandbox.demo.activity_log import ActivityLog, Say
-from sandbox.demo.sharing import APPROVES, ASKS, PHRASE, SharingDesk
+from sandbox.demo.activity_log import BREACH, ActivityLog, Say
+from sandbox.demo.acts.deadline import ROLE, SUBJECT, Deadline, DeadlineFacts
+from sandbox.demo.acts.sharing import APPROVES, ASKS, PHRASE, SharingDesk, is_sharing, is_told
+from sandbox.demo.acts.upgrade import Operator, Upgrade, UpgradeFacts
 from sandbox.demo.world import Json, World, survey_link
 
 RITA, JO, GIL = "rita@groablet.example", "jo@acme.example", "gil@gitlab.example"
@@ -21,37 +24,81 @@ class Day:
     tickets: dict[str, int] = field(default_factory=dict)
     entries: list[Json] = field(default_factory=list)
     kpi_before: Json = field(default_factory=dict)
+    deadline: DeadlineFacts | None = None
+    upgrade: UpgradeFacts | None = None
 
 
 class Story:
-    """Plays the day once. `patience`: seconds to wait for any one effect."""
+    """Plays the day once. `patience`: seconds to wait for any one effect; without a desk or an operator, and without
+    the notifier's address, the acts that need them are left out.
+    """
 
     def __init__(
-        self, world: World, say: Say, *, patience: float, sharing: SharingDesk | None = None
+        self,
+        world: World,
+        say: Say,
+        *,
+        patience: float,
+        sharing: SharingDesk | None = None,
+        operator: Operator | None = None,
     ) -> None:
         self._world = world
         self._sharing = sharing
         self._log = ActivityLog(world, say, patience)
+        self._upgrade = Upgrade(world, self._log, operator) if operator else None
+        notifier = world.addresses.notifier
+        self._deadline = Deadline(world, self._log, notifier) if notifier else None
         self._day = Day()
 
     def play(self) -> Day:
-        """All acts, then a quiet moment, so that what is doubled has the time to show."""
+        """All acts, then a quiet moment, so that what is doubled has the time to show. What takes its time is begun
+        early: commands run, and a deadline comes near, while other things happen.
+        """
         self._day.kpi_before = self._world.kpi()
         self._morning()
+        self._upgrading(Upgrade.is_sold)
         self._a_change_of_mind()
         self._not_for_everybody()
         self._surveys()
-        if self._sharing is not None:
-            self._share(self._sharing)
+        self._upgrading(Upgrade.is_synced)
+        self._afternoon()
         self._control_ticket()
         self._log.wait_for_quiet(3)
         self._day.entries = self._log.entries
+        self._day.deadline = self._deadline.facts if self._deadline is not None else None
+        self._day.upgrade = self._upgrade.facts if self._upgrade is not None else None
         return self._day
 
-    def _open(self, role: str, who: str, subject: str, text: str, form: str = "Self-Managed") -> int:
+    def _afternoon(self) -> None:
+        """An organization is shared, a notice comes and is taken on; the sharing is undone, the deadline met."""
+        request = self._share(self._sharing) if self._sharing is not None else ""
+        if self._deadline is not None:
+            self._deadline.is_taken()
+        self._upgrading(Upgrade.is_checked)
+        if self._sharing is not None:
+            self._unshare(self._sharing, request)
+        if self._deadline is not None:
+            self._deadline.is_met()
+        if self._sharing is not None:
+            self._shared(2)
+        self._upgrading(Upgrade.ends)
+
+    def _upgrading(self, step: Callable[[Upgrade], None]) -> None:
+        if self._upgrade is not None:
+            step(self._upgrade)
+
+    def _a_deadline(self) -> None:
+        if self._deadline is not None:
+            plan = ["ultimate"]  # a tag that tickets have of their organization
+            ticket = self._open(ROLE, JO, SUBJECT, "It stops at the first job.", priority="urgent", tags=plan)
+            self._deadline.comes(ticket)
+
+    def _open(
+        self, role: str, who: str, subject: str, text: str, form: str = "Self-Managed", **more: object
+    ) -> int:
         self._log.action(f"{who.partition('@')[0].title()} writes: {subject}")
         ticket = self._world.open_ticket(
-            subject=subject, description=text, form=form, requester={"email": who}
+            subject=subject, description=text, form=form, requester={"email": who}, **more
         )
         self._day.tickets[role] = ticket
         return ticket
@@ -91,6 +138,7 @@ class Story:
 
     def _surveys(self) -> None:
         self._answer("runners", "Rita", {"score": "good", "comment": "Quick and friendly."})
+        self._a_deadline()
         reason = "The answer wasn't delivered in a timely manner"
         self._answer("upgrade", "Jo", {"score": "bad", "comment": HOSTILE_COMMENT, "reason": reason})
         for role in ("runners", "upgrade"):
@@ -121,8 +169,8 @@ class Story:
             "its tag", lambda e: e["kind"] == "zendesk.tags" and e["ticket_id"] == ticket and e["changed"]
         )
 
-    def _share(self, desk: SharingDesk) -> None:
-        """Asked for by the customer, approved by a second person, and undone."""
+    def _share(self, desk: SharingDesk) -> str:
+        """Asked for by the customer, approved by a second person; the request's path."""
         ticket = self._open("sharing", RITA, "Please share our tickets", f"{PHRASE}, please.")
         self._recorded(ticket, "created")
         self._posted(ticket)
@@ -131,13 +179,17 @@ class Story:
         )
         request = desk.ask(GROABLET, ticket)
         desk.approve(request)
-        self._shared(ticket, 1)
+        return request
+
+    def _unshare(self, desk: SharingDesk, request: str) -> None:
+        """Once it is so, it is undone."""
+        self._shared(1)
         self._log.action(f"{APPROVES.title()} undoes it")
         desk.wait_for(request, "applied")
         desk.undo(request)
-        self._shared(ticket, 2)
 
-    def _shared(self, ticket: int, times: int) -> None:
+    def _shared(self, times: int) -> None:
+        ticket = self._day.tickets["sharing"]
         told = "the organization to be changed, and its ticket to be told"
         self._log.wait_for(told, is_sharing, times)
         self._log.wait_for(told, lambda e: is_told(e, ticket), times)
@@ -167,27 +219,16 @@ def is_record(entry: Json, ticket: int, what: str, status: str = "") -> bool:
     return not status or str(entry["fields"].get("Status__c", "")).casefold() == status
 
 
-def is_sharing(entry: Json) -> bool:
-    """Whether an entry is a change of who sees an organization's tickets."""
-    return entry["kind"] == "zendesk.organization.updated" and "shared_tickets" in entry["fields"]
-
-
-def is_told(entry: Json, ticket: int) -> bool:
-    """Whether an entry is a comment that tells a ticket what became of its request."""
-    mine = entry["kind"] == "zendesk.comment" and entry["ticket_id"] == ticket
-    return bool(mine) and "Reference: sharing-" in str(entry["body"])
-
-
 def is_issue(entry: Json, ticket: int) -> bool:
     """Whether an entry is a new GitLab issue about the ticket."""
     return entry["kind"] == "gitlab.issue" and f"/agent/tickets/{ticket})" in str(entry["description"])
 
 
 def is_post(entry: Json, ticket: int) -> bool:
-    """Whether an entry is a new Slack message about the ticket."""
-    return entry["kind"] == "slack.message" and str((entry.get("payload") or {}).get("ticket_id")) == str(
-        ticket
-    )
+    """Whether an entry is a new message about the ticket in a feed."""
+    if entry["kind"] != "slack.message" or entry.get("event_type") == BREACH:
+        return False
+    return str((entry.get("payload") or {}).get("ticket_id")) == str(ticket)
 
 
 def _numbers(kpi: Json) -> str:

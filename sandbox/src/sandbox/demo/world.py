@@ -27,6 +27,8 @@ class Addresses:
     csat_token: str = CSAT_KEY
     sfdc_sync: str = ""
     """Of its pages; without them nothing is shared."""
+    notifier: str = ""
+    """Its HTTP side as the sandbox reaches it; without it no deadline comes near, and the bot is not asked."""
 
 
 class World:
@@ -40,7 +42,8 @@ class World:
         """Close the connections."""
         self._http.close()
 
-    def _control(self, method: str, path: str, body: Json | None = None) -> Json:
+    def control(self, method: str, path: str, body: Json | None = None) -> Json:
+        """A call of the stand-ins' control API. Raises DemoError with what it answered."""
         answer = self._http.request(method, f"{self.addresses.sandbox}/control{path}", json=body)
         if answer.is_error:
             raise DemoError(f"{method} /control{path}: {answer.status_code} {answer.text[:300]}")
@@ -50,40 +53,61 @@ class World:
     def connect_zendesk(self) -> None:
         """Register the webhook, as an administrator would; once is enough."""
         url = self.addresses.webhook_url or f"{self.addresses.ingest}/webhooks/zendesk"
-        if any(hook["endpoint"] == url for hook in self._control("GET", "/zendesk/webhooks")["webhooks"]):
+        if any(hook["endpoint"] == url for hook in self.control("GET", "/zendesk/webhooks")["webhooks"]):
             return
         hook = {"url": url, "secret": self.addresses.webhook_secret, "name": "supportops"}
-        self._control("POST", "/zendesk/webhooks", hook)
+        self.control("POST", "/zendesk/webhooks", hook)
 
     def open_ticket(self, **values: Any) -> int:
         """A customer writes; returns the ticket's id."""
-        return int(self._control("POST", "/zendesk/tickets", values)["ticket"]["id"])
+        return int(self.control("POST", "/zendesk/tickets", values)["ticket"]["id"])
 
     def act(self, ticket_id: int, what: str, **values: Any) -> None:
         """`what`: comments, solve, reopen and so on."""
-        self._control("POST", f"/zendesk/tickets/{ticket_id}/{what}", values)
+        self.control("POST", f"/zendesk/tickets/{ticket_id}/{what}", values)
 
     def ledger(self, kind: str = "", after: int = 0) -> list[Json]:
         """What happened to the outside world, in order."""
-        found: list[Json] = self._control("GET", f"/ledger?kind={kind}&after={after}")["entries"]
+        found: list[Json] = self.control("GET", f"/ledger?kind={kind}&after={after}")["entries"]
         return found
 
     def last_seq(self) -> int:
         """The number of the newest entry."""
-        return int(self._control("GET", "/ledger?limit=1")["last_seq"])
+        return int(self.control("GET", "/ledger?limit=1")["last_seq"])
 
     def expected(self) -> dict[int, Json]:
         """What a perfect system would have seen, by ticket."""
-        return {int(ticket["ticket_id"]): ticket for ticket in self._control("GET", "/expected")["tickets"]}
+        return {int(ticket["ticket_id"]): ticket for ticket in self.control("GET", "/expected")["tickets"]}
 
     def summary(self) -> Json:
         """Counts and what is under way."""
-        return self._control("GET", "/summary")
+        return self.control("GET", "/summary")
 
     def records(self, name: str) -> list[Json]:
         """The rows of a Salesforce object."""
-        found: list[Json] = self._control("GET", f"/salesforce/records/{name}")["records"]
+        found: list[Json] = self.control("GET", f"/salesforce/records/{name}")["records"]
         return found
+
+    def edit_account(self, account_id: str, **fields: str) -> None:
+        """Somebody changes an account in Salesforce."""
+        self.control(
+            "PATCH", "/salesforce/records", {"object": "Account", "id": account_id, "fields": fields}
+        )
+
+    def said_in_slack(self) -> list[Json]:
+        """All messages of all channels, as they stand now."""
+        channels = self.control("GET", "/slack/channels")["channels"]
+        return [message for channel in channels for message in channel["messages"]]
+
+    def press(self, app: str, channel: str, ts: str, user: str) -> None:
+        """Somebody presses the first button of a message; Slack tells the app at that address."""
+        told = {"url": f"{app}/slack/interactions", "channel": channel, "ts": ts, "user": user}
+        self.control("POST", "/slack/press", told)
+
+    def ask(self, app: str, question: str, user: str) -> str:
+        """Somebody asks the bot by its slash command; the key of the address at which it answers."""
+        told = {"url": f"{app}/slack/commands", "text": question, "user": user}
+        return str(self.control("POST", "/slack/command", told)["key"])
 
     def look_at_survey(self, link: str) -> None:
         """Open the page, as a person or a mail scanner would: must not vote."""

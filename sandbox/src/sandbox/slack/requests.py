@@ -1,5 +1,5 @@
-"""What Slack sends to an app: slash commands and mentions, signed (docs/vendors/slack.md#requests), and the addresses
-at which a command may be answered later.
+"""What Slack sends to an app: commands, mentions and pressed buttons, signed (docs/vendors/slack.md#requests); and the
+addresses at which a command may be answered later.
 """
 
 import hashlib
@@ -20,6 +20,8 @@ from sandbox.slack.mentions import mentions_of
 from sandbox.slack.workspace import APP_ID, BOT_USER, TEAM_ID, Workspace
 from sandbox.web import Json, Reply
 
+FORM = "application/x-www-form-urlencoded"
+
 PATIENCE = 3.0  # seconds
 USES = 5
 LIFE = 30 * 60 * NANOS
@@ -34,10 +36,11 @@ class AppRequests:
         self._made: dict[str, int] = {}
 
     def control_routes(self) -> list[Route]:
-        """`POST /slack/command`, `POST /slack/mention`: `url` of the app; `text`, `user`, `channel`, …"""
+        """`POST /slack/command`, `/slack/mention` and `/slack/press`: `url` of the app; `text`, `user`, `channel`, …"""
         return [
             Route("/slack/command", self._command, methods=["POST"]),
             Route("/slack/mention", self._mention, methods=["POST"]),
+            Route("/slack/press", self._press, methods=["POST"]),
         ]
 
     def routes(self) -> list[Route]:
@@ -48,12 +51,40 @@ class AppRequests:
         given: Json = orjson.loads(await request.body())
         url = given.pop("url")
         fields = self.command(**{key: str(value) for key, value in given.items()})
-        return await self._send(url, urlencode(fields).encode(), "application/x-www-form-urlencoded")
+        key = fields["response_url"].rpartition("/")[2]
+        return await self._send(url, urlencode(fields).encode(), FORM, key=key)
 
     async def _mention(self, request: Request) -> Response:
         given: Json = orjson.loads(await request.body())
         url = given.pop("url")
         return await self._send(url, orjson.dumps(self.mention(**given)), "application/json")
+
+    async def _press(self, request: Request) -> Response:
+        """404 where there is no such message, or no button on it."""
+        given: Json = orjson.loads(await request.body())
+        url = given.pop("url")
+        pressed = self.pressed(**{key: str(value) for key, value in given.items()})
+        if pressed is None:
+            return Reply(404, {"error": "no such button"}).response()
+        return await self._send(url, urlencode({"payload": orjson.dumps(pressed)}).encode(), FORM)
+
+    def pressed(
+        self, ts: str = "", action_id: str = "", user: str = "U0ADA", channel: str = "C0SUPPORTOPS"
+    ) -> Json | None:
+        """What Slack tells of a button of the message `ts` that is pressed; `action_id` empty: its first one."""
+        known = self._space.channels.get(channel)
+        message = known.by_ts.get(ts) if known is not None else None
+        buttons = [] if message is None else _buttons(message)
+        button = next((each for each in buttons if action_id in ("", each["action_id"])), None)
+        if known is None or button is None:
+            return None
+        shown = {key: value for key, value in (message or {}).items() if value is not None}
+        body: Json = {"type": "block_actions", "token": "legacy", "api_app_id": APP_ID}  # nosec B105 # as below
+        body |= {"team": {"id": TEAM_ID, "domain": "sandbox"}, "channel": {"id": channel, "name": known.name}}
+        body |= {"user": {"id": user, "team_id": TEAM_ID, "username": "somebody"}, "message": shown}
+        body |= {"container": {"type": "message_attachment", "message_ts": ts, "channel_id": channel}}
+        moment = self._space.next_ts()
+        return body | {"trigger_id": f"{moment}.x", "actions": [button | {"action_ts": moment}]}
 
     def command(
         self, text: str = "", user: str = "U0ADA", channel: str = "C0SUPPORTOPS", **more: str
@@ -106,8 +137,8 @@ class AppRequests:
         digest = hmac.new(key, base, hashlib.sha256).hexdigest()
         return {"content-type": kind, "x-slack-request-timestamp": stamp, "x-slack-signature": f"v0={digest}"}
 
-    async def _send(self, url: str, body: bytes, kind: str) -> Response:
-        """The app's answer within three seconds; 504 with `operation_timeout` where there is none."""
+    async def _send(self, url: str, body: bytes, kind: str, **known: str) -> Response:
+        """The app's answer within three seconds, and what is `known`; 504 `operation_timeout` without one."""
         begun = self._space.clock.now_ns()
         try:
             async with httpx.AsyncClient(trust_env=False, timeout=PATIENCE) as client:
@@ -117,7 +148,8 @@ class AppRequests:
             return Reply(504, {"error": "operation_timeout"}).response()
         took = (self._space.clock.now_ns() - begun) / NANOS
         self._ledger.add("slack.ack", status=answer.status_code, text=answer.text[:500], seconds=took)
-        return Reply(200, {"status": answer.status_code, "text": answer.text, "seconds": took}).response()
+        told = {"status": answer.status_code, "text": answer.text, "seconds": took}
+        return Reply(200, told | known).response()
 
     async def _answered(self, request: Request) -> Response:
         key = str(request.path_params["key"])
@@ -133,3 +165,12 @@ class AppRequests:
         kept = {name: message.get(name) for name in ("text", "response_type", "replace_original")}
         self._ledger.add("slack.response", key=key, mentions=mentions_of(message), **kept)
         return Response("ok")
+
+
+def _buttons(message: Json) -> list[Json]:
+    """The buttons of a message, at its top and in its attachments."""
+    blocks = [*(message.get("blocks") or ())]
+    for attachment in message.get("attachments") or ():
+        blocks += attachment.get("blocks") or ()
+    elements = [each for block in blocks if block.get("type") == "actions" for each in block["elements"]]
+    return [each for each in elements if each.get("type") == "button"]

@@ -2,12 +2,14 @@
 
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import httpx
 
 from sandbox.demo import PROXY_KEY
+from sandbox.demo.finding import Finding
 from sandbox.demo.processes import DemoError
+from sandbox.demo.world import Json
 
 ASKS, APPROVES = "ada", "ben"
 PHRASE = "We accept that members of our organization see each other's tickets"
@@ -61,3 +63,23 @@ class SharingDesk:
 
 def _as(who: str) -> dict[str, str]:
     return {"X-Forwarded-User": who, "X-Operators-Proxy-Secret": PROXY_KEY}
+
+
+def is_sharing(entry: Json) -> bool:
+    """Whether an entry is a change of who sees an organization's tickets."""
+    return entry["kind"] == "zendesk.organization.updated" and "shared_tickets" in entry["fields"]
+
+
+def is_told(entry: Json, ticket: int) -> bool:
+    """Whether an entry is a comment that tells a ticket what became of its request."""
+    mine = entry["kind"] == "zendesk.comment" and entry["ticket_id"] == ticket
+    return bool(mine) and "Reference: sharing-" in str(entry["body"])
+
+
+def findings(ticket: int | None, entries: Sequence[Json]) -> Iterator[Finding]:
+    """Opened once and closed once, each said once on the ticket; nothing without one."""
+    changed = [entry["fields"]["shared_tickets"] for entry in entries if is_sharing(entry)]
+    yield Finding("shared_tickets of the organization, in order", [True, False] if ticket else [], changed)
+    if ticket is not None:
+        told = [entry["public"] for entry in entries if is_told(entry, ticket)]
+        yield Finding("sharing: said on its ticket", [True, True], told)

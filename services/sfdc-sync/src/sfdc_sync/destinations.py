@@ -3,6 +3,9 @@
 TICKET_RECORD = "salesforce.ticket_record"
 TICKET_COMMENT = "salesforce.ticket_comment"
 
+INTEGRITY = "salesforce.integrity"
+"""Judges both sides once a day; writes nothing outside."""
+
 SHARING_CHECK = "zendesk.sharing_check"
 """Reads what a sharing request rests on and what it would change; writes nothing."""
 

@@ -6,10 +6,10 @@ from functools import partial
 from pathlib import Path
 
 from sfdc_sync.integrity.checks import Integrity
+from sfdc_sync.integrity.daily import DailyCheck
 from sfdc_sync.matching.matcher import Matcher
 from sfdc_sync.operations.organization_jobs import (
     Vendors,
-    daily_check,
     files_of,
     integrity,
     organization_sync,
@@ -98,10 +98,10 @@ async def workers(settings: Settings, parts: Parts) -> AsyncIterator[tuple[Compo
         table = add_organization_handlers(handlers.TicketHandlers(policy.ticket_record).table())
         vendors = Vendors(parts.store, salesforce, zendesk)
         sync = sync_of(settings, policy, vendors, _no_report)
-        check = integrity_of(settings, policy, vendors, _no_report)
         destinations = [
-            *ticket_destinations(settings, policy, parts, Vendors(parts.store, salesforce, zendesk)),
+            *ticket_destinations(settings, policy, parts, vendors),
             *sharing(parts.store, zendesk, policy.sharing),
+            DailyCheck(integrity_of(settings, policy, vendors, _no_report), policy.organizations),
         ]
         yield (
             *worker_components(
@@ -114,7 +114,6 @@ async def workers(settings: Settings, parts: Parts) -> AsyncIterator[tuple[Compo
             ),
             watching(parts.store, policy.sharing),
             *periodic_runs(sync, parts.store, policy.organizations),
-            *daily_check(check, policy.organizations),
         )
 
 

@@ -36,10 +36,6 @@ class Findings:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def open(self) -> dict[tuple[str, str], Row]:
-        """Findings that were there last time, by report and key."""
-        return {(row["report"], row["finding"]): row for row in await self.listed()}
-
     async def listed(self, report: str | None = None, *, gone: bool = False) -> list[Row]:
         """Findings as they are known; `gone`: also those that were fixed."""
         query = select(_F).order_by(_F.c.report, _F.c.finding)
@@ -68,6 +64,12 @@ class Findings:
     async def _rows(self, query: Any) -> list[Row]:
         async with self._store.reading() as conn:
             return [dict(row) for row in (await conn.execute(query)).mappings()]
+
+
+async def open_findings(tx: Transaction) -> dict[tuple[str, str], Row]:
+    """Findings that were there last time, by report and key."""
+    found = await tx.read(select(_F).where(_F.c.gone_since.is_(None)))
+    return {(row["report"], row["finding"]): dict(row) for row in found.mappings()}
 
 
 async def keep(

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from sfdc_sync.integrity.checks import Integrity, Products
+from sfdc_sync.integrity.daily import days
 from sfdc_sync.integrity.merges import MergeFollower, granted
 from sfdc_sync.integrity.reports import REPORTS
 from sfdc_sync.organizations.fields import Row
@@ -110,19 +111,8 @@ def integrity(
     )
 
 
-def daily_check(check: Integrity, policy: OrganizationsPolicy) -> Sequence[Periodic]:
-    """The reports every day, where the rules have switched runs on."""
-    if not policy.enabled:
-        return ()
-
-    async def run() -> None:
-        await check.run()
-
-    return (Periodic("organizations.integrity", check.store, run, policy.integrity.every),)
-
-
 def periodic_runs(sync: OrganizationSync, store: Store, policy: OrganizationsPolicy) -> Sequence[Periodic]:
-    """The delta and the full compare, where the rules have switched them on."""
+    """The delta, the full compare, and the days of the reports, where the rules have switched them on."""
     if not policy.enabled:
         return ()
 
@@ -135,6 +125,7 @@ def periodic_runs(sync: OrganizationSync, store: Store, policy: OrganizationsPol
     return (
         Periodic("organizations.delta", store, delta, policy.every),
         Periodic("organizations.full", store, full, policy.full_every),
+        days(store, policy),
     )
 
 

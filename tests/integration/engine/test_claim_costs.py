@@ -35,7 +35,7 @@ async def pages(store: Store) -> int:
     """Shared buffers that one claim touches."""
     now = store.clock.now()
     wanted = Wanted(DESTINATION, CLAIMED, now, CLAIMED, now - timedelta(0), "token", now + LEASE)
-    compiled = _on_postgres().compile(dialect=_dialect(store))
+    compiled = _on_postgres(budgeted=False).compile(dialect=_dialect(store))
     async with store.transaction() as tx:
         found = await tx.conn.exec_driver_sql(
             f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {compiled}",

@@ -16,7 +16,6 @@ from uuid_utils import uuid7
 from supportops.delivery.destination import Delivery, DestinationSpec
 from supportops.delivery.lane_heads import Seen, Wanted, lease_heads
 from supportops.delivery.outages import rows as breakers
-from supportops.delivery.rate_limits import acquire, spend
 from supportops.store import Store
 from supportops.store.lanes import Lane, refresh
 
@@ -29,13 +28,15 @@ HELD = timedelta(milliseconds=100)  # until a head that somebody is changing is 
 class Claim:
     """What was claimed, and when it is worth looking again; None: not before something is scheduled or ends.
 
-    `more`: there was more than the limit allowed. `troubled`: the destination's breaker counts something; `broken`: it
+    `more`: there was more than the limit allowed. `spent`: the budget's moment before which no claim is worth it, None
+    when it did not bind. `troubled`: the destination's breaker counts something; `broken`: it
     is open, and nothing may be claimed; `probe`: it is open, and this one row is out to see.
     """
 
     deliveries: list[Delivery]
     look_again_at: datetime | None = None
     more: bool = False
+    spent: datetime | None = None
     troubled: bool = False
     broken: bool = False
     probe: bool = False
@@ -43,23 +44,9 @@ class Claim:
 
 async def claim(store: Store, spec: DestinationSpec, limit: int) -> Claim:
     """Lease up to `limit` heads of lanes of a destination to the caller, the longest waiting first."""
-    found = await _claim_within_budget(store, spec, limit, store.clock.now())
+    async with store.statements() as conn:
+        found = await _claim(conn, spec, limit, store.clock.now())
     return await _claim_probe(store, spec) if found.broken else found
-
-
-async def _claim_within_budget(store: Store, spec: DestinationSpec, limit: int, now: datetime) -> Claim:
-    if spec.budget is None:
-        async with store.statements() as conn:
-            return await _claim(conn, spec, limit, now)
-    async with store.transaction() as tx:
-        allowed = await acquire(tx.conn, spec.budget, limit, now)
-        if not allowed.rows:
-            return Claim([], allowed.more_at)
-        found = await _claim(tx.conn, spec, allowed.rows, now)
-        await spend(tx.conn, spec.budget, allowed, len(found.deliveries))
-        if len(found.deliveries) < allowed.rows or allowed.more_at is None:
-            return found
-        return Claim(found.deliveries, _first(found.look_again_at, allowed.more_at), troubled=found.troubled)
 
 
 async def _claim_probe(store: Store, spec: DestinationSpec) -> Claim:
@@ -94,16 +81,20 @@ async def _claim(
             token=token,
             until=now + LEASE,
             probing=probing,
+            budget=None if probing else spec.budget,
         )
         seen = await lease_heads(conn, wanted)
         leased += seen.leased
+        spent = seen.more_at if seen.granted == len(seen.leased) else None
         await refresh(conn, {Lane(spec.name, lane): None for lane in seen.early}, now, only_unchanged=True)
-        if len(leased) == limit or not seen.early:
+        if len(leased) == limit or not seen.early or spent is not None:
             break
+    look_again_at = _look_again(seen, spec, now)
     return Claim(
         _deliveries(leased, now),
-        _look_again(seen, spec, now),
-        more=bool(seen.early) or len(leased) == limit,
+        look_again_at if spent is None else _first(look_again_at, spent),
+        more=spent is None and (bool(seen.early) or len(leased) == limit),
+        spent=spent,
         troubled=seen.troubled,
         broken=seen.breaker not in (None, "closed"),
     )

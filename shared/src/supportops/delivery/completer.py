@@ -15,7 +15,9 @@ from typing import Any
 
 import structlog
 from sqlalchemy import Table
+from sqlalchemy.exc import SQLAlchemyError
 
+from supportops.delivery.claims import LEASE
 from supportops.delivery.destination import (
     Delivery,
     Done,
@@ -23,7 +25,7 @@ from supportops.delivery.destination import (
     Snooze,
     TryAgain,
 )
-from supportops.delivery.final_write import Completed, final_of, kind_of, write_finals
+from supportops.delivery.final_write import Completed, commit_finals, final_of, kind_of, write_finals
 from supportops.delivery.outages.breaker import Breaker
 from supportops.delivery.outages.watching import log_change, watch
 from supportops.delivery.retry import BUG_WAIT
@@ -33,6 +35,7 @@ from supportops.observability.logging import info_each
 from supportops.observability.metrics import Recorder
 from supportops.store import Store, Transaction, is_outage
 from supportops.store.lanes import Lane, refresh
+from supportops.store.writes import Incomplete
 
 GROUP = 200  # rows per transaction
 _log = structlog.get_logger("courier")
@@ -120,10 +123,13 @@ class Completer:
         """Write rows and all that follows from them, in one transaction; raises what goes wrong there."""
         planned = list(_newest(rows))
         stale = [row for row in rows if _identity(row) not in set(map(_identity, planned))]
+        at_once = True
         while planned:
             try:
-                planned = await self._write_all(planned)
+                planned = await self._write_all(planned, at_once=at_once)
                 break
+            except Incomplete:  # which of them are not ours, the slower way tells
+                at_once = False
             except _NotOurs as lost:
                 stale += [row for row in planned if _identity(row) in lost.ids]
                 planned = [row for row in planned if _identity(row) not in lost.ids]
@@ -131,28 +137,39 @@ class Completer:
         for row in stale:
             self._log_stale(row.delivery)
 
-    async def _write_all(self, rows: Sequence[Completed]) -> list[Completed]:
-        """All or nothing; the rows as they were written: failures of an outage cost no attempt."""
+    async def _write_all(self, rows: Sequence[Completed], *, at_once: bool) -> list[Completed]:
+        """All or nothing; the rows as they were written: failures of an outage cost no attempt.
+
+        `at_once`: by one statement, where it can be; lanes follow by another one.
+        """
         async with self._store.transaction() as tx:
             watched = await watch(tx, rows)
             rows = watched.rows
             await _apply(tx, rows)
-            tx.deliveries.lock_rows_with((row.delivery.destination, row.delivery.key) for row in rows)
-            await tx.flush()
-            finals = [final_of(row.delivery, row.outcome, tx.now) for row in rows]
-            written = await write_finals(tx.conn, finals)
-            if lost := {_identity(row) for row in rows} - written.ours:
-                raise _NotOurs(lost)
-            paced = _paced(rows, tx.now)
-            lanes = {lane: paced.get(lane) for lane in written.lanes | paced.keys()}
-            tx.deliveries.lock_with(lanes)
-            await tx.deliveries.flush_lanes(tx.conn)
-            moments = await refresh(tx.conn, lanes, tx.now)
+            if at_once and tx.is_one_statement and _leases_outlast_paces(rows):
+                moments = await self._write_at_once(tx, rows)
+            else:
+                moments = await _write_in_order(tx, rows)
         self._on_waiting(moments)
         for before, after in watched.changes:
             log_change(before, after, self._metrics)
             self._on_breaker(after)
         return list(rows)
+
+    async def _write_at_once(self, tx: Transaction, rows: Sequence[Completed]) -> dict[str, datetime]:
+        """The lanes come after what is committed already. Without their news they wait for the end of the lease."""
+        finals = [final_of(row.delivery, row.outcome, tx.now) for row in rows]
+        paced = _paced(rows, tx.now)
+        lanes = dict.fromkeys(await commit_finals(tx, finals)) | paced
+        try:
+            return await refresh(tx.conn, lanes, tx.now)
+        except (
+            OSError,
+            SQLAlchemyError,
+        ) as error:  # the rows are written: to raise would have them written again
+            about = {"error": str(error), "outage": is_outage(error)}
+            self._waits.warning("lanes.wait_for_their_leases", "lanes", lanes=len(lanes), **about)
+            return {}
 
     def _log_stale(self, delivery: Delivery) -> None:
         self._metrics.count("delivery_attempts", destination=delivery.destination, outcome="stale")
@@ -182,6 +199,20 @@ class Completer:
             "late_ms": _milliseconds(delivery.claimed_at - delivery.due_at),
             "took_ms": _milliseconds(row.took),
         }
+
+
+async def _write_in_order(tx: Transaction, rows: Sequence[Completed]) -> dict[str, datetime]:
+    """What the rows lead to first, the rows, their lanes last; raises _NotOurs for rows of somebody else."""
+    tx.deliveries.lock_rows_with((row.delivery.destination, row.delivery.key) for row in rows)
+    await tx.flush()
+    written = await write_finals(tx.conn, [final_of(row.delivery, row.outcome, tx.now) for row in rows])
+    if lost := {_identity(row) for row in rows} - written.ours:
+        raise _NotOurs(lost)
+    paced = _paced(rows, tx.now)
+    lanes = {lane: paced.get(lane) for lane in written.lanes | paced.keys()}
+    tx.deliveries.lock_with(lanes)
+    await tx.deliveries.flush_lanes(tx.conn)
+    return await refresh(tx.conn, lanes, tx.now)
 
 
 async def _apply(tx: Transaction, rows: Sequence[Completed]) -> None:
@@ -214,6 +245,11 @@ def _newest(rows: Sequence[Completed]) -> Collection[Completed]:
 def _not_recorded(error: Exception) -> Outcome:
     """The call has ended, but what follows from it cannot be written: the next attempt asks what happened."""
     return TryAgain(BUG_WAIT, f"not recorded: {type(error).__name__}: {error}", uncertain=True)
+
+
+def _leases_outlast_paces(rows: Sequence[Completed]) -> bool:
+    """Whether a lane that is not told of the end of its call waits longer than its pace asks for all the same."""
+    return all(row.spec.lane_pace is None or row.spec.lane_pace.interval <= LEASE / 2 for row in rows)
 
 
 def _paced(rows: Sequence[Completed], now: datetime) -> dict[Lane, datetime | None]:

@@ -56,6 +56,9 @@ class Courier:
         self._wake = asyncio.Event()
         self._due: dict[str, datetime] = {}  # when each destination is worth a claim, as far as we know
         self._look_at: datetime | None = None  # when all destinations are looked at again; None: now
+        self._spent: dict[
+            str, tuple[datetime, datetime]
+        ] = {}  # a budget that was asked then gives nothing before
         self._broken: set[str] = set()  # destinations whose breaker we saw open
         self._completer = Completer(store, metrics, on_waiting=self._expect, on_breaker=self._hear_of_breaker)
         self._in_hand: dict[str, int] = dict.fromkeys(self._destinations, 0)
@@ -118,8 +121,14 @@ class Courier:
         """Destinations are worth a claim at these moments, if not sooner."""
         for name, moment in moments.items():
             if name in self._destinations:
-                self._due[name] = min(moment, self._due.get(name, moment))
+                worth_it = self._not_before_the_budget(name, moment)
+                self._due[name] = min(worth_it, self._due.get(name, worth_it))
                 self._wake.set()
+
+    def _not_before_the_budget(self, name: str, moment: datetime) -> datetime:
+        """Others may take more of a budget meanwhile and give nothing back; after a clock was put back it is asked."""
+        asked_at, more_at = self._spent.get(name, (moment, moment))
+        return max(moment, more_at) if asked_at <= self._store.clock.now() else moment
 
     def _hear_of_breaker(self, breaker: Breaker) -> None:
         if breaker.is_open:
@@ -161,6 +170,9 @@ class Courier:
             self._due[spec.name] = due
             raise
         self._more[spec.name] = claimed.more
+        self._spent.pop(spec.name, None)
+        if claimed.spent is not None:
+            self._spent[spec.name] = self._store.clock.now(), claimed.spent
         if not claimed.troubled:
             self._broken.discard(spec.name)
         if claimed.look_again_at is not None:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
 from typing import Any
 
 import orjson
@@ -22,9 +21,11 @@ from supportops.delivery.destination import (
     Unknown,
 )
 from supportops.delivery.signs import QUIET, Sign, Signal
-from supportops.store.key_lookup import SQLITE, for_each, parameter_rows
+from supportops.store import Transaction
+from supportops.store.key_lookup import SQLITE, parameter_rows
 from supportops.store.lanes import Lane
 from supportops.store.tables import ENGINE
+from supportops.store.writes import Shape, Write, perform
 
 HISTORY = 20  # attempts remembered per row
 REASON = 500  # characters of a reason kept
@@ -128,18 +129,29 @@ def final_of(delivery: Delivery, outcome: Outcome, now: datetime) -> dict[str, A
 
 async def write_finals(conn: AsyncConnection, finals: Sequence[dict[str, Any]]) -> Written:
     """Write the rows that are still held under their token."""
-    ordered = sorted(finals, key=lambda final: (final["destination"], final["key"]))
-    rows = await for_each(conn, _final_write(conn.dialect.name), ordered)
+    rows = await perform(conn, _write_of(finals))
     tokens = {final["id"]: final["token"] for final in finals}
     return Written(
         {(row.id, tokens[row.id]) for row in rows}, {Lane(row.destination, row.lane) for row in rows}
     )
 
 
-@cache
-def _final_write(dialect: str) -> Any:
+async def commit_finals(tx: Transaction, finals: Sequence[dict[str, Any]]) -> set[Lane]:
+    """Write the rows and all that the transaction has collected, by one statement; the lanes that the rows are in.
+
+    Raises Incomplete, and nothing is written, when one is not held under its token any more.
+    """
+    found = await tx.commit_with(_write_of(finals))
+    return {Lane(*names) for names in zip(found["destination"], found["lane"], strict=True)}
+
+
+def _write_of(finals: Sequence[dict[str, Any]]) -> Write:
+    return Write(_FINAL_WRITE, sorted(finals, key=lambda final: (final["destination"], final["key"])))
+
+
+def _final_write(dialect: str, prefix: str) -> Any:
     """A re-arm or a cancel that came during the call keeps what it wants of the row; doubt about the call stays."""
-    v = parameter_rows(_FINAL, dialect)
+    v = parameter_rows(_FINAL, dialect, prefix)
     same, cancelled = _D.c.generation == v["generation"], _D.c.state == "cancelled"
     statement = update(_D).where(_D.c.id == v["id"], _D.c.token == v["token"])
     if dialect != SQLITE:
@@ -164,6 +176,9 @@ def _final_write(dialect: str) -> Any:
         history=v["history"],
         finished_at=case((same, v["finished_at"]), (cancelled, _D.c.finished_at), else_=null()),
     ).returning(_D.c.id, _D.c.destination, _D.c.lane)
+
+
+_FINAL_WRITE = Shape(_final_write)
 
 
 def _record(outcome: Outcome) -> dict[str, Any]:

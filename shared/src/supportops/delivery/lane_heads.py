@@ -3,11 +3,11 @@
 One statement on PostgreSQL: the lanes whose moment has come (locked; those that others hold are skipped), their heads,
 the guarded lease of these, and the lanes' new moment. What it found by its snapshot it asks again of the newest row, by
 state, generation and moment, so that nothing is leased whose cancel or end was committed meanwhile; it waits for
-nobody's lock. SQLite has one writer, and does the same in three statements.
+nobody's lock but that of a budget. SQLite has one writer, and does the same in several statements.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -17,6 +17,7 @@ from sqlalchemy import (
     BindParameter,
     ColumnElement,
     FromClause,
+    Integer,
     Row,
     Select,
     Update,
@@ -31,6 +32,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from supportops.delivery import rate_limits
+from supportops.delivery.destination import Budget
 from supportops.store.key_lookup import SQLITE, among, as_parameter
 from supportops.store.lanes import head
 from supportops.store.tables import ENGINE, active
@@ -41,7 +44,7 @@ _D, _L, _B = ENGINE.deliveries, ENGINE.lanes, ENGINE.breakers
 @dataclass(frozen=True)
 class Wanted:
     """What a claim asks for. `full` rows, or one that waits since `ripe`, are enough to begin; `token` and `until` are
-    the lease. `probing`: whatever the destination's breaker says.
+    the lease. `probing`: whatever the destination's breaker says. `budget`: what the rows are taken from.
     """
 
     destination: str
@@ -52,6 +55,7 @@ class Wanted:
     token: str
     until: datetime
     probing: bool = False
+    budget: Budget | None = None
 
     def parameters(self) -> dict[str, Any]:
         """As the statements name them."""
@@ -64,6 +68,7 @@ class Wanted:
             "b_token": self.token,
             "b_until": self.until,
             "b_probing": self.probing,
+            **(rate_limits.parameters(self.budget) if self.budget else {}),
         }
 
 
@@ -73,7 +78,8 @@ class Seen:
 
     `leased`: rows that are ours now. `early`: lanes whose moment was too early. `ready`: how many heads could be
     claimed, and `since` when the first of them. `upcoming`: the next moment of any other lane. `breaker`: its state,
-    when there is a row; `troubled`: it counts something.
+    when there is a row; `troubled`: it counts something. `granted`: how many rows the budget allowed, and `more_at`
+    when it allows more; None when it allowed all that was asked for.
     """
 
     leased: Sequence[Row[Any]]
@@ -83,13 +89,19 @@ class Seen:
     upcoming: datetime | None
     breaker: str | None
     troubled: bool
+    granted: int | None = None
+    more_at: datetime | None = None
 
 
 async def lease_heads(conn: AsyncConnection, wanted: Wanted) -> Seen:
     """Lease the heads of the lanes that wait longest."""
     if conn.dialect.name == SQLITE:
         return await _lease_on_sqlite(conn, wanted)
-    rows = (await conn.execute(_on_postgres(), wanted.parameters())).all()
+    statement = _on_postgres(budgeted=wanted.budget is not None)
+    rows = (await conn.execute(statement, wanted.parameters())).all()
+    if wanted.budget is not None and rows[0].granted is None:  # nobody has used it before
+        await rate_limits.begin(conn, wanted.budget, wanted.now)
+        rows = (await conn.execute(statement, wanted.parameters())).all()
     first, leased = rows[0], [row for row in rows if row.id is not None]
     return Seen(
         leased,
@@ -99,10 +111,21 @@ async def lease_heads(conn: AsyncConnection, wanted: Wanted) -> Seen:
         first.upcoming,
         first.breaker,
         bool(first.trouble),
+        *((first.granted, first.more_at) if wanted.budget else ()),
     )
 
 
 async def _lease_on_sqlite(conn: AsyncConnection, wanted: Wanted) -> Seen:
+    if wanted.budget is None:
+        return await _lease_step_by_step(conn, wanted)
+    granted = await rate_limits.acquire(conn, wanted.budget, wanted.limit, wanted.now)
+    within = replace(wanted, budget=None, limit=granted.rows, full=min(wanted.full, granted.rows))
+    seen = await _lease_step_by_step(conn, within)
+    await rate_limits.spend(conn, wanted.budget, granted, len(seen.leased))
+    return replace(seen, granted=granted.rows, more_at=granted.more_at)
+
+
+async def _lease_step_by_step(conn: AsyncConnection, wanted: Wanted) -> Seen:
     parameters, lease, mark = wanted.parameters(), *_leases_on_sqlite()
     rows = (await conn.execute(_heads_on_sqlite(), parameters)).all()
     ready = [row for row in rows if row.ready]
@@ -128,7 +151,11 @@ _until: BindParameter[datetime] = bindparam("b_until", type_=_L.c.claimable_at.t
 _ripe: BindParameter[datetime] = bindparam("b_ripe", type_=_L.c.claimable_at.type)
 
 
-def _picked() -> CTE:
+_max_rows: BindParameter[int] = bindparam("max_rows", type_=Integer)
+_full: BindParameter[int] = bindparam("b_full", type_=Integer)
+
+
+def _picked(limit: ColumnElement[int]) -> CTE:
     """Lanes whose moment has come, the longest waiting first; those of a broken destination are left alone."""
     broken = select(_B.c.destination).where(_B.c.destination == _destination, _B.c.state != "closed").exists()
     return (
@@ -136,15 +163,15 @@ def _picked() -> CTE:
         .where(_L.c.destination == _destination, _L.c.claimable_at <= _now)
         .where(or_(bindparam("b_probing"), ~broken))
         .order_by(_L.c.claimable_at)
-        .limit(bindparam("max_rows"))
+        .limit(limit)
         .with_for_update(skip_locked=True, of=_L)
         .cte("picked")
     )
 
 
-def _heads() -> CTE:
+def _heads(limit: ColumnElement[int] = _max_rows) -> CTE:
     """The head of each picked lane. A lane that somebody changed since our snapshot has none that is ready."""
-    picked, seen, d = _picked(), _L.alias("seen"), _D.alias("d")
+    picked, seen, d = _picked(limit), _L.alias("seen"), _D.alias("d")
     ready = and_(
         d.c.next_attempt_at <= _now,
         d.c.next_attempt_at <= picked.c.claimable_at,
@@ -167,9 +194,9 @@ def _heads() -> CTE:
     )
 
 
-def _enough(heads: FromClause) -> ColumnElement[bool]:
+def _enough(heads: FromClause, full: ColumnElement[int] = _full) -> ColumnElement[bool]:
     """A full batch, or one that has waited long enough for company."""
-    rows = or_(func.count() >= bindparam("b_full"), func.min(heads.c.since) <= _ripe)
+    rows = or_(func.count() >= full, func.min(heads.c.since) <= _ripe)
     return select(rows).where(heads.c.ready).scalar_subquery()
 
 
@@ -212,11 +239,13 @@ def _mark(*which: Any) -> Update:
 
 
 @cache
-def _on_postgres() -> Select[Any]:
-    heads = _heads().prefix_with("MATERIALIZED")
+def _on_postgres(*, budgeted: bool) -> Select[Any]:
+    allowed = rate_limits.allowed(_max_rows, _now) if budgeted else None
+    limit, full = (_max_rows, _full) if allowed is None else _within(allowed)
+    heads = _heads(limit).prefix_with("MATERIALIZED")
     locked = (
         select(_D.c.id, heads.c.since)
-        .where(_D.c.id == heads.c.head_id, heads.c.ready, _enough(heads))
+        .where(_D.c.id == heads.c.head_id, heads.c.ready, _enough(heads, full))
         .where(active(_D), _D.c.next_attempt_at <= _now)
         .where(_D.c.generation == heads.c.head_generation, _D.c.lane == heads.c.head_lane)
         .with_for_update(skip_locked=True, of=_D)
@@ -233,12 +262,22 @@ def _on_postgres() -> Select[Any]:
         func.min(heads.c.since).filter(heads.c.ready).label("since"),
     ).subquery("tally")
     columns, always = _circumstances()
-    return (
+    if allowed is not None:
+        columns += [allowed.c.granted, allowed.c.more_at]
+        always = always.outerjoin(allowed, true())
+    found = (
         select(*columns, tally.c.early, tally.c.ready, tally.c.since, *leased.c[:-1])
         .select_from(always.join(tally, true()).outerjoin(leased, true()))
         .order_by(leased.c.waited_since, leased.c.position, leased.c.id)
         .add_cte(marked)
     )
+    return found if allowed is None else found.add_cte(rate_limits.spent(allowed, leased).cte("spent"))
+
+
+def _within(allowed: CTE) -> tuple[ColumnElement[int], ColumnElement[int]]:
+    """How many rows a budget allows, and how many of those are enough to begin."""
+    rows = func.coalesce(select(allowed.c.granted).scalar_subquery(), 0)
+    return rows, func.least(rows, _full)
 
 
 @cache

@@ -145,6 +145,12 @@ class DeliveryBook:
             "created_at": self._now,
         }
 
+    @property
+    def only_new(self) -> bool:
+        """Whether the calls since the last time touch no row that may be there already, and no key twice."""
+        keys = {_key(call) for call in self._calls if call.kind == "schedule"}
+        return len(keys) == len(self._calls)
+
     def collected(self) -> list[list[Write]]:
         """The calls since the last time, in rounds: the writes of a round are of different rows."""
         calls, self._calls = self._calls, []

@@ -15,7 +15,7 @@ from supportops.store.key_lookup import SQLITE
 from supportops.store.outbox import Outbox
 from supportops.store.rows import Key, Rows, load_all, new_rows, newest_rows
 from supportops.store.tables import EngineTables
-from supportops.store.writes import Write, perform_all
+from supportops.store.writes import Write, perform_all, perform_guarded
 
 Then = Callable[["Transaction"], Awaitable[None] | None]
 
@@ -153,6 +153,23 @@ class Transaction:
         if writes and not self._conn.in_transaction():
             await self._conn.execution_options(isolation_level="AUTOCOMMIT")
         await perform_all(self._conn, writes)
+
+    @property
+    def is_one_statement(self) -> bool:
+        """Whether all that was collected can be written at once: nothing was read or written before on PostgreSQL, and
+        no delivery is changed that may be there already.
+        """
+        begun = self._conn.in_transaction() or self._writes
+        return self.dialect != SQLITE and not begun and self.deliveries.only_new
+
+    async def commit_with(self, guarded: Write) -> dict[str, list[Any]]:
+        """Write what was collected and, before its lanes, `guarded`: committed at once, or not at all if that writes
+        fewer rows than it was given (Incomplete). Only where `is_one_statement`; the guarded rows, by column.
+        """
+        writes = await self._collected()
+        writes += [write for some in self.deliveries.collected() for write in some]
+        await self._conn.execution_options(isolation_level="AUTOCOMMIT")
+        return await perform_guarded(self._conn, writes, guarded, self.deliveries.lanes())
 
     async def _collected(self) -> list[Write]:
         """Rows, and promised events; statements of the caller's own are written at once."""

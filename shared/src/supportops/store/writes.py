@@ -10,7 +10,21 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from sqlalchemy import CTE, Row, Select, Table, func, literal_column, select, true
+from sqlalchemy import (
+    CTE,
+    Integer,
+    Row,
+    Select,
+    Table,
+    bindparam,
+    cast,
+    exc,
+    func,
+    literal,
+    literal_column,
+    select,
+    true,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from supportops.store.key_lookup import POSTGRES, SQLITE, VALUES, for_each, parameter_rows
@@ -39,6 +53,10 @@ class Write:
     fixed: Mapping[str, Any] = field(default_factory=dict)
 
 
+class Incomplete(Exception):
+    """A guarded write did not write all of its rows, and nothing was written at all."""
+
+
 async def perform(conn: AsyncConnection, write: Write) -> list[Row[Any]]:
     """One write by itself; what it returns."""
     statement = _alone(write.shape, conn.dialect.name)
@@ -58,12 +76,28 @@ async def perform_all(conn: AsyncConnection, writes: Sequence[Write]) -> None:
         for write in writes:
             await perform(conn, write)
         return
-    values: dict[str, Any] = {}
-    for number, write in enumerate(writes):
-        for name in write.rows[0]:
-            values[f"{_prefix(number)}_{name}"] = [row[name] for row in write.rows]
-        values |= write.fixed
-    await conn.execute(_together(tuple(write.shape for write in writes)), values)
+    await conn.execute(_together(tuple(write.shape for write in writes)), _values(writes))
+
+
+async def perform_guarded(
+    conn: AsyncConnection, before: Sequence[Write], guarded: Write, after: Sequence[Write]
+) -> dict[str, list[Any]]:
+    """All writes in their order as one statement of PostgreSQL, if `guarded` returns as many rows as it was given.
+
+    Returns its rows, by column. Raises Incomplete when there are fewer: that nothing is written then does not rest on a
+    transaction around the statement, which divides by zero.
+    """
+    writes = [*before, guarded, *after]
+    statement = _with_a_guard(tuple(write.shape for write in writes), len(before))
+    values = _values(writes) | {_WANTED: len(guarded.rows)}
+    try:
+        row = (await conn.execute(statement, values)).one()
+    except exc.DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) != _DIVISION_BY_ZERO:
+            raise
+        raise Incomplete from error
+    found = row._mapping.items()
+    return {name.removeprefix(_GUARDED): value for name, value in found if name.startswith(_GUARDED)}
 
 
 def insert_values(dialect: str, prefix: str, table: Table, names: Sequence[str]) -> Any:
@@ -84,10 +118,42 @@ def _alone(shape: Shape, dialect: str) -> Any:
     return shape.build(dialect, VALUES, *shape.arguments)
 
 
+_WANTED, _GUARDED, _DIVISION_BY_ZERO = "wanted", "guarded_", "22012"
+
+
+def _values(writes: Sequence[Write]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for number, write in enumerate(writes):
+        for name in write.rows[0]:
+            values[f"{_prefix(number)}_{name}"] = [row[name] for row in write.rows]
+        values |= write.fixed
+    return values
+
+
 @cache
 def _together(shapes: tuple[Shape, ...]) -> Select[Any]:
-    parts = [_part(number, shape) for number, shape in enumerate(shapes)]
-    return select(*(select(func.count()).select_from(part).scalar_subquery() for part in parts))
+    return select(*map(_count, _parts(shapes)))
+
+
+@cache
+def _with_a_guard(shapes: tuple[Shape, ...], which: int) -> Select[Any]:
+    """Scalar queries alone, which are asked in their order: whatever stood in FROM would be done, and lock, first."""
+    parts = _parts(shapes)
+    found = [_count(part) for part in parts]
+    found[which] = literal(1) // cast(found[which] == bindparam(_WANTED), Integer)
+    returned = [
+        select(func.array_agg(column)).scalar_subquery().label(f"{_GUARDED}{column.name}")
+        for column in parts[which].c
+    ]
+    return select(*(each.label(f"count{n}") for n, each in enumerate(found)), *returned)
+
+
+def _parts(shapes: Sequence[Shape]) -> list[CTE]:
+    return [_part(number, shape) for number, shape in enumerate(shapes)]
+
+
+def _count(part: CTE) -> Any:
+    return select(func.count()).select_from(part).scalar_subquery()
 
 
 def _part(number: int, shape: Shape) -> CTE:

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 import orjson
-from sqlalchemy import Row, func, select
+from sqlalchemy import Row, Select, func, select, true
 
 from notifier.destinations import POSTS
 from notifier.policy.notifier import NotifierPolicy
@@ -57,13 +57,11 @@ class Bursts:
         now = self._store.clock.now()
         prefix = f"{delivery.lane}:{SUMMARY_NOTE}:"
         async with self._store.reading() as conn:
-            pending = await _pending(conn, delivery.lane, prefix)
-            count = select(func.count()).select_from(
-                select(_D.id).where(*_lines(delivery, now)).limit(self._most).subquery()
-            )
-            if pending is None and (await conn.execute(count)).scalar_one() < self._most:
+            seen = (await conn.execute(_lines_and_summary(delivery, now, self._most, prefix))).one()
+            if seen.key is None and seen.lines < self._most:
                 return None
             lines = (await conn.execute(_all_lines(delivery, now))).all()
+        pending = seen if seen.key is not None else None
         due = pending.due_at if pending is not None else now + self._window
         key = pending.key if pending is not None else f"{prefix}{due:%Y%m%dT%H%M%S.%f}"
         why = "more than the channel takes in a minute"
@@ -131,9 +129,19 @@ def _all_lines(delivery: Delivery, now: datetime) -> Any:
 
 
 async def _pending(conn: Any, lane: str, prefix: str) -> Row[Any] | None:
+    found: Row[Any] | None = (await conn.execute(_summary(lane, prefix))).first()
+    return found
+
+
+def _summary(lane: str, prefix: str) -> Select[Any]:
     """The summary in the making."""
     query = select(_D.key, _D.payload, _D.due_at).where(*_WAITING, _D.lane == lane)
-    found: Row[Any] | None = (
-        await conn.execute(query.where(_D.key.startswith(prefix, autoescape=True)).limit(1))
-    ).first()
-    return found
+    return query.where(_D.key.startswith(prefix, autoescape=True)).limit(1)
+
+
+def _lines_and_summary(delivery: Delivery, now: datetime, most: int, prefix: str) -> Select[Any]:
+    """One row, asked for each line: how many `lines` wait in its lane (`most` are counted), and the summary."""
+    waiting = select(_D.id).where(*_lines(delivery, now)).limit(most).subquery("waiting")
+    lines = select(func.count().label("lines")).select_from(waiting).subquery("counted")
+    summary = _summary(delivery.lane, prefix).subquery("summary")
+    return select(lines.c.lines, *summary.c).select_from(lines.outerjoin(summary, true()))

@@ -14,9 +14,10 @@ from supportops.store import Store, Transaction
 POSTED, REDACTED, GONE = "posted", "redacted", "gone"
 
 
-async def record_message(tx: Transaction, *, key: str, row: Json) -> None:
-    """Keep what was posted under `key`."""
-    await record_messages(tx, rows={key: row})
+def record_message(tx: Transaction, *, key: str, row: Json) -> None:
+    """Keep what was posted under `key`, all of it: nothing is read before. What `row` does not name is nothing."""
+    nothing = dict.fromkeys(tables.feed_messages.columns.keys())
+    tx.replace(tables.feed_messages, **nothing | row | {"key": key, "changed_at": tx.now})
 
 
 async def record_messages(tx: Transaction, *, rows: dict[str, Json]) -> None:

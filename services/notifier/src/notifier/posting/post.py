@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 
-from notifier import tables
 from notifier.destinations import POSTS
 from notifier.policy.notifier import NotifierPolicy
 from notifier.posting.alerts import alert
@@ -155,10 +154,9 @@ def _done(delivery: Delivery, prepared: Prepared, posted: Posted, lost: str | No
     }
 
     async def then(tx: Transaction) -> None:
-        await record_message(tx, key=delivery.key, row=row)
+        record_message(tx, key=delivery.key, row=row)
         if lost is not None:
             await record_root_gone(tx, channel=delivery.lane, ts=lost)
         await tx.apply(prepared.then)
 
-    reads = ((tables.feed_messages, delivery.key),)
-    return Done({"channel": posted.channel, "ts": posted.ts}, then, reads)
+    return Done({"channel": posted.channel, "ts": posted.ts}, then)

@@ -80,10 +80,11 @@ format: $(READY) ## Format the code and apply safe lint fixes
 	@$(BIN)/ruff format $(SOURCES)
 	@$(BIN)/ruff check --fix $(SOURCES)
 
-generate: $(READY) ## Write docs/asyncapi.yaml, docs/schemas, docs/events.md, docs/metrics.md and csat.md's table from the code
+generate: $(READY) ## Write docs/asyncapi.yaml, docs/schemas, docs/events.md, docs/metrics.md and the tables of csat.md and rules.md from the code
 	@$(BIN)/python -m supportops.contracts.generate
 	@$(BIN)/python -m supportops.observability.metrics > docs/metrics.md
 	@$(BIN)/python -m tests.support.rules_table
+	@$(BIN)/python -m tests.support.feeds_table
 
 generated: $(READY)
 	@$(BIN)/python -m supportops.contracts.generate --check

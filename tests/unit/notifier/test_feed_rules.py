@@ -1,15 +1,20 @@
 """Routing tables: which ticket belongs to which feed (docs/rules.md N3, N4, N8), and what the rules file refuses."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
+from typer.testing import CliRunner
 
+from notifier.__main__ import app
 from notifier.policy.conditions import NO_FORM, NameRule, Routable, TagRule, Verdict
+from notifier.policy.kinds import Kind
 from notifier.policy.notifier import NotifierPolicy
 from notifier.policy.routing import FeedRule
 from notifier.settings import SlackSettings
 from supportops.config.rules_file import ConfigError, load
+from tests.support import feeds_table
 
 SHIPPED = Path("config/supportops.yaml")
 YES, NO, UNKNOWN = Verdict.YES, Verdict.NO, Verdict.UNKNOWN
@@ -43,6 +48,80 @@ def test_the_shipped_feeds_are_the_handbooks(form: str, feeds: list[str]) -> Non
     rules = load(SHIPPED, "notifier", NotifierPolicy)
     ticket = Routable(form, frozenset(), public=True)
     assert [feed.name for feed in rules.feeds if rules.verdict(feed, ticket) is YES] == feeds
+
+
+@pytest.mark.parametrize(
+    ("form", "tags", "kind", "told"),
+    [
+        ("Self-Managed", {"premium"}, "created", True),
+        ("GitLab.com", {"ultimate", "x"}, "created", True),
+        ("Self-Managed", {"premium"}, "commented", False),
+        ("Self-Managed", {"starter"}, "created", False),
+        ("Security Issue", {"premium"}, "created", False),
+    ],
+)
+def test_a_new_ticket_of_a_premium_customer_is_told_in_a_channel_of_its_own(
+    form: str, tags: set[str], kind: Kind, told: bool
+) -> None:
+    rules = load(SHIPPED, "notifier", NotifierPolicy)
+    ticket = Routable(form, frozenset(tags), public=True, kind=kind)
+    channels = [feed.channel for feed in rules.feeds if rules.verdict(feed, ticket) is YES]
+    assert ("zd-premium-feed" in channels) is told
+
+
+EXAMPLE = Path("config/routing-example.yaml")
+
+
+@pytest.mark.parametrize(
+    ("happened", "feeds"),
+    [
+        ({"kind": "created", "tags": frozenset({"premium"})}, {"premium-new"}),
+        ({"kind": "created", "priority": "urgent"}, {"urgent-new"}),
+        ({"kind": "created", "form": "Accounts Receivable / Refunds", "region": "EMEA"}, {"renewals-new"}),
+        ({"kind": "commented", "tags": frozenset({"premium"})}, set()),
+        ({"kind": "tags", "added": frozenset({"escalated"})}, {"escalations"}),
+        ({"kind": "tags", "added": frozenset({"calm"})}, set()),
+        ({"kind": "priority", "priority": "urgent"}, {"made-urgent"}),
+        ({"kind": "reassigned", "group": "Tier 2"}, {"tier-2"}),
+        ({"kind": "merged"}, {"outcomes"}),
+        ({"kind": "spam"}, {"outcomes"}),
+        ({"kind": "rated", "score": "bad"}, {"bad-ratings"}),
+        ({"kind": "rated", "score": "good"}, set()),
+        ({"kind": "commented", "form": "Security Issue", "public": False}, {"security-team"}),
+        ({"kind": "created", "form": "Security Issue", "priority": "urgent"}, {"security-team"}),
+    ],
+)
+def test_the_example_of_a_routing_does_what_it_says(happened: dict[str, Any], feeds: set[str]) -> None:
+    rules = load(EXAMPLE, "notifier", NotifierPolicy)
+    known: dict[str, Any] = {
+        "form": "Other",
+        "tags": frozenset(),
+        "public": True,
+        "priority": "low",
+        "region": "",
+        "group": "",
+    }
+    ticket = Routable(**(known | {"organization": "", "status": "open"} | happened))
+    assert {feed.name for feed in rules.feeds if rules.verdict(feed, ticket) is YES} == feeds
+
+
+def test_the_rules_page_shows_the_shipped_feeds() -> None:
+    page = feeds_table.PAGE.read_text(encoding="utf-8")
+    assert page == feeds_table.written(page), "run make generate"
+    assert "| `premium-new` | `zd-premium-feed` | created |" in page
+
+
+@pytest.mark.parametrize(
+    ("file", "code", "said"),
+    [(EXAMPLE, 0, ""), (Path("config/demo.yaml"), 0, ""), (None, 2, "rules.yaml:3: ")],
+)
+def test_check_config_says_whether_a_file_can_be_used(
+    tmp_path: Path, file: Path | None, code: int, said: str
+) -> None:
+    broken = tmp_path / "rules.yaml"
+    broken.write_text("notifier:\n  feeds:\n    - {name: a, channel: C1, kinds: [solve]}\n")
+    result = CliRunner().invoke(app, ["check-config", str(file or broken)])
+    assert (result.exit_code, said in result.output) == (code, True)
 
 
 def test_the_demos_feeds_can_be_used() -> None:

@@ -26,6 +26,7 @@ SCOPES = (
 SEED_CHANNELS = {
     "C0SELFMANAGED": "zd-self-managed-feed",
     "C0GITLABCOM": "zd-gitlab-com-feed",
+    "C0PREMIUM": "zd-premium-feed",
     "C0SUCCESS": "zd-customer-success-feed",
     "C0BREACHSM": "breach-self-managed",
     "C0BREACHCOM": "breach-gitlab-com",

@@ -1,15 +1,23 @@
 """What operators ask about routing: why not (explain), what would be (preview), what would have been (backtest)."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
-from notifier.feeds.decisions import keep_rules
+from notifier.feeds.decisions import as_facts, keep_decision, keep_rules
+from notifier.feeds.lookups import Lookups
+from notifier.feeds.merge import FIRST
+from notifier.feeds.routing import FormNames
 from notifier.operations.backtest import backtest
 from notifier.operations.backtest_commands import leaks_of
 from notifier.operations.explain import explain_ticket
 from notifier.operations.preview_commands import ticket_previews
+from notifier.policy.conditions import Routable
 from notifier.policy.notifier import NotifierPolicy
+from supportops.clock import SystemClock
+from supportops.observability.metrics import Metrics
+from supportops.vendors.zendesk import References
 from tests.integration.notifier.app import RULES, Service
 from tests.integration.notifier.events import commented, created, said
 from tests.integration.notifier.sandbox import GITLAB_COM, SELF_MANAGED, Outside
@@ -58,11 +66,25 @@ async def test_preview_shows_a_tickets_message_and_posts_nothing(service: Servic
     assert await ticket_previews(service.context, "99999", None) == []
 
 
-async def changed(service: Service, rules: dict[str, object], now: datetime) -> dict[str, object]:
+async def changed(
+    service: Service,
+    rules: dict[str, Any],
+    now: datetime,
+    *,
+    read: bool = True,
+    in_force: NotifierPolicy = RULES,
+) -> dict[str, Any]:
+    """What `backtest` says of a file with these rules."""
     policy = NotifierPolicy.model_validate(rules)
-    async with service.store.reading() as conn:
-        found = await backtest(conn, policy, now - timedelta(days=14))
-    return found.document() | {"leaks": await leaks_of(found, service.context.channels)}
+    forms = FormNames(policy.names_lifetime)
+    zendesk, references = (
+        service.context.zendesk,
+        References(service.context.zendesk, clock=SystemClock(), metrics=Metrics()),
+    )
+    lookups = Lookups(zendesk, references, forms, policy, SystemClock()) if read else None
+    since = now - timedelta(days=14)
+    found = await backtest(service.store, policy, since, in_force=in_force, facts_now=lookups)
+    return found.document() | {"leaks": await leaks_of(found, policy, in_force, service.context.channels)}
 
 
 async def test_a_changed_file_is_held_against_what_happened(
@@ -78,19 +100,100 @@ async def test_a_changed_file_is_held_against_what_happened(
     moved = await changed(service, {"feeds": [everything]}, now)
     assert (moved["moved"], moved["gained_by_channel"]) == (2, {"C0EVERYTHING": 2})
     assert moved["leaks"] == {}
-    unknown = await changed(service, {"feeds": [everything | {"plans": {"include": ["Gold"]}}]}, now)
-    assert sum(unknown["not_known"].values()) >= 2  # type: ignore[attr-defined]  # a document
+    changes = await changed(service, {"feeds": [everything | {"kinds": ["created", "solved"]}]}, now)
+    assert changes["kinds_not_heard_then"] == ["solved"]
     since = await changed(service, RULES.routing(), now + timedelta(days=30))
     assert since["messages"] == 0
 
 
-@pytest.mark.parametrize(("private", "leaks"), [(True, 0), (False, 1)])
-async def test_a_leak_is_named(
-    service: Service, outside: Outside, now: datetime, private: bool, leaks: int
+NOTHING = Routable(None, None, None, kind="created")
+
+
+async def decided(service: Service, now: datetime, ticket_id: str, facts: Routable = NOTHING) -> None:
+    """A message that no feed got, of which only `facts` were known."""
+    row = {
+        "ticket_id": ticket_id,
+        "item": FIRST,
+        "facts": as_facts(facts),
+        "feeds": "[]",
+        "version": RULES.version,
+    }
+    async with service.store.transaction() as tx:
+        keep_decision(tx, key=f"{ticket_id}:{FIRST}", decided_at=now, **row)
+
+
+async def test_what_nobody_asked_for_then_is_read(service: Service, outside: Outside, now: datetime) -> None:
+    organization = outside.organization(
+        "Acme", organization_fields={"support_level": "gold", "region": "emea"}
+    )
+    ticket = outside.create(
+        form="Self-Managed", organization_id=organization, priority="urgent", tags=["vip"], status="open"
+    )
+    await decided(service, now, str(ticket["id"]))
+    conditions = {
+        "forms": "Self-Managed",
+        "organizations": "Acme",
+        "plans": "Gold",
+        "regions": "EMEA",
+        "priorities": "urgent",
+        "statuses": "open",
+    }
+    for name, value in [*conditions.items(), ("tags", "vip")]:
+        wanted, other = (
+            {"any": [each]} if name == "tags" else {"include": [each]} for each in (value, "something else")
+        )
+        feeds = [{"name": "a", "channel": "C0A", name: wanted}, {"name": "b", "channel": "C0B", name: other}]
+        found = await changed(service, {"feeds": feeds}, now)
+        assert (name, found["gained_by_channel"]) == (name, {"C0A": 1})
+        assert (found["judged_by_facts_of_today"], found["not_known"]) == (1, {})
+        unread = await changed(service, {"feeds": feeds}, now, read=False)
+        assert (unread["gained"], sum(unread["not_known"].values())) == (0, 1)
+
+
+async def test_facts_of_then_are_kept_and_what_is_gone_is_not_guessed(
+    service: Service, outside: Outside, now: datetime
 ) -> None:
-    await with_history(service, outside, now)
-    outside.make_channel("C0MANAGERS", private=private)
-    marked = {"name": "m", "channel": "C0MANAGERS", "private_comments": True, "secret_forms": True}
-    found = await changed(service, {"feeds": [*RULES.routing()["feeds"], marked]}, now)
-    assert found["confidential_to"] == {"C0MANAGERS": 2}
-    assert len(found["leaks"]) == leaks  # type: ignore[arg-type]  # a document
+    ticket, gone = (outside.create(form="Self-Managed", priority="low") for _ in range(2))
+    then = Routable(None, None, public=True, kind="created", priority="urgent")
+    for each in (ticket, gone):
+        await decided(service, now, str(each["id"]), then)
+    outside.delete(str(gone["id"]))
+    feed = {"name": "a", "channel": "C0A", "priorities": {"include": ["urgent"]}, "forms": {"exclude": ["x"]}}
+    found = await changed(service, {"feeds": [feed]}, now)
+    assert (found["messages"], found["gained"], found["not_known"]) == (2, 1, {"forms": 1})
+
+
+MARKED = {"name": "m", "channel": "C0MANAGERS", "private_comments": True, "secret_forms": True}
+
+
+@pytest.mark.parametrize(
+    ("feeds", "more", "channel", "said"),
+    [
+        ([MARKED], {}, {"private": True}, None),
+        ([MARKED], {}, {"private": False}, "2 confidential messages, m is marked private_comments"),
+        ([MARKED], {}, {"private": True, "ext_shared": True}, "people of another company"),
+        ([{"name": "m", "channel": "C0MANAGERS"}], {}, {}, None),
+        (
+            [{"name": "m", "channel": "C0MANAGERS"}],
+            {"never_forms": []},
+            {},
+            "1 confidential messages, forms with",
+        ),
+        ([{"name": "m", "channel": "C0MANAGERS"}], {"never_forms": []}, {"private": True}, None),
+    ],
+)
+async def test_a_leak_is_refused(
+    service: Service,
+    outside: Outside,
+    feeds: list[dict[str, Any]],
+    more: dict[str, Any],
+    channel: dict[str, Any],
+    said: str | None,
+) -> None:
+    now = datetime.now(UTC)
+    outside.make_channel("C0MANAGERS", **channel)
+    await decided(service, now, "1", Routable("Self-Managed", frozenset(), public=False))
+    await decided(service, now, "2", Routable("Security Issue", frozenset(), public=True))
+    found = await changed(service, {"feeds": feeds} | more, now)
+    assert list(found["leaks"]) == (["C0MANAGERS"] if said else [])
+    assert said is None or said in found["leaks"]["C0MANAGERS"]

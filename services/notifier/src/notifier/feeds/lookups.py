@@ -4,15 +4,17 @@ Comments are read every time: whether one is public is decided by what Zendesk s
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from itertools import batched
 
 from notifier.changes.records import Value
 from notifier.changes.words import shown
-from notifier.feeds.merge import Content, FieldName
+from notifier.feeds.merge import FIRST, Content, FieldName
 from notifier.feeds.render import FeedLine
 from notifier.feeds.routing import FormNames
 from notifier.policy.conditions import NO_FORM, Routable
-from notifier.policy.kinds import ASSIGNMENTS, BY_ID, GONE, Kind
+from notifier.policy.kinds import ASSIGNMENTS, BY_ID, COMMENTS, GONE, Kind
 from notifier.policy.notifier import NotifierPolicy
 from notifier.policy.routing import FeedRule
 from supportops.clock import Clock
@@ -20,9 +22,20 @@ from supportops.vendors.cache import ReferenceCache
 from supportops.vendors.zendesk import Comment, References, Zendesk
 from supportops.vendors.zendesk.models import Named, Organization, Ticket, User
 
+TICKETS_AT_ONCE = 100  # that Zendesk reads in one call
+
 
 class NotToBeShown(Exception):
     """The ticket or the comment is gone, or is private now; says why."""
+
+
+@dataclass(frozen=True)
+class Unread:
+    """What was known of an earlier message; `key` and `item` name it."""
+
+    key: str
+    item: str
+    facts: Routable
 
 
 class Lookups:
@@ -85,6 +98,33 @@ class Lookups:
             plan=_field(fields, self._policy.plan_field),
             region=_field(fields, self._policy.region_field),
         )
+
+    async def filled(self, facts: Mapping[str, Sequence[Unread]]) -> dict[str, Routable]:
+        """Facts of earlier messages, by ticket, with what is not known of them as Zendesk says it now; by key.
+
+        Without those whose ticket, comment or form is gone.
+        """
+        found: dict[str, Routable] = {}
+        for some in batched(facts, TICKETS_AT_ONCE):
+            for ticket_id, ticket in (await self.tickets(some)).items():
+                for each in facts[ticket_id]:
+                    with suppress(NotToBeShown):
+                        found[each.key] = await self._filled(each, ticket)
+        return found
+
+    async def _filled(self, past: Unread, ticket: Ticket) -> Routable:
+        public, facts = past.facts.public, asdict(past.facts)
+        if public is None:
+            public = await self._was_public(past, ticket)
+        now = await self.routable(ticket.id, Content(ticket.updated_at, facts_of(ticket), public=public))
+        known = {name: value for name, value in facts.items() if value is not None}
+        return replace(now, **known)
+
+    async def _was_public(self, past: Unread, ticket: Ticket) -> bool:
+        if past.facts.kind not in COMMENTS:
+            return await self._is_public(ticket.id, ticket)
+        comment_id = None if past.item == FIRST else past.item
+        return (await self._comment(ticket.id, Content(ticket.updated_at, {}, comment_id=comment_id))).public
 
     async def tickets(self, ticket_ids: Sequence[str]) -> dict[str, Ticket]:
         """Those of the tickets that exist, by id."""

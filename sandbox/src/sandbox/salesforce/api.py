@@ -41,6 +41,7 @@ class SalesforceApi:
             ("GET", _DATA + "/queryAll/{cursor}", self.query_more),
             ("GET", _DATA + "/sobjects", self.sobjects),
             ("POST", _DATA + "/composite", self.composite),
+            ("POST", _DATA + "/composite/sobjects", self.create_many),
             ("PATCH", _DATA + "/composite/sobjects", self.change_many),
             ("DELETE", _DATA + "/composite/sobjects", self.delete_many),
             ("PATCH", _DATA + "/composite/sobjects/{name}/{ext}", self.upsert_many),
@@ -144,6 +145,10 @@ class SalesforceApi:
         """204; into the recycle bin."""
         self.bin.delete(str(call.params["name"]), str(call.params["id"]))
         return Reply(204)
+
+    def create_many(self, call: Call) -> Reply:
+        """Each record with its `attributes.type`."""
+        return Reply(200, self.collections.create(call.json()))
 
     def change_many(self, call: Call) -> Reply:
         """Update by id: each record has its `id` and `attributes.type`."""

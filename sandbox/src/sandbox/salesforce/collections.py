@@ -1,4 +1,4 @@
-"""Upsert of up to 200 records in one call: a result per record, in their order (docs/vendors/salesforce.md#writing)."""
+"""Writes of up to 200 records in one call: a result per record, in their order (docs/vendors/salesforce.md#writing)."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -33,6 +33,10 @@ class Collections:
             return [_failed(plan if isinstance(plan, Refused) else undone) for plan in plans]
         return [self._write(plan) for plan in plans]
 
+    def create(self, body: Json) -> list[Json]:
+        """New records, also of several objects. Each record's own error is in its result."""
+        return [self._one(record, self._made) for record in _records(body)]
+
     def update(self, body: Json) -> list[Json]:
         """By `id`; never creates. Each record's own error is in its result."""
         return [self._one(record, self._changed) for record in _records(body)]
@@ -48,6 +52,9 @@ class Collections:
             return {"id": act(record), "success": True, "errors": []}
         except Refused as refused:
             return _failed(refused)
+
+    def _made(self, record: Json) -> str:
+        return self._org.create(str((record.get("attributes") or {}).get("type", "")), record)
 
     def _changed(self, record: Json) -> str:
         name = str((record.get("attributes") or {}).get("type", ""))

@@ -129,6 +129,10 @@ class Outside:
         """The views of the account, and what is odd about their counts."""
         self._post("/zendesk/views", {"views": list(views)})
 
+    def set_business_rules(self, **rules: list[dict[str, Any]]) -> None:
+        """The account's active `automations` and `triggers`."""
+        self._post("/zendesk/business_rules", rules)
+
     def allow(self, *scopes: str) -> None:
         """What the bot's token may do."""
         self._post("/slack/scopes", {"scopes": scopes})

@@ -104,11 +104,14 @@ def rule(field: str, value: object) -> dict[str, Any]:
         (rule("notification_target", ["7", "https://hooks.slack.com/services/T"]), "warning"),
         (rule("notification_slack", "C1"), "warning"),
         (rule("current_tags", "slack"), "ok"),
+        (rule("current_tags", "a our_tag"), "warning"),
+        (rule("set_tags", "our_tag"), "warning"),
+        (rule("remove_tags", "our_tag"), "ok"),
         ({"title": "odd", "actions": ["?", None]}, "ok"),
     ],
 )
 def test_rules_of_zendesk_that_post_into_slack_are_found(found: dict[str, Any], verdict: str) -> None:
-    finding = judge([found], WEBHOOKS)
+    finding = judge([found], WEBHOOKS, {"our_tag"})
     assert finding.verdict == verdict
     assert ("Tell Slack" in finding.detail) is (verdict == "warning")
 
@@ -116,5 +119,9 @@ def test_rules_of_zendesk_that_post_into_slack_are_found(found: dict[str, Any], 
 def test_the_doctor_looks_at_every_channel_that_the_rules_name() -> None:
     feeds = [{"name": "a", "channel": "C1"}, {"name": "b", "channel": "C2", "private_comments": True}]
     notices = {"ratings": {"channel": "C3"}, "alerts": {"channel": "C4"}}
-    policy = NotifierPolicy.model_validate({"feeds": feeds, "notices": notices, "fallback_channel": "C5"})
-    assert channels_of(policy) == {"C1": False, "C2": True, "C3": False, "C4": False, "C5": False}
+    roads = [{"by": "channel", "channel": "C7"}, {"by": "assignee"}]
+    breach = {"name": "b", "channel": "C6", "title": "T", "second_roads": roads}
+    breaches = {"rules": [breach], "summary": {"channel": "C8"}}
+    sections = {"feeds": feeds, "notices": notices, "breaches": breaches, "fallback_channel": "C5"}
+    policy = NotifierPolicy.model_validate(sections)
+    assert channels_of(policy) == {f"C{number}": number == 2 for number in range(1, 9)}

@@ -24,7 +24,10 @@ def channels_of(policy: NotifierPolicy) -> dict[str, bool]:
     """Every channel that the rules name, and whether something confidential may be shown in it."""
     marked = {feed.channel for feed in policy.feeds if feed.private_comments or feed.secret_forms}
     notices = policy.notices
-    named = [feed.channel for feed in policy.feeds] + [rule.channel for rule in policy.breaches.rules]
+    breaches = policy.breaches
+    named = [feed.channel for feed in policy.feeds] + [rule.channel for rule in breaches.rules]
+    named += [road.channel for rule in breaches.rules for road in rule.second_roads if road.channel]
+    named += [breaches.summary.channel] if breaches.summary else []
     for rule in (
         notices.success,
         notices.ratings,
@@ -78,6 +81,9 @@ async def _audience(slack: SlackClient, name: str, address: str, *, marked: bool
     return Finding(name, "ok", f"the bot is in it and may read ({kind})")
 
 
+_UNREAD = "the history cannot be read: after a lost answer a line is given up instead of looked for"
+
+
 async def _history(slack: SlackClient, name: str, address: str) -> Finding:
     try:
         async for _ in slack.history(address, slack.now() - RECENT):
@@ -85,6 +91,7 @@ async def _history(slack: SlackClient, name: str, address: str) -> Finding:
     except SlackCredentialError as error:
         if error.code != "missing_scope":
             raise
-        words = "the history cannot be read: after a lost answer a line is given up instead of looked for"
-        return Finding(name, "warning", words, TOKEN_REMEDY)
+        return Finding(name, "warning", _UNREAD, TOKEN_REMEDY)
+    except SlackChannelError as error:
+        return Finding(name, "warning", f"{_UNREAD} ({error.code})", CHANNEL_REMEDY)
     return Finding(name, "ok", "the history can be read")

@@ -1,6 +1,6 @@
 """`notifier doctor`: what the notifier needs of Zendesk and of Slack. Reads only; nothing is posted."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -24,24 +24,36 @@ from supportops.vendors.zendesk.connection import open_connection
 
 
 @asynccontextmanager
-async def checks(settings: Settings, policy: NotifierPolicy) -> AsyncIterator[Sequence[Check]]:
+async def checks(
+    settings: Settings, policy: NotifierPolicy, clock: Clock | None = None
+) -> AsyncIterator[Sequence[Check]]:
     """What `notifier doctor` looks at, beside database and broker."""
-    clock = SystemClock()
+    clock = clock or SystemClock()
     async with (
         open_slack(settings.slack, clock=clock, metrics=Metrics()) as slack,
         open_connection(settings.zendesk, ZENDESK_SCOPES, clock=clock, metrics=Metrics()) as zendesk,
     ):
         login = login_check(settings.zendesk, ZENDESK_SCOPES, clock)
         more = [*breach_checks(settings, policy.breaches, clock), *bot_checks(settings, policy, slack, clock)]
-        yield [login, *zendesk_checks(zendesk, clock), *slack_checks(slack, policy), *more]
+        siblings = zendesk_checks(zendesk, clock, tags_of(policy))
+        yield [login, *siblings, *slack_checks(slack, policy, clock), *more]
 
 
-def slack_checks(slack: SlackClient, policy: NotifierPolicy) -> list[Check]:
-    """The token, and each channel that the rules name."""
+def tags_of(policy: NotifierPolicy) -> frozenset[str]:
+    """The tags that we set, as those rules of Zendesk's did that we replace."""
+    success = policy.notices.success
+    tags = {rule.tag for rule in policy.breaches.rules} | {success.tag if success else None}
+    return frozenset(tag for tag in tags if tag is not None)
+
+
+def slack_checks(slack: SlackClient, policy: NotifierPolicy, clock: Clock) -> list[Check]:
+    """The token, Slack's clock (requests of Slack's are taken by their moment), and each channel of the rules."""
 
     async def token() -> Iterable[Finding]:
+        began = clock.now()
         who = await slack.identity()
-        return [Finding("slack token", "ok", f"as {who.user} in {who.team}")]
+        ours = Finding("slack token", "ok", f"as {who.user} in {who.team}")
+        return [ours, skew_of_date("clock: slack", who.date, began, clock.now())]
 
     async def channels() -> Iterable[Finding]:
         named = channels_of(policy).items()
@@ -54,7 +66,7 @@ def slack_checks(slack: SlackClient, policy: NotifierPolicy) -> list[Check]:
 _NO_FEED = Finding("slack channels", "skipped", "the rules name no channel")
 
 
-def zendesk_checks(client: httpx.AsyncClient, clock: Clock) -> list[Check]:
+def zendesk_checks(client: httpx.AsyncClient, clock: Clock, tags: Collection[str]) -> list[Check]:
     """Zendesk's clock against ours, and its own rules that post into Slack beside us."""
 
     async def skew() -> Iterable[Finding]:
@@ -71,7 +83,7 @@ def zendesk_checks(client: httpx.AsyncClient, clock: Clock) -> list[Check]:
                 f"{error}: look in the Admin Center whether an automation or a trigger still posts into Slack"
             )
             return [Finding(sibling_rules.CHECK, "skipped", words)]
-        return [sibling_rules.judge(rules, webhooks)]
+        return [sibling_rules.judge(rules, webhooks, tags)]
 
     return [
         Check("clock: zendesk", skew, LOGIN_REMEDY),

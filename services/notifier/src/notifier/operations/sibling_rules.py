@@ -1,6 +1,10 @@
-"""Zendesk's own triggers and automations that post into Slack: beside ours they make people hear twice. Pure."""
+"""Zendesk's own triggers and automations that do what we do: beside ours they make people hear twice. Pure.
 
-from collections.abc import Iterable, Mapping, Sequence
+One posts into Slack by a webhook or a target; another hands over to an app, and is known by the tag that it sets so as
+to speak once, which is a tag of ours.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -10,18 +14,31 @@ from supportops.operations.checks import Finding
 
 CHECK = "sibling automations"
 REMEDY = "Switch them off one by one, as docs/notifier.md says under Switching over, or people hear twice."
+MOST_NAMED = 20
 _CALLS = ("notification_webhook", "notification_target")
 
 
-def judge(rules: Sequence[Mapping[str, Any]], webhooks: Sequence[Mapping[str, Any]]) -> Finding:
-    """One finding about all active rules; `webhooks` and targets as Zendesk lists them."""
+def judge(
+    rules: Sequence[Mapping[str, Any]], webhooks: Sequence[Mapping[str, Any]], tags: Collection[str] = ()
+) -> Finding:
+    """One finding about all active rules; `webhooks` and targets as Zendesk lists them, `tags`: those that we set."""
     slack = {str(each.get("id")) for each in webhooks if _is_slack(each)}
-    found = [rule for rule in rules if any(_posts(action, slack) for action in _actions(rule))]
-    if not found:
+    posting = [rule for rule in rules if any(_posts(action, slack) for action in _actions(rule))]
+    tagging = [
+        rule
+        for rule in rules
+        if rule not in posting and any(_sets(action, tags) for action in _actions(rule))
+    ]
+    if not posting and not tagging:
         return Finding(CHECK, "ok", f"none of {len(rules)} active automations and triggers posts into Slack")
-    names = ", ".join(f'"{str(rule.get("title", "?"))[:80]}"' for rule in found[:20])
-    more = f" and {len(found) - 20} more" if len(found) > 20 else ""
-    return Finding(CHECK, "warning", f"these post into Slack as well: {names}{more}", REMEDY)
+    words = [f"these post into Slack as well: {_names(posting)}"] if posting else []
+    words += [f"these set tags of ours, so they tell of the same: {_names(tagging)}"] if tagging else []
+    return Finding(CHECK, "warning", "; ".join(words), REMEDY)
+
+
+def _names(rules: Sequence[Mapping[str, Any]]) -> str:
+    names = ", ".join(f'"{str(rule.get("title", "?"))[:80]}"' for rule in rules[:MOST_NAMED])
+    return f"{names} and {len(rules) - MOST_NAMED} more" if len(rules) > MOST_NAMED else names
 
 
 def _actions(rule: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
@@ -35,6 +52,13 @@ def _posts(action: Mapping[str, Any], slack: set[str]) -> bool:
         return "slack" in field.casefold()
     target = value[0] if isinstance(value, list) and value else value
     return str(target) in slack or "hooks.slack.com" in orjson.dumps(value).decode()
+
+
+def _sets(action: Mapping[str, Any], tags: Collection[str]) -> bool:
+    """Whether an action adds or sets one of the tags."""
+    if action.get("field") not in ("current_tags", "set_tags"):
+        return False
+    return not set(str(action.get("value", "")).split()).isdisjoint(tags)
 
 
 def _is_slack(webhook: Mapping[str, Any]) -> bool:

@@ -118,12 +118,13 @@ class SeenMessage:
 
 @dataclass(frozen=True)
 class Identity:
-    """The bot and its workspace. `scopes`: what the token may do, None where Slack does not say."""
+    """The bot and its workspace. `scopes`: what the token may do, None where Slack does not say; `date`: its clock."""
 
     user: str
     team: str
     team_id: str = ""
     scopes: frozenset[str] | None = None
+    date: str = ""
 
 
 class SlackClient:
@@ -209,7 +210,8 @@ class SlackClient:
         scopes = (
             None if listed is None else frozenset(each.strip() for each in listed.split(",") if each.strip())
         )
-        return Identity(_text(answer, "user"), _text(answer, "team"), _text(answer, "team_id"), scopes)
+        user, team, team_id = (_text(answer, name) for name in ("user", "team", "team_id"))
+        return Identity(user, team, team_id, scopes, headers.get("date", ""))
 
     async def post_ephemeral(self, channel: str, user: str, text: str) -> None:
         """Say something in a channel that one person alone sees; SlackRefused where that person is not in it."""

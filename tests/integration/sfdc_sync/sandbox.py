@@ -49,6 +49,10 @@ class Outside:
     def limit(self, *, daily: int) -> None:
         self._post("/limits", {"salesforce": {"daily": daily}})
 
+    def page(self, size: int) -> None:
+        """Rows in one answer of Salesforce."""
+        self._post("/limits", {"salesforce": {"page_size": size}})
+
     def export_at_once(self) -> None:
         """Zendesk's export leaves out nothing of the newest past."""
         self._post("/limits", {"zendesk": {"export_lag": 0}})

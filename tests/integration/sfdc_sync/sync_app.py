@@ -43,8 +43,21 @@ class Desk:
         values = {"Name": name, "Type": "Customer", "Support_Level__c": "Premium", **fields}
         return str(self._post("/control/salesforce/records", {"object": "Account", "fields": values})["id"])
 
+    def subscription(self, account_id: str, plan: str, status: str) -> None:
+        values = {"Account__c": account_id, "Plan_Name__c": plan, "Current_Subscription_Status__c": status}
+        self._post("/control/salesforce/records", {"object": "Customer_Subscription__c", "fields": values})
+
+    def records(self, name: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self._ok(self._http.get(f"/control/salesforce/records/{name}"))[
+            "records"
+        ]
+        return found
+
     def edit_account(self, key: str, **fields: Any) -> None:
-        body = {"object": "Account", "id": key, "fields": fields}
+        self.edit("Account", key, **fields)
+
+    def edit(self, name: str, key: str, **fields: Any) -> None:
+        body = {"object": name, "id": key, "fields": fields}
         self._ok(self._http.patch("/control/salesforce/records", json=body))
 
     def salesforce(self, what: str, **body: Any) -> None:

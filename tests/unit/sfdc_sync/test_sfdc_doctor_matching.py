@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import httpx
 import pytest
 
 from sfdc_sync.matching.checks import check_matching, objects
@@ -9,8 +10,15 @@ from sfdc_sync.operations.doctor import check_comments, check_record
 from sfdc_sync.policy.fields import FieldRule
 from sfdc_sync.policy.matching import AccountMatching, ContactMatching, MatchingPolicy
 from sfdc_sync.policy.ticket_records import CommentRecordPolicy, TicketRecordPolicy
+from supportops.clock import SystemClock
 from supportops.operations.checks import Finding
-from supportops.operations.zendesk_checks import organization_field_of, role, ticket_webhook
+from supportops.operations.zendesk_checks import (
+    organization_field_of,
+    rights,
+    rights_found,
+    role,
+    ticket_webhook,
+)
 
 
 def column(name: str, **changes: Any) -> dict[str, Any]:
@@ -192,3 +200,48 @@ def test_the_object_of_comments() -> None:
 def test_the_account_in_zendesk(finding: Finding, verdict: str, words: str) -> None:
     assert finding.verdict == verdict
     assert words in finding.detail
+
+
+WHOLE = {"organization_editing": True, "end_user_profile_access": "full"}
+
+
+@pytest.mark.parametrize(
+    ("user", "configuration", "expected"),
+    [
+        ({"role": "admin"}, None, ["ok"]),
+        ({"role": "admin", "custom_role_id": 7}, {}, ["ok"]),
+        ({"role": "agent"}, None, ["failed"]),
+        ({"role": "agent", "custom_role_id": 7}, WHOLE, ["ok"]),
+        ({"role": "agent", "custom_role_id": 7}, {**WHOLE, "end_user_profile_access": "edit"}, ["ok"]),
+        ({"role": "agent", "custom_role_id": 7}, {**WHOLE, "end_user_profile_access": "edit-within-org"}, ["failed"]),
+        ({"role": "agent", "custom_role_id": 7}, {**WHOLE, "organization_editing": False}, ["failed"]),
+        ({"role": "agent", "custom_role_id": 7}, {}, ["failed", "failed"]),
+    ],
+)  # fmt: skip
+def test_what_sharing_and_runs_may_write(
+    user: dict[str, Any], configuration: dict[str, Any] | None, expected: list[str]
+) -> None:
+    role = None if configuration is None else {"name": "Robot", "configuration": configuration}
+    found = rights(user, role, "failed")
+    assert [each.verdict for each in found] == expected
+    assert all(each.remedy for each in found if each.verdict != "ok")
+
+
+@pytest.mark.parametrize(
+    ("status", "verdict", "told"),
+    [(200, "failed", "may not edit"), (403, "skipped", "cannot be read"), (404, "skipped", "cannot be read")],
+)
+async def test_a_role_that_cannot_be_read_is_not_guessed(status: int, verdict: str, told: str) -> None:
+    """The role of an agent is an administrator's to see."""
+    role = {"custom_role": {"name": "Robot", "configuration": {**WHOLE, "organization_editing": False}}}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/api/v2/users/me":
+            return httpx.Response(200, json={"user": {"role": "agent", "custom_role_id": 7}})
+        assert request.url.path == "/api/v2/custom_roles/7"
+        return httpx.Response(status, json=role if status == 200 else {"error": "no"})
+
+    transport = httpx.MockTransport(answer)
+    async with httpx.AsyncClient(base_url="http://sandbox/api/v2", transport=transport) as zendesk:
+        (finding,) = await rights_found(zendesk, SystemClock(), "failed")
+    assert (finding.verdict, told in finding.detail) == (verdict, True)

@@ -19,6 +19,11 @@ from supportops.vendors.zendesk.connection import open_connection
 LOGIN_REMEDY = (
     "Check ZENDESK_BASE_URL and the OAuth client, or whatever ZENDESK_TOKEN is: docs/setup/zendesk.md."
 )
+RIGHTS = "zendesk rights"
+RIGHTS_REMEDY = (
+    "Make the integration user an administrator, or have its role edit organizations and all end users."
+)
+_EDITS_USERS = frozenset({"full", "edit"})
 
 
 def credential(settings: ZendeskSettings, clock: Clock) -> Finding:
@@ -82,6 +87,53 @@ def role(user: Mapping[str, Any]) -> Finding:
     if user.get("ticket_restriction"):
         return Finding(name, "failed", f"sees only some tickets: {user['ticket_restriction']}", remedy)
     return Finding(name, "ok", f"user {user.get('id')}, {user['role']}")
+
+
+def rights_check(settings: ZendeskSettings, scopes: Sequence[str], clock: Clock, missing: Verdict) -> Check:
+    """Whether we may write organizations and end users; `missing`: the verdict when we may not."""
+
+    async def look() -> Iterable[Finding]:
+        async with open_connection(settings, scopes, clock=clock, metrics=Metrics()) as zendesk:
+            return await rights_found(zendesk, clock, missing)
+
+    return Check(RIGHTS, look, LOGIN_REMEDY)
+
+
+async def rights_found(zendesk: httpx.AsyncClient, clock: Clock, missing: Verdict) -> list[Finding]:
+    """The same through an open connection."""
+    user = _object(await _answer(zendesk, "/users/me", clock)).get("user") or {}
+    key = user.get("custom_role_id")
+    if not isinstance(key, int) or user.get("role") == "admin":
+        return rights(user, None, missing)
+    try:
+        answer = await _answer(zendesk, f"/custom_roles/{key}", clock)
+    except Permanent as error:  # roles are for administrators to see
+        return [Finding(RIGHTS, "skipped", f"role {key} cannot be read: {error}", RIGHTS_REMEDY)]
+    return rights(user, _object(answer).get("custom_role") or {}, missing)
+
+
+def rights(user: Mapping[str, Any], role: Mapping[str, Any] | None, missing: Verdict) -> list[Finding]:
+    """What the user's role lets it write; `role`: the custom one that it has. Pure.
+
+    An administrator may everything; an agent without a custom role may set notes of organizations alone
+    (docs/vendors/zendesk.md#organizations).
+    """
+    if user.get("role") == "admin":
+        return [Finding(RIGHTS, "ok", "an administrator writes organizations and users")]
+    if role is None:
+        told = "an agent may set notes of organizations, and neither their fields nor what is shared"
+        return [Finding(RIGHTS, missing, told, RIGHTS_REMEDY)]
+    may = role.get("configuration") or {}
+    name = role.get("name") or "its role"
+    found = []
+    if may.get("organization_editing") is not True:
+        found.append(Finding(RIGHTS, missing, f"{name} may not edit organizations", RIGHTS_REMEDY))
+    if (access := may.get("end_user_profile_access")) not in _EDITS_USERS:
+        told = (
+            f"{name} has access {access or 'of no kind'} to end users: their ticket_restriction cannot be set"
+        )
+        found.append(Finding(RIGHTS, missing, told, RIGHTS_REMEDY))
+    return found or [Finding(RIGHTS, "ok", f"{name} writes organizations and users")]
 
 
 def organization_field_of(answer: Mapping[str, Any], key: str) -> Finding:

@@ -4,7 +4,9 @@ While runs are switched off (`organizations.enabled`), what is missing is a warn
 """
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
+from sfdc_sync.organizations.links import ACCOUNT_PREFIX
 from sfdc_sync.organizations.salesforce_side import AccountReader
 from sfdc_sync.policy.organizations import FieldType, OrganizationsPolicy
 from sfdc_sync.policy.overrides import Overrides
@@ -26,6 +28,15 @@ _TYPES: Mapping[FieldType, frozenset[str]] = {
     "dropdown": frozenset({"dropdown", "tagger"}),
     "date": frozenset({"date"}),
 }
+
+
+_TEXTS = frozenset({"string", "textarea"})
+_HOLDS_AN_ID = _TEXTS | {"double", "int", "long", "id"}
+ID_DIGITS = 14
+"""Of Zendesk's organizations, as they are given out today."""
+
+type Fields = Mapping[str, Mapping[str, Any]]
+"""Of Account, by the name in lower case, as describe gives them."""
 
 
 async def examine_zendesk(admin: OrganizationAdmin, policy: OrganizationsPolicy) -> list[Finding]:
@@ -79,13 +90,57 @@ async def examine_accounts(
         Finding("salesforce org", "ok", f"{org.id}, {kind}"),
         Finding("accounts", "ok", "every field is readable"),
     ]
-    types = next((each for each in described.get("fields", []) if each.get("name") == "Type"), None) or {}
-    values = {str(each.get("value")) for each in types.get("picklistValues", []) if each.get("active", True)}
+    return found + check_account(policy, described)
+
+
+def check_account(policy: OrganizationsPolicy, described: Mapping[str, Any]) -> list[Finding]:
+    """What describe says of Account: types that we ask for, labels of dropdowns, and the kinds of ids. Pure."""
+    fields = {str(each.get("name", "")).lower(): each for each in described.get("fields", [])}
+    found = [*_types(policy, fields), *_labels(policy, fields), *_ids(policy, described, fields)]
+    return found or [Finding("account values", "ok", "types, labels and ids are what the rules take")]
+
+
+def _types(policy: OrganizationsPolicy, fields: Fields) -> Iterator[Finding]:
+    values = _picklist(fields.get("type"))
     if values and (unknown := set(policy.types) - values):
         there = ", ".join(sorted(values))
         told = f"Account.Type has no value {', '.join(sorted(unknown))}; there are: {there}"
-        found.append(Finding("account types", _bad(policy), told, "Set organizations.types."))
-    return found
+        yield Finding("account types", _bad(policy), told, "Set organizations.types.")
+
+
+def _labels(policy: OrganizationsPolicy, fields: Fields) -> Iterator[Finding]:
+    """A label without a tag leaves the organization's field as it is, account by account: better said beforehand."""
+    for key, rule in policy.fields.items():
+        known = {label.casefold() for label in rule.values}
+        values = _picklist(fields.get(rule.source.lower())) if known else set()
+        if missing := sorted(each for each in values if each.casefold() not in known):
+            told = f"Account.{rule.source} may be {', '.join(missing)}, which has no tag"
+            yield Finding(
+                f"labels of {key}", "warning", told, f"Add them to organizations.fields.{key}.values."
+            )
+
+
+def _ids(policy: OrganizationsPolicy, described: Mapping[str, Any], fields: Fields) -> Iterator[Finding]:
+    """Links are made by ids: those of accounts begin with 001, and an organization's has fourteen digits by now."""
+    prefix = described.get("keyPrefix")
+    if prefix not in (None, ACCOUNT_PREFIX):
+        told = f"ids of Account begin with {prefix}, not with {ACCOUNT_PREFIX}: nothing would be linked"
+        yield Finding("account ids", _bad(policy), told, SALESFORCE_REMEDY)
+    field = fields.get((policy.back_reference or "").lower())
+    if field is None:
+        return
+    name, kind = f"field Account.{policy.back_reference}", field.get("type")
+    if kind not in _HOLDS_AN_ID:
+        told = f"is of type {kind}; an organization's id is text or a whole number"
+        yield Finding(name, _bad(policy), told, "Set organizations.back_reference, or null.")
+    elif kind in _TEXTS and 0 < int(field.get("length") or 0) < ID_DIGITS:
+        told = f"holds {field['length']} characters; an organization's id may have {ID_DIGITS}"
+        yield Finding(name, "warning", told, "Make the field longer.")
+
+
+def _picklist(field: Mapping[str, Any] | None) -> set[str]:
+    values = (field or {}).get("picklistValues") or ()
+    return {str(each.get("value")) for each in values if each.get("active", True)}
 
 
 def _bad(policy: OrganizationsPolicy) -> Verdict:

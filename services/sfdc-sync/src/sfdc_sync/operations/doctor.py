@@ -20,7 +20,7 @@ from supportops.clock import Clock, SystemClock
 from supportops.errors import Permanent, Retryable
 from supportops.observability.metrics import Metrics
 from supportops.operations.checks import Check, Finding, skew_of_date
-from supportops.operations.zendesk_checks import account_check, login_check
+from supportops.operations.zendesk_checks import account_check, login_check, rights_check
 from supportops.vendors.zendesk import open_zendesk
 
 SALESFORCE_REMEDY = (
@@ -235,6 +235,7 @@ async def checks(settings: Settings, policy: SfdcPolicy) -> AsyncIterator[Sequen
         yield [
             login_check(settings.zendesk, ZENDESK_SCOPES, clock),
             account_check(settings.zendesk, ZENDESK_SCOPES, clock, policy.organization_salesforce_id),
+            rights_check(settings.zendesk, ZENDESK_SCOPES, clock, "failed" if rules.enabled else "warning"),
             Check("salesforce", look, SALESFORCE_REMEDY),
             Check("accounts", look_at_accounts, SALESFORCE_REMEDY),
             Check("organization fields", look_at_fields, ZENDESK_REMEDY),

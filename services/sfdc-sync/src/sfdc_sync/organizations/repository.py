@@ -26,6 +26,10 @@ from sfdc_sync.tables import (
 from supportops.store import Store
 from supportops.store.upsert import insert_for
 
+DIED = (
+    "it died before its end (process or database): rows that are `planned` were not written, or nobody could note it; "
+    "the next run compares afresh"
+)
 KEYS = 500
 """Values in one IN list."""
 _O, _A, _R, _W, _B, _E = organizations, accounts, sync_runs, sync_rows, brake_releases, sync_environment
@@ -72,6 +76,14 @@ class Repository:
             }
             await tx.execute(insert_for(tx.dialect, _R).values(row))
         return run_id
+
+    async def close_lost_runs(self) -> None:
+        """Say of runs without an end that they died, with what their rows tell; for whoever holds the lease."""
+        lost = await self._rows(select(_R.c.run_id).where(_R.c.state == "running"))
+        for run_id in [row["run_id"] for row in lost]:
+            states = select(_W.c.state, func.count().label("rows")).where(_W.c.run_id == run_id)
+            found = await self._rows(states.group_by(_W.c.state))
+            await self.close_run(run_id, "failed", {row["state"]: row["rows"] for row in found}, DIED)
 
     async def close_run(
         self,

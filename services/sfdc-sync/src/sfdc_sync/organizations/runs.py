@@ -255,6 +255,7 @@ class _Run:
 
     async def __aenter__(self) -> "_Run":
         await self._stack.enter_async_context(self._sync.lease.held())
+        await self._sync.repository.close_lost_runs()
         rules = rules_of(self._sync.policy)
         self.id = await self._sync.repository.open_run(self._kind, self._by, rules)
         return self

@@ -22,5 +22,5 @@ def rules(survey_after: str = "8s", groups: int = 1) -> dict[str, Any]:
             "ticket_updates_per_minute": None,
         },
         "sfdc_sync": {"linger": "300ms"},
-        "notifier": {"channel_pace": None, "feeds": feeds},
+        "notifier": {"channel_pace": None, "breaches": {"posts_per_minute": None}, "feeds": feeds},
     }

@@ -33,6 +33,7 @@ from tests.support.engine import hasty, running
 from tests.support.eventually import eventually
 
 NOW = CsatPolicy(survey_after=timedelta(0), ticket_updates_per_minute=None)
+NATIVE = NOW.model_copy(update={"ask_by": "native"})
 BASE = "https://survey.example.com"
 
 
@@ -76,9 +77,10 @@ class Csat:
         async with running(self.courier):
             yield
 
-    async def hear(self, *events: TicketEvent) -> None:
-        """Events arrive, as one batch."""
+    async def hear(self, *events: TicketEvent, in_doubt: bool = False) -> None:
+        """Events arrive, as one batch; `in_doubt`: the database was put back, and they are read again."""
         async with self.store.transaction() as tx:
+            tx.deliveries.uncertain = in_doubt
             await self._clock.table().run(list(events), tx)
 
     async def settled(self, *destinations: str) -> dict[str, Any]:

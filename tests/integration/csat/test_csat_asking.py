@@ -8,11 +8,13 @@ import pytest
 
 from csat import tables
 from csat.destinations import SURVEY
+from csat.policy.csat import CsatPolicy
+from csat.surveys.repository import reserve_survey
 from supportops.clock import SystemClock
 from supportops.contracts import SurveySent, SurveySkipped
 from supportops.store import Store
 from supportops.vendors.zendesk import Zendesk
-from tests.integration.csat.app import BASE, Csat, working
+from tests.integration.csat.app import BASE, NATIVE, NOW, Csat, working
 from tests.integration.csat.assertions import deliveries, on, promised, rows_of
 from tests.integration.csat.events import reopened, solved
 from tests.integration.csat.sandbox import Desk
@@ -175,6 +177,34 @@ async def later_second(desk: Desk, ticket_id: str) -> None:
     """Wait for a second other than the ticket's last change: Zendesk's stamps have whole seconds."""
     changed = datetime.fromisoformat((await desk.shown(ticket_id))["ticket"]["updated_at"])
     await eventually(lambda: SystemClock().now() - changed > timedelta(seconds=1), within=3)
+
+
+@pytest.mark.parametrize("rules", [NOW, NATIVE], ids=["hosted", "native"])
+@pytest.mark.parametrize("remembered", ["nothing", "another beginning"])
+async def test_a_survey_that_the_database_has_forgotten_is_taken_over_and_not_sent_again(
+    live_store: Store, zendesk: Zendesk, desk: Desk, rules: CsatPolicy, remembered: str
+) -> None:
+    """It was put back to an older state; what is read again is in doubt (docs/operations.md)."""
+    ticket_id, at = await desk.solved_ticket()
+    async with working(live_store, zendesk, rules) as before:
+        await before.hear(solved(ticket_id, at))
+        await before.settled()
+    [survey], shown = await rows_of(live_store, tables.surveys), await desk.surveys(ticket_id)
+    tagged = [call for call in await desk.calls("zendesk.tags") if call["changed"]]
+    async with live_store.transaction() as tx:
+        for table in reversed(tables.metadata.sorted_tables):
+            await tx.execute(table.delete())
+        if remembered != "nothing" and rules is NOW:
+            await reserve_survey(tx, ticket_id, at, survey.requester_id)
+    async with working(live_store, zendesk, rules) as restored:
+        await restored.hear(solved(ticket_id, at), in_doubt=True)
+        await restored.settled()
+        assert await restored.decisions() == [(True, "send")]
+    assert await desk.surveys(ticket_id) == shown
+    assert [call for call in await desk.calls("zendesk.tags") if call["changed"]] == tagged
+    [again] = await rows_of(live_store, tables.surveys)
+    assert (again.solved_at, again.requester_id, again.mode) == (at, survey.requester_id, survey.mode)
+    assert rules is not NOW or again.survey_id == survey.survey_id  # its links are good
 
 
 async def test_one_survey_per_ticket_ever(csat: Csat, desk: Desk) -> None:

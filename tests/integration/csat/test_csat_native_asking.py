@@ -11,12 +11,11 @@ from csat.destinations import SURVEY, SURVEY_TAG
 from supportops.contracts import SurveySent
 from supportops.store import Store
 from supportops.vendors.zendesk import Zendesk
-from tests.integration.csat.app import NOW, Csat, working
+from tests.integration.csat.app import NATIVE, NOW, Csat, working
 from tests.integration.csat.assertions import deliveries, on, promised, rows_of
 from tests.integration.csat.events import reopened, solved
 from tests.integration.csat.sandbox import Desk
 
-NATIVE = NOW.model_copy(update={"ask_by": "native"})
 TAG = "csat_survey_sent"
 
 

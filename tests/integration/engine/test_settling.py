@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import orjson
@@ -17,7 +18,7 @@ from supportops.delivery.final_write import HISTORY, Completed
 from supportops.observability.metrics import Metrics
 from supportops.store import Store, Transaction
 from supportops.store.tables import ENGINE
-from tests.support.engine import NOW, SECOND, ByHand, rows_of, solved
+from tests.support.engine import NOW, SECOND, ByHand, book_one, rows_of, solved
 from tests.support.engine_app import tables
 
 MINUTE = timedelta(minutes=1)
@@ -329,3 +330,47 @@ def statements() -> Iterator[list[str]]:
     event.listen(Engine, "before_cursor_execute", note)
     yield texts
     event.remove(Engine, "before_cursor_execute", note)
+
+
+class TestDoubtIsHandedOn:
+    """The database was put back: what follows from a delivery that may have happened may have happened as well."""
+
+    async def test_what_follows_is_asked_about(self, store: Store, clock: ManualClock) -> None:
+        """Through a step that is simply made again, however many attempts that takes."""
+        first = ByHand(store, DestinationSpec("routing", schedule=(SECOND,), idempotent=True))
+        async with store.transaction() as tx:
+            tx.deliveries.uncertain = True
+            book_one(tx, "routing", "read again")
+        await first.complete((await first.take(), TryAgain(None, "503")))
+        clock.advance(MINUTE)
+        await first.complete((await first.take(), Done({}, then=lambda tx: book_one(tx, "slack", "follows"))))
+        assert (await ByHand(store, SPEC).take()).uncertain
+
+    async def test_a_call_whose_end_nobody_knows_has_led_to_nothing(
+        self, store: Store, clock: ManualClock
+    ) -> None:
+        """What follows is written with the end, so that a worker's death leaves nothing to ask about."""
+        first = ByHand(store, DestinationSpec("routing", idempotent=True))
+        await first.schedule("k")
+        await first.take()
+        clock.advance(LEASE)
+        await first.complete((await first.take(), Done({}, then=lambda tx: book_one(tx, "slack", "follows"))))
+        assert not (await ByHand(store, SPEC).take()).uncertain
+
+    async def test_a_neighbour_hands_on_nothing(self, store: Store) -> None:
+        hand = ByHand(store, SPEC)
+        async with store.transaction() as tx:
+            tx.deliveries.uncertain = True
+            book_one(tx, "slack", "in doubt")
+        await hand.schedule("sure")
+        await hand.complete(
+            *(
+                (each, Done({}, then=partial(book_one, destination="next", key=f"after {each.key}")))
+                for each in await hand.claim()
+            )
+        )
+        following = await ByHand(store, DestinationSpec("next")).claim()
+        assert {each.key: each.uncertain for each in following} == {
+            "after in doubt": True,
+            "after sure": False,
+        }

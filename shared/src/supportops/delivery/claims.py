@@ -81,6 +81,7 @@ async def _claim(
             token=token,
             until=now + LEASE,
             probing=probing,
+            asked=not spec.idempotent,
             budget=None if probing else spec.budget,
         )
         seen = await lease_heads(conn, wanted)

@@ -158,7 +158,7 @@ class Completer:
 
     async def _write_at_once(self, tx: Transaction, rows: Sequence[Completed]) -> dict[str, datetime]:
         """The lanes come after what is committed already. Without their news they wait for the end of the lease."""
-        finals = [final_of(row.delivery, row.outcome, tx.now) for row in rows]
+        finals = [final_of(row, tx.now) for row in rows]
         paced = _paced(rows, tx.now)
         lanes = dict.fromkeys(await commit_finals(tx, finals)) | paced
         try:
@@ -205,7 +205,7 @@ async def _write_in_order(tx: Transaction, rows: Sequence[Completed]) -> dict[st
     """What the rows lead to first, the rows, their lanes last; raises _NotOurs for rows of somebody else."""
     tx.deliveries.lock_rows_with((row.delivery.destination, row.delivery.key) for row in rows)
     await tx.flush()
-    written = await write_finals(tx.conn, [final_of(row.delivery, row.outcome, tx.now) for row in rows])
+    written = await write_finals(tx.conn, [final_of(row, tx.now) for row in rows])
     if lost := {_identity(row) for row in rows} - written.ours:
         raise _NotOurs(lost)
     paced = _paced(rows, tx.now)
@@ -225,7 +225,9 @@ async def _apply(tx: Transaction, rows: Sequence[Completed]) -> None:
     for row in rows:
         if not isinstance(row.outcome, TryAgain | Snooze):
             tx.because_of(row.delivery.correlation_id)
+            tx.deliveries.uncertain = row.delivery.uncertain  # what follows may have happened as well
             await tx.apply(row.outcome.then)
+    tx.deliveries.uncertain = False
 
 
 def _identity(row: Completed) -> tuple[str, str]:

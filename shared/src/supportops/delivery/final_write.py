@@ -100,8 +100,13 @@ def kind_of(outcome: Outcome) -> str:
     return _KINDS[type(outcome)]
 
 
-def final_of(delivery: Delivery, outcome: Outcome, now: datetime) -> dict[str, Any]:
-    """The row after the attempt, if nobody wants anything else of it meanwhile."""
+def final_of(row: Completed, now: datetime) -> dict[str, Any]:
+    """The row after the attempt, if nobody wants anything else of it meanwhile.
+
+    What is as good twice as once is called again in any case: its doubt is not about itself but about what follows
+    from it (the database was put back), and outlasts its attempts.
+    """
+    delivery, outcome = row.delivery, row.outcome
     values: dict[str, Any] = {
         "id": delivery.id,
         "token": delivery.token,
@@ -118,10 +123,11 @@ def final_of(delivery: Delivery, outcome: Outcome, now: datetime) -> dict[str, A
     }
     if isinstance(outcome, TryAgain | Snooze):
         snoozed = isinstance(outcome, Snooze)
+        in_doubt = outcome.uncertain or (snoozed and delivery.uncertain)
         values |= {
             "next_attempt_at": now + (outcome.after or timedelta(0)),
             "attempts": delivery.attempts - (1 if snoozed else 0),
-            "uncertain": outcome.uncertain or (snoozed and delivery.uncertain),
+            "uncertain": delivery.uncertain if row.spec.idempotent else in_doubt,
             "finished_at": None,
         }
     return values

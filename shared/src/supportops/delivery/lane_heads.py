@@ -44,7 +44,8 @@ _D, _L, _B = ENGINE.deliveries, ENGINE.lanes, ENGINE.breakers
 @dataclass(frozen=True)
 class Wanted:
     """What a claim asks for. `full` rows, or one that waits since `ripe`, are enough to begin; `token` and `until` are
-    the lease. `probing`: whatever the destination's breaker says. `budget`: what the rows are taken from.
+    the lease. `probing`: whatever the destination's breaker says. `asked`: a call whose end nobody knows is asked
+    about, not simply made again. `budget`: what the rows are taken from.
     """
 
     destination: str
@@ -55,6 +56,7 @@ class Wanted:
     token: str
     until: datetime
     probing: bool = False
+    asked: bool = True
     budget: Budget | None = None
 
     def parameters(self) -> dict[str, Any]:
@@ -68,6 +70,7 @@ class Wanted:
             "b_token": self.token,
             "b_until": self.until,
             "b_probing": self.probing,
+            "b_asked": self.asked,
             **(rate_limits.parameters(self.budget) if self.budget else {}),
         }
 
@@ -224,7 +227,7 @@ def _lease(*which: Any) -> Update:
             lease_until=_until,
             next_attempt_at=_until,
             attempts=_D.c.attempts + 1,
-            uncertain=or_(_D.c.uncertain, _D.c.state == "leased"),
+            uncertain=or_(_D.c.uncertain, and_(_D.c.state == "leased", bindparam("b_asked"))),
         )
     )
 

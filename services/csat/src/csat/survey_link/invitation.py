@@ -19,6 +19,10 @@ class SurveyText:
         mail = self._languages.choose(locale).texts.mail
         return mail.format(good_link=f"{link}?score=good", bad_link=f"{link}?score=bad").strip()
 
+    def surveys_in(self, comment: Comment) -> list[str]:
+        """The surveys that the comment holds links of ours to."""
+        return self._tokens.surveys_in(comment.body)
+
     def is_in(self, comment: Comment, survey_id: str) -> bool:
         """Whether the comment holds a link to this survey."""
         return self._tokens.is_in(comment.body, survey_id)

@@ -74,13 +74,18 @@ class SurveyTokens:
 
     def is_in(self, text: str, survey_id: str) -> bool:
         """Whether `text` holds one of our links to this survey, of whatever age."""
-        return any(self._names(token, survey_id) for token in _TOKEN.findall(text))
+        return survey_id in self.surveys_in(text)
 
-    def _names(self, token: str, survey_id: str) -> bool:
+    def surveys_in(self, text: str) -> list[str]:
+        """The surveys that `text` holds links of ours to, of whatever age."""
+        found = (self._survey_of(token) for token in _TOKEN.findall(text))
+        return list(dict.fromkeys(each for each in found if each is not None))
+
+    def _survey_of(self, token: str) -> str | None:
         try:
-            return self._load(token, None).survey_id == survey_id
+            return self._load(token, None).survey_id
         except (BadData, ValueError):
-            return False
+            return None
 
     def _load(self, token: str, lifetime: timedelta | None) -> SurveyToken:
         if len(token) > LONGEST:

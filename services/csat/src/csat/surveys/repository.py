@@ -89,6 +89,14 @@ async def reserve_survey(
     return Survey.of(rows.get(ticket_id) or {})
 
 
+async def adopt_survey(tx: Transaction, survey: Survey) -> None:
+    """Write down a survey that its ticket shows and that nobody knows any more."""
+    rows = await tx.load(tables.surveys, [survey.ticket_id])
+    if rows.get(survey.ticket_id) is None:
+        columns = {name: getattr(survey, name) for name in Survey.__annotations__ if name != "ticket_id"}
+        rows.put(survey.ticket_id, **columns, tagged_at=None)
+
+
 async def former_surveys(conn: AsyncConnection, survey: Survey) -> list[Survey]:
     """What the ticket's survey was before, the newest first."""
     former = tables.superseded_surveys

@@ -16,7 +16,7 @@ from csat.solve import Solve
 from csat.survey_link.invitation import SurveyText
 from csat.surveys import exclusion_rules, repository, survey_clock
 from csat.surveys.budgets import BATCH, surveys_budget
-from csat.surveys.channels import DeliveredSurvey, SurveyChannels
+from csat.surveys.channels import CLOCKS_APART, DeliveredSurvey, SurveyChannels
 from csat.surveys.eligibility import Eligibility, EligibilityReader
 from csat.surveys.exclusion_rules import Decision, DecisionInput
 from csat.surveys.handlers import SurveyHandlers, state_of
@@ -60,7 +60,7 @@ class AskRequester:
         policy: CsatPolicy,
     ) -> None:
         self.spec = DestinationSpec(SURVEY, batch=BATCH, concurrency=2, budget=surveys_budget(policy))
-        self._store = store
+        self._store, self._zendesk = store, zendesk
         self._policy = policy
         self._reader = EligibilityReader(store, zendesk, organizations, policy)
         self._ways = SurveyChannels(zendesk, text, policy)
@@ -83,9 +83,10 @@ class AskRequester:
         return [(await asyncio.gather(each, return_exceptions=True))[0] for each in asking]
 
     async def did_it_happen(self, delivery: Delivery) -> Outcome | None:
-        """Whether the survey is on the ticket."""
+        """Whether the survey is on the ticket; also one that a restored database has forgotten."""
+        solve = Solve.of(delivery)
         with quota_pauses_all():
-            return await self._known(Solve.of(delivery))
+            return await self._known(solve) or await self._forgotten(solve)
 
     async def _ask(self, solve: Solve, prepared: Prepared | None = None) -> Outcome:
         ready = [prepared] if prepared is not None else []  # good for one attempt; then all is read anew
@@ -126,6 +127,30 @@ class AskRequester:
             return self._there(solve, DeliveredSurvey(survey, survey.sent_at))
         arrived = await self._ways.arrived(survey, former)
         return None if arrived is None else self._there(solve, arrived)
+
+    async def _forgotten(self, solve: Solve) -> Outcome | None:
+        """A survey that the ticket shows and nobody has written down is taken over, with its id and links."""
+        ticket = await self._zendesk.ticket(solve.ticket_id)
+        found = None if ticket is None else await self._ways.forgotten(ticket)
+        if found is None:
+            return None
+        async with self._store.reading() as conn:
+            begun = await repository.survey_of_ticket(conn, solve.ticket_id)
+            of_its_id = await repository.survey_with_id(conn, found.survey.survey_id)
+        if (begun and found.survey.mode == "native") or (
+            of_its_id and of_its_id.ticket_id != solve.ticket_id
+        ):
+            return None  # an older tag than the one that we were about to add; a link that was copied here
+        log.warning("survey.taken_over", ticket_id=solve.ticket_id, survey_id=found.survey.survey_id)
+        if found.at >= solve.solved_at - CLOCKS_APART:  # what came after this solve asked about it
+            found = replace(found, survey=replace(found.survey, solved_at=solve.solved_at))
+        there = self._there(solve, found)
+
+        async def then(tx: Transaction) -> None:
+            await repository.adopt_survey(tx, found.survey)
+            await tx.apply(there.then)
+
+        return replace(there, then=then)
 
     async def _decide(self, solve: Solve) -> Outcome:
         reading = await self._reader.read(solve)
@@ -185,12 +210,12 @@ class AskRequester:
         reason = f"quiet hours of the requester ({reading.time_zone}) until {until:%Y-%m-%d %H:%M} UTC"
         return Snooze(until - now, reason)
 
-    def _there(self, solve: Solve, arrived: DeliveredSurvey) -> Outcome:
+    def _there(self, solve: Solve, arrived: DeliveredSurvey) -> Done | Cancel:
         if arrived.survey.solved_at == solve.solved_at:
             return self._sent(solve, arrived)
         return self._surveyed_before(solve, arrived)
 
-    def _sent(self, solve: Solve, arrived: DeliveredSurvey) -> Outcome:
+    def _sent(self, solve: Solve, arrived: DeliveredSurvey) -> Done:
         decision = Decision(True, exclusion_rules.SEND, "no rule objects")
 
         async def then(tx: Transaction) -> None:
@@ -203,7 +228,7 @@ class AskRequester:
         reads += [(tables.requesters, who)] if (who := arrived.survey.requester_id) is not None else []
         return Done({"survey_id": arrived.survey.survey_id}, then, tuple(reads))
 
-    def _surveyed_before(self, solve: Solve, arrived: DeliveredSurvey) -> Outcome:
+    def _surveyed_before(self, solve: Solve, arrived: DeliveredSurvey) -> Cancel:
         decision = exclusion_rules.decide(DecisionInput(solve.solved_at, arrived.at, None), self._policy)
 
         async def then(tx: Transaction) -> None:

@@ -201,6 +201,8 @@ class Model:
             for metric, breach_at in case.truth.running() if rule is not None else ():
                 target = (ticket_id, metric, breach_at)
                 wanted = self.step_of(rule, target, self.now) if rule is not None else None
+                if self.silenced(Said(self.now, *target, "", ""), case.truth):
+                    continue
                 since = max(breach_at - LEADS[wanted], self.free_since(case, target)) if wanted else self.now
                 if wanted is None or self.now < since + self.patience(case, since):
                     continue
@@ -210,7 +212,7 @@ class Model:
 
     def free_since(self, case: Case, target: tuple[str, str, datetime]) -> datetime:
         """Since when nothing has stood in the way."""
-        quiet = [until for (about, value), until in self.silent_until.items() if about != "rule" or value]
+        quiet = [until for until in self.silent_until.values() if until <= self.now]
         moments = [case.since, self.slack_since, self.disturbed, self.taken.get(target), *quiet]
         return max(each for each in moments if each is not None)
 

@@ -21,6 +21,7 @@ from notifier.breaches.watch import poll
 from notifier.destinations import BREACH_NOTICES
 from notifier.policy.breaches import BreachPolicy
 from notifier.policy.notifier import NotifierPolicy
+from notifier.posting.silences import About, Silence, add
 from notifier.settings import SlackSettings
 from notifier.slack.client import open_slack
 from notifier.slack.requests import Click
@@ -140,6 +141,12 @@ class Notifier:
         """Somebody presses a button of a notice."""
         click = Click(f"click:{number}", button, target, user, "T1", "C0PREMIUM")
         await take_click(self._store, POLICY.breaches.acknowledge, click, False)
+
+    async def silence(self, about: About, value: str, until: datetime, number: int) -> None:
+        """Somebody wants quiet for a while."""
+        now = self._store.clock.now()
+        async with self._store.transaction() as tx:
+            await add(tx, Silence(str(number), about, value, "a test", "ada", now, until))
 
     async def taken_until(self, target: str) -> datetime | None:
         """Until when somebody has a target on hand."""

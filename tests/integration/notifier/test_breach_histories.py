@@ -24,10 +24,11 @@ from hypothesis.stateful import (
 
 from notifier.breaches.render import GIVE_BACK, TAKE
 from notifier.breaches.targets import key_of
+from notifier.posting.silences import BELIEVED, About
 from tests.integration.notifier.breach_histories import LEASE, Notifier, World
 from tests.support import infra
 from tests.support.breach_account import METRICS, SlackInMemory, ZendeskInMemory, event_of
-from tests.support.breach_model import Aim, Case, Model, Said, Truth
+from tests.support.breach_model import LEADS, Aim, Case, Model, Said, Truth
 from tests.support.databases import SqliteDatabases
 from tests.support.examples import examples
 
@@ -35,7 +36,8 @@ SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 RECONCILED = timedelta(minutes=9)
 COARSE = timedelta(minutes=5)
 METRIC = st.sampled_from(METRICS)
-AHEAD = st.integers(-30, 260).map(lambda n: n * MINUTE)
+AHEAD = st.sampled_from([20, 45, 61, 121, 125, 150, 240, -10, 5, 90]).map(lambda n: n * MINUTE)
+SOON = st.sampled_from(sorted(LEADS.values()))  # the lead of a step that falls due in a moment
 HINT = st.sampled_from([None, timedelta(seconds=3), timedelta(seconds=3), 40 * SECOND, 9 * MINUTE])
 A_WHILE = st.sampled_from([1, 5, 20, 31, 61, 95, 130]).map(lambda n: n * MINUTE)
 BORN = st.builds(
@@ -90,6 +92,54 @@ class Histories(RuleBasedStateMachine):
     ) -> None:
         self.aim(data, metric, Aim("active", self.moment(ahead)), hint)
         self.pass_time(then)
+
+    @rule(data=st.data(), lead=SOON, trouble=st.sampled_from(["lost", "before", "after", "away", "busy"]))
+    def a_notice_falls_due_in_trouble(self, data: st.DataObject, lead: timedelta, trouble: str) -> None:
+        """Its answer is lost, its process dies, or Slack is not there for some minutes."""
+        self.due_in_a_minute(data, lead)
+        if trouble == "lost":
+            self.slack.loses = 1
+        elif trouble in ("away", "busy"):
+            self.set_slack(trouble)
+        else:
+            self.notifier.dies = trouble
+        self.pass_time(3 * MINUTE)
+        self.slack.loses, self.notifier.dies = 0, None
+        self.set_slack("up")
+        self.pass_time(9 * MINUTE)
+
+    @rule(
+        data=st.data(),
+        lead=SOON,
+        what=st.sampled_from(
+            [{"status": "pending"}, {"plan": "starter"}, {"priority": "urgent"}, {"gone": True}]
+        ),
+        before=st.sampled_from([1, 2, 6]),
+    )
+    def something_changes_in_the_last_seconds(
+        self, data: st.DataObject, lead: timedelta, what: dict[str, Any], before: int
+    ) -> None:
+        """Heard of at once, and read by nobody before the notice is due."""
+        ticket_id, truth = self.due_in_a_minute(data, lead)
+        self.pass_time(MINUTE - before * SECOND)
+        self.change("changed", ticket_id, replace(truth, **what), timedelta(milliseconds=500))
+        self.pass_time(9 * MINUTE)
+
+    @rule(data=st.data(), lead=SOON, about=st.sampled_from(["rule", "ticket", "organization"]), lasts=A_WHILE)
+    def a_notice_falls_due_in_a_silence(
+        self, data: st.DataObject, lead: timedelta, about: About, lasts: timedelta
+    ) -> None:
+        ticket_id, truth = self.due_in_a_minute(data, lead)
+        value = {"rule": truth.rule(), "ticket": ticket_id, "organization": truth.organization}[about]
+        if value is not None:
+            self.silence(about, value, lasts)
+        self.pass_time(lasts + MINUTE)
+
+    def due_in_a_minute(self, data: st.DataObject, lead: timedelta) -> tuple[str, Truth]:
+        ticket_id, truth = self.one_of(data)
+        truth = truth.with_aim(METRICS[0], Aim("active", self.moment(lead + MINUTE)))
+        self.change("sla", ticket_id, truth, 3 * SECOND)
+        return ticket_id, self.model.cases[ticket_id].truth
 
     @rule(
         data=st.data(),
@@ -191,27 +241,40 @@ class Histories(RuleBasedStateMachine):
             self.stale = True
         self.pass_time(then)
 
+    @rule(
+        data=st.data(), about=st.sampled_from(["rule", "ticket", "organization"]), lasts=A_WHILE, then=A_WHILE
+    )
+    def somebody_wants_quiet(
+        self, data: st.DataObject, about: About, lasts: timedelta, then: timedelta
+    ) -> None:
+        values = {
+            "rule": ["premium", "urgent"],
+            "ticket": sorted(self.model.cases),
+            "organization": ["31", "32"],
+        }
+        self.silence(about, data.draw(st.sampled_from(values[about]), label=about), lasts)
+        self.pass_time(then)
+
+    def silence(self, about: About, value: str, lasts: timedelta) -> None:
+        self.number += 1
+        until = self.world.clock.now() + lasts
+        self.world.run(self.notifier.silence(about, value, until, self.number))
+        self.world.clock.advance(BELIEVED)
+        self.model.silent_until[about, value] = max(until, self.model.silent_until.get((about, value), until))
+        self.model.disturbed_now(self.world.clock.now())
+
     # --- Slack, the machine and its clock ---
 
     @rule(state=st.sampled_from(["away", "busy", "up", "up"]), then=A_WHILE)
     def slack_goes_and_comes(self, state: str, then: timedelta) -> None:
+        self.set_slack(state)
+        self.pass_time(then)
+
+    def set_slack(self, state: str) -> None:
         was, self.slack.state = self.slack.state, state
         self.model.slack_up = state == "up"
         if was != state:
             self.model.slack_since = self.world.clock.now()
-        self.pass_time(then)
-
-    @rule(how_many=st.integers(1, 2), then=A_WHILE)
-    def slack_loses_answers(self, how_many: int, then: timedelta) -> None:
-        self.slack.loses = how_many
-        self.pass_time(then)
-        self.slack.loses = 0
-
-    @rule(how=st.sampled_from(["before", "after", "after"]), then=A_WHILE)
-    def the_process_is_killed(self, how: str, then: timedelta) -> None:
-        """At the next notice that it posts."""
-        self.notifier.dies = how
-        self.pass_time(then)
 
     @rule()
     def the_process_is_restarted(self) -> None:
@@ -311,8 +374,8 @@ def test_whoever_is_to_be_told_is_told_once_and_nobody_else(world: World) -> Non
     run_state_machine_as_test(
         cast(Any, lambda: Histories(world)),  # any factory will do, says its documentation
         settings=settings(
-            max_examples=examples(60),
-            stateful_step_count=10,
+            max_examples=examples(48),
+            stateful_step_count=8,
             deadline=None,
             database=None,
             derandomize=infra.ci(),  # the gate repeats what it has seen; elsewhere every run is new

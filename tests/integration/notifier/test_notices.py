@@ -142,11 +142,11 @@ async def test_a_silenced_notice_comes_when_the_silence_ends_and_is_told_of_by_e
             told = await explain_ticket(conn, number, now, False)
         assert f"call {POSTS} {key}" in told.standing
         assert "silenced (drill)" in str(told.document)
-    assert key.startswith(f"C0RATINGS:rating:{number}:after:")
+    assert key.startswith(f"C0RATINGS:rating:{number}:held:")
 
 
 async def held_key(service: Service) -> str | None:
     """The key of the one call that waits for later."""
     waiting = [key for key, row in (await service.deliveries()).items() if row["state"] == "waiting"]
-    posts = [key.removeprefix(f"{POSTS} ") for key in waiting if ":after:" in key]
+    posts = [key.removeprefix(f"{POSTS} ") for key in waiting if ":held:" in key]
     return posts[0] if posts else None

@@ -33,6 +33,7 @@ from notifier.feeds.scheduling import MessageScheduler
 from notifier.feeds.update import FeedUpdates
 from notifier.notices.destination import Notices
 from notifier.notices.handlers import NoticeHandlers
+from notifier.notices.held import SilencedByName
 from notifier.notices.merged import MergedThreads
 from notifier.notices.messages import IntegrityNotes, TicketNotes
 from notifier.notices.payloads import INTEGRITY, MERGED, RATING, SUCCESS, TAM
@@ -309,10 +310,16 @@ def destinations(context: MessageContext) -> list[Destination]:
     sources: dict[str, MessageSource] = {
         "": FeedLines(context, silences, bursts),
         SUMMARY_NOTE: SummarySource(FeedTickets(context)),
-        ALERT: AlertSource(),
+        ALERT: SilencedByName(AlertSource(), silences),
     }
     merged, notes = MergedThreads(context), TicketNotes(context, context.policy.notices, silences)
-    sources |= {MERGED: merged, INTEGRITY: IntegrityNotes(), TAM: notes, RATING: notes, SUCCESS: notes}
+    sources |= {
+        MERGED: SilencedByName(merged, silences),
+        INTEGRITY: SilencedByName(IntegrityNotes(), silences),
+        TAM: notes,
+        RATING: notes,
+        SUCCESS: notes,
+    }
     sources[ELSEWHERE] = FallbackSource(sources)
     posts = Posts(context.policy, context.slack, context.channels, bursts, sources, context.metrics)
     feeds: list[Destination] = [FeedRouting(context), posts, FeedUpdates(context), Redactions(context)]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from notifier.breaches.arming import Known, NoticeState, Plan, Situation, decide, plan
+from notifier.breaches.arming import Known, NoticeState, Plan, Quiet, Refusal, Situation, decide, plan
 from notifier.breaches.targets import Reading, Target
 from notifier.policy.breaches import BreachRule
 from supportops.business_hours import BusinessHours
@@ -162,6 +162,19 @@ def test_what_is_taken_is_quiet_until_that_ends() -> None:
     held = known(_2h="posted", _30m="held")
     assert asked(rule("2h", "30m"), 20 * MINUTE, held, taken=TAKEN).wanted == {}
     assert list(asked(rule("2h", "30m"), 20 * MINUTE, held).wanted) == [step]
+
+
+def test_what_falls_into_a_quiet_time_is_decided_anew_at_its_end_as_one() -> None:
+    quiet = Quiet(BREACH - 20 * MINUTE, "silenced (upgrade)")
+    steps, records = rule("2h", "30m", "breached"), known(_2h="planned", _30m="planned")
+    refusal = decide(f"{TARGET}:2h", Situation(reading(), steps, "", records, quiet=quiet), BREACH - 2 * HOUR)
+    assert refusal == Refusal("silenced (upgrade)", NoticeState.HELD)
+    held = known(_2h="held", _30m="held", breached="planned")
+    assert list(asked(steps, 25 * MINUTE, held, quiet=quiet).wanted) == [f"{TARGET}:breached"]
+    assert list(asked(steps, 20 * MINUTE, held, quiet=quiet).wanted) == [
+        f"{TARGET}:30m",
+        f"{TARGET}:breached",
+    ]
 
 
 def test_a_moment_that_has_moved_is_not_now() -> None:

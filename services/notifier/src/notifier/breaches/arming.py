@@ -17,7 +17,8 @@ from supportops.config.durations import format_duration
 
 class NoticeState(StrEnum):
     """PLANNED: waits for its moment. POSTED: people were told. Decided against: NO (may be wanted again), SUPERSEDED by
-    a later step (never again), HELD while somebody has taken the target. CANCELLED before it was due.
+    a later step (never again), HELD while somebody has taken the target, or it is to be quiet. CANCELLED before it was
+    due.
     """
 
     PLANNED = "planned"
@@ -63,6 +64,14 @@ class Refusal:
 
 
 @dataclass(frozen=True)
+class Quiet:
+    """Nothing is said before `until`: a silence, or quiet hours. `why` is for people."""
+
+    until: datetime
+    why: str
+
+
+@dataclass(frozen=True)
 class Plan:
     """`wanted`: by key, those that are to be posted, now or later. `refused`: known or new ones that are not."""
 
@@ -73,7 +82,7 @@ class Plan:
 @dataclass(frozen=True)
 class Situation:
     """What a plan follows from. `taken`: targets that somebody has taken; `objection`: why no rule concerns the ticket,
-    when `rule` is None.
+    when `rule` is None; `quiet`: what keeps its notices back for a while.
     """
 
     reading: Reading
@@ -83,6 +92,13 @@ class Situation:
     taken: frozenset[str] = frozenset()
     hours: BusinessHours | None = None
     repeat_at_most: int = 24
+    quiet: Quiet | None = None
+
+    def holds(self, target: str, now: datetime) -> str | None:
+        """Why nothing is said of a target now, although a notice is due; what is held is decided anew at the end."""
+        if target in self.taken:
+            return "somebody has taken it on"
+        return self.quiet.why if self.quiet is not None and self.quiet.until > now else None
 
 
 def plan(now_is: Situation, now: datetime) -> Plan:
@@ -101,7 +117,7 @@ def plan(now_is: Situation, now: datetime) -> Plan:
     for key, known in now_is.known.items():
         if known.state is NoticeState.PLANNED and key not in wanted and key not in refused:
             refused[key] = None, Refusal(_why(known, now_is))
-    return Plan({key: each for key, each in wanted.items() if _may_be(key, now_is)}, refused)
+    return Plan({key: each for key, each in wanted.items() if _may_be(key, now_is, now)}, refused)
 
 
 def decide(notice: str, now_is: Situation, now: datetime) -> Refusal | None:
@@ -114,7 +130,8 @@ def decide(notice: str, now_is: Situation, now: datetime) -> Refusal | None:
     wanted = asked.wanted[notice]
     if wanted.due_at > now:
         return Refusal("its moment has moved")
-    return Refusal("somebody has taken it on", NoticeState.HELD) if wanted.target in now_is.taken else None
+    why = now_is.holds(wanted.target, now)
+    return Refusal(why, NoticeState.HELD) if why is not None else None
 
 
 def due_at(step: LeadStep, breach_at: datetime, rule: BreachRule, hours: BusinessHours | None) -> datetime:
@@ -198,12 +215,12 @@ def _notice(now_is: Situation, target: Target, step: str, due: datetime) -> Noti
     return Notice(f"{key}:{step}", key, now_is.reading.ticket_id, target.metric, target.breach_at, step, due)
 
 
-def _may_be(key: str, now_is: Situation) -> bool:
+def _may_be(key: str, now_is: Situation, now: datetime) -> bool:
     """Whether a wanted notice may still be posted: what is over stays so, what is held waits for the end of that."""
     known = now_is.known.get(key)
     if known is None or known.state not in OVER | {NoticeState.HELD}:
         return True
-    return known.state is NoticeState.HELD and known.target not in now_is.taken
+    return known.state is NoticeState.HELD and now_is.holds(known.target, now) is None
 
 
 def _why(known: Known, now_is: Situation) -> str:

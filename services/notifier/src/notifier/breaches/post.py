@@ -12,10 +12,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from notifier.breaches.arming import NoticeState, Refusal, decide
+from notifier.breaches.arming import NoticeState, Refusal, Situation, decide
 from notifier.breaches.context import BreachContext
 from notifier.breaches.render import EVENT_TYPE, NoticeFacts, render
-from notifier.breaches.repository import Record, Row, is_taken, records_of, schedule_look
+from notifier.breaches.repository import BEFORE, Record, Row, is_taken, records_of, schedule_look
 from notifier.breaches.targets import Reading, TargetState
 from notifier.destinations import BREACH_NOTICES, BREACH_TAGS, BREACH_UPDATES, SECOND_ROADS
 from notifier.policy.breaches import BreachRule
@@ -25,19 +25,14 @@ from notifier.slack.pacing import workspace_budget
 from notifier.slack.sender import Sender
 from notifier.tables import breach_notices, breach_targets
 from supportops.delivery import Cancel, Delivery, DestinationSpec, Discard, Done, Outcome, Rate, Snooze
-from supportops.errors import SupportOpsError
-from supportops.observability.logging import get_logger
 from supportops.store import Transaction
 
-log = get_logger("notifier.breaches")
-
 SECOND = timedelta(seconds=1)
-BLIND_FOR = timedelta(seconds=10)
-"""After Zendesk did not answer in time nobody asks again for so long: lanes must not wait for it one by one."""
 BATCH = 8
 """Channels whose notices are read together. One that Slack keeps waiting holds up the next notices of the others."""
 CALLS = 25  # of BATCH each: 200 channels at once
 GONE = "it is not on record any more"
+ANOTHER_RULE = "another rule concerns the ticket by now"
 
 
 class BreachNotices:
@@ -45,7 +40,6 @@ class BreachNotices:
 
     def __init__(self, context: BreachContext, sender: Sender) -> None:
         self._context, self._sender = context, sender
-        self._blind_until: datetime | None = None
         pace = context.policy.channel_pace
         self.spec = DestinationSpec(
             BREACH_NOTICES,
@@ -65,15 +59,17 @@ class BreachNotices:
     async def did_it_happen(self, delivery: Delivery) -> Outcome | None:
         key = str(delivery.payload["notice"])
         record = (await self._records([delivery]))[_ticket_of(delivery)]
-        row, rule, reading = record.notices.get(key), None, record.reading
-        if row is not None:
-            rule = self._context.rules.rule(row["rule"])
-        if row is None or rule is None or reading is None:
+        row, reading = record.notices.get(key), record.reading
+        if row is None or reading is None:
             return Cancel(GONE)
-        found = await self._sender.find(rule.channel, EVENT_TYPE, key, delivery.created_at)
-        if found is None:
-            return None
-        return self._posted(delivery, row, rule, found, self._message(reading, row, record, rule))
+        for name in dict.fromkeys((row["rule"], delivery.payload.get(BEFORE))):
+            rule = self._context.rules.rule(name) if name else None
+            if rule is None:
+                continue
+            found = await self._sender.find(rule.channel, EVENT_TYPE, key, delivery.created_at)
+            if found is not None:
+                return self._posted(delivery, row, rule, found, self._message(reading, row, record, rule))
+        return None
 
     async def _records(self, deliveries: Sequence[Delivery]) -> dict[str, Record]:
         async with self._context.store.reading() as conn:
@@ -86,32 +82,19 @@ class BreachNotices:
             return Cancel(
                 GONE if row is None or reading is None else f"it is {row['state']}: {row['reason']}"
             )
-        reading, unverified = await self._fresh(reading, record)
+        reading, unverified = await self._context.fresh.read(reading, record.ticket)
         now = self._context.store.clock.now()
-        now_is = self._context.situation(reading, record, await self._context.hours(), now)
+        hours, quiet = await self._context.hours(), await self._context.quiet(reading)
+        now_is = self._context.situation(reading, record, hours, now, quiet)
         refusal = decide(key, now_is, now)
         if refusal is not None or now_is.rule is None:
-            return self._refused(delivery, key, refusal or Refusal(now_is.objection))
+            return refused(self._context, delivery, refusal or Refusal(now_is.objection), now_is)
+        if (
+            now_is.rule.name != row["rule"] and not unverified
+        ):  # it goes to another channel: that lane, and its pace
+            return refused(self._context, delivery, Refusal(ANOTHER_RULE), now_is)
         message = self._message(reading, row, record, now_is.rule, unverified)
         return await self._post(delivery, row, now_is.rule, message)
-
-    async def _fresh(self, reading: Reading, record: Record) -> tuple[Reading, bool]:
-        """A reading that may decide, and whether it is an old one because Zendesk did not answer."""
-        now, rules = self._context.store.clock.now(), self._context.rules
-        hint = record.ticket["hint_at"] if record.ticket else None
-        if now - reading.read_at <= rules.fresh_for and (hint is None or hint <= reading.read_at):
-            return reading, False
-        if self._blind_until is not None and now < self._blind_until:
-            return reading, True
-        try:
-            async with asyncio.timeout(rules.patience.total_seconds()):
-                return (await self._context.reader.read([reading.ticket_id]))[reading.ticket_id], False
-        except (TimeoutError, SupportOpsError) as error:
-            log.warning(
-                "breach.not_read_afresh", ticket_id=reading.ticket_id, reason=str(error) or "no answer"
-            )
-            self._blind_until = self._context.store.clock.now() + BLIND_FOR
-            return reading, True
 
     def _message(
         self, reading: Reading, row: Row, record: Record, rule: BreachRule, unverified: bool = False
@@ -119,18 +102,6 @@ class BreachNotices:
         target, now = record.targets.get(row["target"]), self._context.store.clock.now()
         facts = replace(facts_of(reading, row, target, now), unverified=unverified)
         return render(facts, rule, self._context.base_url)
-
-    def _refused(self, delivery: Delivery, key: str, refusal: Refusal) -> Outcome:
-        version = self._context.version
-
-        async def then(tx: Transaction) -> None:
-            rows = await tx.load(breach_notices, [key])
-            decision = {"state": refusal.state, "reason": refusal.reason, "decided_at": tx.now}
-            rows.put(key, **decision, rules_version=version, changed_at=tx.now)
-            schedule_look(tx, _ticket_of(delivery), f"no:{delivery.key}", tx.now + SECOND)
-
-        self._context.metrics.count("breach_notices", outcome="decided_no")
-        return Cancel(refusal.reason, then)
 
     async def _post(self, delivery: Delivery, row: Row, rule: BreachRule, message: Message) -> Outcome:
         key = str(delivery.payload["notice"])
@@ -180,6 +151,25 @@ class BreachNotices:
             schedule_second_road(tx, str(delivery.payload["notice"]), row, reason)
 
         return Cancel(f"{reason}: it goes another way", then)
+
+
+def refused(context: BreachContext, delivery: Delivery, refusal: Refusal, now_is: Situation) -> Outcome:
+    """The notice of a delivery does not go out: kept with its reason, and asked anew when that may have changed."""
+    key, version = str(delivery.payload["notice"]), context.version
+
+    async def then(tx: Transaction) -> None:
+        rows = await tx.load(breach_notices, [key])
+        row = rows.get(key)
+        if row is None or row["state"] != NoticeState.PLANNED:
+            return  # it was told on another road, or called off
+        decision = {"state": refusal.state, "reason": refusal.reason, "decided_at": tx.now}
+        rows.put(key, **decision, rules_version=version, changed_at=tx.now)
+        schedule_look(tx, _ticket_of(delivery), f"no:{delivery.key}", tx.now + SECOND)
+        if now_is.quiet is not None:
+            schedule_look(tx, _ticket_of(delivery), f"quiet:{delivery.key}", now_is.quiet.until)
+
+    context.metrics.count("breach_notices", outcome="decided_no")
+    return Cancel(refusal.reason, then)
 
 
 def patience_ends(row: Row, rules: Any) -> datetime:

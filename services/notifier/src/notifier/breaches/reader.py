@@ -4,9 +4,11 @@ Which road to the targets the account answers is found out once, by a ticket tha
 database: replicas and restarts do not ask again. A road that closes is forgotten.
 """
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import delete, insert, select
 
@@ -15,6 +17,7 @@ from notifier.policy.breach_settings import HoursOverride
 from notifier.policy.conditions import NO_FORM
 from notifier.tables import remembered
 from supportops.business_hours import BusinessHours
+from supportops.clock import Clock
 from supportops.errors import Permanent, SupportOpsError
 from supportops.observability.logging import get_logger
 from supportops.store import Store
@@ -29,6 +32,8 @@ NO_ROAD = (
     "Zendesk shows SLA targets on no road that we know: is there an SLA policy, and does the plan have it?"
 )
 GONE = "the ticket is gone"
+BLIND_FOR = timedelta(seconds=10)
+"""After Zendesk did not answer in time nobody asks again for so long: lanes must not wait for it one by one."""
 
 
 class SlaReader:
@@ -100,6 +105,7 @@ class SlaReader:
             priority=ticket.priority or "",
             subject=ticket.subject or "",
             assignee_id=ticket.assignee_id,
+            organization_id=ticket.organization_id,
             targets=tuple(Target(metric_word(each.metric), each.stage, each.breach_at) for each in targets),
         )
 
@@ -109,6 +115,37 @@ class SlaReader:
             return NO_FORM
         form = await self._references.forms.get(form_id)
         return form.name if form is not None else f"form {form_id}"
+
+
+class FreshReadings:
+    """Readings that may decide about a notice: of the last seconds, or made anew where Zendesk answers at once.
+
+    Where it does not, the last one decides: a notice that may be mistaken is better than one that is late.
+    """
+
+    def __init__(self, reader: SlaReader, clock: Clock, *, fresh_for: timedelta, patience: timedelta) -> None:
+        self._reader, self._clock = reader, clock
+        self._fresh_for, self._patience = fresh_for, patience
+        self._blind_until: datetime | None = None
+
+    async def read(self, reading: Reading, watched: Mapping[str, Any] | None) -> tuple[Reading, bool]:
+        """The reading that decides, and whether it is an old one because Zendesk did not answer.
+
+        `watched`: the ticket's row; what was heard after a reading makes it an old one.
+        """
+        now, hint = self._clock.now(), watched["hint_at"] if watched else None
+        if now - reading.read_at <= self._fresh_for and (hint is None or hint <= reading.read_at):
+            return reading, False
+        if self._blind_until is not None and now < self._blind_until:
+            return reading, True
+        try:
+            async with asyncio.timeout(self._patience.total_seconds()):
+                return (await self._reader.read([reading.ticket_id]))[reading.ticket_id], False
+        except (TimeoutError, SupportOpsError) as error:
+            words = str(error) or "no answer"
+            log.warning("breach.not_read_afresh", ticket_id=reading.ticket_id, reason=words)
+            self._blind_until = self._clock.now() + BLIND_FOR
+            return reading, True
 
 
 @dataclass

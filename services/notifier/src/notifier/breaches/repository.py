@@ -16,6 +16,7 @@ from notifier.tables import breach_notices, breach_targets, breach_tickets
 from supportops.store import Transaction
 
 Row = Mapping[str, Any]
+BEFORE = "rule_before"  # of a notice's payload: under which rule an attempt may have been made
 _DECODER = msgspec.json.Decoder(Reading)
 
 
@@ -96,19 +97,20 @@ async def write_plan(
     """Arm what is wanted, call off what is not; each with the rule and the version of the rules that say so."""
     rows = await tx.load(breach_notices, [*asked.wanted, *asked.refused])
     for key, notice in asked.wanted.items():
-        was = record.notices.get(key)
-        if was is not None and was["state"] == NoticeState.PLANNED and was["due_at"] == notice.due_at:
+        was, rule = record.notices.get(key), now_is.rule.name if now_is.rule else ""
+        planned = was is not None and was["state"] == NoticeState.PLANNED
+        if was is not None and planned and (was["due_at"], was["rule"]) == (notice.due_at, rule):
             continue
         decided = was is not None and was["state"] not in (NoticeState.PLANNED, NoticeState.CANCELLED)
         number = (was["round"] if was else 0) + decided
-        rule = now_is.rule.name if now_is.rule else ""
         rows.put(key, **_armed(notice, number, rule, version, tx.now))
         channel = now_is.rule.channel if now_is.rule else ""
         tx.deliveries.rearm(
             BREACH_NOTICES,
             delivery_key(key, number),
             lane=channel,
-            payload={"notice": key, "ticket_id": notice.ticket_id},
+            payload={"notice": key, "ticket_id": notice.ticket_id}
+            | ({BEFORE: was["rule"]} if was is not None and was["rule"] != rule else {}),
             due_at=notice.due_at,
         )
         schedule_look(tx, notice.ticket_id, f"look:{key}:{number}", notice.due_at - look_before)
@@ -154,6 +156,17 @@ def _armed(notice: Notice, number: int, rule: str, version: str, now: datetime) 
 def delivery_key(notice: str, number: int) -> str:
     """A decision against a notice ends its delivery for good: what is armed anew after one is another delivery."""
     return notice if number == 0 else f"{notice}#{number}"
+
+
+async def look_at_held(tx: Transaction, why: str) -> int:
+    """Have the tickets read that have a notice held back: it may be asked for anew. How many they are."""
+    n = breach_notices.c
+    held = select(n.ticket_id).where(n.state == NoticeState.HELD).distinct()
+    tickets = (await tx.read(held)).scalars().all()
+    for ticket_id in tickets:
+        key, payload = f"{ticket_id}:{why}", {"ticket_id": ticket_id}
+        tx.deliveries.schedule(SLA_READINGS, key, lane=ticket_id, payload=payload)
+    return len(tickets)
 
 
 def schedule_look(tx: Transaction, ticket_id: str, why: str, due_at: datetime) -> None:

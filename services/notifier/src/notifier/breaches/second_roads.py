@@ -5,15 +5,22 @@ outcome is better than silence: the webhook carries an id and the e-mail a Messa
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
 
-from notifier.breaches.arming import NoticeState, decide
+from notifier.breaches.arming import NoticeState, Refusal, decide
 from notifier.breaches.context import BreachContext
-from notifier.breaches.post import facts_of, metadata_of, patience_ends, record_posted, schedule_second_road
+from notifier.breaches.post import (
+    facts_of,
+    metadata_of,
+    patience_ends,
+    record_posted,
+    refused,
+    schedule_second_road,
+)
 from notifier.breaches.render import NoticeFacts, plain_words, render
 from notifier.breaches.repository import Row, records_of
 from notifier.destinations import SECOND_ROADS
@@ -64,12 +71,15 @@ class SecondRoads:
         row, reading = record.notices.get(key), record.reading
         if row is None or reading is None or row["state"] != NoticeState.PLANNED:
             return Cancel("it is not on record" if row is None else f"it is {row['state']}")
+        reading, unverified = await self._context.fresh.read(reading, record.ticket)
         now = self._context.store.clock.now()
-        now_is = self._context.situation(reading, record, await self._context.hours(), now)
+        hours, quiet = await self._context.hours(), await self._context.quiet(reading)
+        now_is = self._context.situation(reading, record, hours, now, quiet)
         refusal = decide(key, now_is, now)
         if refusal is not None or now_is.rule is None:
-            return Cancel(refusal.reason if refusal else now_is.objection)
+            return refused(self._context, delivery, refusal or Refusal(now_is.objection), now_is)
         facts = facts_of(reading, row, record.targets.get(row["target"]), now)
+        facts = replace(facts, unverified=unverified)
         failed = []
         for road in now_is.rule.second_roads:
             try:

@@ -41,6 +41,7 @@ class Reading(msgspec.Struct, frozen=True):
     priority: str = ""
     subject: str = ""
     assignee_id: str | None = None
+    organization_id: str | None = None
     targets: tuple[Target, ...] = ()
     gone: str | None = None
 

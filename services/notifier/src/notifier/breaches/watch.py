@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import and_, case, or_, select
 
-from notifier.breaches.arming import plan
+from notifier.breaches.arming import Quiet, plan
 from notifier.breaches.context import BreachContext
 from notifier.breaches.repository import (
     Record,
@@ -51,15 +51,20 @@ class SlaReadings:
             readings, hours = await self._context.reader.read(ids), await self._context.hours()
         async with self._context.store.reading() as conn:
             records = await records_of(conn, ids)
-        return [self._outcome(readings[each], records[each], hours) for each in ids]
+        return [
+            self._outcome(readings[each], records[each], hours, await self._context.quiet(readings[each]))
+            for each in ids
+        ]
 
-    def _outcome(self, reading: Reading, record: Record, hours: BusinessHours | None) -> Outcome:
+    def _outcome(
+        self, reading: Reading, record: Record, hours: BusinessHours | None, quiet: Quiet | None
+    ) -> Outcome:
         rule, objection = self._context.rule_of(reading.facts)
         if rule is None and record.ticket is None:
             return Cancel(reading.gone or objection)
 
         async def then(tx: Transaction) -> None:
-            await write_reading(tx, self._context, reading, record, hours)
+            await write_reading(tx, self._context, reading, record, hours, quiet)
 
         running = {key: target.stage for key, target in reading.running().items()}
         said = {"rule": rule.name if rule else None, "objection": objection or None, "running": running}
@@ -67,14 +72,19 @@ class SlaReadings:
 
 
 async def write_reading(
-    tx: Transaction, context: BreachContext, reading: Reading, record: Record, hours: BusinessHours | None
+    tx: Transaction,
+    context: BreachContext,
+    reading: Reading,
+    record: Record,
+    hours: BusinessHours | None,
+    quiet: Quiet | None,
 ) -> None:
     """Keep a reading, unless a newer one is there, and all that follows from it."""
     record = await record_in(tx, reading.ticket_id, record)
     before = record.ticket or {}
     if before.get("read_at") is not None and before["read_at"] > reading.read_at:
         return
-    now_is = context.situation(reading, record, hours, tx.now)
+    now_is = context.situation(reading, record, hours, tx.now, quiet)
     tx.rows(breach_tickets).put(
         reading.ticket_id,
         reading=msgspec.json.encode(reading).decode(),

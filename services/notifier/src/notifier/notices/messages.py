@@ -1,18 +1,18 @@
 """What notices say, made when they are posted: the ticket is read again, and one that is secret by then is not told."""
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any
 
 from notifier.feeds.context import MessageContext
 from notifier.feeds.render import NAME_LIMIT, TITLE_LIMIT, ticket_url
+from notifier.notices.held import held
 from notifier.notices.payloads import RATING, SUCCESS, TAM
 from notifier.policy.notices import NoticesPolicy
-from notifier.posting.prepared import Note, Prepared, note_of, note_row, schedule_note
-from notifier.posting.silences import Silence, Silences
+from notifier.posting.prepared import Note, Prepared, note_of, note_row
+from notifier.posting.silences import Silences
 from notifier.slack.message import Json, Message
 from notifier.slack.text import clean, cut, escape, inline
-from supportops.delivery.destination import Cancel, Delivery, Done, Outcome
+from supportops.delivery.destination import Cancel, Delivery, Outcome
 from supportops.vendors.zendesk import Organization, Ticket
 
 _MOOT = frozenset({"pending", "solved", "closed"})
@@ -42,7 +42,7 @@ class TicketNotes:
             rule=note.kind, ticket_id=note.ticket_id, organization_id=ticket.organization_id
         )
         if silence is not None:
-            return _held(delivery, note, silence)
+            return held(delivery, note, silence)
         organization = await context.lookups.organization(ticket.organization_id)
         message = self._message(note, ticket, organization)
         return Prepared(message, note_row(note, delivery.lane) | {"digest": message.digest})
@@ -87,13 +87,6 @@ class TicketNotes:
             blocks.append({"type": "section", "text": {"type": "plain_text", "emoji": False, "text": words}})
         text = f"{headline}: {f'<{url}|{number}>' if url else number} {title}".strip()
         return Message(text, [{"color": colour, "fallback": text, "blocks": blocks}])
-
-
-def _held(delivery: Delivery, note: Note, silence: Silence) -> Outcome:
-    """Comes again at the silence's end, as a delivery of its own: a lane must not wait for it."""
-    key = f"{delivery.key}:after:{silence.ends_at:%Y%m%dT%H%M%S}"
-    again = partial(schedule_note, note=note, channel=delivery.lane, key=key, due_at=silence.ends_at)
-    return Done({"in": key, "why": f"silenced ({silence.reason})"}, again)
 
 
 class IntegrityNotes:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from uuid_utils import uuid7
 
+from notifier.breaches.repository import look_at_held
 from notifier.posting.burst import release
 from notifier.posting.silences import About, Silence, add, end, in_force
 from supportops.config.durations import parse_duration
@@ -35,12 +36,15 @@ def _add_begin(group: typer.Typer, service: AnyService) -> None:
     def begin(  # a command has as many parameters as it has options
         reason: Annotated[str, typer.Option(help="Why; shown with what was held back.")],
         length: Annotated[str, typer.Option("--for", help="How long, such as 90m or 2d; 30d at most.")],
-        rule: Annotated[str | None, typer.Option(help="Name of a feed, or of a notice.")] = None,
+        rule: Annotated[
+            str | None,
+            typer.Option(help="Name of a feed or a breach rule, or a kind of notice, such as alert."),
+        ] = None,
         ticket: Annotated[str | None, typer.Option(help="A ticket's id.")] = None,
         organization: Annotated[str | None, typer.Option(help="An organization's id in Zendesk.")] = None,
         as_json: AsJson = False,
     ) -> None:
-        """Begin a silence about one rule, ticket or organization; breach notices are not silenced."""
+        """Begin a silence about one rule, ticket or organization: feed lines, notices and breach notices."""
         about, value = subject_of(rule, ticket, organization)
         lasts = length_of(length)
 
@@ -75,10 +79,12 @@ def _add_others(group: typer.Typer, service: AnyService) -> None:
             async with store.transaction() as tx:
                 ended = await end(tx, silence)
                 released = await release(tx, silence) if ended else 0
+                looked = await look_at_held(tx, f"unsilenced:{silence}") if ended else 0
             if not ended:
                 typer.echo(f"notifier: no silence {silence!r} is in force: `notifier silence list`", err=True)
                 return FAILED
-            typer.echo(f"ended; {released} messages are posted now")
+            tickets = f"; breach notices of {looked} tickets are decided anew" if looked else ""
+            typer.echo(f"ended; {released} messages are posted now{tickets}")
             return CLEAN
 
         raise typer.Exit(on_database(service, finish))

@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field, PlainSerializer, StringConstraints,
 from notifier.policy.breach_settings import Acknowledging, HoursOverride, SecondRoad, Summary
 from notifier.policy.conditions import Name, NameRule, TagRule, Verdict
 from supportops.config.durations import Duration, format_duration, parse_duration
+from supportops.config.quiet_hours import QuietHours
 from supportops.config.rules_file import Rules
 
 SHORTEST = timedelta(seconds=1)
@@ -77,7 +78,8 @@ class BreachRule(Rules):
     Conditions: `forms` by name, `tags`, `not_statuses`, `priorities` (empty: all), `metrics` (empty: all).
     `steps`: when; `hours: business` counts the lead in the account's business hours. `title`: the name under which the
     bot posts. `mention`: who is called. `tag`: what the ticket gets for people, until an agent replies publicly.
-    `second_roads`: where a notice goes that Slack does not take in time, in this order.
+    `second_roads`: where a notice goes that Slack does not take in time, in this order. `quiet_hours`: what falls due
+    in them is decided anew at their end.
     """
 
     name: Name
@@ -94,6 +96,7 @@ class BreachRule(Rules):
     mention: tuple[Mention, ...] = ()
     tag: TicketTag | None = None
     second_roads: tuple[SecondRoad, ...] = ()
+    quiet_hours: QuietHours | None = None
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -30,7 +30,7 @@ class AlertSource:
 
     async def prepare(self, delivery: Delivery) -> Prepared | Outcome:
         note = note_of(delivery.payload) or Note(ALERT, "operators")
-        message = alert_message(_lines(note))
+        message = alert_message(lines_of(note))
         return Prepared(message, note_row(note, delivery.lane) | {"digest": message.digest})
 
     async def found(self, delivery: Delivery) -> Prepared | Outcome:
@@ -55,7 +55,8 @@ def _block(words: str, remedy: str) -> Json:
     return {"type": "section", "text": {"type": "mrkdwn", "verbatim": True, "text": text or "-"}}
 
 
-def _lines(note: Note) -> list[tuple[str, str]]:
+def lines_of(note: Note) -> list[tuple[str, str]]:
+    """The problems that an alert tells of, each with its remedy."""
     if "lines" in note.data:
         return [(str(words), str(remedy)) for words, remedy in note.data["lines"]]
     return [(str(note.data.get("words", "")), str(note.data.get("remedy", "")))]

@@ -10,6 +10,7 @@ import httpx
 from bench.figures import Figure, percentile
 from bench.numbers_server import HEADERS
 from bench.servers import Servers, child, finish
+from sandbox.clients import tls
 from supportops.store.migrate import upgrade
 from tests.support.eventually import eventually_now
 from tests.support.processes import free_port
@@ -98,7 +99,9 @@ def _server(url: str) -> Iterator[httpx.Client]:
     port = free_port()
     process = child("bench.numbers_server", url, str(port))
     try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=HEADERS, timeout=60) as client:
+        with httpx.Client(
+            base_url=f"http://127.0.0.1:{port}", headers=HEADERS, timeout=60, verify=tls()
+        ) as client:
             eventually_now(lambda: _is_up(client), within=60)
             yield client
     finally:

@@ -8,6 +8,7 @@ import httpx
 import pytest
 from rich.console import Console
 
+from sandbox.clients import tls
 from supportops.clock import SystemClock
 from supportops.delivery.claims import LEASE
 from tests.chaos.rush import arm, asked, attempts, csat_workers, percentile, solved_tickets
@@ -95,7 +96,7 @@ def test_at_zendesks_limit_they_go_out_in_due_order_and_the_delay_is_shown(tmp_p
 
 def overdue(system: System) -> float:
     """What the workers' metrics say of the oldest overdue delivery, in seconds."""
-    shown = httpx.get(f"{system.side_url('csat-2')}/metrics", timeout=10).text
+    shown = httpx.get(f"{system.side_url('csat-2')}/metrics", timeout=10, verify=tls()).text
     lines = [
         line for line in shown.splitlines() if line.startswith("supportops_delivery_oldest_overdue_seconds")
     ]

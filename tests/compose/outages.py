@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import httpx
 import typer
 
+from sandbox.clients import tls
 from sandbox.demo.story import RITA, is_post, is_record
 from sandbox.demo.world import World, survey_link
 from tests.compose.stack import RUNNING, Failed, Stack
@@ -99,9 +100,9 @@ def _away(what: str, stack: Stack) -> Iterator[None]:
         eventually_now(lambda: stack.all_are("healthy", {what: 1}), within=60, every=1, about=what)
         return
     faults = f"{stack.url('SANDBOX_PORT')}/control/faults"
-    httpx.post(faults, json={"kind": "drop", "service": what}).raise_for_status()
+    httpx.post(faults, json={"kind": "drop", "service": what}, verify=tls()).raise_for_status()
     yield
-    httpx.delete(faults).raise_for_status()
+    httpx.delete(faults, verify=tls()).raise_for_status()
 
 
 def _open(world: World, outage: Outage) -> int:

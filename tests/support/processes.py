@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 
+from sandbox.clients import tls
 from sandbox.demo import reaper
 from tests.support.eventually import eventually_now, patience
 
@@ -107,7 +108,7 @@ class ChildProcess:
             if not self.running:
                 raise RuntimeError(f"{self.command} ended with {self.returncode}:\n{self.tail()}")
             try:
-                return httpx.get(self.ready_url, timeout=patience(2)).status_code == 200
+                return httpx.get(self.ready_url, timeout=patience(2), verify=tls()).status_code == 200
             except httpx.HTTPError:
                 return False
 

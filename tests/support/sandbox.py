@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 
+from sandbox.clients import tls
 from supportops.config import ZendeskSettings
 from tests.support.eventually import eventually_now
 from tests.support.processes import ChildProcess, free_port
@@ -43,7 +44,7 @@ class SandboxProcess:
             log=folder / f"sandbox-{self.port}.log",
             ready_url=f"{self.url}/healthz",
         )
-        self.http = httpx.Client(base_url=self.url, timeout=30, trust_env=False)
+        self.http = httpx.Client(base_url=self.url, timeout=30, trust_env=False, verify=tls())
 
     def __enter__(self) -> "SandboxProcess":
         self.child.start()

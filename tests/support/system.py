@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import yaml
 
+from sandbox.clients import tls
 from tests.support.databases import database_of, run_sql
 from tests.support.processes import ChildProcess, free_port, python_module
 from tests.support.sandbox import ZENDESK_CLIENT
@@ -45,7 +46,7 @@ class System:
         plan.home.mkdir(parents=True, exist_ok=True)
         self._rules = plan.home / "rules.yaml"
         self._rules.write_text(yaml.safe_dump(dict(plan.rules)))
-        self.control = httpx.Client(base_url=self.url("sandbox"), timeout=60)
+        self.control = httpx.Client(base_url=self.url("sandbox"), timeout=60, verify=tls())
 
     def url(self, name: str) -> str:
         """The HTTP side of a process."""
@@ -116,7 +117,7 @@ class System:
     def kpi(self) -> dict[str, Any]:
         """csat's numbers in all: solved, decided, asked, good, bad, and the figures."""
         headers = {"Authorization": f"Bearer {API_TOKEN}"}
-        answer = httpx.get(f"{self.url('csat-web')}/api/kpi", headers=headers, timeout=10)
+        answer = httpx.get(f"{self.url('csat-web')}/api/kpi", headers=headers, timeout=10, verify=tls())
         answer.raise_for_status()
         result: dict[str, Any] = answer.json()["totals"]
         return result

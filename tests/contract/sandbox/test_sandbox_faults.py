@@ -6,6 +6,7 @@ import time
 import httpx
 import pytest
 
+from sandbox.clients import tls
 from sandbox.faults import FaultBook, fault_of
 from tests.contract.sandbox.fakes import FakeClock
 from tests.support.eventually import eventually_now
@@ -52,7 +53,10 @@ def test_hang_ends_with_a_closed_connection(sandbox: SandboxProcess) -> None:
     with pytest.raises(httpx.TransportError):
         say(sandbox)
     arm(sandbox, service="slack", kind="hang", delay=30, count=1)
-    with pytest.raises(httpx.ReadTimeout), httpx.Client(base_url=sandbox.url, timeout=0.2) as impatient:
+    with (
+        pytest.raises(httpx.ReadTimeout),
+        httpx.Client(base_url=sandbox.url, timeout=0.2, verify=tls()) as impatient,
+    ):
         impatient.post("/slack/api/auth.test", headers=SLACK_LOGIN)
     assert said(sandbox) == 0
 
@@ -115,5 +119,8 @@ def test_control_answers_while_requests_hang(sandbox: SandboxProcess) -> None:
 
 
 def _swallowed(sandbox: SandboxProcess) -> None:
-    with pytest.raises(httpx.TransportError), httpx.Client(base_url=sandbox.url, timeout=1) as client:
+    with (
+        pytest.raises(httpx.TransportError),
+        httpx.Client(base_url=sandbox.url, timeout=1, verify=tls()) as client,
+    ):
         client.post("/slack/api/auth.test", headers=SLACK_LOGIN)

@@ -17,6 +17,7 @@ from simple_salesforce.exceptions import (
 )
 from simple_salesforce.format import format_external_id, format_soql
 
+from sandbox.clients import tls
 from tests.contract.sandbox.salesforce_client import adapted, code_of, connect, login, problems
 from tests.support.sandbox import SandboxProcess
 
@@ -329,7 +330,7 @@ def test_too_long_uri(sandbox: SandboxProcess) -> None:
     headers = {"authorization": f"Bearer {login(sandbox.url)}"}
     names = ",".join(f"'{n:018d}'" for n in range(700))
     url = "/salesforce/services/data/v62.0/query/"
-    with httpx.Client(base_url=sandbox.url, trust_env=False) as client:
+    with httpx.Client(base_url=sandbox.url, trust_env=False, verify=tls()) as client:
         answer = client.get(
             url, params={"q": f"SELECT Id FROM Account WHERE Id IN ({names})"}, headers=headers
         )

@@ -36,6 +36,7 @@ from notifier.slack.requests import SlackRequests
 from notifier.web import START as NOTIFIER_START
 from notifier.web import SlackSide
 from notifier.web import create_app as notifier_app
+from sandbox.clients import tls
 from sfdc_sync.web import PAGES as SFDC_PAGES
 from sfdc_sync.web import START as SFDC_START
 from sfdc_sync.web import create_app as sfdc_app
@@ -129,7 +130,7 @@ class Installation:
             url: _Reachable(self, service, partial(self._transport, service, login, client, http))
             for service, url in ADDRESSES.items()
         }
-        async with httpx.AsyncClient(mounts=mounts) as opened:
+        async with httpx.AsyncClient(mounts=mounts, verify=tls()) as opened:
             yield opened
 
     async def _transport(

@@ -9,6 +9,7 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
+from sandbox.clients import tls
 from supportops.clock import ManualClock
 from supportops.config import HttpSettings
 from supportops.observability.log_limit import LimitedWarnings
@@ -214,7 +215,7 @@ async def test_raw_nonsense_and_aborted_logins_write_no_errors(
             status = (await reader.read()).split(b" ", 2)[1]
             writer.close()
             assert status in (b"303", b"400", b"401", b"404")
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}") as browser:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}", verify=tls()) as browser:
 
             async def answers() -> bool:  # whatever was aborted has been worked off by then
                 return (await browser.get("/login")).status_code == 200

@@ -9,6 +9,7 @@ import pytest
 from fastapi import Depends, FastAPI
 from sqlalchemy import select
 
+from sandbox.clients import tls
 from supportops.clock import ManualClock
 from supportops.observability.metrics import Metrics
 from supportops.store.tables import ENGINE
@@ -131,7 +132,7 @@ async def test_a_role_opens_what_it_includes_and_no_more(installation: Installat
         mounts = {"https://another.ops.example.com": transport}
         async with (
             installation.browser(chosen(users)) as elsewhere,
-            httpx.AsyncClient(mounts=mounts) as browser,
+            httpx.AsyncClient(mounts=mounts, verify=tls()) as browser,
         ):
             await log_in(elsewhere, "csat", f"of-{role}")
             browser.cookies.update(elsewhere.cookies)

@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 from csat.policy.csat import CsatPolicy
 from csat.survey_link.tokens import SurveyTokens
+from sandbox.clients import tls
 from supportops.clock import ManualClock, SystemClock
 from supportops.config import DatabaseSettings
 from supportops.store import Store, open_store
@@ -51,7 +52,7 @@ async def page(store: Store, tokens: SurveyTokens, rules: CsatPolicy) -> AsyncIt
 @pytest.fixture
 async def desk(sandbox_url: str) -> AsyncIterator[Desk]:
     """People's side of a sandbox without a past."""
-    async with httpx.AsyncClient(base_url=sandbox_url) as control:
+    async with httpx.AsyncClient(base_url=sandbox_url, verify=tls()) as control:
         yield Desk(control)
 
 

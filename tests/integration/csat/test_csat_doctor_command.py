@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from sandbox.clients import tls
 from tests.integration.csat.sandbox import Desk
 from tests.integration.csat.test_csat_explain import ENVIRONMENT
 from tests.support.commands import run_command
@@ -180,7 +181,7 @@ async def test_names_that_do_not_exist_are_told(doctor: Doctor) -> None:
 
 @pytest.mark.parametrize("dialect", ["sqlite"])
 async def test_a_token_that_may_not_label_is_told(doctor: Doctor, sandbox_url: str) -> None:
-    async with httpx.AsyncClient(base_url=sandbox_url) as control:
+    async with httpx.AsyncClient(base_url=sandbox_url, verify=tls()) as control:
         await control.post("/control/limits", json={"gitlab": {"admin_issue": False}})
         _, findings, _ = doctor()
         await control.post("/control/limits", json={"gitlab": {"admin_issue": True}})

@@ -9,6 +9,7 @@ from csat.feedback.gitlab import GitLab
 from csat.feedback.issue_content import Subject, Writer
 from csat.policy.feedback import FeedbackPolicy
 from csat.ratings.answer import Answer
+from sandbox.clients import tls
 from tests.integration.csat.feedback_app import QUIET, impatient_gitlab
 from tests.integration.csat.sandbox import Desk
 from tests.support.hostile import COMMENTS, TITLES, Hostile
@@ -53,7 +54,9 @@ async def test_as_they_are_they_do_what_they_say(
     sandbox_url: str, desk: Desk, hostile: Hostile, place: str
 ) -> None:
     headers = {"PRIVATE-TOKEN": "glpat-sandbox"}
-    async with httpx.AsyncClient(base_url=f"{sandbox_url}/gitlab/api/v4/projects/4", headers=headers) as raw:
+    async with httpx.AsyncClient(
+        base_url=f"{sandbox_url}/gitlab/api/v4/projects/4", headers=headers, verify=tls()
+    ) as raw:
         description = hostile.text if place == "description" else "fine"
         made = await raw.post("/issues", json={"title": "raw", "description": description})
         if place == "note":

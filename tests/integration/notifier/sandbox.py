@@ -4,6 +4,8 @@ from typing import Any
 
 import httpx
 
+from sandbox.clients import tls
+
 SELF_MANAGED, GITLAB_COM = "zd-self-managed-feed", "zd-gitlab-com-feed"
 ADA, RITA = "8447388090494", "8447388090601"
 
@@ -13,7 +15,7 @@ class Outside:
 
     def __init__(self, base_url: str) -> None:
         self.base_url = base_url
-        self._http = httpx.Client(base_url=f"{base_url}/control", timeout=10, trust_env=False)
+        self._http = httpx.Client(base_url=f"{base_url}/control", timeout=10, trust_env=False, verify=tls())
 
     def reset(self) -> None:
         self._http.delete("/faults").raise_for_status()

@@ -5,6 +5,7 @@ from typing import Any
 
 import httpx
 
+from sandbox.clients import tls
 from tests.support.processes import clean_environment
 from tests.support.sandbox import ZENDESK_CLIENT
 
@@ -33,7 +34,7 @@ class Outside:
 
     def __init__(self, base_url: str) -> None:
         self.base_url = base_url
-        self._http = httpx.Client(base_url=f"{base_url}/control", timeout=10)
+        self._http = httpx.Client(base_url=f"{base_url}/control", timeout=10, verify=tls())
 
     def reset(self) -> None:
         self._post("/reset", {})

@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 
+from sandbox.clients import tls
 from sfdc_sync.integrity.checks import Integrity
 from sfdc_sync.operations.organization_jobs import Files, Vendors, integrity, organization_sync
 from sfdc_sync.organizations.repository import Repository
@@ -33,7 +34,7 @@ class Desk:
     base_url: str
 
     def __post_init__(self) -> None:
-        self._http = httpx.Client(base_url=self.base_url, timeout=10, auth=INTEGRATION_LOGIN)
+        self._http = httpx.Client(base_url=self.base_url, timeout=10, auth=INTEGRATION_LOGIN, verify=tls())
 
     def close(self) -> None:
         self._http.close()

@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from sandbox.clients import tls
 from supportops.contracts import Topic, all_topics
 from supportops.store.tables import ENGINE
 from tests.architecture.tree import ROOT
@@ -101,7 +102,7 @@ async def test_the_pages_own_service_handles_an_event(
             await broker.publish([record_of(event)])
         line = f"4711 {event.solved_at.isoformat()}"
         await eventually(lambda: lines.exists() and line in lines.read_text().splitlines(), within=60)
-        async with httpx.AsyncClient(base_url=side) as http:
+        async with httpx.AsyncClient(base_url=side, verify=tls()) as http:
             assert "supportops_" in (await http.get("/metrics")).text
     finally:
         assert worker.stop(within=30) == 0, worker.tail()

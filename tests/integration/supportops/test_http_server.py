@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from sandbox.clients import tls
 from supportops.config import SideSettings
 from supportops.observability.metrics import Metrics
 from supportops.runtime.http_limits import HttpLimits
@@ -52,7 +53,7 @@ async def _running(server: HttpServer) -> AsyncIterator[asyncio.Event]:
 
 async def test_serves_on_any_free_port() -> None:
     server = side_server(SideSettings(host="127.0.0.1", port=0), [], Metrics())
-    async with _running(server), httpx.AsyncClient() as client:
+    async with _running(server), httpx.AsyncClient(verify=tls()) as client:
         answer = await client.get(f"http://127.0.0.1:{server.port}/healthz")
         assert answer.status_code == 200
         assert "server" not in answer.headers
@@ -61,7 +62,7 @@ async def test_serves_on_any_free_port() -> None:
 async def test_a_request_that_has_begun_is_finished() -> None:
     gate = Gate()
     server = HttpServer(gate.app, ("127.0.0.1", 0), Metrics())
-    async with _running(server) as stopping, httpx.AsyncClient() as client:
+    async with _running(server) as stopping, httpx.AsyncClient(verify=tls()) as client:
         asking = asyncio.create_task(client.get(f"http://127.0.0.1:{server.port}/"))
         await gate.entered.wait()
         stopping.set()
@@ -73,7 +74,7 @@ async def test_a_request_that_has_begun_is_finished() -> None:
 async def test_a_request_that_hangs_does_not_hold_the_stop() -> None:
     gate = Gate()
     server = HttpServer(gate.app, ("127.0.0.1", 0), Metrics(), limits=HttpLimits(drain=1.0))
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(verify=tls()) as client:
         async with _running(server):
             asking = asyncio.create_task(client.get(f"http://127.0.0.1:{server.port}/"))
             await gate.entered.wait()
@@ -86,7 +87,7 @@ async def test_an_idle_connection_does_not_hold_the_stop() -> None:
     gate = Gate()
     gate.opened.set()
     server = HttpServer(gate.app, ("127.0.0.1", 0), Metrics(), limits=HttpLimits(drain=30.0))
-    async with httpx.AsyncClient() as client, asyncio.timeout(10), _running(server):
+    async with httpx.AsyncClient(verify=tls()) as client, asyncio.timeout(10), _running(server):
         await client.get(f"http://127.0.0.1:{server.port}/")
 
 

@@ -13,6 +13,7 @@ from typing import Self
 
 import httpx
 
+from sandbox.clients import tls
 from sandbox.demo import reaper
 from sandbox.demo.patience import STILL, Patience, processor_time
 
@@ -100,7 +101,7 @@ class Processes:
 
         def ready() -> bool:
             with suppress(httpx.HTTPError):
-                return httpx.get(url, timeout=2).status_code == 200
+                return httpx.get(url, timeout=2, verify=tls()).status_code == 200
             return False
 
         self._wait(name, dict(self._running)[name], ready)

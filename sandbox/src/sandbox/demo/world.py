@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 
+from sandbox.clients import tls
 from sandbox.demo import CSAT_KEY, WEBHOOK_KEY
 from sandbox.demo.processes import DemoError
 
@@ -36,7 +37,7 @@ class World:
 
     def __init__(self, addresses: Addresses) -> None:
         self.addresses = addresses
-        self._http = httpx.Client(timeout=30, follow_redirects=True)
+        self._http = httpx.Client(timeout=30, follow_redirects=True, verify=tls())
 
     def close(self) -> None:
         """Close the connections."""

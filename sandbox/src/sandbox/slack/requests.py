@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from sandbox.clients import tls
 from sandbox.clock import NANOS
 from sandbox.ledger import Ledger
 from sandbox.settings import Settings
@@ -141,7 +142,7 @@ class AppRequests:
         """The app's answer within three seconds, and what is `known`; 504 `operation_timeout` without one."""
         begun = self._space.clock.now_ns()
         try:
-            async with httpx.AsyncClient(trust_env=False, timeout=PATIENCE) as client:
+            async with httpx.AsyncClient(trust_env=False, timeout=PATIENCE, verify=tls()) as client:
                 answer = await client.post(url, content=body, headers=self.signed(body, kind))
         except httpx.HTTPError as error:
             self._ledger.add("slack.ack", status=0, text=type(error).__name__)

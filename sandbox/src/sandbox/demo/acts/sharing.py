@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import httpx
 
+from sandbox.clients import tls
 from sandbox.demo import PROXY_KEY
 from sandbox.demo.finding import Finding
 from sandbox.demo.processes import DemoError
@@ -22,7 +23,7 @@ class SharingDesk:
 
     def __init__(self, address: str, patience: float) -> None:
         self._patience = patience
-        self._http = httpx.Client(base_url=address, timeout=30)
+        self._http = httpx.Client(base_url=address, timeout=30, verify=tls())
 
     def close(self) -> None:
         """Close the connections."""

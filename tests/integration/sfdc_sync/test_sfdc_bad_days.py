@@ -3,6 +3,7 @@
 import asyncio
 import re
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +13,8 @@ from sfdc_sync.ticket_records.repository import given_up, write_again
 from supportops.delivery import Courier
 from tests.integration.sfdc_sync.app import Service, events_written, settled, states
 from tests.integration.sfdc_sync.events import created, solved, updated
-from tests.integration.sfdc_sync.sandbox import Outside
+from tests.integration.sfdc_sync.sandbox import Outside, command_environment
+from tests.support.commands import run_command
 from tests.support.eventually import eventually
 
 TEN = [str(n) for n in range(10, 20)]
@@ -148,6 +150,30 @@ async def test_an_operator_has_what_was_given_up_on_written_again(service: Servi
     assert len(dead) == 2
     assert sorted(outside.records()) == TEN
     assert len(outside.writes()) == len(TEN)
+
+
+async def test_deliveries_retry_writes_what_was_given_up_on_and_nothing_that_was_written_since(
+    service: Service, outside: Outside, database: str, rules_file: Path
+) -> None:
+    outside.arm("record_error", code="FIELD_CUSTOM_VALIDATION_EXCEPTION", count=2)
+    await service.hears(created("10"), created("11"))
+    environment = command_environment(outside, rules_file, database)
+    async with service.delivering():
+        assert set((await settled(service.store)).values()) == {"dead give_up"}
+        await service.hears(solved("11", 60))
+        await settled(service.store)
+        done = await asyncio.to_thread(
+            run_command, "sfdc_sync", "deliveries", "retry", "--all", "--yes", environment=environment
+        )
+        assert done.returncode == 0, done.stderr
+        outcomes = await settled(service.store)
+    assert outcomes == {
+        "10:created": "done done",
+        "11:created": "done moot",
+        "11:solved:2026-11-02T09:01:00Z": "done done",
+    }
+    assert [record["Status__c"] for record in outside.records().values()] == ["solved", "new"]
+    assert len(outside.writes()) == 2
 
 
 async def test_an_operator_may_repair_a_record_that_somebody_changed(

@@ -65,8 +65,8 @@ class Rows:
         for contact in world.contacts:
             parent = contact.account.id if contact.account else None
             values = {"Email": contact.email, "AccountId": parent, "Active__c": contact.active}
-            name = {"Name": "x", "LastName": "x", "CreatedDate": contact.created}
-            self.org.insert("Contact", {"Id": contact.id, **name, **values})
+            fixed = {"Name": "x", "LastName": "x", "CreatedDate": contact.created}
+            self.org.insert("Contact", {"Id": contact.id, **fixed, **values})
         for at, winner in changes:
             self._change(world, world.accounts[at], None if winner is None else world.accounts[winner])
 

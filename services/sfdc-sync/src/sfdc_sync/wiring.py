@@ -37,7 +37,7 @@ from sfdc_sync.ticket_records.directory import ZendeskDirectory
 from sfdc_sync.ticket_records.facts import Facts
 from sfdc_sync.web import PAGES, START, create_app
 from supportops.clock import Clock, SystemClock
-from supportops.config.rules_file import Section
+from supportops.config.rules_file import Place, Section, mistakes_in
 from supportops.delivery import Destination
 from supportops.messaging import UNHURRIED
 from supportops.observability.metrics import Metrics, Recorder
@@ -55,7 +55,16 @@ PACKAGE, GROUP = "sfdc_sync", "sfdc-sync"
 
 
 def _check_files(policy: SfdcPolicy, file: Path) -> None:
-    files_of(policy.organizations, file)
+    rules = policy.organizations
+    named: dict[Place, Path | None] = {
+        ("organizations", "overrides_file"): rules.overrides_file,
+        ("organizations", "integrity", "ignore_file"): rules.integrity.ignore_file,
+    }
+    missing = {place: path for place, path in named.items() if path and not (file.parent / path).is_file()}
+    if missing:
+        words = {place: f"there is no file {path} beside the rules" for place, path in missing.items()}
+        raise mistakes_in(file, "sfdc_sync", words)
+    files_of(rules, file)
 
 
 POLICY = Section("sfdc_sync", SfdcPolicy, also=_check_files)

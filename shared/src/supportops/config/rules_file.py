@@ -6,12 +6,13 @@ Every mistake is named with its place: `config/supportops.yaml:12: csat.survey_a
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from supportops.config.durations import Duration, parse_duration
@@ -21,11 +22,13 @@ from supportops.errors import SupportOpsError
 __all__ = [
     "ConfigError",
     "Duration",
+    "Listed",
     "Mistakes",
     "Place",
     "Rules",
     "Section",
     "load",
+    "load_list",
     "mistakes_in",
     "parse_duration",
 ]
@@ -88,7 +91,7 @@ def load[R: Rules](path: Path, section: str, model: type[R]) -> R:
     except ValidationError as error:
         raise ConfigError(
             [
-                _problem(path, lines, section, each, model)
+                _problem(path, lines, (section,), each, model)
                 for detail in error.errors()
                 for each in _apart(detail)
             ]
@@ -104,23 +107,63 @@ def mistakes_in(path: Path, section: str, by_place: Mapping[Place, str]) -> Conf
     )
 
 
+@dataclass(frozen=True)
+class Listed[M: Rules]:
+    """The entries of a file that rules name, with their lines."""
+
+    file: Path
+    entries: tuple[M, ...]
+    lines: Mapping[Place, int]
+
+    def mistake(self, place: Place, wrong: str) -> str:
+        """What is wrong at a place, which begins with the entry's position."""
+        return f"{self.file}:{_line_of(place, self.lines)}: {_field(place)}: {wrong}"
+
+
+def load_list[M: Rules](path: Path, model: type[M]) -> Listed[M]:
+    """A file that holds a list of `model`, such as reviewed exceptions; an empty file is an empty list.
+
+    Raises ConfigError.
+    """
+    with _reading(path):
+        loader = yaml.SafeLoader(path.read_text(encoding="utf-8"))
+        node = loader.get_single_node()
+        if node is None:
+            return Listed(path, (), {})
+        if not isinstance(node, yaml.SequenceNode):
+            raise ConfigError([f"{path}:{node.start_mark.line + 1}: must be a list of entries"])
+        _refuse_duplicates(path, node)
+        document, lines = loader.construct_document(node), dict(_lines(node, ()))
+    try:
+        entries = TypeAdapter(tuple[model, ...]).validate_python(tuple(document))  # type: ignore[valid-type]  # a value
+    except ValidationError as error:
+        details = [each for detail in error.errors() for each in _apart(detail)]
+        raise ConfigError([_problem(path, lines, (), each, model) for each in details]) from None
+    return Listed(path, entries, lines)
+
+
+@contextmanager
+def _reading(path: Path, hint: str = "") -> Iterator[None]:
+    """What a file that cannot be read, or is no YAML, comes to; `hint`: who names it."""
+    try:
+        yield
+    except OSError as error:
+        raise ConfigError([f"{path}: cannot be read: {error.strerror}{hint}"]) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError([f"{path}: is not UTF-8 text"]) from error
+    except yaml.YAMLError as error:
+        raise ConfigError([_not_yaml(path, error)]) from error
+
+
 def _read(path: Path) -> tuple[dict[str, Any], dict[Place, int]]:
     """The document and the line of every value in it."""
-    try:
+    with _reading(path, " (CONFIG_FILE names the file)"):
         loader = yaml.SafeLoader(path.read_text(encoding="utf-8"))
         node = loader.get_single_node()
         if not isinstance(node, yaml.MappingNode):
             raise ConfigError([f"{path}:1: must be a mapping of sections, such as csat: and notifier:"])
         _refuse_duplicates(path, node)
         document: dict[str, Any] = loader.construct_document(node)
-    except OSError as error:
-        raise ConfigError(
-            [f"{path}: cannot be read: {error.strerror} (CONFIG_FILE names the file)"]
-        ) from error
-    except UnicodeDecodeError as error:
-        raise ConfigError([f"{path}: is not UTF-8 text"]) from error
-    except yaml.YAMLError as error:
-        raise ConfigError([_not_yaml(path, error)]) from error
     return document, dict(_lines(node, ()))
 
 
@@ -157,9 +200,10 @@ def _lines(node: yaml.Node, place: Place) -> Iterator[tuple[Place, int]]:
 
 
 def _problem(
-    path: Path, lines: Mapping[Place, int], section: str, detail: ErrorDetails, model: type[Rules]
+    path: Path, lines: Mapping[Place, int], above: Place, detail: ErrorDetails, model: type[Rules]
 ) -> str:
-    place: Place = (section, *detail["loc"])
+    """`above`: where the model stands; nothing for an entry of a list, whose place begins with its position."""
+    place: Place = (*above, *detail["loc"])
     wrong = explain(detail)
     if detail["type"] == "extra_forbidden":
         wrong = f"is not known{suggest(str(place[-1]), _keys_at(model, place[1:-1]))}"

@@ -1,13 +1,23 @@
 """Turns validation errors into sentences that say what is wrong and what is allowed."""
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 from enum import Enum
 from types import UnionType
 from typing import Annotated, Literal, Union, get_args, get_origin
 
+from pydantic import AfterValidator
 from pydantic_core import ErrorDetails
 
+_PLAIN = {
+    "bool_parsing": "must be true or false",
+    "bool_type": "must be true or false",
+    "tuple_type": "must be a list",
+    "list_type": "must be a list",
+    "dict_type": "must be a mapping",
+    "model_type": "must be a mapping of keys and values",
+}
 _LIMITS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
 
 
@@ -45,6 +55,10 @@ def explain(error: ErrorDetails) -> str:
         return f"is none of the allowed values; allowed: {context.get('expected')}"
     if kind == "value_error":
         return str(context.get("error", error["msg"]))
+    if kind in _PLAIN:
+        return _PLAIN[kind]
+    if kind == "too_short" and context.get("min_length") == 1:
+        return "needs at least one entry"
     words = error["msg"].removeprefix("Input ")
     return words[:1].lower() + words[1:]
 
@@ -56,3 +70,15 @@ def suggest(name: str, known: Iterable[str]) -> str:
     if close:
         return f'; did you mean "{close[0]}"?'
     return f"; allowed: {', '.join(names)}" if names else ""
+
+
+def matching(pattern: str, words: str) -> AfterValidator:
+    """For a text that must match; `words` say of what form it is: `must be an id of 18 characters`."""
+    form = re.compile(pattern)
+
+    def check(text: str) -> str:
+        if not form.fullmatch(text):
+            raise ValueError(f"must be {words}")
+        return text
+
+    return AfterValidator(check)

@@ -114,7 +114,7 @@ WRONG = {
     "no yaml": ("a: 1\nb: [1\n", "rules.yaml:3: is not YAML"),
     "tab": ("a:\n\tb: 1\n", "rules.yaml:2: is not YAML"),
     "code": ("notifier: !!python/object/apply:os.system [ls]\n", "rules.yaml:1: is not YAML"),
-    "section is a list": ("notifier: [1]\n", "rules.yaml:1: notifier: should be a valid dictionary"),
+    "section is a list": ("notifier: [1]\n", "rules.yaml:1: notifier: must be a mapping"),
 }
 
 

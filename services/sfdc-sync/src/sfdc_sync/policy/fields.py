@@ -1,11 +1,13 @@
 """One field of the record: where its value comes from, and how it is made to fit (YAML, `ticket_record.fields`)."""
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, StringConstraints, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from supportops.config.rules_file import Rules
+from supportops.config.rules_file import Mistakes, Place, Rules
+from supportops.config.validation_messages import matching
 from supportops.contracts.tickets import TicketSnapshot
 
 ACCOUNT_PREFIX, CONTACT_PREFIX = "001", "003"
@@ -44,6 +46,16 @@ FieldType = Literal[
 TEXTS: frozenset[FieldType] = frozenset({"text", "long_text"})
 
 
+_OF_TYPES: Mapping[str, tuple[FieldType, ...]] = {
+    "max_length": ("text", "long_text", "email", "picklist", "multi_picklist"),
+    "values": ("text", "long_text", "picklist", "multi_picklist"),
+    "otherwise": ("text", "long_text", "picklist", "multi_picklist"),
+    "decimals": ("number", "currency"),
+    "key_prefix": ("reference",),
+}
+"""What means something for these types alone."""
+
+
 def is_custom(source: str) -> bool:
     """Whether `source` is a custom field: of the ticket by its id, of organization or requester by its key."""
     return bool(_CUSTOM.fullmatch(source))
@@ -77,8 +89,8 @@ class FieldRule(Rules):
     decimals: int | None = Field(
         default=None, ge=0, le=18, description="of a number or an amount; rounded half up, and said so"
     )
-    key_prefix: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{3}$")] | None = Field(
-        default=None, description="of a reference: the first three characters of the ids that it takes"
+    key_prefix: Annotated[str, matching(r"[A-Za-z0-9]{3}", "three letters or digits, such as 001")] | None = (
+        Field(default=None, description="of a reference: the first three characters of the ids that it takes")
     )
     empty: Annotated[Literal["omit", "null"], BeforeValidator(_null_word)] = "omit"
     unfit: Annotated[Literal["cut", "omit", "null"], BeforeValidator(_null_word)] | None = Field(
@@ -94,10 +106,17 @@ class FieldRule(Rules):
 
     @model_validator(mode="after")
     def _sensible(self) -> Self:
+        wrong: dict[Place, str] = {
+            (name,): f"means nothing for {self.type}; it is for {', '.join(types)}"
+            for name, types in _OF_TYPES.items()
+            if getattr(self, name) not in (None, {}) and self.type not in types
+        }
         if self.unfit == "cut" and self.type not in TEXTS:
-            raise ValueError(f"unfit: cut is for text, not for {self.type}: omit or null")
+            wrong["unfit",] = f"cut is for text, not for {self.type}; allowed: omit, null"
         if self.otherwise is not None and not self.values:
-            raise ValueError("otherwise needs values: it is the word for what they do not have")
+            wrong["otherwise",] = "needs values: it is the word for what they do not have"
+        if wrong:
+            raise Mistakes(wrong)
         return self
 
     @property

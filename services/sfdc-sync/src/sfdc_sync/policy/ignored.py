@@ -11,17 +11,16 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import StringConstraints, TypeAdapter
-
-from sfdc_sync.policy.overrides import Said, load_list
-from supportops.config.rules_file import ConfigError, Rules
+from sfdc_sync.policy.overrides import Said
+from supportops.config.rules_file import ConfigError, Rules, load_list
+from supportops.config.validation_messages import matching
 
 
 class Ignored(Rules):
     """One entry."""
 
     report: str
-    about: Annotated[str, StringConstraints(pattern=r"^(\*|[A-Za-z0-9]{1,20})$")]
+    about: Annotated[str, matching(r"\*|[A-Za-z0-9]{1,20}", "an id, or * for all of the report")]
     reason: Said
     until: date
 
@@ -40,19 +39,16 @@ class IgnoreList:
         return None
 
 
-_FILE: TypeAdapter[list[Ignored]] = TypeAdapter(list[Ignored])
-
-
 def load_ignored(file: Path | None, reports: Sequence[str]) -> IgnoreList:
     """The file's entries; none without a file. Raises ConfigError."""
     if file is None:
         return IgnoreList()
-    entries = load_list(file, _FILE)
+    found = load_list(file, Ignored)
     wrong = [
-        f"{file}: {each.report}: is no report; allowed: {', '.join(reports)}"
-        for each in entries
+        found.mistake((at, "report"), f"is no report; allowed: {', '.join(reports)}")
+        for at, each in enumerate(found.entries)
         if each.report not in reports
     ]
     if wrong:
         raise ConfigError(wrong)
-    return IgnoreList(entries)
+    return IgnoreList(found.entries)

@@ -2,11 +2,19 @@
 
 from typing import Annotated
 
-from pydantic import StringConstraints
+from supportops.config.validation_messages import matching
+
+_NAME = "[A-Za-z][A-Za-z0-9_]{0,79}"
 
 # Names cannot be parameters of a URL or of SOQL, so they pass this list or nothing (docs/vendors/salesforce.md#names).
-ApiName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*(__r|__c)?$", max_length=80)]
+ApiName = Annotated[
+    str, matching(_NAME, "the API name of an object or a field, such as Type or Zendesk_Ticket__c")
+]
 FieldPath = Annotated[
-    str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*){0,4}$", max_length=200)
+    str,
+    matching(
+        rf"(?=.{{1,200}}$){_NAME}(\.{_NAME}){{0,4}}",
+        "the API name of a field, or of a parent's field, such as Owner.Name",
+    ),
 ]
 """A field, or one of a parent: `Owner.Name`. A relationship of one's own ends in `__r`."""

@@ -1,31 +1,42 @@
 """What the organization decides about accounts and organizations (YAML, `sfdc_sync.organizations`)."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, model_validator
 
-from sfdc_sync.policy.names import ApiName
+from sfdc_sync.policy.names import ApiName, FieldPath
 from supportops.config.durations import Duration
-from supportops.config.rules_file import Mistakes, Rules
+from supportops.config.rules_file import Mistakes, Place, Rules
+from supportops.config.validation_messages import matching
 
-SourcePath = Annotated[
-    str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*){0,4}$", max_length=200)
+FieldKey = Annotated[
+    str, matching(r"[A-Za-z0-9_]{1,100}", "the key of an organization field: letters, digits and underscores")
 ]
-"""A field of the account, or of one of its parents: `Owner.Name`."""
-FieldKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]{1,100}$")]
 """The key of an organization field."""
-Tag = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_./-]{1,80}$")]
+Tag = Annotated[
+    str, matching(r"[a-z0-9_./-]{1,80}", "an option's tag: lower-case letters, digits, and any of _ . / -")
+]
 """A dropdown's option, as the API carries it."""
 
 type FieldType = Literal["text", "integer", "decimal", "checkbox", "dropdown", "date"]
 
 
+_OF_TYPES: Mapping[str, FieldType] = {
+    "max_length": "text",
+    "places": "decimal",
+    "rounding": "decimal",
+    "true_when": "checkbox",
+}
+"""What means something for one type alone."""
+
+
 class OrganizationField(Rules):
     """One organization field and where its value comes from (docs/rules.md S7)."""
 
-    source: SourcePath
+    source: FieldPath
     type: FieldType = "text"
     max_length: int | None = Field(default=None, ge=1, le=65_535, description="of a text: the rest is cut")
     places: int = Field(default=2, ge=0, le=6, description="of a decimal: digits after the point")
@@ -47,9 +58,16 @@ class OrganizationField(Rules):
     )
 
     @model_validator(mode="after")
-    def _dropdowns_have_options(self) -> Self:
+    def _options_of_its_type(self) -> Self:
+        wrong: dict[Place, str] = {
+            (name,): f"means nothing for {self.type}; it is for {kind}"
+            for name, kind in _OF_TYPES.items()
+            if name in self.model_fields_set and getattr(self, name) not in (None, ()) and self.type != kind
+        }
         if (self.type == "dropdown") != bool(self.values):
-            raise Mistakes({("values",): "a dropdown needs its labels and tags, and nothing else has any"})
+            wrong["values",] = "a dropdown needs its labels and tags, and nothing else has any"
+        if wrong:
+            raise Mistakes(wrong)
         return self
 
 
@@ -110,7 +128,7 @@ class PlanPolicy(Rules):
 
     field: FieldKey = "support_level"
     subscriptions: Subscriptions | None = None
-    ends: SourcePath | None = Field(
+    ends: FieldPath | None = Field(
         default=None, description="the account's date after which its plan is expired"
     )
     grace: Duration = Field(timedelta(days=15), description="after that date the plan still counts")
@@ -160,7 +178,7 @@ class IntegrityPolicy(Rules):
     """The daily reports (docs/rules.md S9)."""
 
     every: Duration = timedelta(days=1)
-    product: SourcePath | None = Field(
+    product: FieldPath | None = Field(
         default=None,
         description="the account's field that names its products; without it two reports are not judged",
     )
@@ -204,7 +222,7 @@ class OrganizationsPolicy(Rules):
         default="Zendesk__Zendesk_Organization_Id__c",
         description="the account's field with the organization's id",
     )
-    name: SourcePath = Field(default="Name", description="the account's field that names the organization")
+    name: FieldPath = Field(default="Name", description="the account's field that names the organization")
     sync_name: bool = Field(default=False, description="rename organizations after their accounts")
     write_external_id: bool = Field(
         default=True, description="write the account's id to external_id where that is empty"
@@ -224,11 +242,12 @@ class OrganizationsPolicy(Rules):
         default="propose",
         description="what a run of its own does after a merge of accounts: a plan applied by hand always relinks",
     )
-    protected: tuple[Annotated[str, StringConstraints(pattern=r"^[0-9]{1,20}$")], ...] = Field(
-        default=(), description="organizations that are never marked"
-    )
+    protected: tuple[
+        Annotated[str, matching(r"[0-9]{1,20}", "the id of an organization in Zendesk: digits")], ...
+    ] = Field(default=(), description="organizations that are never marked")
     salesforce_org_id: (
-        Annotated[str, StringConstraints(pattern=r"^00D[A-Za-z0-9]{12}([A-Z0-5]{3})?$")] | None
+        Annotated[str, matching(r"00D[A-Za-z0-9]{12}([A-Z0-5]{3})?", "the org's id, which begins with 00D")]
+        | None
     ) = Field(
         default=None, description="the org that may be read; without it the first run remembers which it was"
     )
@@ -244,7 +263,7 @@ class OrganizationsPolicy(Rules):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        wrong: dict[tuple[str | int, ...], str] = {}
+        wrong: dict[Place, str] = {}
         if sum(rule.source == "Id" for rule in self.fields.values()) != 1:
             wrong["fields",] = (
                 "needs one field with the source Id, such as salesforce_id: links are made by it"
@@ -258,8 +277,12 @@ class OrganizationsPolicy(Rules):
             wrong["plan", "field"] = "must be one of `fields`, of type dropdown"
         elif (self.plan.ends or self.plan.subscriptions) and self.plan.expired not in plan.values:
             wrong["plan", "expired"] = f"is no label of {self.plan.field}; allowed: {', '.join(plan.values)}"
-        for key in self.plan.expired_sets.keys() - self.fields.keys():
-            wrong["plan", "expired_sets", key] = "is not one of `fields`"
+        for place, keys in (
+            (("plan", "expired_sets"), self.plan.expired_sets),
+            (("brake", "fields"), self.brake.fields),
+        ):
+            for key in keys.keys() - self.fields.keys():
+                wrong[*place, key] = f"is not one of `fields`; allowed: {', '.join(sorted(self.fields))}"
         if wrong:
             raise Mistakes(wrong)
         return self

@@ -14,18 +14,24 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated
 
-import yaml
-from pydantic import Field, StringConstraints, TypeAdapter, ValidationError
+from pydantic import AfterValidator, Field, StringConstraints
 
-from supportops.config.rules_file import ConfigError, Rules
+from sfdc_sync.salesforce.record_id import is_valid18
+from supportops.config.rules_file import ConfigError, Rules, load_list
 
 Said = Annotated[str, StringConstraints(min_length=3, max_length=500, strip_whitespace=True)]
+
+
+def _account_id(text: str) -> str:
+    if not (text.startswith("001") and is_valid18(text)):
+        raise ValueError("must be an account's id of 18 characters, which begins with 001")
+    return text
 
 
 class Override(Rules):
     """One account's reviewed values."""
 
-    account: Annotated[str, StringConstraints(pattern=r"^001[A-Za-z0-9]{12}[A-Z0-5]{3}$")]
+    account: Annotated[str, AfterValidator(_account_id)]
     set: dict[str, str | int | float | bool | None] = Field(min_length=1)
     reason: Said
     reviewed_by: Said
@@ -49,41 +55,24 @@ class Overrides:
         return [each for each in self.entries if each.until < today]
 
 
-_FILE: TypeAdapter[list[Override]] = TypeAdapter(list[Override])
-
-
 def load_overrides(file: Path | None, fields: Mapping[str, object]) -> Overrides:
     """The file's entries; none without a file. Raises ConfigError with what is wrong, and where."""
     if file is None:
         return Overrides()
-    entries = load_list(file, _FILE)
+    found = load_list(file, Override)
+    known = f"is not one of organizations.fields; allowed: {', '.join(sorted(fields))}"
     problems = [
-        f"{file}: {each.account}: set.{key}: is not one of organizations.fields"
-        for each in entries
+        found.mistake((at, "set", key), known)
+        for at, each in enumerate(found.entries)
         for key in each.set.keys() - fields.keys()
     ]
-    seen: set[str] = set()
-    for each in entries:
-        if each.account in seen:
-            problems.append(f"{file}: {each.account}: is listed twice: put its values into one entry")
-        seen.add(each.account)
+    first: dict[str, int] = {}
+    for at, each in enumerate(found.entries):
+        if first.setdefault(each.account, at) != at:
+            line = found.lines[first[each.account], "account"]
+            problems.append(
+                found.mistake((at, "account"), f"is listed in line {line} already: make one entry of both")
+            )
     if problems:
         raise ConfigError(problems)
-    return Overrides(entries)
-
-
-def load_list[M](file: Path, adapter: TypeAdapter[list[M]]) -> list[M]:
-    """The entries of a YAML file that holds a list. Raises ConfigError."""
-    try:
-        found = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError([f"{file}: cannot be read: {str(error).splitlines()[0]}"]) from error
-    try:
-        return adapter.validate_python(found or [])
-    except ValidationError as error:
-        wrong = [
-            f"{file}: entry {'.'.join(str(part + 1 if isinstance(part, int) else part) for part in each['loc'])}: "
-            f"{each['msg']}"
-            for each in error.errors()
-        ]
-        raise ConfigError(wrong) from None
+    return Overrides(found.entries)

@@ -7,9 +7,10 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from supportops.config.durations import Duration
 from supportops.config.rules_file import Rules
+from supportops.config.validation_messages import matching
 
 Phrase = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=500)]
-Tag = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,80}$")]
+Tag = Annotated[str, matching(r"[a-z0-9_]{1,80}", "a tag: lower-case letters, digits and underscores")]
 PLACES = ("reference", "organization", "option", "request")
 
 

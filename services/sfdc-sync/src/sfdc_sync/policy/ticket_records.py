@@ -5,11 +5,12 @@ Object and field names belong to the organization, so every one of them is confi
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, model_validator
 
 from sfdc_sync.policy.fields import ACCOUNT_PREFIX, CONTACT_PREFIX, FieldRule
 from sfdc_sync.policy.names import ApiName
-from supportops.config.rules_file import Rules
+from supportops.config.rules_file import Mistakes, Rules
+from supportops.config.validation_messages import matching
 
 Fact = Literal["created", "solved", "merged", "deleted", "undeleted", "requester", "organization", "account"]
 FACTS: tuple[Fact, ...] = (
@@ -22,7 +23,7 @@ FACTS: tuple[Fact, ...] = (
     "organization",
     "account",
 )
-Prefix = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{0,40}$")]
+Prefix = Annotated[str, matching(r"[A-Za-z0-9._:-]{0,40}", "at most 40 letters, digits, and any of . _ : -")]
 
 
 def _text(source: str, max_length: int, empty: Literal["omit", "null"] = "null") -> FieldRule:
@@ -100,7 +101,9 @@ class TicketRecordPolicy(Rules):
     @model_validator(mode="after")
     def _external_id_apart(self) -> Self:
         if self.external_id in self.fields:
-            raise ValueError(f"{self.external_id} is the external id: it is always sent, do not list it")
+            raise Mistakes(
+                {("fields", self.external_id): "is the external id: it is always sent, do not list it"}
+            )
         return self
 
     @property

@@ -14,24 +14,21 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
-from sfdc_sync.salesforce.record_id import is_valid18
 from supportops.config.rules_file import ConfigError, Rules, load_list
+from supportops.config.validation_messages import matching
 
 Said = Annotated[str, StringConstraints(min_length=3, max_length=500, strip_whitespace=True)]
-
-
-def _account_id(text: str) -> str:
-    if not (text.startswith("001") and is_valid18(text)):
-        raise ValueError("must be an account's id of 18 characters, which begins with 001")
-    return text
 
 
 class Override(Rules):
     """One account's reviewed values."""
 
-    account: Annotated[str, AfterValidator(_account_id)]
+    account: Annotated[
+        str,
+        matching(r"001[A-Za-z0-9]{12}[A-Z0-5]{3}", "an account's id of 18 characters, which begins with 001"),
+    ]
     set: dict[str, str | int | float | bool | None] = Field(min_length=1)
     reason: Said
     reviewed_by: Said

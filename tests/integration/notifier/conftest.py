@@ -41,7 +41,7 @@ from tests.integration.notifier.sandbox import Outside
 from tests.support.sandbox import zendesk_settings
 
 OpenBreaches = Callable[[NotifierPolicy], Awaitable[BreachService]]
-OpenBot = Callable[[NotifierPolicy], Awaitable[BotService]]
+OpenBot = Callable[..., Awaitable[BotService]]
 OpenService = Callable[[NotifierPolicy], Awaitable[Service]]
 
 
@@ -114,12 +114,13 @@ async def open_bot_service(settings: Settings, outside: Outside) -> AsyncIterato
     """`await open_bot_service(policy)`: a replica of the bot, wired as in `wiring.work`."""
     async with AsyncExitStack() as stack:
 
-        async def open_one(rules: NotifierPolicy) -> BotService:
+        async def open_one(rules: NotifierPolicy, csat: CsatApiSettings | None = None) -> BotService:
             requests = SlackRequestsSettings(
                 signing_secret=SecretStr(SECRET),
                 team_id=TEAM,
             )
-            asked = settings.model_copy(update={"slack_requests": requests})
+            more = {"slack_requests": requests, "csat": csat or settings.csat}
+            asked = settings.model_copy(update=more)
             store = await stack.enter_async_context(open_store(settings.database, clock=SystemClock()))
             vendors = await stack.enter_async_context(open_vendors(asked, rules, store, Metrics()))
             answering, (poller,) = await stack.enter_async_context(open_bot(asked, vendors, rules))

@@ -65,6 +65,8 @@ async def test_a_view_shows_its_tickets_but_none_of_a_secret_form(bot: BotServic
         assert "A hole" not in shown
         assert "1 of a kind that Slack never sees." in shown
         assert "No view is called nothing like it." in await bot.answer_to("view nothing like it")
+        assert "Several views are called like" in await bot.answer_to("view s")
+        assert "Which one?" in await bot.answer_to("view")
         assert "Runner" in await bot.answer_to("mine")
         assert await bot.answer_to("mine", user="U0TAM") == "Nothing that waits is assigned to you."
 

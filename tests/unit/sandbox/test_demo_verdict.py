@@ -87,14 +87,14 @@ def perfect() -> list[Json]:
 
 
 def deadline() -> list[Json]:
-    """A notice half a second late, taken on, answered; the bot asked twice."""
+    """A notice half a second late, taken on, answered; the bot asked three times."""
     until = " until <!date^1^{time}|then>"
     states = (OPEN, f"{TAKEN}{until}", ANSWERED)
     entries = [alert("slack.update" if at else "slack.message", words) for at, words in enumerate(states)]
     entries.append({"kind": "slack.ephemeral", "text": f"It is yours{until}, or until a public reply."})
     for question, words in KNOWN.items():
-        entries.append({"kind": "slack.response", "key": question, "text": f"#7 It: {' '.join(words)}"})
-    return entries + [{"kind": "slack.ack", "status": 200, "at": number} for number in range(3)]
+        entries.append({"kind": "slack.response", "key": question, "text": " ".join(words).format(ticket=7)})
+    return entries + [{"kind": "slack.ack", "status": 200, "at": number} for number in range(4)]
 
 
 def alert(kind: str, state: str, late: float = 0.5) -> Json:
@@ -117,7 +117,7 @@ def checked() -> UpgradeFacts:
 
 
 def whole_day(entries: list[Json]) -> Day:
-    asked = {"breaching": "breaching", "ticket 7": "ticket"}
+    asked = {"breaching": "breaching", "ticket 7": "ticket", "csat": "csat"}
     return Day(
         TICKETS,
         entries,

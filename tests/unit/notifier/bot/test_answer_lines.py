@@ -1,6 +1,6 @@
 """Every kind of line that an answer has, with what strangers write in it: text it stays."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -10,7 +10,8 @@ from notifier.bot.context import BotContext
 from notifier.bot.csat import Share
 from notifier.bot.figures import count_words, matching, share_words, silence
 from notifier.bot.parts import LONGEST, answer, line, linked, ours, span, told
-from notifier.bot.tickets import story_lines, ticket_lines
+from notifier.bot.tickets import breaching_line, story_lines, ticket_lines
+from notifier.breaches.repository import Breaching
 from notifier.feeds.render import ticket_url
 from supportops.operations.timeline import Explanation, Line
 from supportops.vendors.zendesk import Ticket
@@ -78,6 +79,28 @@ def test_a_long_story_says_what_it_leaves_out() -> None:
     assert [each.rsplit(" ", 1)[-1] for each in shown[1:]] == [str(number) for number in range(3, 15)]
     nothing = story_lines(Explanation(known=False, standing={"ticket": "x"}, lines=[], document={}))
     assert nothing == ["Nothing was said of it, and nothing waits."]
+
+
+SOON = Breaching("5", "Down & out", "first_reply_time", NOW + 125 * MINUTE, "premium", "3", NOW, None)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({}, "2h 5m left · first reply time"),
+        ({"breach_at": NOW}, "breached 0s ago · first reply time"),
+        ({"breach_at": NOW - MINUTE}, "breached 1m ago · first reply time"),
+        ({"taken_by": "U0ADA"}, "somebody has taken it"),
+        ({"read_at": NOW - 3 * MINUTE}, "Down &amp; out>"),
+        ({"read_at": NOW - 4 * MINUTE}, "as of 4m ago"),
+        ({"metric": "<!here>"}, "&lt;!here&gt;"),
+    ],
+)
+def test_what_breaches_next_comes_with_the_time_left(values: dict[str, Any], words: str) -> None:
+    shown = breaching_line(cast("BotContext", Context()), replace(SOON, **values), NOW)
+    assert words in shown
+    assert ("as of" in shown) is ("as of" in words)
+    assert f"<{BASE}/agent/tickets/5|#5 Down &amp; out>" in shown
 
 
 def row(**values: Any) -> dict[str, Any]:

@@ -21,10 +21,11 @@ LATEST = 1.0  # seconds
 WHO = "U0ADA"
 OPEN, TAKEN, ANSWERED = "Open", f"Open · taken by <@{WHO}>", "Answered in time"
 KNOWN = {
-    "breaching": ("first reply time", "somebody has taken it"),
-    "ticket": ("breach notice first_reply_time 2m posted in C0BREACHSM",),
+    "breaching": ("#{ticket} ", "first reply time", "somebody has taken it"),
+    "ticket": ("#{ticket} ", "breach notice first_reply_time 2m posted in C0BREACHSM"),
+    "csat": ("Tickets solved since Monday", "CSAT: ", "target 95%"),
 }
-"""Words that the bot's answer holds beside the ticket's number, by the question's first word."""
+"""Words that the bot's answer holds, by the question's first word."""
 _UNTIL = re.compile(r" until <!date[^>]*>")
 
 
@@ -62,7 +63,7 @@ class Deadline:
             "the notice to say who took it", lambda e: is_edit(e, notice) and shown(e) == TAKEN
         )
         self._log.wait_for("a word to Ada", lambda e: e["kind"] == "slack.ephemeral")
-        for question in ("breaching", f"ticket {self._known.ticket}"):
+        for question in ("breaching", f"ticket {self._known.ticket}", "csat"):
             self._ask(question)
 
     def is_met(self) -> None:
@@ -138,7 +139,7 @@ def findings(facts: DeadlineFacts | None, entries: Sequence[Json]) -> Iterator[F
         "what the notice showed, in order", [OPEN, TAKEN, ANSWERED], [shown(entry) for entry in alerts]
     )
     for question, key in facts.asked.items():
-        wanted = (f"#{facts.ticket} ", *KNOWN[question.partition(" ")[0]])
+        wanted = [words.format(ticket=facts.ticket) for words in KNOWN[question.partition(" ")[0]]]
         said = [str(entry["text"]) for entry in answers if entry["key"] == key]
         found = [[words for words in wanted if words in text] for text in said]
-        yield Finding(f"the bot's answer to {question.partition(' ')[0]!r} names", [list(wanted)], found)
+        yield Finding(f"the bot's answer to {question.partition(' ')[0]!r} names", [wanted], found)

@@ -16,7 +16,10 @@ SCOPES_REMEDY = (
 )
 TEAM_REMEDY = "Set SLACK_TEAM_ID to the workspace of SLACK_TOKEN."
 GROUPS_REMEDY = "Name user groups by their ids (S…) in notifier.bot.access."
-CSAT_REMEDY = "Check CSAT_API_URL, and that CSAT_API_TOKEN is that of csat itself."
+CSAT_REMEDY = (
+    "Check CSAT_API_URL, that CSAT_API_TOKEN is that of csat itself, and that HTTP_ALLOWED_HOSTS of csat, where it is "
+    "set, names the host in that address."
+)
 _NEEDED = frozenset({"chat:write"})
 
 

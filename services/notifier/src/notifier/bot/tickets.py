@@ -64,7 +64,7 @@ async def next_to_breach(context: BotContext) -> Message:
     if not found:
         return answer(ours("No target of a watched ticket runs."))
     return answer(
-        ours(f"The next {len(found)} to breach:"), *(_breaching_line(context, each, now) for each in found)
+        ours(f"The next {len(found)} to breach:"), *(breaching_line(context, each, now) for each in found)
     )
 
 
@@ -101,7 +101,8 @@ def _ticket_line(context: BotContext, found: Ticket) -> Words:
     )
 
 
-def _breaching_line(context: BotContext, found: Breaching, now: datetime) -> Words:
+def breaching_line(context: BotContext, found: Breaching, now: datetime) -> Words:
+    """A target with the time that is left, or since when it is breached."""
     name = linked(ticket_url(context.base_url, found.ticket_id), f"#{found.ticket_id} {found.subject}")
     left = found.breach_at - now
     time = (

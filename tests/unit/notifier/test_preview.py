@@ -2,9 +2,11 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
+from yaml import safe_load as load_yaml
 
 from notifier.__main__ import app
 from notifier.operations.preview_commands import Example, previews
@@ -44,6 +46,50 @@ def test_why_not_is_told_and_one_feed_can_be_asked_for() -> None:
         "",
         "an earlier feed took it (match: first)",
     ]
+
+
+EXAMPLES = NotifierPolicy.model_validate(
+    load_yaml(Path("config/routing-example.yaml").read_text())["notifier"]
+)
+
+
+@pytest.mark.parametrize(
+    ("example", "feed", "text"),
+    [
+        (
+            {"kind": "created", "tags": ["premium"]},
+            "premium-new",
+            "New premium ticket Ticket #12345 [URL]: Runner",
+        ),
+        (
+            {"kind": "created", "priority": "urgent", "form": "Self-Managed", "plan": "Gold"},
+            "urgent-new",
+            "@here :rotating_light: New urgent Self-Managed Ticket #12345 [URL]: Runner fails to register (Gold)",
+        ),
+        (
+            {"kind": "tags", "added": ["escalated"]},
+            "escalations",
+            "@S0ONCALL Ticket #12345 [URL] was escalated by Ada",
+        ),
+        (
+            {"kind": "reassigned", "group": "Tier 2", "before": "Bob", "after": "Cy"},
+            "tier-2",
+            "Open ticket updated by Ada Agent: Ticket #12345 [URL] Runner fails to register (Example Ltd)"
+            " — assigned to Cy instead of Bob",
+        ),
+        ({"kind": "merged", "after": "7"}, "outcomes", "merged into #7"),
+        (
+            {"kind": "rated", "after": "bad", "reason": "slow"},
+            "bad-ratings",
+            "Example Ltd rated Ticket #12345 [URL] bad",
+        ),
+    ],
+)
+def test_the_picture_of_each_kind(example: dict[str, Any], feed: str, text: str) -> None:
+    found = [each for each in previews(EXAMPLES, Example.model_validate(example)) if each.message is not None]
+    assert [each.feed.name for each in found] == [feed]
+    first = found[0].document()["picture"].splitlines()[0]
+    assert text in first.replace("https://example.zendesk.com/agent/tickets/12345", "URL")
 
 
 @pytest.mark.parametrize(

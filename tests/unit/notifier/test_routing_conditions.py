@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+import orjson
 import pytest
 
 from notifier.feeds.decisions import as_facts, from_facts
@@ -125,10 +126,14 @@ def test_all_feeds_or_the_first(match: str, verdicts: list[Verdict], names: list
     assert ([feed.name for feed in chosen], missing) == (names, unknown)
 
 
+QUIET = {"starts": "22:00", "ends": "07:00", "time_zone": "Europe/Berlin"}
+
+
 def test_a_decision_can_be_read_back_with_the_rules_of_then() -> None:
-    policy = NotifierPolicy(feeds=(rule(plans={"include": ["Premium"]}),), match="first")
+    feed = rule(plans={"include": ["Premium"]}, quiet_hours=QUIET, template="{{ title }}", mention=["here"])
+    policy = NotifierPolicy(feeds=(feed,), match="first")
     assert from_facts(as_facts(TICKET)) == TICKET
-    again = NotifierPolicy.model_validate(policy.routing())
+    again = NotifierPolicy.model_validate_json(orjson.dumps(policy.routing()))
     assert again.version == policy.version
     assert again.verdict(again.feeds[0], TICKET) is YES
     assert NotifierPolicy(feeds=(rule(),)).version != policy.version

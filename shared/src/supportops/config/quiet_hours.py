@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from supportops.config.rules_file import Rules
 
 DAY = timedelta(days=1)
-_TIME_OF_DAY = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
+_TIME_OF_DAY = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9](:00)?")  # with seconds: as rules are kept, in JSON
 
 
 def _quoted(value: object) -> object:

@@ -23,7 +23,7 @@ from notifier.destinations import (
     UPDATES,
 )
 from notifier.notices.payloads import SUCCESS
-from notifier.operations.why_not import decisions_of
+from notifier.operations.why_not import decisions_of, sent_lines, what_became
 from notifier.tables import breach_notices, breach_tickets, feed_messages, feed_tickets
 from supportops.operations.delivery_history import Call, Row, calls_where, rows_of
 from supportops.operations.timeline import Explanation, Line, explanation, when
@@ -44,6 +44,8 @@ async def explain_ticket(conn: AsyncConnection, ticket_id: str, now: datetime, w
         "decisions": [each.document() for each in decisions],
     }
     decided = [line for each in decisions for line in each.lines()]
+    for decision, sent in zip(decisions, await what_became(conn, decisions), strict=True):
+        decided += sent_lines(decision, sent)
     watched = await rows_of(conn, select(breach_tickets).where(breach_tickets.c.ticket_id == ticket_id))
     query = select(breach_notices).where(breach_notices.c.ticket_id == ticket_id)
     notices = await rows_of(conn, query.order_by(breach_notices.c.due_at))

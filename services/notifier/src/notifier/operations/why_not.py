@@ -16,7 +16,7 @@ from notifier.policy.conditions import Routable
 from notifier.policy.kinds import COMMENTS
 from notifier.policy.notifier import NotifierPolicy
 from notifier.policy.routing import kinds_words
-from notifier.posting.message_log import state_words
+from notifier.posting.message_log import POSTED, state_words
 from notifier.tables import feed_decisions, feed_messages, routing_versions
 from supportops.operations.delivery_history import Row, rows_of
 from supportops.operations.timeline import Line
@@ -121,6 +121,15 @@ async def what_became(conn: AsyncConnection, decisions: Sequence[Decision]) -> l
     posts = select(d.c.key, d.c.state, d.c.outcome).where(d.c.destination == POSTS, d.c.key.in_(keys))
     calls = {row["key"]: row for row in await rows_of(conn, posts)}
     return [[_sent(each, feed, messages, calls) for feed in each.feeds] for each in decisions]
+
+
+def sent_lines(decision: Decision, sent: Sequence[Sent]) -> list[Line]:
+    """What became of the message in each feed, where that is not simply that it stands there."""
+    return [
+        Line(decision.at, f"{decision.about} for {each.feed}: {each.state}", each.why)
+        for each in sent
+        if each.state != POSTED
+    ]
 
 
 def _sent(decision: Decision, feed: str, messages: Mapping[str, Row], calls: Mapping[str, Row]) -> Sent:

@@ -90,6 +90,10 @@ def state_words(state: str, outcome: str | None) -> tuple[str, str]:
     told = orjson.loads(outcome or "{}")
     if state == "done" and told.get("kind") == "done":
         result = told.get("result", {})
-        return ("in a summary", str(result.get("why", ""))) if "in" in result else ("posted", "")
+        if "in" not in result:
+            return "posted", ""
+        return "held back" if ":held:" in result["in"] else "in a summary", str(result.get("why", ""))
+    if state == "cancelled" and ":summary:" in str(told.get("reason")):
+        return "in a summary", str(told["reason"])
     words = {"waiting": "waiting", "leased": "in hand", "dead": "given up"}
     return words.get(state, "not posted"), str(told.get("reason") or "")

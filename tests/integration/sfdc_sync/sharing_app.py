@@ -10,7 +10,7 @@ from typing import Any
 from sandbox.faults import fault_of
 from sandbox.world import World
 from sandbox.zendesk.records import Comment, Ticket, User
-from sfdc_sync import wiring
+from sfdc_sync import processes
 from sfdc_sync.policy.sharing import SharingPolicy
 from sfdc_sync.sharing import repository, requests
 from sfdc_sync.sharing.repository import Actor, Stored
@@ -120,7 +120,7 @@ class SharingWorld:
     @asynccontextmanager
     async def delivering(self) -> AsyncIterator[None]:
         """The courier runs meanwhile."""
-        destinations = [hasty(each) for each in wiring.sharing(self.store, self.zendesk, self.policy)]
+        destinations = [hasty(each) for each in processes.sharing(self.store, self.zendesk, self.policy)]
         stopping = asyncio.Event()
         courier = Courier(self.store, destinations, Metrics())
         running = asyncio.create_task(courier.run(stopping))

@@ -11,6 +11,8 @@ from sfdc_sync.policy.organizations import BrakePolicy, Limit
 from sfdc_sync.tables import tickets
 from supportops.operations.timeline import Explanation
 from supportops.store.upsert import insert_for
+from tests.integration.sfdc_sync.app import Service, settled
+from tests.integration.sfdc_sync.events import created
 from tests.integration.sfdc_sync.sharing_site import Browser, application
 from tests.integration.sfdc_sync.sync_app import ACME, ACME_ORG, GITLAB_ORG, GROABLET, GROABLET_ORG, Sync
 
@@ -159,6 +161,45 @@ async def test_digits_are_a_tickets_first(sync: Sync) -> None:
     assert (await told_of(sync, f"organization:{ACME_ORG}")).title == f"organization {ACME_ORG}"
 
 
+async def test_the_story_of_a_ticket_is_a_page_a_text_and_a_document(
+    sync: Sync, service: Service, browser: Browser
+) -> None:
+    await service.hears(created("7"))
+    async with service.delivering():
+        await settled(service.store)
+    told = await told_of(sync, "7")
+    record = told.document["record"]
+    account = f"{GROABLET}, by the rule salesforce_id"
+    assert (told.standing["account"], record["account_id"]) == (account, GROABLET)
+    page = await text_of(browser, "/tickets/7")
+    for words in (record["record_id"], account, "record written", "salesforce.ticket_record"):
+        assert words in page, words
+    assert 'href="/tickets"' in page, "it is in the navigation"
+    found = await browser.http.get("/tickets", params={"id": "#7"})
+    assert (found.status_code, found.headers["location"]) == (303, "/tickets/7")
+    for path in ("/tickets/8", "/tickets/x", f"/tickets/{GROABLET}"):
+        assert (await browser.http.get(path)).status_code == 404, path
+
+
+async def test_a_merge_is_in_the_story_of_both_accounts(sync: Sync, browser: Browser) -> None:
+    winner = sync.desk.account("Groablet Holding")
+    sync.desk.salesforce("merge", object="Account", winner=winner, losers=[GROABLET])
+    await sync.of().full("full", "test")
+    words = f"{GROABLET} into {winner}"
+    for subject in (GROABLET, winner):
+        told = await told_of(sync, subject)
+        assert told.standing["merged"] == words
+        assert words in await text_of(browser, f"/accounts/{subject}")
+    sync.desk.salesforce("undelete", object="Account", id=GROABLET)
+    await sync.of().full("full", "test")
+    told = await told_of(sync, GROABLET)
+    assert "merged" not in told.standing
+    assert [line.what for line in told.lines if line.detail in (words, GROABLET)] == [
+        "accounts merged",
+        "account is back",
+    ]
+
+
 async def test_one_is_found_by_name_or_id_and_who_is_marked_without_asking(
     sync: Sync, browser: Browser
 ) -> None:
@@ -207,6 +248,14 @@ async def test_what_is_not_there_is_said_to_be_so(browser: Browser) -> None:
 
 async def test_nobody_sees_them_without_a_login(sync: Sync, tmp_path: Path) -> None:
     stranger = Browser(application(sync.vendors.store, tmp_path))
-    for path in ("/runs", "/runs/x", "/integrity", "/integrity.csv", "/organizations", f"/accounts/{ACME}"):
+    for path in (
+        "/runs",
+        "/runs/x",
+        "/integrity",
+        "/integrity.csv",
+        "/organizations",
+        f"/accounts/{ACME}",
+        "/tickets/7",
+    ):
         answer = await stranger.http.get(path)
         assert (answer.status_code, answer.headers["location"].startswith("/login?")) == (303, True), path

@@ -12,16 +12,38 @@ from supportops.operations.commands import Operations, add_operations
 from supportops.runtime.cli import Service, build_app
 from supportops.web.auth.commands import add_login_commands
 
+
+async def serve(settings: WebSettings) -> int:
+    """The operators' pages."""
+    from sfdc_sync import processes  # what it needs, commands do not load
+
+    return await processes.serve(settings)
+
+
+async def work(settings: Settings) -> int:
+    """The worker."""
+    from sfdc_sync import processes
+
+    return await processes.work(settings)
+
+
+async def run(settings: Settings) -> int:
+    """Both."""
+    from sfdc_sync import processes
+
+    return await processes.run(settings)
+
+
 SERVICE = Service(
     name="sfdc-sync",
     about="Keeps Salesforce's ticket records in step with Zendesk.",
     settings=Settings,
     package="sfdc_sync",
     policy=wiring.POLICY,
-    serve=wiring.serve,
+    serve=serve,
     serve_settings=WebSettings,
-    work=wiring.work,
-    run=wiring.run,
+    work=work,
+    run=run,
 )
 app = build_app(SERVICE)
 add_operations(

@@ -2,6 +2,7 @@
 
 from fastapi import FastAPI
 
+from sfdc_sync.operations.explain import explain_ticket
 from sfdc_sync.operations.integrity_page import INTEGRITY, IntegrityPage, mount_integrity
 from sfdc_sync.operations.organization_pages import FIND, RUNS, OrganizationPages, mount_organizations
 from sfdc_sync.operations.sharing_page import SHARING, SharingPages, mount_sharing
@@ -10,11 +11,17 @@ from supportops.store import Store
 from supportops.web.app import operators_app
 from supportops.web.auth.guard import OperatorAuth
 from supportops.web.site import Link
+from supportops.web.story_page import SEARCH, Story, StoryPage, mount_story
 
 START = SHARING
+TICKET = Story(
+    explain_ticket,
+    "A ticket's record in Salesforce: events, account and contact with their rules, calls, answers.",
+)
 PAGES = (
     Link("Runs", RUNS),
     Link("Accounts", FIND),
+    Link("Tickets", SEARCH),
     Link("Integrity", INTEGRITY),
     Link("Sharing", SHARING),
 )
@@ -26,5 +33,6 @@ def create_app(store: Store, auth: OperatorAuth, http: HttpSettings | None = Non
     app = operators_app(auth, http)
     mount_organizations(app, auth, OrganizationPages(store, auth))
     mount_integrity(app, auth, IntegrityPage(store, auth))
+    mount_story(app, auth, StoryPage(store, auth.site, TICKET))
     mount_sharing(app, auth, SharingPages(store, auth))
     return app

@@ -3,12 +3,9 @@
 import asyncio
 from collections.abc import Callable
 from importlib import resources
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
-from alembic import command, context
-from alembic.config import Config
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -16,6 +13,10 @@ from sqlalchemy.pool import NullPool
 
 from supportops.store.engine import async_url, prepare_sqlite
 from supportops.store.indexes import make_missing
+
+if TYPE_CHECKING:  # else where it is used: every command imports this file, and few of them migrate
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
 
 LOCK_TIMEOUT = "3s"  # that a table may keep a migration waiting, and the migration everybody behind it
 LOCK_NOT_AVAILABLE = "55P03"
@@ -28,11 +29,15 @@ log = structlog.get_logger("migrate")
 
 def upgrade(url: str, package: str, revision: str = "head") -> None:
     """Bring the database at `url` to `revision` of `package`'s history; safe to run again and at the same time."""
+    from alembic import command
+
     _run(url, package, lambda config: command.upgrade(config, revision), indexes=revision == "head")
 
 
 def downgrade(url: str, package: str, revision: str) -> None:
     """Take the database at `url` back to `revision` (`base`: to nothing)."""
+    from alembic import command
+
     _run(url, package, lambda config: command.downgrade(config, revision))
 
 
@@ -51,6 +56,8 @@ def revisions(package: str) -> frozenset[str]:
 
 def run_environment(metadata: MetaData) -> None:
     """The whole of a service's `migrations/env.py`."""
+    from alembic import context
+
     connection: Connection = context.config.attributes["connection"]
     context.config.attributes["metadata"] = metadata
     context.configure(connection=connection, target_metadata=metadata, render_as_batch=True)
@@ -58,17 +65,21 @@ def run_environment(metadata: MetaData) -> None:
         context.run_migrations()
 
 
-def _history(package: str) -> ScriptDirectory:
+def _history(package: str) -> "ScriptDirectory":
+    from alembic.script import ScriptDirectory
+
     return ScriptDirectory.from_config(_config(package))
 
 
-def _config(package: str) -> Config:
+def _config(package: str) -> "Config":
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(resources.files(package) / "migrations"))
     return config
 
 
-def _run(url: str, package: str, action: Callable[[Config], Any], *, indexes: bool = False) -> None:
+def _run(url: str, package: str, action: "Callable[[Config], Any]", *, indexes: bool = False) -> None:
     config = _config(package)
 
     def migrate(connection: Connection) -> None:

@@ -15,13 +15,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sfdc_sync.organizations.model import FIELD, Action, Value, same
 from sfdc_sync.organizations.repository import changes_of, held_of
 from sfdc_sync.salesforce.record_id import normalise
-from sfdc_sync.tables import accounts, integrity_findings, organizations, sync_rows, sync_runs
+from sfdc_sync.tables import account_merges, accounts, integrity_findings, organizations, sync_rows, sync_runs
 from supportops.operations.delivery_history import Row, rows_of
 from supportops.operations.timeline import Explanation, Line, explanation, when
 
 LAST = 100
 """Rows of runs that a story tells, the newest; `sync rows ID` has all of 30 days."""
-_A, _O, _W, _F = accounts, organizations, sync_rows, integrity_findings
+_A, _O, _W, _F, _M = accounts, organizations, sync_rows, integrity_findings, account_merges
 _LINKING = frozenset({Action.CREATE, Action.ADOPT, Action.RELINK})
 
 
@@ -38,18 +38,21 @@ class Subject:
 
 @dataclass(frozen=True)
 class Story:
-    """What is known. `rows` the newest last, each with the `kind` of its run; `findings` open and gone."""
+    """What is known. `rows` the newest last, each with the `kind` of its run; `findings` open and gone; `merges` of
+    accounts, undone ones too.
+    """
 
     about: Subject
     accounts: Sequence[Row]
     organizations: Sequence[Row]
     rows: Sequence[Row]
     findings: Sequence[Row]
+    merges: Sequence[Row] = ()
 
     @property
     def known(self) -> bool:
         """Whether there is anything to tell."""
-        return bool(self.accounts or self.organizations or self.rows or self.findings)
+        return bool(self.accounts or self.organizations or self.rows or self.findings or self.merges)
 
     @property
     def name(self) -> str:
@@ -90,7 +93,9 @@ async def story_of(conn: AsyncConnection, about: Subject) -> Story:
     found = or_(_F.c.account_id.in_(account_ids), _F.c.organization_id.in_(organization_ids))
     findings = select(_F).where(found).order_by(_F.c.first_seen, _F.c.report, _F.c.finding)
     rows = [*reversed(await rows_of(conn, newest))]
-    return Story(about, mine, theirs, rows, await rows_of(conn, findings))
+    merged = or_(_M.c.loser_id.in_(account_ids), _M.c.winner_id.in_(account_ids))
+    merges = await rows_of(conn, select(_M).where(merged).order_by(_M.c.seen_at, _M.c.loser_id))
+    return Story(about, mine, theirs, rows, await rows_of(conn, findings), merges)
 
 
 def explained(story: Story, now: datetime) -> Explanation:
@@ -101,6 +106,10 @@ def explained(story: Story, now: datetime) -> Explanation:
         lines.append(Line(each["first_seen"], "finding", words))
         if each["gone_since"] is not None:
             lines.append(Line(each["gone_since"], "finding gone", each["report"]))
+    for each in story.merges:
+        lines.append(Line(each["seen_at"], "accounts merged", _merge_words(each)))
+        if each["undone_at"] is not None:
+            lines.append(Line(each["undone_at"], "account is back", each["loser_id"]))
     document = {
         "subject": {"kind": story.about.kind, "id": story.about.id, "name": story.name},
         "accounts": story.accounts,
@@ -111,6 +120,7 @@ def explained(story: Story, now: datetime) -> Explanation:
         ],
         "rows": [{**each, "changes": orjson.loads(each["changes"])} for each in story.rows],
         "findings": story.findings,
+        "merges": story.merges,
     }
     told = explanation([], now, standing(story), lines, document)
     return replace(told, known=story.known, title=str(story.about))
@@ -123,6 +133,8 @@ def standing(story: Story) -> dict[str, str]:
         f"organization {each['organization_id']}": _organization_words(each) for each in story.organizations
     }
     found["link"] = link_words(story)
+    if live := [_merge_words(each) for each in story.merges if each["undone_at"] is None]:
+        found["merged"] = "; ".join(live)
     for each in story.organizations:
         wrong = [value["field"] for value in values_of(each, story.rows) if value["agrees"] is False]
         if wrong:
@@ -193,6 +205,10 @@ def _written_since(organization: Row, rows: Sequence[Row]) -> dict[str, Value]:
         for each in changes_of(row["changes"])
         if each.key.startswith(FIELD)
     }
+
+
+def _merge_words(merge: Row) -> str:
+    return f"{merge['loser_id']} into {merge['winner_id']}"
 
 
 def _row_line(row: Row) -> Line:

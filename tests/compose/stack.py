@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+import shlex
 import shutil
 import subprocess
 import sys
@@ -78,13 +79,14 @@ class Stack:
         return f"http://127.0.0.1:{self.ports[port]}"
 
     def addresses(self) -> Addresses:
-        """Where the parts answer, from outside; the webhook's as the stand-in for Zendesk reaches it."""
+        """Where the parts answer, from outside; what the stand-ins call, as they reach it."""
         return Addresses(
             self.url("INGEST_PORT"),
             self.url("CSAT_PORT"),
             self.url("SANDBOX_PORT"),
             webhook_url="http://ingest:8000/webhooks/zendesk",
             sfdc_sync=self.url("SFDC_SYNC_PORT"),
+            notifier="http://notifier-web:8000",
             csat_token=(self.secrets / "csat_api_token").read_text().strip(),
         )
 
@@ -135,8 +137,15 @@ class Stack:
         command = [sys.executable, "-m", "sandbox", "play"]
         command += ["--ingest", at.ingest, "--csat", at.csat, "--sandbox", at.sandbox]
         command += ["--csat-token", at.csat_token, "--webhook-url", at.webhook_url, "--patience", "120"]
+        command += ["--sfdc-sync", at.sfdc_sync, "--notifier", at.notifier]
+        command += [
+            "--sfdc-sync-command",
+            shlex.join([*self._command, "exec", "-T", "sfdc-sync", "sfdc-sync"]),
+        ]
         scaling = threading.Thread(target=self.compose, args=("up", "-d", "--no-recreate", *SCALE))
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+        with subprocess.Popen(
+            command, env=self._environment, cwd=ROOT, stdout=subprocess.PIPE, text=True
+        ) as child:
             for line in child.stdout or ():
                 typer.echo(line.rstrip())
                 if scale and SCALE_AT in line and not scaling.ident:

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import yaml
 
-from sandbox.demo.activity_log import BREACH, describe
+from sandbox.demo.activity_log import BREACH, ActivityLog, describe
 from sandbox.demo.acts.deadline import ANSWERED, KNOWN, LEAD, NOTE, OPEN, TAKEN, DeadlineFacts
-from sandbox.demo.acts.upgrade import ACME, AFTER, BEFORE, Operator, UpgradeFacts
+from sandbox.demo.acts.upgrade import ACCOUNT, ACME, PLANS, Operator, Upgrade, UpgradeFacts
 from sandbox.demo.processes import DemoError
 from sandbox.demo.story import EXPORTED, PRIVATE_NOTE, Day
 from sandbox.demo.verdict import FEEDBACK, MANAGER, findings
@@ -18,6 +18,7 @@ from tests.architecture.tree import ROOT
 
 ROLES = ("runners", "upgrade", "excluded", "security", "sharing", "last", "deadline")
 TICKETS = {role: number for number, role in enumerate(ROLES, start=1)}
+AFTER, BEFORE = PLANS
 DUE = datetime(2026, 3, 2, 9, tzinfo=UTC)
 LINK = "Good: http://127.0.0.1:1/s/token?score=good"
 
@@ -29,6 +30,7 @@ class OutsideWorld(World):
         super().__init__(Addresses("", "", ""))
         self.numbers: Json = {"good": 1, "bad": 1, "asked": 2, "kpi": 0.5}
         self.said: list[Json] = []
+        self.edited: list[tuple[str, dict[str, str]]] = []
         self.rows = [{"Zendesk_Ticket_ID__c": str(t), "Status__c": "open"} for t in TICKETS.values()]
 
     def records(self, name: str) -> list[Json]:
@@ -39,6 +41,15 @@ class OutsideWorld(World):
 
     def said_in_slack(self) -> list[Json]:
         return self.said
+
+    def edit_account(self, account_id: str, **fields: str) -> None:
+        self.edited.append((account_id, fields))
+
+    def last_seq(self) -> int:
+        return 0
+
+    def ledger(self, kind: str = "", after: int = 0) -> list[Json]:
+        return []
 
     def kpi(self) -> Json:
         return self.numbers
@@ -113,7 +124,7 @@ def checked() -> UpgradeFacts:
     """Found, and gone after the sync."""
     found = {"finding": str(ACME), "organization_id": str(ACME), "first_seen": "then", "gone_since": None}
     found |= {"salesforce_value": AFTER, "zendesk_value": BEFORE}
-    return UpgradeFacts([found], [found | {"gone_since": "now"}])
+    return UpgradeFacts(BEFORE, AFTER, [found], [found | {"gone_since": "now"}])
 
 
 def whole_day(entries: list[Json]) -> Day:
@@ -303,3 +314,17 @@ def test_a_command_that_ends_otherwise_says_what_it_printed() -> None:
         operator.runs("echo out; echo no such account >&2; exit 1").end(0)
     with pytest.raises(DemoError, match="did not end"):
         Operator(["/bin/sleep"], patience=0.05).runs("60").end(0)
+
+
+@pytest.mark.parametrize(("has", "had", "sold"), [("premium", *PLANS), ("Ultimate", *reversed(PLANS))])
+def test_the_other_plan_is_sold_each_day(has: str, had: str, sold: str) -> None:
+    world = OutsideWorld()
+    world.rows = [{"Id": "other", "Support_Level__c": "x"}, {"Id": ACCOUNT, "Support_Level__c": has}]
+    log = ActivityLog(world, lambda _line: None, patience=1)
+    upgrade = Upgrade(world, log, Operator(["/bin/echo"]))
+    upgrade.is_sold()
+    assert upgrade.facts == UpgradeFacts(had, sold)
+    assert world.edited == [(ACCOUNT, {"Support_Level__c": sold.title()})]
+    with pytest.raises(DemoError, match="ended with 0 instead of 2"):
+        upgrade.is_synced()
+    world.close()

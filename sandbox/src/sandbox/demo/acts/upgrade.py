@@ -15,7 +15,8 @@ from sandbox.demo.processes import DemoError
 from sandbox.demo.world import Json, World
 
 ACME, ACCOUNT = 8447346622463, "0018a00001rBqb8AAC"  # Jo's organization and its account, as they are planted
-BEFORE, AFTER = "premium", "ultimate"
+PLANS = ("premium", "ultimate")
+"""One is sold after the other, however often the day is played."""
 OTHERS = "ultimate"  # the plan of the only other organization that has an account
 REPORT = "support_level_mismatch"
 CLEAN, FOUND = 0, 2
@@ -24,8 +25,10 @@ CLEAN, FOUND = 0, 2
 
 @dataclass
 class UpgradeFacts:
-    """What the two checks said of the report: findings as rows, before and after the sync."""
+    """What was sold, and what the two checks said of the report: findings as rows, before and after the sync."""
 
+    had: str
+    sold: str
     before: list[Json] = field(default_factory=list)
     after: list[Json] = field(default_factory=list)
 
@@ -78,19 +81,23 @@ class Upgrade:
 
     def __init__(self, world: World, log: ActivityLog, operator: Operator) -> None:
         self._world, self._log, self._operator = world, log, operator
-        self.facts = UpgradeFacts()
+        self.facts: UpgradeFacts | None = None
         self._errand: Errand | None = None
 
     def is_sold(self) -> None:
         """The plan changes; somebody compares."""
-        self._log.action(f"Olga sells Acme an upgrade to {AFTER}, in Salesforce; Ben runs sfdc-sync check")
-        self._world.edit_account(ACCOUNT, Support_Level__c=AFTER.title())
+        row = next(row for row in self._world.records("Account") if row["Id"] == ACCOUNT)
+        had = str(row["Support_Level__c"]).casefold()
+        sold = next(plan for plan in PLANS if plan != had)
+        self.facts = UpgradeFacts(had, sold)
+        self._log.action(f"Olga sells Acme {sold}, in Salesforce; Ben runs sfdc-sync check")
+        self._world.edit_account(ACCOUNT, Support_Level__c=sold.title())
         self._begin("check", REPORT, "--format", "json")
 
     def is_synced(self) -> None:
         """The check has found it; a sync is begun."""
-        self.facts.before = json.loads(self._end(FOUND))
-        self._log.action(f"{REPORT}: {len(self.facts.before)} found; Ben runs sfdc-sync sync --full")
+        self._known.before = json.loads(self._end(FOUND))
+        self._log.action(f"{REPORT}: {len(self._known.before)} found; Ben runs sfdc-sync sync --full")
         self._begin("sync", "--full", "--json")
 
     def is_checked(self) -> None:
@@ -101,8 +108,14 @@ class Upgrade:
 
     def ends(self) -> None:
         """The second check is over."""
-        self.facts.after = json.loads(self._end(CLEAN))
-        self._log.action(f"{REPORT}: {sum(is_open(row) for row in self.facts.after)} found")
+        self._known.after = json.loads(self._end(CLEAN))
+        self._log.action(f"{REPORT}: {sum(is_open(row) for row in self._known.after)} found")
+
+    @property
+    def _known(self) -> UpgradeFacts:
+        if self.facts is None:
+            raise DemoError("nothing was sold yet")
+        return self.facts
 
     def _begin(self, *words: str) -> None:
         self._errand = self._operator.runs(*words)
@@ -123,14 +136,14 @@ def findings(facts: UpgradeFacts | None, entries: Sequence[Json]) -> Iterator[Fi
     written = [entry for entry in entries if is_sync(entry)]
     mine = [entry["fields"] for entry in written if entry["organization_id"] == ACME]
     plans = [fields["organization_fields"]["support_level"] for fields in mine]
-    yield Finding("plans written to Acme", [AFTER] if facts else [], plans)
+    yield Finding("plans written to Acme", [facts.sold] if facts else [], plans)
     others = [entry for entry in written if entry["organization_id"] != ACME]
     moved = [each for each in others if each["fields"]["organization_fields"]["support_level"] != OTHERS]
     yield Finding("plans of others that moved", [], moved)
     if facts is None:
         return
     found = [(row["organization_id"], row["salesforce_value"], row["zendesk_value"]) for row in facts.before]
-    yield Finding("what the check found", [(str(ACME), AFTER, BEFORE)], found)
+    yield Finding("what the check found", [(str(ACME), facts.sold, facts.had)], found)
     yield Finding("that it stood then", [True], [is_open(row) for row in facts.before])
     same = [(row["finding"], row["first_seen"]) for row in facts.before]
     yield Finding("what it calls gone", same, [(row["finding"], row["first_seen"]) for row in facts.after])

@@ -21,6 +21,7 @@ from tests.integration.notifier.service import Delivering
 
 CHANNEL = "breach-self-managed"
 METRIC = "first_reply_time"
+SECOND = timedelta(seconds=1)
 
 
 def rule(*steps: str, **values: Any) -> BreachRule:
@@ -34,11 +35,11 @@ def rule(*steps: str, **values: Any) -> BreachRule:
     return BreachRule.model_validate(usual | {"steps": steps or ("1h",)} | values)
 
 
-def policy(*rules: BreachRule, **values: Any) -> NotifierPolicy:
+def policy(*rules: BreachRule, channel_pace: timedelta | None = SECOND, **values: Any) -> NotifierPolicy:
     """The rules, read at once."""
     quick: dict[str, Any] = {"reading_delay": "0s", "look_before": "0s", "patience": "3s"}
     breaches = BreachPolicy.model_validate({"rules": rules or (rule(),)} | quick | values)
-    return NotifierPolicy(breaches=breaches)
+    return NotifierPolicy(breaches=breaches, channel_pace=channel_pace)
 
 
 @dataclass

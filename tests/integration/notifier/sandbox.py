@@ -142,6 +142,10 @@ class Outside:
     def calls_refused(self) -> int:
         return sum(int(fault["hits"]) for fault in self._get("/faults")["faults"])
 
+    def all_faults_happened(self) -> bool:
+        """Whether every fault that was armed for a number of calls has had them."""
+        return not self._get("/faults")["faults"]
+
     def close(self) -> None:
         self._http.close()
 

@@ -42,6 +42,33 @@ async def test_a_lost_answer_doubles_nothing(
     assert await service.states() == {f"{METRIC} 1h": ("posted", None)}
 
 
+async def test_a_history_that_is_too_busy_is_asked_again_and_not_guessed(
+    open_breaches: OpenBreaches, outside: Outside, now: datetime
+) -> None:
+    service = await open_breaches(policy())
+    outside.arm("drop", after_commit=True, count=1)
+    outside.arm("rate_limit", path="conversations.history", retry_after=1, count=2)
+    await service.after(created(new_ticket(outside, target(soon(minutes=30))), now), ahead=True)
+    assert outside.all_faults_happened()
+    assert len(outside.posts(CHANNEL)) == 1
+
+
+async def test_a_storm_of_429_delays_and_neither_doubles_nor_loses(
+    open_breaches: OpenBreaches, outside: Outside, now: datetime
+) -> None:
+    """In the order in which they were due, and none has used up an attempt."""
+    service = await open_breaches(policy(channel_pace=None))
+    outside.arm("rate_limit", retry_after=1, count=4)
+    ends = [soon(minutes=minutes) for minutes in (30, 20, 40)]
+    tickets = [new_ticket(outside, target(at)) for at in ends]
+    settled = await service.after(*(created(each, now) for each in tickets), ahead=True)
+    assert outside.all_faults_happened()
+    by_due = [str(each["id"]) for _, each in sorted(zip(ends, tickets, strict=True), key=lambda of: of[0])]
+    assert [str(post["payload"]["ticket_id"]) for post in outside.posts(CHANNEL)] == by_due
+    rows = [row for key, row in settled.items() if key.startswith(BREACH_NOTICES)]
+    assert {row["state"] for row in rows} == {"done"}
+
+
 async def test_where_the_history_cannot_be_read_a_notice_repeats(
     open_breaches: OpenBreaches, outside: Outside, now: datetime
 ) -> None:

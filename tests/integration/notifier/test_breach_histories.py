@@ -214,6 +214,7 @@ class Histories(RuleBasedStateMachine):
             return
         if hint is None and case.truth.is_over:  # no poll looks at it, but the reconciler sees it open again
             hint = RECONCILED
+            self.model.disturbed_now(now + RECONCILED)
         if kind == "replied":  # who has taken a target on is free of it
             self.model.free(ticket_id)
         case.truths.append((now, truth))

@@ -7,7 +7,7 @@ import pytest
 from notifier.destinations import POSTS
 from notifier.policy.kinds import KINDS
 from notifier.policy.notifier import NotifierPolicy
-from supportops.contracts import Change, TicketDeleted, TicketMerged, TicketUpdated
+from supportops.contracts import Change, FeedbackReceived, TicketDeleted, TicketMerged, TicketUpdated
 from tests.integration.notifier.app import Service, outcomes
 from tests.integration.notifier.conftest import OpenService
 from tests.integration.notifier.events import base_of, commented, created, said, solved
@@ -88,3 +88,33 @@ async def test_a_deleted_ticket_is_told_by_what_its_event_says(
     await service.after(TicketDeleted(**base_of(ticket, now)))
     (post,) = outside.posts()
     assert post["text"].endswith("Down (Groablet Enterprises) — deleted")
+
+
+async def test_a_rating_is_told_by_what_csat_read_and_changed_in_place(
+    service: Service, outside: Outside, now: datetime
+) -> None:
+    ticket = outside.create(form="Self-Managed", subject="Down")
+    number = str(ticket["id"])
+    facts = {
+        "source": "/csat",
+        "subject": number,
+        "ticket_id": number,
+        "rating_id": "9",
+        "source_kind": "hosted",
+    }
+
+    def rated(score: str, at: datetime, reason: str | None = None) -> FeedbackReceived:
+        vote = {
+            "id": f"{score}-{at.timestamp()}",
+            "time": at,
+            "score": score,
+            "rated_at": at,
+            "reason": reason,
+        }
+        return FeedbackReceived.model_validate(facts | vote)
+
+    await service.after(rated("good", now), rated("good", now))
+    await service.after(rated("bad", now + timedelta(seconds=5), "too <slow>"))
+    (post,), (edit,) = outside.posts(), outside.updates()
+    assert post["text"].endswith("Down (Groablet Enterprises) — rated good")
+    assert edit["text"].endswith("— rated bad (too &lt;slow&gt;)")

@@ -81,6 +81,15 @@ def test_a_value_that_changed_after_the_last_fact_is_only_older() -> None:
     assert told(replace(other(Subject__c="Smoke"), changed=LATER)) == ({}, 1)
 
 
+def test_a_solve_that_nobody_wrote_counts_with_all_that_differs() -> None:
+    """Its event was lost, or came while somebody else wrote the records; after it no later change is an excuse."""
+    smoke = replace(other(Subject__c="Smoke"), changed=LATER)
+    assert told(replace(smoke, solved=AT)) == ({}, 1), "that solve is the one that was written"
+    why = "it changed in Zendesk, and nothing was written"
+    assert told(replace(smoke, solved=LATER)) == ({"Subject__c": why}, 0)
+    assert told(replace(smoke, solved=AT), Held()) == ({"Subject__c": "the record was not written by us"}, 0)
+
+
 def test_an_account_that_changed_counts_whenever_it_did() -> None:
     found = told(replace(other(Account__c="001D000000IqhSLIAZ"), changed=LATER))
     assert found == ({"Account__c": "it changed in Zendesk, and nothing was written"}, 0)

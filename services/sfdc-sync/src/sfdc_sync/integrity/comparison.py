@@ -55,14 +55,18 @@ class Sides:
     found: Mapping[str, Any]
     changed: datetime
     """When the ticket changed last."""
+    solved: datetime | None = None
+    """When it was solved last, where that is a fact that has the record written."""
 
 
 def differences(policy: TicketRecordPolicy, sides: Sides, held: Held) -> tuple[list[Difference], int]:
     """Those that count, and how many others there are because the ticket changed after the last fact was written."""
     found = {name.lower(): value for name, value in sides.found.items()}
     edited = _edited(found.get("lastmodifieddate"), held)
-    later = sortable_time(sides.changed) > held.version.partition("/")[0]
-    excused = later and not edited and not held.unfinished
+    seen = held.version.partition("/")[0]
+    later = sortable_time(sides.changed) > seen
+    missed = sides.solved is not None and sortable_time(sides.solved) > seen
+    excused = later and not (missed or edited or held.unfinished)
     counted: list[Difference] = []
     older = 0
     for name, rule in policy.fields.items():

@@ -120,7 +120,8 @@ class Verification:
             why = held.unfinished or "the ticket is deleted, and the rules say that its record is"
             return [Difference(ticket.id, "", "no record", "a record", why)], 0
         if row is not None:
-            return differences(self._rules, Sides(ticket.id, expected, row, ticket.updated_at), held)
+            solved = ticket.solved_at if "solved" in self._rules.write_on else None
+            return differences(self._rules, Sides(ticket.id, expected, row, ticket.updated_at, solved), held)
         if held.written_at is None and not self._due(ticket, since):
             return [], 0
         gone = "the record is not there any more" if held.written_at else "nothing was written"

@@ -130,10 +130,14 @@ async def test_there_and_back_without_a_double_record(
     assert {ticket: rows[ticket]["Id"] for ticket in ids} == ids, "records keep their ids"
     assert rows[late]["Zendesk__Status__c"] == "Solved"
     assert rows[old]["Renewal_Notes__c"] == "call them in May", "what is not listed is never touched"
+    _back_and_forth_again(outside, org, [old, lost, late])
 
-    for ticket in (old, lost, late):  # back: the package finds ours, too
+
+def _back_and_forth_again(outside: Outside, org: Org, tickets: list[str]) -> None:
+    """The package finds our records, too, and the field is filled in those that it makes."""
+    for ticket in tickets:
         org.package_writes(ticket, "Solved")
     newest = outside.ticket(subject="x")
     org.package_writes(newest)
-    org.fill_key()  # and forth again
-    assert sorted(row[KEY] for row in org.rows()) == sorted([old, lost, late, newest])
+    org.fill_key()
+    assert sorted(row[KEY] for row in org.rows()) == sorted([*tickets, newest])

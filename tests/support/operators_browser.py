@@ -1,7 +1,7 @@
 """Operators' pages in Chromium: on a phone and a desk, in the light and in the dark; no other host is asked."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Literal
@@ -9,10 +9,11 @@ from typing import Literal
 import pytest
 from axe_playwright_python.async_playwright import Axe
 from fastapi import FastAPI
-from playwright.async_api import Browser, Page, ViewportSize
+from playwright.async_api import Browser, Page, ViewportSize, expect
 
 from supportops.observability.metrics import Metrics
 from supportops.runtime.http_server import HttpServer
+from tests.support.browser import screenshot_path
 
 PHONE, DESKTOP = ViewportSize(width=360, height=740), ViewportSize(width=1280, height=900)
 LOOKS = [  # each size and each scheme once in the gate, all four for pictures (`make screenshots`)
@@ -21,6 +22,16 @@ LOOKS = [  # each size and each scheme once in the gate, all four for pictures (
     pytest.param(PHONE, "light", id="phone-light", marks=pytest.mark.long),
     pytest.param(DESKTOP, "dark", id="desktop-dark", marks=pytest.mark.long),
 ]
+type Scheme = Literal["dark", "light"]
+type Look = tuple[str, ViewportSize, Scheme]
+GATE_LOOKS: tuple[Look, ...] = (("phone-dark", PHONE, "dark"), ("desktop-light", DESKTOP, "light"))
+OTHER_LOOKS: tuple[Look, ...] = (("phone-light", PHONE, "light"), ("desktop-dark", DESKTOP, "dark"))
+in_all_looks = pytest.mark.parametrize(
+    "looks",
+    [pytest.param(GATE_LOOKS, id="gate"), pytest.param(OTHER_LOOKS, id="others", marks=pytest.mark.long)],
+)
+"""For tests that log in once and see many pages in several looks; the same choice as `LOOKS`."""
+PAPER = ViewportSize(width=720, height=1000)
 STICKING_OUT = """[...document.querySelectorAll('.card *')].filter(
     part => part.getBoundingClientRect().right > part.closest('.card').getBoundingClientRect().right + 1
 ).map(part => part.outerHTML.slice(0, 80))"""
@@ -49,7 +60,7 @@ async def visit(
     browser: Browser, site: Site, viewport: ViewportSize = DESKTOP, scheme: str = "light"
 ) -> AsyncIterator[Page]:
     """A page that may contact the site alone, and complains of nothing; its policy forbids scripts."""
-    dark: Literal["dark", "light"] = "dark" if scheme == "dark" else "light"
+    dark: Scheme = "dark" if scheme == "dark" else "light"
     context = await browser.new_context(viewport=viewport, color_scheme=dark)
     page = await context.new_page()
     asked: list[str] = []
@@ -68,3 +79,61 @@ async def has_no_faults(page: Page) -> None:
     assert found.response["violations"] == [], found.generate_report()
     assert await page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
     assert await page.evaluate(STICKING_OUT) == []
+
+
+async def log_in(page: Page, site: Site, path: str, password: str, name: str = "") -> None:
+    """By keyboard alone: the first field has the focus, Enter sends. `name`: where each has a password of their own."""
+    await page.goto(f"{site.origin}{path}")
+    await expect(page.locator("#username" if name else "#password")).to_be_focused(timeout=30_000)
+    if name:
+        await page.keyboard.type(name)  # what is typed without the focus is lost
+        await page.keyboard.press("Tab")
+    await page.keyboard.type(password)
+    await page.keyboard.press("Enter")
+    await page.wait_for_url(f"{site.origin}{path}", timeout=30_000)
+
+
+async def look_right(page: Page, site: Site, shown: Mapping[str, str], looks: Iterable[Look]) -> None:
+    """Each page of `shown` (the name of its pictures -> its path): without faults in these looks, whole on paper."""
+    for name, path in shown.items():
+        await page.goto(f"{site.origin}{path}")
+        for look, viewport, scheme in looks:
+            await page.set_viewport_size(viewport)
+            await page.emulate_media(color_scheme=scheme)
+            await has_no_faults(page)
+            await page.screenshot(path=screenshot_path(f"{name}-{look}"), full_page=True)
+        await fits_on_paper(page)
+
+
+async def fits_on_paper(page: Page) -> None:
+    """Printed, every table is whole and the buttons are gone; the page stays as it was."""
+    before = page.viewport_size
+    await page.emulate_media(media="print")
+    await page.set_viewport_size(PAPER)
+    assert not await page.get_by_role("button", name="Log out").is_visible()
+    for table in await page.get_by_role("table").all():
+        box = await table.bounding_box()
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= PAPER["width"]
+    await page.emulate_media(media="screen")
+    if before is not None:
+        await page.set_viewport_size(before)
+
+
+async def tab_to(
+    page: Page, role: Literal["button", "link", "textbox", "combobox"], name: str, most: int = 60
+) -> None:
+    """Press Tab until the thing of that name has the focus."""
+    wanted = page.get_by_role(role, name=name, exact=True).first
+    for _ in range(most):
+        if await wanted.evaluate("each => each === document.activeElement"):
+            break
+        await page.keyboard.press("Tab")
+    await expect(wanted).to_be_focused()
+
+
+async def press_enter(page: Page) -> None:
+    """Press Enter, which leads to a page."""
+    async with page.expect_navigation():
+        await page.keyboard.press("Enter")

@@ -71,7 +71,12 @@ _NOTIFIER = [
 ]
 _RUN = "/runs/00000000-0000-0000-0000-000000000000"
 _SFDC_SYNC = [
-    *(f"{path}/{each}" for path in ("/runs", "/organizations", "/accounts", "/sharing") for each in IDS),
+    *(
+        f"{path}/{each}"
+        for path in ("/runs", "/organizations", "/accounts", "/sharing", "/tickets")
+        for each in IDS
+    ),
+    *asked(("/tickets",), ("id",), IDS),
     *asked((_RUN,), ("about", "state", "action", "after"), (*TEXTS, *LIMITS)),
     *asked(("/organizations",), ("about",), (*TEXTS, *IDS)),
     *asked(("/integrity", "/integrity.csv"), ("report", "severity", "state", "about"), TEXTS),

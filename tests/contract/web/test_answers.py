@@ -27,7 +27,15 @@ PAGES = {
     "ingest": ("/counts",),
     "notifier": ("/figures", "/notices", "/routing", "/tickets", "/tickets/17"),
     "sfdc-sync": (
-        *("/runs", "/runs/17", "/organizations", "/organizations/17", "/accounts/17"),
+        *(
+            "/tickets",
+            "/tickets/17",
+            "/runs",
+            "/runs/17",
+            "/organizations",
+            "/organizations/17",
+            "/accounts/17",
+        ),
         *("/integrity", "/integrity.csv", "/sharing", "/sharing/new", "/sharing/17"),
     ),
 }

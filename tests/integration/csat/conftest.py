@@ -5,7 +5,6 @@ from datetime import timedelta
 
 import httpx
 import pytest
-from playwright.async_api import Browser
 from pydantic import SecretStr
 
 from csat.policy.csat import CsatPolicy
@@ -17,7 +16,6 @@ from supportops.store import Store, open_store
 from supportops.vendors.zendesk import Zendesk
 from tests.integration.csat.http_app import csat_app
 from tests.integration.csat.sandbox import Desk, impatient_zendesk
-from tests.support.browser import chromium
 
 
 @pytest.fixture
@@ -68,11 +66,4 @@ async def live_store(new_database: Callable[[str], str]) -> AsyncIterator[Store]
     """A fresh csat database on the machine's clock, which the sandbox shares."""
     settings = DatabaseSettings(url=SecretStr(new_database("csat")), pool=4)
     async with open_store(settings, clock=SystemClock()) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    """The system's Chromium (mark such tests `browser`)."""
-    async with chromium() as opened:
         yield opened

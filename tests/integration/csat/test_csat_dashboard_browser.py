@@ -3,15 +3,25 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from playwright.async_api import Browser, Page, ViewportSize, expect
+from playwright.async_api import Browser, Page, ViewportSize
 
 from supportops.clock import ManualClock
 from supportops.store import Store
 from tests.integration.csat import dashboard_app
 from tests.integration.csat.assertions import on
 from tests.integration.csat.http_app import auth_of
+from tests.support import operators_browser
 from tests.support.browser import SCREENSHOTS, screenshot_path
-from tests.support.operators_browser import LOOKS, PHONE, Site, has_no_faults, serving, visit
+from tests.support.operators_browser import (
+    LOOKS,
+    PAPER,
+    PHONE,
+    Site,
+    fits_on_paper,
+    has_no_faults,
+    serving,
+    visit,
+)
 
 pytestmark = [pytest.mark.browser, on("sqlite")]
 
@@ -24,12 +34,7 @@ async def site(store: Store, clock: ManualClock) -> AsyncIterator[Site]:
 
 
 async def log_in(page: Page, site: Site, path: str = "/dashboard") -> None:
-    """By keyboard alone: the field has the focus, Enter sends."""
-    await page.goto(f"{site.origin}{path}")
-    await expect(page.locator("#password")).to_be_focused(timeout=30_000)  # what is typed earlier is lost
-    await page.keyboard.type(dashboard_app.PASSWORD)
-    await page.keyboard.press("Enter")
-    await page.wait_for_url(f"{site.origin}{path}", timeout=30_000)
+    await operators_browser.log_in(page, site, path, dashboard_app.PASSWORD)
 
 
 @pytest.mark.parametrize(("viewport", "scheme"), LOOKS)
@@ -70,16 +75,12 @@ async def test_on_paper_nothing_is_cut(
     async with visit(browser, site) as page:
         await log_in(page, site)
         await page.pdf(path=SCREENSHOTS / "dashboard.pdf", format="A4", print_background=True)
+        await fits_on_paper(page)
         await page.emulate_media(media="print")
-        await page.set_viewport_size({"width": 720, "height": 1000})
-        assert not await page.get_by_role("button", name="Log out").is_visible()
-        folded = page.get_by_role("table", name="Satisfaction (KPI) by week")
-        assert await folded.is_visible()
-        for table in await page.get_by_role("table").all():
-            box, paper = await table.bounding_box(), 720
-            assert box is not None
-            assert box["x"] >= 0
-            assert box["x"] + box["width"] <= paper
+        await page.set_viewport_size(PAPER)
+        assert await page.get_by_role(
+            "table", name="Satisfaction (KPI) by week"
+        ).is_visible()  # on the screen it is folded
         await page.screenshot(path=screenshot_path("dashboard-print"), full_page=True)
 
 

@@ -58,4 +58,4 @@ async def test_the_week_is_told_once(open_breaches: OpenBreaches, outside: Outsi
     async with service.delivering():
         await service.settled()
     (post,) = outside.posts("support-ops")
-    assert "1 breach notices: 0 targets answered in time" in post["text"]
+    assert "1 breach notice: 0 targets answered in time" in post["text"]

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.async_api import Browser
 from pydantic import SecretStr
 
 from sandbox.app import create_app
@@ -29,7 +28,6 @@ from tests.integration.sfdc_sync.app import RULES, Service
 from tests.integration.sfdc_sync.sandbox import Outside
 from tests.integration.sfdc_sync.sharing_app import SharingWorld
 from tests.integration.sfdc_sync.sync_app import Desk, Sync
-from tests.support.browser import chromium
 from tests.support.sandbox import zendesk_settings
 
 
@@ -124,13 +122,6 @@ async def world(store: Store) -> AsyncIterator[SharingWorld]:
         made.plant()
         yield made
     await outside.zendesk.sender.stop()
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    """Chromium."""
-    async with chromium() as started:
-        yield started
 
 
 @pytest.fixture

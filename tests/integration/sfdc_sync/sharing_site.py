@@ -4,6 +4,7 @@ from pathlib import Path
 
 import httpx
 from fastapi import FastAPI
+from playwright.async_api import Page
 
 from sandbox.demo import PROXY_KEY
 from sfdc_sync.web import PAGES, START, create_app
@@ -15,6 +16,8 @@ from supportops.web.auth.proxy import SECRET_HEADER
 from supportops.web.auth.settings import OperatorsSettings
 from supportops.web.site import site_of
 from tests.integration.csat.dashboard_app import CHEAP, SESSION_KEYS, form_token
+from tests.support import operators_browser
+from tests.support.operators_browser import Site
 
 ADDRESS = "http://127.0.0.1:8003"
 ROLES = {"lena-looks": "look", "otto-operates": "operate", "anna-approves": "approve"}
@@ -34,6 +37,9 @@ def application(store: Store, folder: Path) -> FastAPI:
         proxy_header="X-Forwarded-User",
         proxy_secret=PROXY_SECRET,
         proxy_role="approve",
+        csat_url="http://csat.ops.example.com",
+        ingest_url="http://ingest.ops.example.com",
+        notifier_url="http://notifier.ops.example.com",
     )
     site = site_of(settings, "sfdc-sync", START, PAGES, ADDRESS)
     return create_app(store, OperatorAuth(settings, site, store, Metrics()))
@@ -54,3 +60,8 @@ class Browser:
         """Fill in a form of the page at `path` and send it; its token stands on every page, for the log-out."""
         shown = await self.http.get("/sharing")
         return await self.http.post(path, data={"form_token": form_token(shown.text), **fields})
+
+
+async def walk_in(page: Page, site: Site, path: str) -> None:
+    """The one who approves logs in, by keyboard."""
+    await operators_browser.log_in(page, site, path, "anna-approves" * 2, "anna-approves")

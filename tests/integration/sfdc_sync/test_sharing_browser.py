@@ -1,21 +1,29 @@
-"""sfdc-sync's pages in Chromium, and the way from a request to its approval by keyboard alone."""
+"""The pages of sharing requests in Chromium, and the way from a request to its approval by keyboard alone."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, Page, ViewportSize, expect
+from playwright.async_api import Browser, expect
 
 from sandbox.zendesk.records import User
 from sfdc_sync.sharing.rules.lifecycle import State
 from sfdc_sync.sharing.rules.options import Option
-from tests.integration.sfdc_sync.sharing_app import ACME, GROABLET, RITA, SharingWorld
-from tests.integration.sfdc_sync.sharing_site import application
-from tests.integration.sfdc_sync.sync_app import ACME as ACME_ACCOUNT
-from tests.integration.sfdc_sync.sync_app import ACME_ORG, GITLAB_ORG, Sync
-from tests.support.browser import screenshot_path
-from tests.support.operators_browser import DESKTOP, LOOKS, PHONE, Site, has_no_faults, serving, visit
+from tests.integration.sfdc_sync.sharing_app import ACME, GROABLET, JO, RITA, SharingWorld
+from tests.integration.sfdc_sync.sharing_site import application, walk_in
+from tests.support.operators_browser import (
+    Look,
+    Site,
+    has_no_faults,
+    in_all_looks,
+    look_right,
+    press_enter,
+    serving,
+    tab_to,
+    visit,
+)
 
+HOSTILE = '"><script>alert(1)</script> & Söhne'
 pytestmark = pytest.mark.browser
 
 
@@ -23,16 +31,6 @@ pytestmark = pytest.mark.browser
 async def site(world: SharingWorld, tmp_path: Path) -> AsyncIterator[Site]:
     async with serving(application(world.store, tmp_path)) as running:
         yield running
-
-
-async def log_in(page: Page, site: Site, path: str) -> None:
-    await page.goto(f"{site.origin}{path}")
-    await expect(page.locator("#username")).to_be_focused(timeout=30_000)  # what is typed earlier is lost
-    await page.keyboard.type("anna-approves")
-    await page.keyboard.press("Tab")
-    await page.keyboard.type("anna-approves" * 2)
-    await page.keyboard.press("Enter")
-    await page.wait_for_url(f"{site.origin}{path}", timeout=30_000)
 
 
 async def asked(world: SharingWorld) -> int:
@@ -52,57 +50,34 @@ async def asked(world: SharingWorld) -> int:
     return number
 
 
-@pytest.mark.parametrize(("viewport", "scheme"), LOOKS)
-async def test_it_looks_right(
-    browser: Browser, site: Site, world: SharingWorld, viewport: ViewportSize, scheme: str
+@in_all_looks
+async def test_requests_look_right(
+    browser: Browser, site: Site, world: SharingWorld, looks: tuple[Look, ...]
 ) -> None:
-    number = await asked(world)
-    name = f"sharing-{'phone' if viewport is PHONE else 'desktop'}-{scheme}"
-    async with visit(browser, site, viewport, scheme) as page:
-        await log_in(page, site, "/sharing")
-        for path, part in (("/sharing", "-list"), (f"/sharing/{number}", ""), ("/sharing/new", "-new")):
-            await page.goto(f"{site.origin}{path}")
-            await has_no_faults(page)
-            await page.screenshot(path=screenshot_path(f"{name}{part}"), full_page=True)
-
-
-async def test_runs_findings_and_stories_look_right(browser: Browser, sync: Sync, tmp_path: Path) -> None:
-    sync.desk.edit_account(ACME_ACCOUNT, Support_Level__c="Gold")
-    sync.desk.edit_organization(GITLAB_ORG, name="Donaudampfschifffahrtsgesellschaft" * 3)
-    await sync.integrity().run()
-    run = await sync.of().full("full", "somebody.with.a.long.name@groablet.example")
-    stories = (("story", f"/accounts/{ACME_ACCOUNT}"), ("story-organization", f"/organizations/{ACME_ORG}"))
-    async with serving(application(sync.vendors.store, tmp_path)) as site:
-        for viewport, scheme in ((PHONE, "light"), (DESKTOP, "dark")):
-            name = f"{'phone' if viewport is PHONE else 'desktop'}-{scheme}"
-            async with visit(browser, site, viewport, scheme) as page:
-                await log_in(page, site, "/runs")
-                for part, path in (
-                    ("runs", "/runs"),
-                    ("run", f"/runs/{run.run_id}"),
-                    ("integrity", "/integrity?state=all"),
-                    ("find", "/organizations"),
-                    *stories,
-                ):
-                    await page.goto(f"{site.origin}{path}")
-                    await has_no_faults(page)
-                    await page.screenshot(path=screenshot_path(f"sfdc-{part}-{name}"), full_page=True)
+    world.outside.zendesk.account.organization(ACME).name = HOSTILE
+    changed = await world.apply(Option.ALL_VIEW, organization_id=ACME)
+    world.user(JO).ticket_restriction = "assigned"
+    await world.watch(changed)
+    async with visit(browser, site) as page:
+        await walk_in(page, site, "/sharing")
+        number = await asked(world)
+        shown = {
+            "sharing-list": "/sharing?which=all",
+            "sharing": f"/sharing/{number}",
+            "sharing-new": "/sharing/new",
+        }
+        await look_right(page, site, shown | {"sharing-changed": f"/sharing/{changed}"}, looks)
+        await expect(page.get_by_role("heading", name="Changed by hand since")).to_be_visible()
 
 
 async def test_a_request_is_approved_by_keyboard_alone(
     browser: Browser, site: Site, world: SharingWorld
 ) -> None:
     number = await asked(world)
-    async with visit(browser, site, DESKTOP) as page:
-        await log_in(page, site, f"/sharing/{number}")
-        button = page.get_by_role("button", name="Approve what is shown below")
-        for _ in range(20):
-            if await button.evaluate("each => each === document.activeElement"):
-                break
-            await page.keyboard.press("Tab")
-        await expect(button).to_be_focused()
-        async with page.expect_navigation():
-            await page.keyboard.press("Enter")
+    async with visit(browser, site) as page:
+        await walk_in(page, site, f"/sharing/{number}")
+        await tab_to(page, "button", "Approve what is shown below")
+        await press_enter(page)
         assert (await world.worked(number)).request.state is State.APPLIED
         await page.reload()
         await expect(page.get_by_role("button", name="Undo: put back what was before")).to_be_visible()

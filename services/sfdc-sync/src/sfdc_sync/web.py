@@ -21,7 +21,7 @@ TICKET = Story(
 PAGES = (
     Link("Runs", RUNS),
     Link("Accounts", FIND),
-    Link("Tickets", SEARCH),
+    Link("Find a ticket", SEARCH),
     Link("Integrity", INTEGRITY),
     Link("Sharing", SHARING),
 )

@@ -42,6 +42,8 @@ class PageLayout:
     ) -> HTMLResponse:
         """The page, for whoever was let in (`request.state.operator`); `images`: origins of its pictures."""
         operator = getattr(request.state, "operator", None)
-        text = self.templates.get_template(template).render(operator=operator, **values)
+        text = self.templates.get_template(template).render(
+            operator=operator, here=request.url.path, **values
+        )
         headers = security_headers(self._style, images) if images else self.headers
         return HTMLResponse(text, status_code=status, headers=headers)

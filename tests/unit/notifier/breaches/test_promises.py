@@ -44,8 +44,8 @@ def test_saved_late_and_missed_are_counted_by_target() -> None:
     assert (account.posted, account.late, account.missed) == (5, 1, 1)
     assert (account.saved, account.breached, account.answered_late) == (1, 1, 1)
     assert words(account) == (
-        "5 breach notices: 1 targets answered in time, 1 breached, 1 answered late; "
-        "1 notices late (the worst 90.0 s), 1 missed"
+        "5 breach notices: 1 target answered in time, 1 breached, 1 answered late; "
+        "1 notice late (the worst 90.0 s), 1 missed"
     )
 
 

@@ -72,6 +72,7 @@ class NotifierPages:
             422 if wanted and day is None else 200,
             problem=_NO_DAY if wanted and day is None else "",
             day=begin.date(),
+            is_today=begin.date() == now.astimezone(UTC).date(),
             before=begin.date() - DAY,
             after=begin.date() + DAY,
             account=words(count(found)),

@@ -130,12 +130,16 @@ def count(found: Sequence[Promise], late_after: timedelta = LATE_AFTER) -> Accou
 
 def words(account: Account) -> str:
     """One line for people."""
-    worst = round(account.worst.total_seconds(), 1)
+    worst = f" (the worst {round(account.worst.total_seconds(), 1)} s)" if account.late else ""
     return (
-        f"{account.posted} breach notices: {account.saved} targets answered in time, {account.breached} breached, "
-        f"{account.answered_late} answered late; {account.late} notices late (the worst {worst} s), "
-        f"{account.missed} missed"
+        f"{_counted(account.posted, 'breach notice')}: {_counted(account.saved, 'target')} answered in time, "
+        f"{account.breached} breached, {account.answered_late} answered late; "
+        f"{_counted(account.late, 'notice')} late{worst}, {account.missed} missed"
     )
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _promise(row: Mapping[Any, Any], now: datetime) -> Promise:

@@ -172,9 +172,11 @@ def _one_of(value: str, allowed: tuple[str, ...]) -> str:
 
 
 def _run(row: Row) -> dict[str, Any]:
-    counts = {name: count for name, count in orjson.loads(row["counts"]).items() if count}
+    """A run with what it counted: `counts` by action, `outcomes` by state of its rows."""
+    found = {name: count for name, count in orjson.loads(row["counts"]).items() if count}
+    outcomes = {name: found.pop(name) for name in STATES if name in found}
     stopped = orjson.loads(row["stopped_by"]) if row["stopped_by"] else []
-    return {**row, "counts": counts, "stopped_by": stopped}
+    return {**row, "counts": found, "outcomes": outcomes, "stopped_by": stopped}
 
 
 def _shown(row: Row) -> dict[str, Any]:

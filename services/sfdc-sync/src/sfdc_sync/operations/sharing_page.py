@@ -1,6 +1,6 @@
 """Pages of sharing requests: the list, one request with everybody's access now and then, and the forms to decide."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from typing import Any
 
@@ -73,6 +73,7 @@ class SharingPages:
             told=told,
             access=told["access"][:SHOWN],
             counts=_counts(told["access"]),
+            names=defaultdict(str, ((str(each["user_id"]), each["user"]) for each in told["access"])),
             title=OPTIONS[told["option"]].title,
             buttons=_buttons(told, operator),
             is_own=same_person(operator.name, told["requested_by"]),

@@ -22,7 +22,8 @@ class Tripped:
 
     def __str__(self) -> str:
         of = f" of {self.field}" if self.field else ""
-        return f"{self.count} {self.what}{of} (up to {self.allowed} pass): {self.cause}"
+        what = self.what.removesuffix("s") if self.count == 1 else self.what
+        return f"{self.count} {what}{of} (up to {self.allowed} pass): {self.cause}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ FETCH_SECONDS, RUN_SECONDS = 110, 60
 
 
 def installed(source: Path) -> Path:
-    """A folder with what `source` names (package.json, package-lock.json, check.mjs), kept between runs.
+    """A folder with the files of `source` (package.json, package-lock.json, …) and what they name, kept between runs.
 
     Without node the test is skipped, in CI it fails.
     """
@@ -25,8 +25,8 @@ def installed(source: Path) -> Path:
     folder = Path(".cache") / f"node-{source.name}"
     folder.mkdir(parents=True, exist_ok=True)
     lock, fetched = source / "package-lock.json", folder / "fetched-lock.json"
-    for name in ("package.json", "package-lock.json", "check.mjs"):
-        shutil.copyfile(source / name, folder / name)
+    for file in source.iterdir():
+        shutil.copyfile(file, folder / file.name)
     if not fetched.exists() or fetched.read_bytes() != lock.read_bytes():
         command = [npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
         subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=FETCH_SECONDS)

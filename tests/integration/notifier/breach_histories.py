@@ -181,7 +181,7 @@ class Notifier:
                 destination = self._destinations[name]
                 found = await claim(self._store, destination.spec, 100)
                 self._waits.pop(name, None)
-                if not found.deliveries and found.look_again_at is not None:
+                if found.troubled and not found.deliveries and found.look_again_at is not None:
                     self._waits[name] = found.look_again_at
                 for batch in batched(found.deliveries, destination.spec.batch):
                     if not await self._call(destination, batch, found):

@@ -9,7 +9,6 @@ from typing import Any
 from csat import tables
 from csat.destinations import FEEDBACK, FEEDBACK_TAG
 from csat.feedback.export import ExportFeedback, FeedbackSources
-from csat.feedback.gitlab import GitLab
 from csat.feedback.issue_content import Writer
 from csat.feedback.ticket_names import PresentNames
 from csat.policy.csat import CsatPolicy
@@ -22,6 +21,7 @@ from supportops.delivery import Courier
 from supportops.delivery.claims import claim
 from supportops.observability.metrics import Metrics
 from supportops.store import Store
+from supportops.vendors.gitlab import GitLab
 from supportops.vendors.http_client import HttpLimits, make_client
 from supportops.vendors.zendesk import References, Zendesk
 from tests.integration.csat.assertions import deliveries, rows_of

@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from csat.feedback.gitlab import GitLab
 from csat.feedback.issue_content import Subject, Writer
 from csat.policy.feedback import FeedbackPolicy
 from csat.ratings.answer import Answer
 from sandbox.clients import tls
+from supportops.vendors.gitlab import GitLab
 from tests.integration.csat.feedback_app import QUIET, impatient_gitlab
 from tests.integration.csat.sandbox import Desk
 from tests.support.hostile import COMMENTS, TITLES, Hostile

@@ -5,13 +5,15 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
 import pytest
 
 from supportops.store.migrate import upgrade
 from tests.support.commands import run_command
 from tests.support.processes import clean_environment
-from tests.unit.sfdc_sync.test_sharing_following import api
+from tests.unit.sfdc_sync.test_sharing_following import DESCRIPTION, api
 
+TOKEN = "glpat-sandbox"
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -21,10 +23,9 @@ def run(tmp_path: Path) -> Run:
     url = f"sqlite:///{tmp_path / 'sfdc.db'}"
     upgrade(url, "sfdc_sync")
 
-    def sharing(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return run_command(
-            "sfdc_sync", "sharing", *arguments, environment=clean_environment({"DATABASE_URL": url})
-        )
+    def sharing(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        known = clean_environment({"DATABASE_URL": url, **environment})
+        return run_command("sfdc_sync", "sharing", *arguments, environment=known)
 
     return sharing
 
@@ -66,6 +67,31 @@ def test_an_issue_is_imported_in_its_authors_name(run: Run, tmp_path: Path) -> N
     assert missing.returncode == 1
     assert missing.stderr.endswith("none.json: No such file or directory\n")
     assert "Traceback" not in missing.stderr
+
+
+def test_an_issue_is_read_from_gitlab_by_its_address_and_from_nowhere_else(
+    run: Run, sandbox_url: str
+) -> None:
+    base = f"{sandbox_url}/gitlab"
+    gitlab = {"GITLAB_BASE_URL": base, "GITLAB_TOKEN": TOKEN}
+    answer = httpx.post(
+        f"{base}/api/v4/projects/support%2Ffeedback/issues",
+        json={"title": "Share", "description": DESCRIPTION},
+        headers={"PRIVATE-TOKEN": TOKEN},
+    )
+    made = answer.json()
+    here = f"{base}/support/feedback/-/issues/{made['iid']}"
+    elsewhere = run("import", here.replace("127.0.0.1", "localhost"), **gitlab)
+    assert (elsewhere.returncode, "is not one of" in elsewhere.stderr) == (1, True), elsewhere.stderr
+    unset = run("import", here)
+    assert (unset.returncode, "GITLAB_TOKEN" in unset.stderr) == (1, True), unset.stderr
+    absent = run("import", "support/feedback#999999", **gitlab)
+    assert (absent.returncode, "404" in absent.stderr) == (1, True), absent.stderr
+    refused = run("import", here, GITLAB_BASE_URL=base, GITLAB_TOKEN="not-that-one-at-all")
+    assert (refused.returncode, "401" in refused.stderr, "not-that-one" in refused.stderr) == (1, True, False)
+    assert run("import", here, "--by", "ben", **gitlab).returncode == 0
+    shown = json.loads(run("show", "1", "--json").stdout)
+    assert (shown["requested_by"], shown["source"]) == (made["author"]["username"], made["web_url"])
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from csat.feedback.gitlab import GitLab, open_gitlab, wait_of
 from csat.feedback.issue_content import Draft
 from supportops.clock import ManualClock
 from supportops.errors import (
@@ -21,6 +20,7 @@ from supportops.errors import (
     UnknownOutcome,
 )
 from supportops.observability.metrics import Metrics
+from supportops.vendors.gitlab import GitLab, open_gitlab, wait_of
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 DRAFT = Draft("t", "d", ("a::b", "c d"), True)

@@ -5,7 +5,7 @@ import pytest
 
 from sfdc_sync.sharing.rules.access import Member, Situation
 from sfdc_sync.sharing.rules.following import followed, unfollowed
-from sfdc_sync.sharing.rules.issue import checked, read
+from sfdc_sync.sharing.rules.issue import Reference, checked, read, reference_of
 from sfdc_sync.sharing.rules.options import OPTIONS, Option, Sharing, SharingState
 from sfdc_sync.sharing.rules.template import Draft, UnusableIssue
 
@@ -132,3 +132,41 @@ def test_a_draft_of_the_command_line_is_checked(draft: Draft, why: str) -> None:
         return
     with pytest.raises(UnusableIssue, match=why):
         checked(draft)
+
+
+GITLAB = "https://gitlab.example/gl"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (f"{GITLAB}/support/ops/-/issues/7", Reference("support/ops", "7")),
+        (f"{GITLAB}/support/team.x/ops/issues/7", Reference("support/team.x/ops", "7")),
+        (f"{GITLAB}/support/ops/-/work_items/7/?a=b#note_1", Reference("support/ops", "7")),
+        ("support/ops#7", Reference("support/ops", "7")),
+        ("42#7", Reference("42", "7")),
+        ("issue.json", None),
+        ("-", None),
+        ("../up#7", None),
+        (f"{GITLAB}/support/ops/-/merge_requests/7", "no issue's"),
+        (f"{GITLAB}/support/../ops/-/issues/7", "no issue's"),
+        (f"{GITLAB}/issues/7", "no issue's"),
+        (f"{GITLAB}.evil.example/support/ops/-/issues/7", "not one of"),
+        ("https://gitlab.example/support/ops/-/issues/7", "not one of"),
+        ("https://evil.example/?https://gitlab.example/gl/support/ops/-/issues/7", "not one of"),
+        (f"{GITLAB}/{'a/' * 200}-/issues/x", "no issue's"),
+    ],
+)
+def test_an_issue_is_named_by_an_address_of_our_gitlab_or_by_its_number(
+    text: str, expected: Reference | str | None
+) -> None:
+    if not isinstance(expected, str):
+        assert reference_of(text, GITLAB) == expected
+        return
+    with pytest.raises(UnusableIssue, match=expected):
+        reference_of(text, GITLAB)
+
+
+def test_an_address_without_a_gitlab_says_what_to_set() -> None:
+    with pytest.raises(UnusableIssue, match="GITLAB_TOKEN"):
+        reference_of(f"{GITLAB}/support/ops/-/issues/7", None)

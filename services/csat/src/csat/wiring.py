@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from csat.feedback.export import OFF, ExportFeedback, FeedbackSources
-from csat.feedback.gitlab import GitLab, open_gitlab
 from csat.feedback.issue_content import Writer
 from csat.feedback.ticket_names import PresentNames
 from csat.kpi.aggregation import Tallying
@@ -38,6 +37,7 @@ from supportops.runtime.process import Parts, open_parts, run_process, worker_co
 from supportops.runtime.supervisor import Component
 from supportops.store import open_store
 from supportops.vendors.cache import Lifetime
+from supportops.vendors.gitlab import GitLab, open_gitlab
 from supportops.vendors.zendesk import References, Zendesk, open_zendesk
 from supportops.web.auth.guard import OperatorAuth
 from supportops.web.site import site_of

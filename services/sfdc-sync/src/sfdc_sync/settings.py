@@ -17,11 +17,13 @@ from pydantic_settings import SettingsConfigDict
 
 from supportops.config import (
     Block,
+    DatabaseCommandSettings,
     HttpSettings,
     ServiceSettings,
     ZendeskSettings,
 )
 from supportops.config.durations import Duration
+from supportops.config.gitlab_settings import GitLabSettings
 from supportops.web.auth.settings import OperatorsSettings
 
 
@@ -140,6 +142,12 @@ class Settings(WebSettings):
 
     salesforce: SalesforceSettings
     zendesk: ZendeskSettings
+
+
+class ImportSettings(DatabaseCommandSettings):
+    """What `sharing import` reads: the database, and the GitLab that holds the issue."""
+
+    gitlab: GitLabSettings
 
 
 ZENDESK_SCOPES: Final = ("read", "tickets:write", "users:write", "organizations:write")

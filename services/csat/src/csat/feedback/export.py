@@ -10,7 +10,6 @@ from datetime import timedelta
 from typing import Protocol
 
 from csat.destinations import FEEDBACK
-from csat.feedback.gitlab import GitLab, Issue
 from csat.feedback.issue_content import Subject, Writer, comment_hash
 from csat.feedback.issue_search import find_issue, is_noted
 from csat.feedback.repository import (
@@ -30,6 +29,7 @@ from supportops.delivery.pausing import quota_pauses_all
 from supportops.observability.logging import get_logger
 from supportops.observability.metrics import Recorder
 from supportops.store import Store, Transaction
+from supportops.vendors.gitlab import GitLab, Issue
 from supportops.vendors.zendesk import Audit, Ticket, tag_history
 
 OFF = "feedback is not exported: csat.feedback.project, GITLAB_BASE_URL and GITLAB_TOKEN are not all set"

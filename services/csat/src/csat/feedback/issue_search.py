@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from csat.feedback.gitlab import GitLab, Issue
 from csat.feedback.issue_content import answer_shown
+from supportops.vendors.gitlab import GitLab, Issue
 
 SKEW = timedelta(minutes=10)  # GitLab's clock against ours
 INDEXED = timedelta(days=1)

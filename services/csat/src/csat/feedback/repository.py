@@ -10,10 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csat import tables
 from csat.destinations import FEEDBACK_TAG
-from csat.feedback.gitlab import Issue
 from csat.feedback.issue_content import comment_hash
 from csat.ratings.repository import Rating, rating_of_ticket
 from supportops.store import Transaction
+from supportops.vendors.gitlab import Issue
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from csat.feedback.gitlab import open_gitlab
 from csat.operations.gitlab_checks import feedback_check
 from csat.operations.public_url_checks import public_checks
 from csat.operations.zendesk_checks import AccountChecks
@@ -13,6 +12,7 @@ from supportops.clock import SystemClock
 from supportops.observability.metrics import Metrics
 from supportops.operations import zendesk_checks
 from supportops.operations.checks import Check, Finding
+from supportops.vendors.gitlab import open_gitlab
 from supportops.vendors.zendesk.connection import open_connection
 
 

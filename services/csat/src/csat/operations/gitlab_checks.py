@@ -7,10 +7,10 @@ so the right is looked up instead of tried.
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from csat.feedback.gitlab import GitLab
 from csat.policy.feedback import FeedbackPolicy
 from supportops.errors import NotFound, Permanent
 from supportops.operations.checks import Check, Finding
+from supportops.vendors.gitlab import GitLab
 
 PLANNER = 15
 """The lowest role that may set labels; below it GitLab drops them without a word.

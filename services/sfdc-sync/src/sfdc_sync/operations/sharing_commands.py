@@ -10,18 +10,23 @@ from typing import Annotated
 import typer
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from sfdc_sync.settings import ImportSettings
 from sfdc_sync.sharing import audit_log, repository, requests
 from sfdc_sync.sharing import text as sharing_text
 from sfdc_sync.sharing.repository import Actor, Stored
 from sfdc_sync.sharing.rules import issue
 from sfdc_sync.sharing.rules.lifecycle import State
 from sfdc_sync.sharing.rules.options import Option
-from sfdc_sync.sharing.rules.template import LONGEST, Draft
+from sfdc_sync.sharing.rules.template import LONGEST, Draft, UnusableIssue
+from supportops.clock import SystemClock
+from supportops.config.gitlab_settings import GitLabSettings
+from supportops.observability.metrics import Metrics
 from supportops.operations.on_database import on_database
-from supportops.runtime.cli import AnyService, AsJson
+from supportops.runtime.cli import AnyService, AsJson, execute_with
 from supportops.runtime.output import emit
 from supportops.runtime.supervisor import CLEAN, FAILED
 from supportops.store import Store, Transaction
+from supportops.vendors.gitlab import open_gitlab
 
 By = Annotated[
     str, typer.Option("--by", help="Your name; of whoever approves, another one than of whoever asked.")
@@ -66,9 +71,12 @@ def _add_asking(group: typer.Typer, service: AnyService) -> None:
 
     @group.command("import")
     def import_issue(
-        file: Annotated[
-            Path,
-            typer.Argument(allow_dash=True, help="Its description, or its JSON from GitLab's API; -: stdin."),
+        source: Annotated[
+            str,
+            typer.Argument(
+                help="The issue's address or PROJECT#7, read from GITLAB_BASE_URL; or a file with its description or "
+                "its JSON from GitLab's API; -: stdin."
+            ),
         ],
         by: Annotated[
             str, typer.Option("--by", help="Who asks, where the file does not name its author.")
@@ -77,11 +85,32 @@ def _add_asking(group: typer.Typer, service: AnyService) -> None:
     ) -> None:
         """Ask for what a GitLab issue of the template Shared Organization Request says."""
 
-        async def ask(tx: Transaction) -> int:
-            found = issue.read(_content(file), by)
-            return await requests.ask(tx, found.draft, Actor(found.author, "import"), found.address)
+        async def run(settings: ImportSettings) -> int:
+            found = await _issue(source, by, settings.gitlab)
 
-        _in_transaction(service, ask, as_json=as_json)
+            async def ask(tx: Transaction) -> int:
+                return await requests.ask(tx, found.draft, Actor(found.author, "import"), found.address)
+
+            async with service.open_database(settings) as store:
+                return await _asked(store, ask, as_json=as_json)
+
+        raise typer.Exit(execute_with(service, ImportSettings, run))
+
+
+async def _issue(source: str, by: str, settings: GitLabSettings) -> issue.Issue:
+    """The request in an issue of GitLab, a file, or what is piped in."""
+    reference = None if _is_file(source) else issue.reference_of(source, settings.base_url)
+    if reference is None:
+        return issue.read(_content(Path(source)), by)
+    if settings.base_url is None or settings.token is None:
+        raise UnusableIssue([issue.NO_GITLAB])
+    parts = (settings.base_url, settings.token, reference.project)
+    async with open_gitlab(*parts, clock=SystemClock(), metrics=Metrics()) as gitlab:
+        return issue.of_api(await gitlab.document(reference.iid))
+
+
+def _is_file(source: str) -> bool:
+    return source == "-" or Path(source).is_file()
 
 
 def _content(file: Path) -> bytes:
@@ -212,13 +241,14 @@ async def _prove(conn: AsyncConnection, expect: str | None, *, as_json: bool) ->
 def _in_transaction(
     service: AnyService, ask: Callable[[Transaction], Awaitable[int]], *, as_json: bool
 ) -> None:
-    async def run(store: Store) -> int:
-        async with store.transaction() as tx:
-            number = await ask(tx)
-        emit([{"request": number, "state": State.CHECKING}], as_json=as_json)
-        return CLEAN
+    raise typer.Exit(on_database(service, lambda store: _asked(store, ask, as_json=as_json)))
 
-    raise typer.Exit(on_database(service, run))
+
+async def _asked(store: Store, ask: Callable[[Transaction], Awaitable[int]], *, as_json: bool) -> int:
+    async with store.transaction() as tx:
+        number = await ask(tx)
+    emit([{"request": number, "state": State.CHECKING}], as_json=as_json)
+    return CLEAN
 
 
 def _decide(

@@ -1,18 +1,17 @@
-"""The calls to GitLab that the export makes, and what their answers mean (docs/vendors/gitlab.md#answers)."""
+"""The calls to GitLab that we make, and what their answers mean (docs/vendors/gitlab.md#answers)."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from random import random
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import quote
 
 import httpx
 import orjson
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
-from csat.feedback.issue_content import Draft
 from supportops.clock import Clock
 from supportops.errors import CredentialRefused, DestinationPaused, Permanent
 from supportops.observability.logging import get_logger
@@ -28,7 +27,7 @@ SHORTEST_WAIT, LONGEST_WAIT = timedelta(seconds=1), timedelta(minutes=15)
 REFUSED_WAIT = timedelta(minutes=5)
 """Until a token that may not is tried again: somebody has to change something first."""
 
-log = get_logger("csat.feedback")
+log = get_logger("supportops.gitlab")
 
 
 class _Answer(BaseModel):
@@ -54,6 +53,19 @@ class Note(_Answer):
     body: str = ""
 
 
+class NewIssue(Protocol):
+    """What an issue is made of."""
+
+    @property
+    def title(self) -> str: ...
+    @property
+    def description(self) -> str: ...
+    @property
+    def labels(self) -> Sequence[str]: ...
+    @property
+    def confidential(self) -> bool: ...
+
+
 class GitLab:
     """One GitLab, one project, seen as its token's user.
 
@@ -64,7 +76,7 @@ class GitLab:
         self._client, self._clock, self._metrics = client, clock, metrics
         self._project = f"/projects/{quote(project, safe='')}"
 
-    async def create(self, draft: Draft) -> Issue:
+    async def create(self, draft: NewIssue) -> Issue:
         """A new issue. UnknownOutcome: it may be there, look for its marker."""
         body = {
             "title": draft.title,
@@ -101,6 +113,10 @@ class GitLab:
         """One issue by its number. NotFound when it is gone."""
         answer = await self._send("issue", "GET", f"{self._project}/issues/{int(iid)}")
         return _read(Issue, answer, "GET", "gitlab issue")
+
+    async def document(self, iid: str) -> Mapping[str, Any]:
+        """The same, with all that GitLab says of it."""
+        return _object(await self._send("issue", "GET", f"{self._project}/issues/{int(iid)}"))
 
     async def label(self, iid: str, *, add: tuple[str, ...], remove: tuple[str, ...]) -> Issue:
         """Change labels and leave all others alone; once more changes nothing."""

@@ -44,6 +44,7 @@ async def test_a_session_that_expires_between_batches_is_replaced(service: Servi
     "fault",
     [
         {"kind": "expire_session", "count": 1},
+        {"kind": "expire_session", "path": "composite/sobjects", "count": 1},
         {"kind": "error", "status": 503, "count": 3},
         {"kind": "error", "status": 500, "code": "UNABLE_TO_LOCK_ROW", "count": 2},
         {"kind": "error", "status": 500, "code": "UNKNOWN_EXCEPTION", "count": 2},
@@ -52,6 +53,13 @@ async def test_a_session_that_expires_between_batches_is_replaced(service: Servi
         {"kind": "hang", "delay": 3.0, "count": 1},
         {"kind": "rate_limit", "count": 1},
         {"kind": "error", "status": 403, "code": "REQUEST_LIMIT_EXCEEDED", "count": 1},
+        {
+            "kind": "error",
+            "status": 403,
+            "code": "REQUEST_LIMIT_EXCEEDED",
+            "path": "composite/sobjects",
+            "count": 1,
+        },
         {"kind": "error", "status": 400, "code": "INVALID_FIELD", "count": 1},
         {"kind": "error", "status": 401, "count": 2},
         {"kind": "error", "status": 503, "path": "oauth2/token", "count": 1},
@@ -123,6 +131,16 @@ async def test_a_race_is_repeated_at_once(service: Service, outside: Outside) ->
         outcomes = await settled(service.store)
     assert set(outcomes.values()) == {"done done"}
     assert sorted(outside.records()) == TEN
+
+
+async def test_a_race_that_lasts_is_waited_out(service: Service, outside: Outside) -> None:
+    """Another writer's transaction may be open for about a second: more than the tries of one batch."""
+    outside.arm("record_error", code="DUPLICATE_VALUE", count=9)
+    await service.hears(created("7"))
+    async with service.delivering():
+        outcomes = await settled(service.store)
+    assert outcomes == {"7:created": "done done"}
+    assert len(outside.writes()) == 1
 
 
 async def test_a_record_that_is_refused_for_good_is_dead_and_its_neighbours_are_written(

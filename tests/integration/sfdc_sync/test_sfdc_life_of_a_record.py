@@ -171,6 +171,44 @@ async def test_a_record_that_somebody_else_removed_first_is_as_good_as_removed(
     assert set(outcomes.values()) == {"done done"}
 
 
+@pytest.mark.parametrize(
+    ("code", "outcome"),
+    [
+        ("INSUFFICIENT_ACCESS_OR_READONLY", "dead give_up"),
+        ("INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY", "dead give_up"),
+        ("API_DISABLED_FOR_ORG", "done done"),  # waits for a person, and is tried again
+        ("UNABLE_TO_LOCK_ROW", "done done"),
+    ],
+)
+@pytest.mark.parametrize("rules", [{"deleted": "delete"}], indirect=True)
+async def test_a_record_that_we_may_not_remove_does_not_count_as_removed(
+    service: Service, outside: Outside, code: str, outcome: str
+) -> None:
+    """Its texts are to go: nobody must believe that they did."""
+    await service.hears(created("7"))
+    async with service.delivering():
+        await settled(service.store)
+        outside.arm("record_error", code=code, count=1)
+        event = deleted("7", 30)
+        await service.hears(event)
+        assert (await settled(service.store))[f"7:deleted:{event.version}"] == outcome
+    story = await explained(service, "7")
+    assert ("put into the recycle bin" in story.standing["record"]) == ("7" not in outside.records())
+    assert ("7" in outside.records()) == (outcome == "dead give_up")
+
+
+@pytest.mark.parametrize("rules", [{"deleted": "delete"}], indirect=True)
+async def test_a_removal_whose_answer_is_lost_is_repeated(service: Service, outside: Outside) -> None:
+    await service.hears(created("7"), created("8"))
+    async with service.delivering():
+        await settled(service.store)
+        outside.arm("drop_after_commit", method="DELETE", count=1)
+        await service.hears(deleted("7", 30))
+        outcomes = await settled(service.store)
+    assert set(outcomes.values()) == {"done done"}
+    assert list(outside.records()) == ["8"]
+
+
 @pytest.mark.parametrize("rules", [{"write_on": ["solved"]}], indirect=True)
 async def test_only_what_the_rules_name_is_written(service: Service, outside: Outside) -> None:
     await service.hears(created("7"), merged("8", 5, into="9"), updated("7", 30, organization_id=ACME))

@@ -75,7 +75,7 @@ class Salesforce:
     async def delete(self, record_ids: Sequence[str]) -> list[RecordResult]:
         """Put up to 200 records into the recycle bin, in one call; results in their order.
 
-        `record_ids` have 18 characters. A record that is not there any more is refused with UNLINK or CONFIG.
+        `record_ids` have 18 characters. A record that is not there any more is refused, and `gone`.
         """
         path = f"composite/sobjects?ids={','.join(record_ids)}&allOrNone=false"
         answer = await self._in_thread("delete", partial(self._call, "DELETE", path))

@@ -69,6 +69,9 @@ _PASSING_TROUBLE = re.compile(
     re.IGNORECASE,
 )
 
+# Of a record that is named by its id: there is none.
+_GONE = frozenset({"ENTITY_IS_DELETED", "NOT_FOUND", "INVALID_CROSS_REFERENCE_KEY"})
+
 # About the value of a field; where they name it, the record can do without.
 _OF_A_FIELD = frozenset(
     {
@@ -149,6 +152,8 @@ class RecordResult:
     """Those that the refusal names."""
     left_out: tuple[str, ...] = ()
     """What of the record was not written, and why; a line each."""
+    gone: bool = False
+    """It is refused because the record itself is not there any more; a missing right says something else."""
 
 
 def problems(body: object) -> list[Problem]:
@@ -198,7 +203,8 @@ def _result(item: object) -> RecordResult:
     found = problems(item.get("errors")) or [Problem()]
     worst = next((each for each in found if reaction(each, None) is not ErrorAction.FIELD), found[0])
     fields = tuple(dict.fromkeys(name for each in found for name in each.fields))
-    return RecordResult(reaction(worst, None), reason="; ".join(map(str, found)), fields=fields)
+    gone = all(each.code in _GONE for each in found)
+    return RecordResult(reaction(worst, None), reason="; ".join(map(str, found)), fields=fields, gone=gone)
 
 
 def _record_id(value: object) -> str | None:

@@ -181,5 +181,4 @@ def _adjusted(one: Mapped) -> tuple[str, ...]:
 
 
 def _as_removed(result: RecordResult) -> RecordResult:
-    gone = result.reaction in (ErrorAction.WRITTEN, ErrorAction.UNLINK, ErrorAction.CONFIG)
-    return replace(result, reaction=ErrorAction.WRITTEN) if gone else result
+    return replace(result, reaction=ErrorAction.WRITTEN) if result.gone else result

@@ -6,18 +6,20 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from notifier.breaches.reader import ROAD
 from notifier.destinations import POSTS
 from notifier.operations.doctor import checks
 from notifier.operations.explain import explain_ticket
 from notifier.policy.notifier import NotifierPolicy
-from notifier.settings import Settings
+from notifier.settings import Settings, SlackRequestsSettings
 from notifier.tables import remembered
 from supportops.clock import Clock, SystemClock
 from supportops.operations.checks import Finding, examine
 from supportops.store import open_store
 from tests.integration.notifier.app import RULES, Service
+from tests.integration.notifier.bot import SECRET
 from tests.integration.notifier.events import created
 from tests.integration.notifier.sandbox import SELF_MANAGED, Outside
 
@@ -173,6 +175,27 @@ async def test_each_finding_is_red_for_its_reason_and_green_without_it(
     assert green.verdict == ("warning" if case.check.endswith("nowhere") else "ok"), (
         green
     )  # a name, not an id
+
+
+@pytest.mark.parametrize(
+    ("check", "team", "group", "said"),
+    [
+        ("bot: user groups", "T0SANDBOX", "S0LEADS", ("ok", "S0LEADS: 1 people")),
+        ("bot: user groups", "T0SANDBOX", "S0NOBODY", ("failed", "no_such_subteam")),
+        ("slack workspace", "T0SANDBOX", "S0LEADS", ("ok", "like the token's")),
+        ("slack workspace", "T0OTHER", "S0LEADS", ("failed", "nobody would get an answer")),
+    ],
+)
+async def test_what_the_bot_needs(
+    settings: Settings, outside: Outside, check: str, team: str, group: str, said: tuple[str, str]
+) -> None:
+    outside.make_person("U0LEAD", groups=["S0LEADS"])
+    requests = SlackRequestsSettings(signing_secret=SecretStr(SECRET), team_id=team)
+    asked = settings.model_copy(update={"slack_requests": requests})
+    rules = NotifierPolicy.model_validate({"bot": {"access": [{"groups": [group]}]}})
+    async with checks(asked, rules) as own:
+        (found,) = await examine([each for each in own if each.name == check])
+    assert (found.verdict, said[1] in found.detail) == (said[0], True), found
 
 
 async def test_the_road_to_targets_is_the_one_that_the_account_showed(settings: Settings) -> None:

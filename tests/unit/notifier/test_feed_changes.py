@@ -1,14 +1,20 @@
 """Changes as news: which event is which kind, in which words, for which feeds, and that one action is one message."""
 
+from collections import Counter
 from datetime import timedelta
 from itertools import permutations
-from typing import Any
+from typing import Any, cast
 
+import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from notifier.changes.events import changes_of
+from notifier.changes.records import Changed
 from notifier.changes.words import sentence, shown
 from notifier.destinations import POSTS, ROUTING, UPDATES
+from notifier.feeds.merge import Action, TicketFeed
 from notifier.feeds.render import FeedLine, Look, render
 from notifier.policy.kinds import COMMENTS, KINDS, Kind
 from notifier.policy.notifier import NotifierPolicy
@@ -27,7 +33,7 @@ from supportops.contracts import (
 from tests.unit.notifier.hostile import HOSTILE, dangers
 from tests.unit.notifier.test_feed_handlers import NOW, Feed, base, commented
 
-ALL = frozenset(KINDS)
+ALL, WINDOW = frozenset(KINDS), timedelta(seconds=5)
 
 
 def solved(seconds: float = 0, **more: Any) -> TicketSolved:
@@ -213,6 +219,50 @@ def test_two_changes_of_one_thing_are_one_from_the_first_to_the_last() -> None:
         (item,) = feed.state().items.values()
         content = feed.state().content(item, timedelta(seconds=5))
         assert sentence(shown(content.changes, {})) == "priority: low → urgent"
+
+
+@st.composite
+def changes(draw: st.DrawFn) -> list[Action]:
+    """What two agents change within half a minute, perhaps told with sequences."""
+    found, sequences = [], draw(st.booleans())
+    for number in range(draw(st.integers(1, 6))):
+        at, who = NOW + timedelta(seconds=draw(st.integers(0, 30))), draw(st.sampled_from(["3", "4"]))
+        version, value = f"{at.isoformat()}/{number}", draw(st.sampled_from(["low", "high"]))
+        name, kind = draw(
+            st.sampled_from([("priority", "priority"), ("status", "solved"), ("group_id", "group")])
+        )
+        change = Changed(cast(Kind, kind), version, None, value)
+        key = f"s:{number}" if sequences else f"a:{who}:{at.isoformat()}:{number}"
+        found.append(Action(key, at, who, {}, "person", {name: change}))
+    return found
+
+
+@settings(deadline=None)  # a busy machine is no bug
+@given(changes(), st.data())
+def test_each_change_is_told_in_one_message_whatever_the_order(
+    actions: list[Action], data: st.DataObject
+) -> None:
+    feed, again = TicketFeed(), data.draw(st.lists(st.sampled_from(actions), max_size=4))
+    for action in data.draw(st.permutations([*actions, *again])):
+        feed = msgspec.json.decode(msgspec.json.encode(feed), type=TicketFeed)
+        feed.fold(action, None, WINDOW)
+    told = Counter(key for item in feed.items.values() for key in item.actions)
+    assert told == {action.key: 1 for action in actions}
+    for item in feed.items.values():
+        mine = [action for action in actions if action.key in item.actions]
+        newest = {
+            name: change for action in sorted(mine, key=_version) for name, change in action.changes.items()
+        }
+        shown_now = feed.content(item, WINDOW)
+        assert {name: change.after for name, change in shown_now.changes.items()} == {
+            name: change.after for name, change in newest.items()
+        }
+        assert shown_now.at == min(action.at for action in mine)
+    assert feed.fold(actions[0], None, WINDOW) == []
+
+
+def _version(action: Action) -> str:
+    return next(iter(action.changes.values())).version
 
 
 def test_a_change_waits_for_the_comment_that_may_tell_of_it() -> None:

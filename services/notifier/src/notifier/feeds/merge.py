@@ -179,7 +179,8 @@ class TicketFeed(Struct):
             self.items[item.name] = _with_report(item, report, happened)
         elif happened.changes:
             item = self._changes_of(happened, window)
-            self.items[item.name] = _with_action(item, happened)
+            began = min(item.began or happened.at, happened.at)
+            self.items[item.name] = structs.replace(_with_action(item, happened), began=began)
         after = self._contents(window)
         changed = [name for name, content in after.items() if before.get(name) != content]
         for name in changed:
@@ -192,7 +193,7 @@ class TicketFeed(Struct):
         """What the message shows by all that is known now."""
         facts: FieldVersions = {}
         changes: Changes = {}
-        mine = [action for action in self.actions.values() if _belongs(action, item, window)]
+        mine = self._actions_of(item, window)
         for action in mine:
             facts, changes = _newest(facts, action.facts), joined(changes, action.changes)
         reports = item.reports
@@ -217,6 +218,12 @@ class TicketFeed(Struct):
         mine = [self.actions[key] for key in item.actions if key in self.actions]
         said = [other for other in self.items.values() if other.reports]
         return [other for other in said if any(_belongs(action, other, window) for action in mine)]
+
+    def _actions_of(self, item: Item, window: timedelta) -> list[Action]:
+        """What a message shows: around a comment all that may belong to it, of changes each in one message alone."""
+        if item.reports:
+            return [action for action in self.actions.values() if _belongs(action, item, window)]
+        return [action for key, action in self.actions.items() if key in item.actions]
 
     def _contents(self, window: timedelta) -> dict[str, Content]:
         return {name: self.content(item, window) for name, item in self.items.items()}
@@ -244,7 +251,8 @@ class TicketFeed(Struct):
             return _belongs(happened, item, window) or self._tells_of(item, happened, window)
 
         name = f"change-{blake2s(happened.key.encode(), digest_size=6).hexdigest()}"
-        return self._where(mine) or Item(name, began=happened.at)
+        told = self._where(lambda item: not item.reports and happened.key in item.actions)
+        return told or self._where(mine) or Item(name, began=happened.at)
 
     def _tells_of(self, item: Item, happened: Action, window: timedelta) -> bool:
         """Whether the message tells of one of these changes already, made at that time: two roads tell of it."""

@@ -118,7 +118,9 @@ def put_back(system: System, server: str, packages: Sequence[str]) -> Iterator[N
 def _standing(system: System, packages: Sequence[str]) -> Iterator[None]:
     mine = [child for name, child in system.children.items() if name.partition("-")[0] in packages]
     for child in mine:
-        child.stop(within=40)
+        child.ask_to_stop()
+    for child in mine:
+        child.ended(within=40)
     yield
     for child in mine:
         child.start_only()

@@ -25,7 +25,7 @@ def test_a_bad_minute(tmp_path: Path) -> None:
             adversities.away(system, place.kafka, 1)
             adversities.away(system, place.postgres, 1)
 
-        adversities.send_while(system, 500, 30, trouble)
+        adversities.send_while(system, 300, 30, trouble)
         assert {name.partition("-")[0] for name in killed} == {"ingest", "csat", "sfdc_sync", "notifier"}
         clean(system)
         codes = system.stop()

@@ -20,6 +20,7 @@ from supportops.delivery.completer import Completer
 from supportops.delivery.final_write import Completed
 from supportops.delivery.signs import QUIET, Signal
 from supportops.messaging import Broker, open_broker
+from supportops.messaging.kafka import Patience
 from supportops.observability.metrics import Metrics
 from supportops.store import Store, Transaction, open_store
 from supportops.store.tables import ENGINE
@@ -40,10 +41,10 @@ async def store_on(url: str, clock: Clock | None = None, pool: int = 10) -> Asyn
 
 
 @asynccontextmanager
-async def broker_on(address: str, flavour: str) -> AsyncIterator[Broker]:
+async def broker_on(address: str, flavour: str, patience: Patience | None = None) -> AsyncIterator[Broker]:
     """A broker object of one process."""
     settings = KafkaSettings.model_validate({"bootstrap_servers": address, "flavour": flavour})
-    async with open_broker(settings) as broker:
+    async with open_broker(settings, patience=patience) as broker:
         yield broker
 
 

@@ -127,12 +127,23 @@ class ChildProcess:
         """SIGTERM, then wait; killed when it does not end in time. Returns the exit code."""
         return self.end(signal.SIGTERM, within=within)
 
+    def ask_to_stop(self) -> None:
+        """SIGTERM, without waiting (that is `ended`): several that stop at once take no longer than the slowest."""
+        if self.running and self.process is not None:
+            self.process.send_signal(signal.SIGTERM)
+
     def end(self, sign: signal.Signals, *, within: float) -> int:
         """Send a signal and wait; past `within` seconds it is killed and TimeoutExpired raised."""
         if self.process is None:
             return 0
         if self.process.poll() is None:
             self.process.send_signal(sign)
+        return self.ended(within=within)
+
+    def ended(self, *, within: float) -> int:
+        """Wait for its end, and nothing else: a second signal would have it end at once. The exit code."""
+        if self.process is None:
+            return 0
         try:
             return self.process.wait(timeout=patience(within))
         except subprocess.TimeoutExpired:

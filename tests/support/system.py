@@ -140,8 +140,12 @@ class System:
     def stop(self) -> dict[str, int]:
         """SIGTERM to all but the sandbox, then the sandbox; the exit codes."""
         codes = {}
+        for name, child in self.children.items():
+            if name != "sandbox":
+                child.ask_to_stop()
         for name in sorted(self.children, key=lambda name: name == "sandbox"):
-            codes[name] = self.children[name].stop(within=40)
+            child = self.children[name]
+            codes[name] = child.stop(within=40) if name == "sandbox" else child.ended(within=40)
         self.control.close()
         return codes
 

@@ -40,7 +40,7 @@ async def is_open(store: Store) -> bool:
 
 
 async def test_a_vendor_that_is_away_costs_one_attempt_and_the_backlog_flows_when_it_is_back(
-    live_store: Store, metrics: Metrics
+    store: Store, clock: ManualClock, metrics: Metrics
 ) -> None:
     away = True
 
@@ -50,19 +50,32 @@ async def test_a_vendor_that_is_away_costs_one_attempt_and_the_backlog_flows_whe
         return Done()
 
     slack = FakeDestination(SPEC, answer=answer)
-    probe = DestinationProbe(live_store, SPEC.name, metrics)
-    async with running(Courier(live_store, [slack], metrics)):
-        await schedule(live_store, 60)
-        await eventually(lambda: is_open(live_store))
-        await eventually(lambda: len(slack.keys) > OUTAGE_ROWS + SPEC.concurrency, about="it is probed")
+    probe = DestinationProbe(store, SPEC.name, metrics)
+
+    async def later() -> None:
+        if await nothing_in_flight(store):
+            clock.advance(SECOND)
+
+    async def is_probed() -> bool:
+        await later()
+        return len(slack.keys) > OUTAGE_ROWS + SPEC.concurrency
+
+    async def flows() -> bool:
+        await later()
+        return await all_done(store, 60)
+
+    async with running(Courier(store, [slack], metrics)):
+        await schedule(store, 60)
+        await eventually(lambda: is_open(store))
+        await eventually(is_probed)
         seen = await probe()
         assert not seen.ok
         assert "outage" in seen.detail
         assert metrics.value("destination_open", destination=SPEC.name) == 1
         away = False
-        await eventually(lambda: all_done(live_store, 60), within=30)
+        await eventually(flows, within=30)
         assert (await probe()).ok
-    rows = await rows_of(live_store)
+    rows = await rows_of(store)
     assert max(row["attempts"] for row in rows.values()) <= 2
     assert len(slack.keys) < 60 + 20
 
@@ -72,9 +85,9 @@ async def all_done(store: Store, count: int) -> bool:
 
 
 async def test_a_bug_of_ours_stops_the_destination_after_a_few_rows_until_it_is_resumed(
-    live_store: Store, metrics: Metrics
+    store: Store, clock: ManualClock, metrics: Metrics
 ) -> None:
-    broken = True
+    broken, most = True, BUG_ROWS + SPEC.concurrency
 
     def answer(_delivery: Delivery) -> Outcome:
         if broken:
@@ -83,20 +96,27 @@ async def test_a_bug_of_ours_stops_the_destination_after_a_few_rows_until_it_is_
 
     slack = FakeDestination(SPEC, answer=answer)
     with structlog.testing.capture_logs() as lines:
-        async with running(Courier(live_store, [slack], metrics)):
-            await schedule(live_store, 200)
-            await eventually(lambda: is_open(live_store))
-            await eventually(lambda: nothing_in_flight(live_store))
-            assert BUG_ROWS <= len(slack.keys) <= BUG_ROWS + SPEC.concurrency
-            assert await states(live_store) == {"waiting": 200}
-            seen = await DestinationProbe(live_store, SPEC.name, metrics)()
+        async with running(Courier(store, [slack], metrics)):
+            await schedule(store, 40)
+            await eventually(lambda: is_open(store))
+            await eventually(lambda: nothing_in_flight(store))
+            assert BUG_ROWS <= len(slack.keys) <= most
+            assert await states(store) == {"waiting": 40}
+            seen = await DestinationProbe(store, SPEC.name, metrics)()
             assert "deliveries resume slack" in seen.detail
             assert not seen.ok
             broken = False
-            assert await resume(live_store, SPEC.name) is not None
-            await eventually(lambda: all_done(live_store, 200), within=30)
+            assert await resume(store, SPEC.name) is not None
+            await eventually(lambda: at_rest(store, done=40 - most))
+            clock.advance(MINUTE)  # those that failed wait for their own time
+            await eventually(lambda: all_done(store, 40))
     loud = [line for line in lines if line["event"] == "destination.stopped"]
     assert [(line["log_level"], line["cause"]) for line in loud] == [("error", "bug")]
+
+
+async def at_rest(store: Store, *, done: int) -> bool:
+    """Whether so many are done, at least, and nothing is in flight."""
+    return (await states(store))["done"] >= done and await nothing_in_flight(store)
 
 
 async def nothing_in_flight(store: Store) -> bool:
@@ -133,20 +153,20 @@ async def test_a_probe_that_never_comes_back_is_followed_by_another(store: Store
 async def test_the_only_row_of_a_destination_outlives_an_outage_of_seven_hours(
     store: Store, clock: ManualClock
 ) -> None:
+    """Far more tries than its schedule has, one after the other at first; then hour by hour, for whom time is short."""
     hand, tried = ByHand(store, SPEC), 0
     await hand.schedule("k")
-    end = clock.now() + timedelta(hours=7)
-    while clock.now() < end:
+    for step in (*[30 * SECOND] * 40, *[timedelta(hours=1)] * 7):
         for delivery in await hand.claim():
             tried += 1
             await hand.complete((delivery, TryAgain(None, "no connection")), signal=DOWN)
-        clock.advance(10 * SECOND)
+        clock.advance(step)
     row = (await rows_of(store))["k"]
     assert (row["state"], row["attempts"]) == ("waiting", 1)
     assert (
         row["next_attempt_at"] - clock.now() <= 30 * SECOND
     )  # and one that is back is not left alone for hours
-    assert tried > 500
+    assert tried > 3 * len(SPEC.schedule)
 
 
 async def test_a_row_that_alone_fails_uses_its_attempts_and_holds_nobody_up(

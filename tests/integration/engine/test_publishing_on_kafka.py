@@ -15,11 +15,12 @@ from supportops.config import KafkaSettings
 from supportops.contracts import Topic, dead_letter_topic
 from supportops.errors import Refused, Retryable
 from supportops.messaging import Broker, open_broker
+from supportops.messaging.kafka import Patience
 from supportops.messaging.topics import MAX_RECORD, Limits, too_tight
 from supportops.observability.probes import ReachableProbe
 from supportops.store import Store
 from tests.support.consuming import Stage, all_solved, consumer, read_all, stage_on
-from tests.support.engine import broker_on, running, solved
+from tests.support.engine import SECOND, broker_on, running, solved
 from tests.support.eventually import eventually
 from tests.support.infra import Kind
 from tests.support.kafka_server import KafkaServer
@@ -177,7 +178,7 @@ async def test_a_broker_that_hangs_three_times_leaves_no_connection_behind(
 ) -> None:
     server = own_server("kafka")
     assert isinstance(server, KafkaServer)
-    async with broker_on(server.address, "apache") as broker:
+    async with broker_on(server.address, "apache", Patience(SECOND, close=0.5)) as broker:
         await broker.ensure_topics([Topic("t", 1, "ticket id", timedelta(hours=1))])
         assert await broker.send([FakeRecord(b"k", b"0", topic="t")]) == [None]
         before = connections(server)
@@ -186,7 +187,7 @@ async def test_a_broker_that_hangs_three_times_leaves_no_connection_behind(
             (answer,) = await broker.send([FakeRecord(b"k", b"1", topic="t")])
             assert isinstance(answer, Retryable)
             hang(server, signal.SIGCONT)
-            await eventually(lambda: sends(broker), within=60)
+            await eventually(lambda: sends(broker), within=30)
         await eventually(lambda: connections(server) <= before, within=30)
 
 

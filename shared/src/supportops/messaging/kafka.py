@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
@@ -37,8 +38,6 @@ from supportops.messaging.topics import (
     too_tight,
 )
 
-PUBLISH_TIME = timedelta(seconds=15)
-CLOSE_TIME = 5.0  # seconds that a producer may take to send what is in hand and close
 PING_TIME = 1.5  # seconds that the broker has to answer a question about itself
 ASK_AGAIN = 60.0  # seconds after which it is tried again whether a topic that was missing is there
 SINGLY = 20  # records that are sent again one by one when some of their round were refused
@@ -47,11 +46,24 @@ REFUSALS = (*TOO_LARGE, TopicAuthorizationFailedError, InvalidTopicError)
 _log = structlog.get_logger("kafka")
 
 
+@dataclass(frozen=True)
+class Patience:
+    """How long a broker that hangs is waited for: `publish` for its answers, `close` (seconds) for a producer that is
+    to send what it has in hand and to close.
+    """
+
+    publish: timedelta = timedelta(seconds=15)
+    close: float = 5.0
+
+
 class Broker:
     """One broker (cluster), for the length of a process."""
 
-    def __init__(self, settings: KafkaSettings, topics: Iterable[Topic] = ()) -> None:
+    def __init__(
+        self, settings: KafkaSettings, topics: Iterable[Topic] = (), patience: Patience | None = None
+    ) -> None:
         self.settings = settings
+        self._patience = patience or Patience()
         self.topics = tuple(topics)
         self._checked = not self.topics
         self._missing: dict[
@@ -91,7 +103,9 @@ class Broker:
         by_topic: dict[str, list[int]] = {}
         for number, record in enumerate(records):
             by_topic.setdefault(record.topic, []).append(number)
-        answers: list[Answer] = [_retryable(TimeoutError(f"none within {PUBLISH_TIME}"))] * len(records)
+        answers: list[Answer] = [_retryable(TimeoutError(f"none within {self._patience.publish}"))] * len(
+            records
+        )
         sending = []
         for topic, numbers in by_topic.items():
             if self._missing.get(topic, 0) > time.monotonic():
@@ -100,7 +114,7 @@ class Broker:
             else:
                 sends = _send_to_topic(producer, [records[n] for n in numbers], numbers, answers)
                 sending.append(asyncio.ensure_future(sends))
-        await _all_within(sending, PUBLISH_TIME.total_seconds())
+        await _all_within(sending, self._patience.publish.total_seconds())
         if any(answers):
             await self._start_anew(by_topic, answers)
         return answers
@@ -192,7 +206,7 @@ class Broker:
     async def close(self) -> None:
         """Close the producer; the next publish opens a new one."""
         producer, self._producer = self._producer, None
-        if producer is not None and not await close_for_good(producer, CLOSE_TIME):
+        if producer is not None and not await close_for_good(producer, self._patience.close):
             _log.info("producer.closed_untidily")
 
     async def _open(self) -> AIOKafkaProducer:
@@ -210,7 +224,7 @@ class Broker:
                 try:
                     await producer.start()
                 except BaseException:
-                    await close_for_good(producer, CLOSE_TIME)
+                    await close_for_good(producer, self._patience.close)
                     raise
                 self._producer = producer
             return self._producer
@@ -297,9 +311,11 @@ async def _ask(client: AIOKafkaClient) -> None:
 
 
 @asynccontextmanager
-async def open_broker(settings: KafkaSettings, topics: Iterable[Topic] = ()) -> AsyncIterator[Broker]:
+async def open_broker(
+    settings: KafkaSettings, topics: Iterable[Topic] = (), patience: Patience | None = None
+) -> AsyncIterator[Broker]:
     """The broker named by `settings`; it need not be there yet. `topics` are created or checked on first use."""
-    broker = Broker(settings, topics)
+    broker = Broker(settings, topics, patience)
     try:
         yield broker
     finally:

@@ -123,3 +123,7 @@ async def test_the_commands_of_the_switch_over_do_what_it_says(
             assert (silence["about"], silence["value"]) == ("rule", "self-managed")
             values["ID"] = silence["id"]
     assert json.loads(run("silence", "list", "--json").stdout) == []
+    leaking = tmp_path / "leaking.yaml"
+    leaking.write_text(RULES_FILE.replace("C0SELFMANAGED,", "C0SELFMANAGED, private_comments: true,"))
+    refused = run("backtest", "--no-read", "--rules", str(leaking))
+    assert (refused.returncode, "LEAK into C0SELFMANAGED" in refused.stderr) == (1, True), refused

@@ -184,3 +184,19 @@ async def test_nothing_is_lost_where_no_road_is_open(
     assert "NOTIFIER_WEBHOOK_URL" in reason
     assert "SMTP_HOST" in reason
     assert (await service.states())[f"{METRIC} 1h"] == ("planned", None)
+
+
+async def test_many_on_one_road_wait_for_its_pace_in_due_order_and_try_no_other(
+    open_breaches: OpenBreaches, outside: Outside, now: datetime
+) -> None:
+    roads = [{"by": "channel", "channel": "C0GITLABCOM"}, {"by": "channel", "channel": "C0MANAGERS"}]
+    service = await open_breaches(policy(rule("1h", second_roads=roads), channel_pace=None))
+    outside.archive(CHANNEL)
+    outside.limit(per_second=1.0, burst=1)
+    ends = [soon(minutes=minutes) for minutes in (40, 20, 30, 10)]
+    tickets = [new_ticket(outside, target(at)) for at in ends]
+    await service.after(*(created(each, now) for each in tickets), ahead=True)
+    assert sorted(post["channel"] for post in outside.posts()) == ["C0GITLABCOM"] * 4
+    told = [str(post["payload"]["ticket_id"]) for post in outside.posts()]
+    by_due = [str(each["id"]) for _, each in sorted(zip(ends, tickets, strict=True), key=lambda of: of[0])]
+    assert told[-1] == by_due[-1]

@@ -21,6 +21,7 @@ from supportops.delivery import DestinationSpec, Done
 from supportops.store import Store
 from tests.support.engine import MONDAY, ByHand, rows_of, store_on
 
+pytestmark = pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)
 HOUR = timedelta(hours=1)
 
 

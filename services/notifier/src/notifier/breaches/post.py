@@ -15,7 +15,7 @@ from typing import Any
 from notifier.breaches.arming import NoticeState, Refusal, Situation, decide
 from notifier.breaches.context import BreachContext
 from notifier.breaches.render import EVENT_TYPE, NoticeFacts, render
-from notifier.breaches.repository import BEFORE, Record, Row, is_taken, records_of, schedule_look
+from notifier.breaches.repository import BEFORE, CAN_WAIT, Record, Row, is_taken, records_of, schedule_look
 from notifier.breaches.targets import Reading, TargetState
 from notifier.destinations import BREACH_NOTICES, BREACH_TAGS, BREACH_UPDATES, SECOND_ROADS
 from notifier.policy.breaches import BreachRule
@@ -181,9 +181,11 @@ def patience_ends(row: Row, rules: Any) -> datetime:
 
 
 def schedule_second_road(tx: Transaction, key: str, row: Row, reason: str) -> None:
-    """Have the notice sent on the second roads of its rule, once."""
+    """Have the notice sent on the second roads of its rule, once; of several, those that were due first."""
     payload = {"notice": key, "ticket_id": row["ticket_id"], "reason": reason}
-    tx.deliveries.schedule(SECOND_ROADS, f"{key}#{row['round']}", lane=key, payload=payload)
+    tx.deliveries.schedule(
+        SECOND_ROADS, f"{key}#{row['round']}", lane=key, payload=payload, due_at=row["due_at"]
+    )
 
 
 async def record_posted(
@@ -199,7 +201,7 @@ async def record_posted(
         facts = {name: row[name] for name in ("ticket_id", "metric", "breach_at")}
         targets.put(row["target"], **facts, rule=rule.name, told_at=tx.now, state=state, changed_at=tx.now)
     else:
-        update = {"target": row["target"], "ticket_id": row["ticket_id"]}
+        update = {"target": row["target"], "ticket_id": row["ticket_id"], CAN_WAIT: True}
         tx.deliveries.schedule(
             BREACH_UPDATES, f"{row['target']}:after:{key}", lane=row["target"], payload=update
         )

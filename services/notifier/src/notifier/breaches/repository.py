@@ -16,6 +16,7 @@ from notifier.tables import breach_notices, breach_targets, breach_tickets
 from supportops.store import Transaction
 
 Row = Mapping[str, Any]
+CAN_WAIT = "can_wait"  # of an edit's payload: nobody has asked for it just now
 BEFORE = "rule_before"  # of a notice's payload: under which rule an attempt may have been made
 _DECODER = msgspec.json.Decoder(Reading)
 

@@ -27,10 +27,11 @@ from notifier.destinations import SECOND_ROADS
 from notifier.feeds.render import ticket_url
 from notifier.policy.breach_settings import SecondRoad
 from notifier.policy.breaches import BreachRule
+from notifier.slack.client import SlackRateLimited
 from notifier.slack.message import Json
 from notifier.slack.sender import Sender
 from notifier.tables import breach_notices, breach_targets
-from supportops.delivery import Cancel, Delivery, DestinationSpec, Done, Outcome, TryAgain
+from supportops.delivery import Cancel, Delivery, DestinationSpec, Done, Outcome, Snooze, TryAgain
 from supportops.errors import Permanent, SupportOpsError
 from supportops.observability.logging import get_logger
 from supportops.store import Transaction
@@ -43,6 +44,8 @@ log = get_logger("notifier.breaches")
 LOOK_EVERY = timedelta(seconds=15)
 MANY = 500
 SECOND = timedelta(seconds=1)
+WAITS = timedelta(seconds=10)
+"""So long Slack may let a road wait before the next one is tried."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,13 @@ class SecondRoads:
         for road in now_is.rule.second_roads:
             try:
                 shown = await self._try(road, key, facts, now_is.rule, reading.assignee_id)
+            except SlackRateLimited as error:
+                if (
+                    error.after is None or error.after <= WAITS
+                ):  # many go there at once: it is open, not closed
+                    return Snooze(error.after or SECOND, f"{road.name}: {error}")
+                failed.append(f"{road.name}: {error}")
+                continue
             except SupportOpsError as error:
                 failed.append(f"{road.name}: {error}")
                 continue

@@ -4,22 +4,47 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
+from sqlalchemy import select
+
 from notifier.breaches.context import BreachContext
 from notifier.breaches.post import facts_of
 from notifier.breaches.render import render
-from notifier.breaches.repository import Record, Row, records_of
+from notifier.breaches.repository import CAN_WAIT, Record, Row, records_of
 from notifier.breaches.watch import take_tag_away
-from notifier.destinations import BREACH_TAGS, BREACH_UPDATES
+from notifier.destinations import BREACH_NOTICES, BREACH_TAGS, BREACH_UPDATES
 from notifier.slack.client import Posted, SlackRateLimited, SlackRefused, SlackTargetGone
 from notifier.tables import breach_notices, breach_tickets
-from supportops.delivery import Budget, Cancel, Delivery, DestinationSpec, Discard, Done, Outcome, Rate
+from supportops.delivery import (
+    Budget,
+    Cancel,
+    Delivery,
+    DestinationSpec,
+    Discard,
+    Done,
+    Outcome,
+    Rate,
+    Snooze,
+)
 from supportops.delivery.pausing import while_it_moves
 from supportops.errors import Conflict, DestinationPaused, NotFound
 from supportops.store import Transaction
+from supportops.store.tables import ENGINE
 from supportops.vendors.zendesk import Refused, Ticket
 
 GONE = "gone"
 MINUTE = timedelta(minutes=1)
+BEHIND = timedelta(seconds=2)
+
+
+async def _behind_notices(context: BreachContext, delivery: Delivery) -> Outcome | None:
+    """Notices that are due go first: what nobody waits for comes when they are posted, or a minute later."""
+    now, lanes = context.store.clock.now(), ENGINE.lanes.c
+    if now - delivery.created_at >= MINUTE:
+        return None
+    due = select(lanes.lane).where(lanes.destination == BREACH_NOTICES, lanes.claimable_at <= now).limit(1)
+    async with context.store.reading() as conn:
+        waits = (await conn.execute(due)).first() is not None
+    return Snooze(BEHIND, "notices are due, and go first") if waits else None
 
 
 class BreachUpdates:
@@ -31,7 +56,12 @@ class BreachUpdates:
         self._context = context
 
     async def deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
-        return [await self._edit(str(d.payload["ticket_id"]), str(d.payload["target"])) for d in deliveries]
+        return [await self._one(each) for each in deliveries]
+
+    async def _one(self, delivery: Delivery) -> Outcome:
+        if delivery.payload.get(CAN_WAIT) and (wait := await _behind_notices(self._context, delivery)):
+            return wait
+        return await self._edit(str(delivery.payload["ticket_id"]), str(delivery.payload["target"]))
 
     async def _edit(self, ticket_id: str, target: str) -> Outcome:
         async with self._context.store.reading() as conn:
@@ -88,7 +118,10 @@ class BreachTags:
         self.spec = DestinationSpec(BREACH_TAGS, concurrency=2, budget=budget, idempotent=True)
 
     async def deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
-        return [await self._write(delivery) for delivery in deliveries]
+        return [
+            await _behind_notices(self._context, delivery) or await self._write(delivery)
+            for delivery in deliveries
+        ]
 
     async def _write(self, delivery: Delivery) -> Outcome:
         ticket_id, tag = str(delivery.payload["ticket_id"]), str(delivery.payload["tag"])

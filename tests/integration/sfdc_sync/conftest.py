@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from sandbox.app import create_app
 from sfdc_sync.matching.matcher import Matcher
 from sfdc_sync.operations.organization_jobs import Vendors
+from sfdc_sync.organizations.repository import Repository
 from sfdc_sync.policy.sfdc import SfdcPolicy
 from sfdc_sync.salesforce.client import Salesforce, open_salesforce
 from sfdc_sync.settings import ZENDESK_SCOPES, SalesforceSettings
@@ -93,7 +94,13 @@ async def service(
         )
         names = References(zendesk, clock=clock, metrics=metrics)
         directory = ZendeskDirectory(zendesk, names, policy=rules, base_url=account.base_url)
-        matcher = Matcher(salesforce, rules.matching, clock=clock, lifetime=rules.lookup_lifetime)
+        matcher = Matcher(
+            salesforce,
+            rules.matching,
+            clock=clock,
+            lifetime=rules.lookup_lifetime,
+            merges=Repository(store).merges,
+        )
         facts = Facts(directory, matcher, rules)
         records = TicketRecords(
             store, salesforce, facts, rules, call_timeout=timedelta(seconds=2), metrics=metrics

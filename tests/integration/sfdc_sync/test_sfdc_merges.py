@@ -106,6 +106,19 @@ async def test_a_merge_is_remembered_when_the_recycle_bin_is_emptied_before_anyb
     assert sync.desk.organization(GROABLET)["external_id"] == winner
 
 
+async def test_a_record_keeps_its_account_when_the_bin_is_empty_and_nobody_has_relinked(
+    sync: Sync, service: Service, outside: Outside
+) -> None:
+    """The organization holds an id by then that Salesforce does not know any more."""
+    winner = sync.desk.account("Groablet Holding")
+    sync.desk.salesforce("merge", object="Account", winner=winner, losers=[GROABLET_ACCOUNT])
+    await sync.of().delta("test")
+    sync.desk.salesforce("empty_bin")
+    await written(service, "7")
+    record = outside.records()["7"]
+    assert (record["Account__c"], record["Account_Match__c"]) == (winner, "salesforce_id")
+
+
 async def test_sharing_that_is_in_force_is_told_in_plan_run_and_story(sync: Sync) -> None:
     request = {
         "number": 7,

@@ -118,7 +118,7 @@ def ticket_destinations(
     records = TicketRecords(
         parts.store,
         vendors.salesforce,
-        facts_of(policy, vendors.salesforce, directory, parts.clock),
+        facts_of(policy, vendors.salesforce, directory, parts.store),
         policy,
         call_timeout=timeout,
         metrics=parts.metrics,

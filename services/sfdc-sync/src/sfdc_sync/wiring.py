@@ -14,6 +14,7 @@ from sfdc_sync.operations.organization_jobs import (
     organization_sync,
 )
 from sfdc_sync.operations.verify import Verification
+from sfdc_sync.organizations.repository import Repository
 from sfdc_sync.organizations.runs import OrganizationSync
 from sfdc_sync.policy.sfdc import SfdcPolicy
 from sfdc_sync.salesforce.client import Salesforce, open_salesforce
@@ -24,7 +25,7 @@ from supportops.clock import Clock, SystemClock
 from supportops.config.rules_file import Place, Section, mistakes_in
 from supportops.observability.metrics import Metrics, Recorder
 from supportops.runtime.output import Report
-from supportops.store import open_store
+from supportops.store import Store, open_store
 from supportops.vendors.cache import Lifetime
 from supportops.vendors.zendesk import References, Zendesk, open_zendesk
 
@@ -101,7 +102,7 @@ async def open_verification(settings: Settings) -> AsyncIterator[Verification]:
         open_zendesk(settings.zendesk, ZENDESK_SCOPES, clock=clock, metrics=metrics) as zendesk,
         open_salesforce(settings.salesforce, policy.pauses, metrics) as salesforce,
     ):
-        facts = facts_of(policy, salesforce, directory_of(settings, policy, zendesk, clock, metrics), clock)
+        facts = facts_of(policy, salesforce, directory_of(settings, policy, zendesk, clock, metrics), store)
         yield Verification(store, zendesk.exports, salesforce, facts, policy)
 
 
@@ -114,7 +115,13 @@ def directory_of(
     return ZendeskDirectory(zendesk, names, policy=policy, base_url=settings.zendesk.base_url)
 
 
-def facts_of(policy: SfdcPolicy, salesforce: Salesforce, directory: ZendeskDirectory, clock: Clock) -> Facts:
-    """What finds out all that is known of tickets."""
-    matcher = Matcher(salesforce, policy.matching, clock=clock, lifetime=policy.lookup_lifetime)
+def facts_of(policy: SfdcPolicy, salesforce: Salesforce, directory: ZendeskDirectory, store: Store) -> Facts:
+    """What finds out all that is known of tickets; merges of accounts that runs have seen are known for good."""
+    matcher = Matcher(
+        salesforce,
+        policy.matching,
+        clock=store.clock,
+        lifetime=policy.lookup_lifetime,
+        merges=Repository(store).merges,
+    )
     return Facts(directory, matcher, policy)

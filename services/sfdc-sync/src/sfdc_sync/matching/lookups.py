@@ -1,6 +1,6 @@
 """The look-ups that matching needs, for many tickets in few calls: accounts three ways, contacts by e-mail."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -21,6 +21,15 @@ class Reader(Protocol):
         ...
 
 
+type Merges = Callable[[], Awaitable[Mapping[str, str]]]
+"""Merged account's id -> the winner's, of merges that were seen before; the recycle bin may have forgotten them."""
+
+
+async def no_merges() -> Mapping[str, str]:
+    """None were seen."""
+    return {}
+
+
 @dataclass(frozen=True)
 class Found:
     """What Salesforce has: accounts by id (also by the id of one that was merged into it), by organization, by name."""
@@ -34,9 +43,10 @@ class Found:
 class Lookups:
     """Reads accounts and contacts with the fields that the rules name."""
 
-    def __init__(self, salesforce: Reader, policy: MatchingPolicy) -> None:
+    def __init__(self, salesforce: Reader, policy: MatchingPolicy, merges: Merges = no_merges) -> None:
         self._salesforce = salesforce
         self._policy = policy
+        self._merges = merges
 
     async def find(self, organizations: Collection[OrganizationKey], emails: Collection[str]) -> Found:
         """Everything that may match, in one round; a second one follows accounts that were merged away.
@@ -95,6 +105,8 @@ class Lookups:
             if not open_ids:
                 break
             masters = await self._masters(open_ids)
+            if open_ids != sorted(masters):
+                masters = {**await self._merges(), **masters}
             heirs = {
                 key: masters[heir] for key, heir in heirs.items() if key not in found and heir in masters
             }

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from sfdc_sync.matching.lookups import Found, Lookups, Reader
+from sfdc_sync.matching.lookups import Found, Lookups, Merges, Reader, no_merges
 from sfdc_sync.matching.memory import Memory
 from sfdc_sync.matching.rules import (
     NO_ACCOUNT,
@@ -50,10 +50,16 @@ class Matcher:
     """The account and the contact of tickets. Organizations are judged once per `lifetime`, and so are addresses."""
 
     def __init__(
-        self, salesforce: Reader, policy: MatchingPolicy, *, clock: Clock, lifetime: timedelta
+        self,
+        salesforce: Reader,
+        policy: MatchingPolicy,
+        *,
+        clock: Clock,
+        lifetime: timedelta,
+        merges: Merges = no_merges,
     ) -> None:
         self._policy = policy
-        self._lookups = Lookups(salesforce, policy)
+        self._lookups = Lookups(salesforce, policy, merges)
         self._accounts: Memory[AccountMatch] = Memory(clock, lifetime)
         self._contacts: Memory[list[Contact]] = Memory(clock, lifetime)
 

@@ -105,16 +105,17 @@ def play(  # noqa: PLR0913 - each is an option of the command line
         ),
     ] = "",
     patience: Annotated[float, typer.Option(help="Seconds to wait for any one effect.")] = 60.0,
+    latest: Annotated[float, typer.Option(help="Seconds by which the breach notice may be late.")] = 1.0,
 ) -> None:
     """Play the demo's support day against running services and verify every effect; non-zero when one is wrong."""
     from sandbox.demo.acts.upgrade import Operator
     from sandbox.demo.run import play as play_day
-    from sandbox.demo.world import Addresses
+    from sandbox.demo.world import Addresses, Limits
 
     addresses = Addresses(ingest, csat, sandbox, webhook_url, webhook_secret, csat_token, sfdc_sync, notifier)
     command = shlex.split(sfdc_sync_command)
     operator = Operator(command, patience=patience) if command else None
-    raise typer.Exit(0 if play_day(addresses, patience, operator) else 1)
+    raise typer.Exit(0 if play_day(addresses, Limits(patience, latest), operator) else 1)
 
 
 if __name__ == "__main__":

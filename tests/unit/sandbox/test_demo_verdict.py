@@ -133,7 +133,7 @@ def whole_day(entries: list[Json]) -> Day:
         TICKETS,
         entries,
         {"good": 0, "bad": 0, "asked": 0, "kpi": None},
-        DeadlineFacts(TICKETS["deadline"], DUE, asked),
+        DeadlineFacts(TICKETS["deadline"], DUE, 1.0, asked),
         checked(),
     )
 

@@ -6,19 +6,20 @@ from sandbox.demo.acts.sharing import SharingDesk
 from sandbox.demo.acts.upgrade import Operator
 from sandbox.demo.story import Story
 from sandbox.demo.verdict import findings
-from sandbox.demo.world import Addresses, World
+from sandbox.demo.world import Addresses, Limits, World
 
 
-def play(addresses: Addresses, patience: float = 60.0, operator: Operator | None = None) -> bool:
+def play(addresses: Addresses, limits: Limits | None = None, operator: Operator | None = None) -> bool:
     """Connect Zendesk, play the day against running services, say what was verified; whether all is right.
 
-    `patience`: seconds to wait for any one effect. `operator`: runs sfdc-sync's commands; without one no plan changes.
+    `operator`: runs sfdc-sync's commands; without one no plan changes.
     """
+    limits = limits or Limits()
     world = World(addresses)
-    sharing = SharingDesk(addresses.sfdc_sync, patience) if addresses.sfdc_sync else None
+    sharing = SharingDesk(addresses.sfdc_sync, limits.patience) if addresses.sfdc_sync else None
     try:
         world.connect_zendesk()
-        day = Story(world, typer.echo, patience=patience, sharing=sharing, operator=operator).play()
+        day = Story(world, typer.echo, limits=limits, sharing=sharing, operator=operator).play()
         results = findings(world, day)
     finally:
         world.close()

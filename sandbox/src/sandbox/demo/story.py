@@ -7,7 +7,7 @@ from sandbox.demo.activity_log import BREACH, ActivityLog, Say
 from sandbox.demo.acts.deadline import ROLE, SUBJECT, Deadline, DeadlineFacts
 from sandbox.demo.acts.sharing import APPROVES, ASKS, PHRASE, SharingDesk, is_sharing, is_told
 from sandbox.demo.acts.upgrade import Operator, Upgrade, UpgradeFacts
-from sandbox.demo.world import Json, World, survey_link
+from sandbox.demo.world import Json, Limits, World, survey_link
 
 RITA, JO, GIL = "rita@groablet.example", "jo@acme.example", "gil@gitlab.example"
 GROABLET = 8447346622462  # Rita's organization, as it is planted
@@ -29,8 +29,8 @@ class Day:
 
 
 class Story:
-    """Plays the day once. `patience`: seconds to wait for any one effect; without a desk or an operator, and without
-    the notifier's address, the acts that need them are left out.
+    """Plays the day once. Without a desk or an operator, and without the notifier's address, the acts that need them
+    are left out.
     """
 
     def __init__(
@@ -38,16 +38,16 @@ class Story:
         world: World,
         say: Say,
         *,
-        patience: float,
+        limits: Limits,
         sharing: SharingDesk | None = None,
         operator: Operator | None = None,
     ) -> None:
         self._world = world
         self._sharing = sharing
-        self._log = ActivityLog(world, say, patience)
+        self._log = ActivityLog(world, say, limits.patience)
         self._upgrade = Upgrade(world, self._log, operator) if operator else None
         notifier = world.addresses.notifier
-        self._deadline = Deadline(world, self._log, notifier) if notifier else None
+        self._deadline = Deadline(world, self._log, notifier, limits.latest) if notifier else None
         self._day = Day()
 
     def play(self) -> Day:

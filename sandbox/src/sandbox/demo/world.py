@@ -32,6 +32,14 @@ class Addresses:
     """Its HTTP side as the sandbox reaches it; without it no deadline comes near, and the bot is not asked."""
 
 
+@dataclass(frozen=True)
+class Limits:
+    """Seconds: `patience`, how long to wait for any one effect; `latest`, how late a breach notice may be."""
+
+    patience: float = 60.0
+    latest: float = 1.0
+
+
 class World:
     """One HTTP client for everything; usable as a context."""
 

@@ -12,6 +12,7 @@ from slack_sdk.models.blocks import Block
 from notifier.feeds.render import FeedLine, Look, render, ticket_url
 from notifier.slack.message import Message
 from notifier.slack.text import clean, cut, escape, fit, isolate, one_line
+from tests.unit.notifier.hostile import HOSTILE, dangers
 
 AT = datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)
 LOOK = Look("https://example.zendesk.com")
@@ -24,7 +25,8 @@ ADA = FeedLine(
     organization="Example Ltd",
     comment="Please run it with --debug.",
 )
-HOSTILE = [
+WORDS = [
+    *HOSTILE,
     "<!channel> <!here> <!everyone>",
     "<@U012AB3CD> <!subteam^SAZ94GDB8> <#C024BE7LR>",
     "<https://evil.example|your bank>",
@@ -116,7 +118,7 @@ def test_what_is_not_known_is_left_out() -> None:
     assert [block["type"] for block in message.attachments[0]["blocks"]] == ["section", "context"]
 
 
-@pytest.mark.parametrize("hostile", HOSTILE, ids=lambda text: repr(text[:20]))
+@pytest.mark.parametrize("hostile", WORDS, ids=range(len(WORDS)))
 @pytest.mark.parametrize("field", ["status", "person", "title", "organization", "comment", "ticket_id"])
 def test_hostile_text_stays_text(field: str, hostile: str) -> None:
     message = render(FeedLine(**{"ticket_id": "12345", "at": AT} | {field: hostile}), LOOK)  # type: ignore[arg-type]  # a table of fields
@@ -127,6 +129,7 @@ def test_hostile_text_stays_text(field: str, hostile: str) -> None:
         assert re.sub(r"&(amp|lt|gt);", "", rest).count("&") == 0
         assert "\n" not in rest
     check_limits(message)
+    assert dangers(message, allowed=set(), links={"https://example.zendesk.com/agent/tickets"}) == []
 
 
 @settings(deadline=None)  # a busy machine is no bug

@@ -1,4 +1,4 @@
-"""Operators' pages in Chromium: on a phone and a desk, in the light and in the dark; no other host is asked."""
+"""Operators' pages in Chromium: on a phone and a desktop, in the light and in the dark; no other host is asked."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping

@@ -15,7 +15,7 @@ from supportops.config import DatabaseSettings
 from supportops.store import Store, open_store
 from supportops.vendors.zendesk import Zendesk
 from tests.integration.csat.http_app import csat_app
-from tests.integration.csat.sandbox import Desk, impatient_zendesk
+from tests.integration.csat.sandbox import Outside, impatient_zendesk
 
 
 @pytest.fixture
@@ -48,10 +48,10 @@ async def page(store: Store, tokens: SurveyTokens, rules: CsatPolicy) -> AsyncIt
 
 
 @pytest.fixture
-async def desk(sandbox_url: str) -> AsyncIterator[Desk]:
+async def outside(sandbox_url: str) -> AsyncIterator[Outside]:
     """People's side of a sandbox without a past."""
     async with httpx.AsyncClient(base_url=sandbox_url, verify=tls()) as control:
-        yield Desk(control)
+        yield Outside(control)
 
 
 @pytest.fixture

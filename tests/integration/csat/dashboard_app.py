@@ -1,4 +1,4 @@
-"""A quarter of a support desk's tickets, and a browser that has logged in: what tests of the dashboard stand on."""
+"""A quarter of an organization's tickets, and a browser that has logged in: what tests of the dashboard stand on."""
 
 import re
 from datetime import UTC, datetime, timedelta

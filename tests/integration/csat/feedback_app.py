@@ -25,7 +25,7 @@ from supportops.vendors.gitlab import GitLab
 from supportops.vendors.http_client import HttpLimits, make_client
 from supportops.vendors.zendesk import References, Zendesk
 from tests.integration.csat.assertions import deliveries, rows_of
-from tests.integration.csat.sandbox import Desk
+from tests.integration.csat.sandbox import Outside
 from tests.support.engine import hasty, running
 from tests.support.eventually import eventually
 
@@ -40,12 +40,12 @@ QUIET = {"admin_issue": True, "scoped_labels": True, "search_lag": 0, "issues_pe
 class Feedback:
     """Answers in, issues out."""
 
-    def __init__(self, store: Store, zendesk: Zendesk, gitlab: GitLab | None, desk: Desk) -> None:
+    def __init__(self, store: Store, zendesk: Zendesk, gitlab: GitLab | None, outside: Outside) -> None:
         clock, metrics = SystemClock(), Metrics()
         names = References(zendesk, clock=clock, metrics=metrics)
         present = PresentNames(names.forms, names.organizations, RULES.numbers.plan)
         writer = Writer(RULES.feedback, "https://acme.zendesk.com")
-        self.store, self.desk, self.metrics = store, desk, metrics
+        self.store, self.outside, self.metrics = store, outside, metrics
         self.export = ExportFeedback(
             store, FeedbackSources(zendesk, present), gitlab, writer, RULES.feedback, metrics
         )
@@ -95,7 +95,7 @@ class Feedback:
 
     async def issues(self) -> list[dict[str, Any]]:
         """Issues in GitLab."""
-        return list((await self.desk.get("/gitlab/issues"))["issues"])
+        return list((await self.outside.get("/gitlab/issues"))["issues"])
 
     async def recorded(self) -> list[Any]:
         """Our table."""

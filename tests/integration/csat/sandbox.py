@@ -17,7 +17,7 @@ from supportops.vendors.zendesk.calls import Calls
 CREDENTIAL = "Bearer sandbox-zendesk-token"
 
 
-class Desk:
+class Outside:
     """People's side of one sandbox."""
 
     def __init__(self, control: httpx.AsyncClient) -> None:

@@ -17,7 +17,7 @@ from supportops.vendors.zendesk import Zendesk
 from tests.integration.csat.app import BASE, NATIVE, NOW, Csat, working
 from tests.integration.csat.assertions import deliveries, on, promised, rows_of
 from tests.integration.csat.events import reopened, solved
-from tests.integration.csat.sandbox import Desk
+from tests.integration.csat.sandbox import Outside
 from tests.support.eventually import eventually
 
 
@@ -28,19 +28,19 @@ async def csat(live_store: Store, zendesk: Zendesk) -> AsyncIterator[Csat]:
 
 
 @pytest.mark.both_databases
-async def test_a_solved_ticket_gets_one_comment_one_tag_and_one_event(csat: Csat, desk: Desk) -> None:
-    ticket_id, at = await desk.solved_ticket(tags=["vip"])
+async def test_a_solved_ticket_gets_one_comment_one_tag_and_one_event(csat: Csat, outside: Outside) -> None:
+    ticket_id, at = await outside.solved_ticket(tags=["vip"])
     event = solved(ticket_id, at)
     await csat.hear(event, event.model_copy(update={"id": "told-again"}))
     await csat.settled()
-    [comment] = await desk.surveys(ticket_id)
+    [comment] = await outside.surveys(ticket_id)
     [survey] = await rows_of(csat.store, tables.surveys)
     assert comment["public"]
     assert comment["body"].count(f"{BASE}/s/") == 2
     assert csat.tokens.is_in(comment["body"], survey.survey_id)
     assert "?score=good" in comment["body"]
     assert "?score=bad" in comment["body"]
-    assert sorted(await desk.tags(ticket_id)) == ["csat_survey_sent", "vip"]
+    assert sorted(await outside.tags(ticket_id)) == ["csat_survey_sent", "vip"]
     assert survey.tagged_at is not None
     [sent] = await promised(csat.store)
     assert isinstance(sent, SurveySent)
@@ -65,21 +65,21 @@ BAD_DAYS = [
 )
 @pytest.mark.parametrize("path", ["*/tickets/*", "*/tags"])
 async def test_lost_and_late_answers_repeat_nothing(
-    csat: Csat, desk: Desk, fault: dict[str, Any], path: str
+    csat: Csat, outside: Outside, fault: dict[str, Any], path: str
 ) -> None:
-    ticket_id, at = await desk.solved_ticket()
-    await desk.fault(**fault, path=path, method="PUT")
+    ticket_id, at = await outside.solved_ticket()
+    await outside.fault(**fault, path=path, method="PUT")
     await csat.hear(solved(ticket_id, at))
     await csat.settled()
-    assert len(await desk.surveys(ticket_id)) == 1
-    assert await desk.tags(ticket_id) == ["csat_survey_sent"]
+    assert len(await outside.surveys(ticket_id)) == 1
+    assert await outside.tags(ticket_id) == ["csat_survey_sent"]
     assert [type(event) for event in await promised(csat.store)] == [SurveySent]
     assert await csat.decisions() == [(True, "send")]
 
 
-async def test_a_quota_uses_up_no_attempt(csat: Csat, desk: Desk) -> None:
-    ticket_id, at = await desk.solved_ticket()
-    await desk.fault(kind="429", retry_after=1, method="GET", path="*/tickets/*")
+async def test_a_quota_uses_up_no_attempt(csat: Csat, outside: Outside) -> None:
+    ticket_id, at = await outside.solved_ticket()
+    await outside.fault(kind="429", retry_after=1, method="GET", path="*/tickets/*")
     await csat.hear(solved(ticket_id, at))
     [row] = (await csat.settled(SURVEY)).values()
     assert (row.state, row.attempts) == ("done", 1)
@@ -97,13 +97,13 @@ async def test_a_quota_uses_up_no_attempt(csat: Csat, desk: Desk) -> None:
     ],
 )
 async def test_rules_are_applied_to_the_fresh_ticket(
-    csat: Csat, desk: Desk, values: dict[str, Any], rule: str
+    csat: Csat, outside: Outside, values: dict[str, Any], rule: str
 ) -> None:
-    ticket_id, at = await desk.solved_ticket(**values)
+    ticket_id, at = await outside.solved_ticket(**values)
     await csat.hear(solved(ticket_id, at))
     await csat.settled()
     assert await csat.decisions() == [(rule == "send", rule)]
-    assert len(await desk.surveys(ticket_id)) == (rule == "send")
+    assert len(await outside.surveys(ticket_id)) == (rule == "send")
 
 
 @on("sqlite")
@@ -117,18 +117,18 @@ async def test_rules_are_applied_to_the_fresh_ticket(
     ],
 )
 async def test_what_happened_in_the_meantime_is_seen_and_told(
-    csat: Csat, desk: Desk, what: str, values: dict[str, Any], rule: str
+    csat: Csat, outside: Outside, what: str, values: dict[str, Any], rule: str
 ) -> None:
-    ticket_id, at = await desk.solved_ticket()
-    await desk.act(ticket_id, what, **values)
+    ticket_id, at = await outside.solved_ticket()
+    await outside.act(ticket_id, what, **values)
     await csat.hear(solved(ticket_id, at))
     await csat.settled()
     [skipped] = await promised(csat.store)
     assert isinstance(skipped, SurveySkipped)
     assert (skipped.ticket_id, skipped.solved_at, skipped.rule) == (ticket_id, at, rule)
     assert skipped.reason
-    assert await desk.surveys(ticket_id) == []
-    assert "csat_survey_sent" not in await desk.tags(ticket_id)
+    assert await outside.surveys(ticket_id) == []
+    assert "csat_survey_sent" not in await outside.tags(ticket_id)
 
 
 class Meddling:
@@ -159,38 +159,38 @@ class Meddling:
     ],
 )
 async def test_what_happens_while_we_write_is_decided_anew(
-    live_store: Store, zendesk: Zendesk, desk: Desk, what: str, values: dict[str, Any], rule: str
+    live_store: Store, zendesk: Zendesk, outside: Outside, what: str, values: dict[str, Any], rule: str
 ) -> None:
     async def meddle(ticket_id: str) -> None:
-        await later_second(desk, ticket_id)
-        await desk.act(ticket_id, what, **values)
+        await later_second(outside, ticket_id)
+        await outside.act(ticket_id, what, **values)
 
     async with working(live_store, Meddling(zendesk, meddle)) as csat:
-        ticket_id, at = await desk.solved_ticket()
+        ticket_id, at = await outside.solved_ticket()
         await csat.hear(solved(ticket_id, at))
         await csat.settled()
         assert await csat.decisions() == [(False, rule)]
-        assert await desk.surveys(ticket_id) == []
+        assert await outside.surveys(ticket_id) == []
 
 
-async def later_second(desk: Desk, ticket_id: str) -> None:
+async def later_second(outside: Outside, ticket_id: str) -> None:
     """Wait for a second other than the ticket's last change: Zendesk's stamps have whole seconds."""
-    changed = datetime.fromisoformat((await desk.shown(ticket_id))["ticket"]["updated_at"])
+    changed = datetime.fromisoformat((await outside.shown(ticket_id))["ticket"]["updated_at"])
     await eventually(lambda: SystemClock().now() - changed > timedelta(seconds=1), within=3)
 
 
 @pytest.mark.parametrize("rules", [NOW, NATIVE], ids=["hosted", "native"])
 @pytest.mark.parametrize("remembered", ["nothing", "another beginning"])
 async def test_a_survey_that_the_database_has_forgotten_is_taken_over_and_not_sent_again(
-    live_store: Store, zendesk: Zendesk, desk: Desk, rules: CsatPolicy, remembered: str
+    live_store: Store, zendesk: Zendesk, outside: Outside, rules: CsatPolicy, remembered: str
 ) -> None:
     """It was put back to an older state; what is read again is in doubt (docs/operations.md)."""
-    ticket_id, at = await desk.solved_ticket()
+    ticket_id, at = await outside.solved_ticket()
     async with working(live_store, zendesk, rules) as before:
         await before.hear(solved(ticket_id, at))
         await before.settled()
-    [survey], shown = await rows_of(live_store, tables.surveys), await desk.surveys(ticket_id)
-    tagged = [call for call in await desk.calls("zendesk.tags") if call["changed"]]
+    [survey], shown = await rows_of(live_store, tables.surveys), await outside.surveys(ticket_id)
+    tagged = [call for call in await outside.calls("zendesk.tags") if call["changed"]]
     async with live_store.transaction() as tx:
         for table in reversed(tables.metadata.sorted_tables):
             await tx.execute(table.delete())
@@ -200,34 +200,36 @@ async def test_a_survey_that_the_database_has_forgotten_is_taken_over_and_not_se
         await restored.hear(solved(ticket_id, at), in_doubt=True)
         await restored.settled()
         assert await restored.decisions() == [(True, "send")]
-    assert await desk.surveys(ticket_id) == shown
-    assert [call for call in await desk.calls("zendesk.tags") if call["changed"]] == tagged
+    assert await outside.surveys(ticket_id) == shown
+    assert [call for call in await outside.calls("zendesk.tags") if call["changed"]] == tagged
     [again] = await rows_of(live_store, tables.surveys)
     assert (again.solved_at, again.requester_id, again.mode) == (at, survey.requester_id, survey.mode)
     assert rules is not NOW or again.survey_id == survey.survey_id  # its links are good
 
 
-async def test_one_survey_per_ticket_ever(csat: Csat, desk: Desk) -> None:
-    ticket_id, at = await desk.solved_ticket()
+async def test_one_survey_per_ticket_ever(csat: Csat, outside: Outside) -> None:
+    ticket_id, at = await outside.solved_ticket()
     await csat.hear(solved(ticket_id, at))
     await csat.settled()
     again = at + timedelta(seconds=2)
     await csat.hear(reopened(ticket_id, at + timedelta(seconds=1)), solved(ticket_id, again))
     await csat.settled()
-    assert len(await desk.surveys(ticket_id)) == 1
+    assert len(await outside.surveys(ticket_id)) == 1
     assert sorted(await csat.decisions()) == [(False, "already_surveyed"), (True, "send")]
 
 
-async def test_a_survey_called_off_is_not_sent(csat: Csat, desk: Desk) -> None:
-    ticket_id, at = await desk.solved_ticket()
+async def test_a_survey_called_off_is_not_sent(csat: Csat, outside: Outside) -> None:
+    ticket_id, at = await outside.solved_ticket()
     await csat.hear(solved(ticket_id, at), reopened(ticket_id, at + timedelta(seconds=30)))
     [row] = (await csat.settled(SURVEY)).values()
     assert row.state == "cancelled"
-    assert await desk.surveys(ticket_id) == []
+    assert await outside.surveys(ticket_id) == []
 
 
-async def test_a_later_solve_that_only_zendesk_knows_starts_the_clock_anew(csat: Csat, desk: Desk) -> None:
-    ticket_id, at = await desk.solved_ticket()
+async def test_a_later_solve_that_only_zendesk_knows_starts_the_clock_anew(
+    csat: Csat, outside: Outside
+) -> None:
+    ticket_id, at = await outside.solved_ticket()
     missed = at - timedelta(minutes=1)  # what we were told; the ticket was solved again since
     await csat.hear(solved(ticket_id, missed))
 
@@ -240,13 +242,13 @@ async def test_a_later_solve_that_only_zendesk_knows_starts_the_clock_anew(csat:
     await csat.settled()
     rows = await deliveries(csat.store, SURVEY)
     assert sorted(row.due_at for row in rows.values()) == [missed, at]
-    assert len(await desk.surveys(ticket_id)) == 1
+    assert len(await outside.surveys(ticket_id)) == 1
 
 
 async def test_a_comment_whose_sender_died_is_found_by_the_next_solve(
-    live_store: Store, zendesk: Zendesk, desk: Desk
+    live_store: Store, zendesk: Zendesk, outside: Outside
 ) -> None:
-    ticket_id, at = await desk.solved_ticket()
+    ticket_id, at = await outside.solved_ticket()
     dead = Csat(live_store, zendesk)
     await dead.hear(solved(ticket_id, at))
     await dead.post_and_die()
@@ -254,10 +256,10 @@ async def test_a_comment_whose_sender_died_is_found_by_the_next_solve(
     await dead.hear(reopened(ticket_id, at + timedelta(seconds=1)), solved(ticket_id, later))
     async with working(live_store, zendesk) as csat:
         await csat.settled()
-    assert len(await desk.surveys(ticket_id)) == 1
+    assert len(await outside.surveys(ticket_id)) == 1
     [survey] = await rows_of(live_store, tables.surveys)
     assert (survey.solved_at, survey.sent_at is not None) == (at, True)
-    assert await desk.tags(ticket_id) == ["csat_survey_sent"]
+    assert await outside.tags(ticket_id) == ["csat_survey_sent"]
     assert await dead.decisions() == [(False, "already_surveyed")]
     sent, skipped = await promised(live_store)
     assert isinstance(sent, SurveySent)

@@ -12,50 +12,50 @@ from supportops.vendors.zendesk import Zendesk
 from tests.integration.csat.app import NOW, Csat
 from tests.integration.csat.assertions import on, rows_of
 from tests.integration.csat.events import solved
-from tests.integration.csat.sandbox import Desk
+from tests.integration.csat.sandbox import Outside
 
 MANY = 25
 
 
-async def heard(csat: Csat, desk: Desk, *, count: int = MANY) -> list[str]:
+async def heard(csat: Csat, outside: Outside, *, count: int = MANY) -> list[str]:
     """So many solved tickets, all of them heard of in one batch."""
-    tickets = [await desk.solved_ticket() for _ in range(count)]
+    tickets = [await outside.solved_ticket() for _ in range(count)]
     await csat.hear(*(solved(ticket_id, at) for ticket_id, at in tickets))
     return [ticket_id for ticket_id, _ in tickets]
 
 
-async def asked(desk: Desk, tickets: list[str]) -> list[int]:
-    return [len(await desk.surveys(ticket_id)) for ticket_id in tickets]
+async def asked(outside: Outside, tickets: list[str]) -> list[int]:
+    return [len(await outside.surveys(ticket_id)) for ticket_id in tickets]
 
 
 @pytest.mark.both_databases
 async def test_all_are_asked_and_tagged_once_with_a_few_readings(
-    live_store: Store, zendesk: Zendesk, desk: Desk
+    live_store: Store, zendesk: Zendesk, outside: Outside
 ) -> None:
     calls: list[str] = []
     csat = Csat(live_store, Counting(zendesk, calls))
-    tickets = await heard(csat, desk)
+    tickets = await heard(csat, outside)
     async with csat.at_work():
         await csat.settled()
-    assert await asked(desk, tickets) == [1] * MANY
-    assert [await desk.tags(each) for each in tickets] == [["csat_survey_sent"]] * MANY
+    assert await asked(outside, tickets) == [1] * MANY
+    assert [await outside.tags(each) for each in tickets] == [["csat_survey_sent"]] * MANY
     assert calls.count("ticket") + calls.count("tickets") < MANY
     assert {row.rule for row in await rows_of(live_store, tables.decisions)} == {"send"}
 
 
 async def test_a_ticket_that_is_gone_moved_or_objected_to_disturbs_no_other(
-    live_store: Store, zendesk: Zendesk, desk: Desk
+    live_store: Store, zendesk: Zendesk, outside: Outside
 ) -> None:
     csat = Csat(live_store, zendesk)
-    tickets = await heard(csat, desk)
+    tickets = await heard(csat, outside)
     gone, moved, spam, late = tickets[3], tickets[4], tickets[5], tickets[6]
-    await desk.act(gone, "delete")
-    await desk.act(spam, "tags", tags={"add": ["spam_ticket"]})
-    await desk.act(moved, "reopen")
-    await desk.fault(kind="error", status=409, method="PUT", path=f"*/tickets/{late}")
+    await outside.act(gone, "delete")
+    await outside.act(spam, "tags", tags={"add": ["spam_ticket"]})
+    await outside.act(moved, "reopen")
+    await outside.fault(kind="error", status=409, method="PUT", path=f"*/tickets/{late}")
     async with csat.at_work():
         await csat.settled()
-    assert await asked(desk, [each for each in tickets if each not in (gone, moved, spam)]) == [1] * (
+    assert await asked(outside, [each for each in tickets if each not in (gone, moved, spam)]) == [1] * (
         MANY - 3
     )
     rules = {row.ticket_id: row.rule for row in await rows_of(live_store, tables.decisions)}
@@ -69,26 +69,26 @@ async def test_a_ticket_that_is_gone_moved_or_objected_to_disturbs_no_other(
 
 @pytest.mark.parametrize("kind", ["drop_after_commit", "drop"])
 async def test_lost_answers_of_some_repeat_none(
-    live_store: Store, zendesk: Zendesk, desk: Desk, kind: str
+    live_store: Store, zendesk: Zendesk, outside: Outside, kind: str
 ) -> None:
     csat = Csat(live_store, zendesk)
-    tickets = await heard(csat, desk)
-    await desk.fault(kind=kind, method="PUT", path="*/tickets/*", count=7)
+    tickets = await heard(csat, outside)
+    await outside.fault(kind=kind, method="PUT", path="*/tickets/*", count=7)
     async with csat.at_work():
         await csat.settled(SURVEY, SURVEY_TAG)
-    assert await asked(desk, tickets) == [1] * MANY
+    assert await asked(outside, tickets) == [1] * MANY
 
 
 @on("postgres")
 async def test_once_per_requester_also_among_those_that_are_asked_together(
-    live_store: Store, zendesk: Zendesk, desk: Desk
+    live_store: Store, zendesk: Zendesk, outside: Outside
 ) -> None:
     rules = CsatPolicy.model_validate(NOW.model_dump() | {"once_per": "30d"})
     csat = Csat(live_store, zendesk, rules)
-    tickets = await heard(csat, desk, count=5)  # all by the same requester
+    tickets = await heard(csat, outside, count=5)  # all by the same requester
     async with csat.at_work():
         await csat.settled(SURVEY)
-    assert sorted(await asked(desk, tickets)) == [0, 0, 0, 0, 1]
+    assert sorted(await asked(outside, tickets)) == [0, 0, 0, 0, 1]
     told = [row.rule for row in await rows_of(live_store, tables.decisions)]
     assert sorted(told) == ["asked_recently"] * 4 + ["send"]
 

@@ -22,7 +22,7 @@ from supportops.store import Store
 from supportops.vendors.zendesk import Exports, References, Zendesk
 from tests.integration.csat.assertions import on, rows_of
 from tests.integration.csat.events import reopened, solved
-from tests.integration.csat.sandbox import Desk, impatient_zendesk
+from tests.integration.csat.sandbox import Outside, impatient_zendesk
 
 LONG_AGO = datetime(2025, 1, 1, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -67,23 +67,23 @@ class History:
 
 
 @pytest.fixture
-async def history(live_store: Store, zendesk: Zendesk, desk: Desk) -> History:
-    await desk.post("/limits", zendesk={"export_lag": 0, "exports": None})
+async def history(live_store: Store, zendesk: Zendesk, outside: Outside) -> History:
+    await outside.post("/limits", zendesk={"export_lag": 0, "exports": None})
     return History(live_store, zendesk)
 
 
-async def a_past(desk: Desk) -> dict[str, str]:
+async def a_past(outside: Outside) -> dict[str, str]:
     """Tickets of every kind, by name."""
     kinds = ("good", "bad", "offered", "unasked", "tagged")
-    made = {kind: (await desk.solved_ticket(organization="Acme Ltd"))[0] for kind in kinds}
-    made["open"] = str((await desk.post("/zendesk/tickets", subject="Open"))["ticket"]["id"])
-    made["gone"] = (await desk.solved_ticket())[0]
-    await desk.act(made["good"], "rating", score="good", comment="Thanks")
-    await desk.act(made["bad"], "rating", score="bad", reason="The issue took too long to resolve")
-    await desk.act(made["offered"], "rating", score="offered")
-    await desk.act(made["tagged"], "tags", tags={"add": ["csat_survey_sent"]})
-    await desk.act(made["bad"], "close")
-    await desk.act(made["gone"], "delete")
+    made = {kind: (await outside.solved_ticket(organization="Acme Ltd"))[0] for kind in kinds}
+    made["open"] = str((await outside.post("/zendesk/tickets", subject="Open"))["ticket"]["id"])
+    made["gone"] = (await outside.solved_ticket())[0]
+    await outside.act(made["good"], "rating", score="good", comment="Thanks")
+    await outside.act(made["bad"], "rating", score="bad", reason="The issue took too long to resolve")
+    await outside.act(made["offered"], "rating", score="offered")
+    await outside.act(made["tagged"], "tags", tags={"add": ["csat_survey_sent"]})
+    await outside.act(made["bad"], "close")
+    await outside.act(made["gone"], "delete")
     return made
 
 
@@ -102,8 +102,8 @@ async def snapshot(history: History) -> list[Any]:
 
 
 @pytest.mark.both_databases
-async def test_the_first_day_is_not_empty_and_nobody_hears_of_it(history: History, desk: Desk) -> None:
-    made = await a_past(desk)
+async def test_the_first_day_is_not_empty_and_nobody_hears_of_it(history: History, outside: Outside) -> None:
+    made = await a_past(outside)
     counts = await history.run()
     facts = await history.facts()
     kinds = {key: name for name, key in made.items()}
@@ -119,8 +119,8 @@ async def test_the_first_day_is_not_empty_and_nobody_hears_of_it(history: Histor
     await nobody_heard(history.store)
 
 
-async def test_a_second_run_changes_nothing(history: History, desk: Desk) -> None:
-    await a_past(desk)
+async def test_a_second_run_changes_nothing(history: History, outside: Outside) -> None:
+    await a_past(outside)
     await history.run()
     before = await snapshot(history)
     counts = await history.run()
@@ -130,9 +130,9 @@ async def test_a_second_run_changes_nothing(history: History, desk: Desk) -> Non
 
 @pytest.mark.parametrize("die_after", [1, 2, 3])
 async def test_killed_in_the_middle_it_goes_on_with_the_next_page(
-    history: History, desk: Desk, die_after: int
+    history: History, outside: Outside, die_after: int
 ) -> None:
-    await a_past(desk)
+    await a_past(outside)
     with pytest.raises(Killed):
         await history.run(die_after=die_after)
     [kept] = await rows_of(history.store, tables.progress)
@@ -144,8 +144,10 @@ async def test_killed_in_the_middle_it_goes_on_with_the_next_page(
     assert kept.cursor
 
 
-async def test_a_cursor_that_was_kept_for_too_long_begins_the_part_anew(history: History, desk: Desk) -> None:
-    await a_past(desk)
+async def test_a_cursor_that_was_kept_for_too_long_begins_the_part_anew(
+    history: History, outside: Outside
+) -> None:
+    await a_past(outside)
     with pytest.raises(Killed):
         await history.run(die_after=2)
     async with history.store.transaction() as tx:
@@ -156,19 +158,19 @@ async def test_a_cursor_that_was_kept_for_too_long_begins_the_part_anew(history:
     assert len(await history.facts()) == 5
 
 
-async def test_a_dry_run_counts_and_writes_nothing(history: History, desk: Desk) -> None:
-    await a_past(desk)
+async def test_a_dry_run_counts_and_writes_nothing(history: History, outside: Outside) -> None:
+    await a_past(outside)
     counts = await history.run(dry_run=True)
     assert counts["ratings_added"] == 2
     assert await snapshot(history) == []
     assert await rows_of(history.store, tables.progress) == []
 
 
-async def test_what_csat_knows_better_stays(history: History, desk: Desk) -> None:
-    waiting, at = await desk.solved_ticket(organization="Acme Ltd")
-    again, first = await desk.solved_ticket()
-    voted, _ = await desk.solved_ticket()
-    await desk.act(voted, "rating", score="bad")
+async def test_what_csat_knows_better_stays(history: History, outside: Outside) -> None:
+    waiting, at = await outside.solved_ticket(organization="Acme Ltd")
+    again, first = await outside.solved_ticket()
+    voted, _ = await outside.solved_ticket()
+    await outside.act(voted, "rating", score="bad")
     async with history.store.transaction() as tx:
         events = [solved(waiting, at), solved(again, first), reopened(again, first + SECOND)]
         await SurveyHandlers(timedelta(hours=24)).table().run(list(events), tx)
@@ -184,9 +186,11 @@ async def test_what_csat_knows_better_stays(history: History, desk: Desk) -> Non
     assert await rows_of(history.store, tables.engine.deliveries) == surveys
 
 
-async def test_a_fresh_rating_of_a_followed_ticket_is_left_to_its_event(history: History, desk: Desk) -> None:
-    ticket_id, at = await desk.solved_ticket()
-    await desk.act(ticket_id, "rating", score="bad")
+async def test_a_fresh_rating_of_a_followed_ticket_is_left_to_its_event(
+    history: History, outside: Outside
+) -> None:
+    ticket_id, at = await outside.solved_ticket()
+    await outside.act(ticket_id, "rating", score="bad")
     async with history.store.transaction() as tx:
         await SurveyHandlers(timedelta(hours=24)).table().run([solved(ticket_id, at)], tx)
     await history.run()
@@ -194,12 +198,12 @@ async def test_a_fresh_rating_of_a_followed_ticket_is_left_to_its_event(history:
 
 
 @on("sqlite")
-async def test_limits_and_bad_days_are_waited_out(history: History, desk: Desk) -> None:
-    await a_past(desk)
+async def test_limits_and_bad_days_are_waited_out(history: History, outside: Outside) -> None:
+    await a_past(outside)
     history.sleep = asyncio.sleep
     for path in ("/satisfaction_ratings", "/incremental/tickets"):
-        await desk.fault(kind="429", path=path, retry_after=1)
-        await desk.fault(kind="error", status=503, path=path)
+        await outside.fault(kind="429", path=path, retry_after=1)
+        await outside.fault(kind="error", status=503, path=path)
     await history.run()
     assert len(await history.facts()) == 5
     waits = [words for words in history.said if words.startswith("waiting")]
@@ -208,20 +212,22 @@ async def test_limits_and_bad_days_are_waited_out(history: History, desk: Desk) 
 
 
 @on("sqlite")
-async def test_one_who_may_not_read_hears_so(history: History, desk: Desk) -> None:
-    await desk.fault(kind="error", status=403, path="/incremental/tickets")
+async def test_one_who_may_not_read_hears_so(history: History, outside: Outside) -> None:
+    await outside.fault(kind="error", status=403, path="/incremental/tickets")
     with pytest.raises(Permanent, match="403"):
         await history.run()
-    await desk.fault(kind="error", status=503, path="/incremental/tickets", count=50)
+    await outside.fault(kind="error", status=503, path="/incremental/tickets", count=50)
     with pytest.raises(Retryable, match="503"):
         await history.run()
 
 
-async def test_answers_to_surveys_are_history_too(live_store: Store, sandbox_url: str, desk: Desk) -> None:
-    await desk.post("/limits", zendesk={"export_lag": 0})
+async def test_answers_to_surveys_are_history_too(
+    live_store: Store, sandbox_url: str, outside: Outside
+) -> None:
+    await outside.post("/limits", zendesk={"export_lag": 0})
     rules = AT_ONCE.model_copy(update={"native_ratings": NativeRatingsPolicy(kind="surveys")})
-    ticket_id, _ = await desk.solved_ticket()
-    await desk.act(ticket_id, "survey", rating=2, comment="Slow")
+    ticket_id, _ = await outside.solved_ticket()
+    await outside.act(ticket_id, "survey", rating=2, comment="Slow")
     async with impatient_zendesk(sandbox_url) as zendesk:
         history = History(live_store, zendesk, rules)
         counts = await history.run()

@@ -1,4 +1,4 @@
-"""The dashboard in Chromium: on a phone, a desk, in the dark, on paper; by keyboard; no other host is asked."""
+"""The dashboard in Chromium: on a phone, a desktop, in the dark, on paper; by keyboard; no other host is asked."""
 
 from collections.abc import AsyncIterator
 

@@ -14,7 +14,7 @@ from supportops.store import Store
 from supportops.vendors.zendesk import Zendesk
 from tests.integration.csat.app import Readers, reading
 from tests.integration.csat.events import reopened, solved
-from tests.integration.csat.sandbox import Desk
+from tests.integration.csat.sandbox import Outside
 
 GROABLET = "8447346622462"
 ACME = "8447346622463"
@@ -33,20 +33,20 @@ def names(row: Any) -> tuple[str, ...]:
     return row.form, row.plan, row.region, row.group_name, row.assignee
 
 
-async def change_plan(desk: Desk, organization_id: str, plan: str) -> None:
+async def change_plan(outside: Outside, organization_id: str, plan: str) -> None:
     fields = {"organization_fields": {"support_level": plan}}
-    await desk.rest("PUT", f"/organizations/{organization_id}", {"organization": fields})
+    await outside.rest("PUT", f"/organizations/{organization_id}", {"organization": fields})
 
 
-async def test_names_plan_and_region_of_the_solve_stay(csat: Readers, desk: Desk) -> None:
-    ticket_id, at = await desk.solved_ticket(organization="Acme Ltd", group_id=8447320466430)
+async def test_names_plan_and_region_of_the_solve_stay(csat: Readers, outside: Outside) -> None:
+    ticket_id, at = await outside.solved_ticket(organization="Acme Ltd", group_id=8447320466430)
     await csat.hear(solved(ticket_id, at))
     await csat.settled(DESCRIPTION)
     expected = ("Self-Managed", "premium", "", "Support", "Ada Agent")
     assert names(await csat.facts(ticket_id)) == expected
-    await change_plan(desk, ACME, "ultimate")
-    await desk.act(ticket_id, "actions", assignee_id=int(BEN), form="Security Issue")
-    other, later = await desk.solved_ticket(organization="Acme Ltd", form="Security Issue")
+    await change_plan(outside, ACME, "ultimate")
+    await outside.act(ticket_id, "actions", assignee_id=int(BEN), form="Security Issue")
+    other, later = await outside.solved_ticket(organization="Acme Ltd", form="Security Issue")
     await csat.hear(solved(other, later))
     await csat.settled(DESCRIPTION)
     assert names(await csat.facts(ticket_id)) == expected
@@ -55,9 +55,9 @@ async def test_names_plan_and_region_of_the_solve_stay(csat: Readers, desk: Desk
 
 @pytest.mark.parametrize("told_all", [True, False], ids=["all", "some"])
 async def test_what_the_event_told_wins_over_what_the_ticket_shows_by_now(
-    csat: Readers, desk: Desk, told_all: bool
+    csat: Readers, outside: Outside, told_all: bool
 ) -> None:
-    ticket_id, at = await desk.solved_ticket(organization="Acme Ltd", group_id=8447320466430)
+    ticket_id, at = await outside.solved_ticket(organization="Acme Ltd", group_id=8447320466430)
     ids: dict[str, Any] = {
         "form_id": FORMS["Security Issue"],
         "assignee_id": BEN,
@@ -70,8 +70,8 @@ async def test_what_the_event_told_wins_over_what_the_ticket_shows_by_now(
     assert names(await csat.facts(ticket_id)) == ("Security Issue", "ultimate", "", group, "Ben Agent")
 
 
-async def test_an_earlier_solve_is_not_described_any_more(csat: Readers, desk: Desk) -> None:
-    ticket_id, at = await desk.solved_ticket()
+async def test_an_earlier_solve_is_not_described_any_more(csat: Readers, outside: Outside) -> None:
+    ticket_id, at = await outside.solved_ticket()
     again = at + timedelta(minutes=5)
     await csat.hear(solved(ticket_id, at), reopened(ticket_id, at + SECOND))
     await csat.settled(DESCRIPTION)
@@ -83,11 +83,11 @@ async def test_an_earlier_solve_is_not_described_any_more(csat: Readers, desk: D
     assert row.described_at is not None
 
 
-async def test_what_is_missing_holds_nothing_up(csat: Readers, desk: Desk) -> None:
-    gone, at = await desk.solved_ticket()
-    await desk.act(gone, "delete")
-    lone, later = await desk.solved_ticket(requester={"name": "Nora", "email": "nora@nowhere.example"})
-    await desk.fault(kind="403", path="/groups", status=403)
+async def test_what_is_missing_holds_nothing_up(csat: Readers, outside: Outside) -> None:
+    gone, at = await outside.solved_ticket()
+    await outside.act(gone, "delete")
+    lone, later = await outside.solved_ticket(requester={"name": "Nora", "email": "nora@nowhere.example"})
+    await outside.fault(kind="403", path="/groups", status=403)
     told = TicketSnapshot(group_id="8447320466430", organization_id=None)
     await csat.hear(solved(gone, at), solved(lone, later).model_copy(update={"ticket": told}))
     rows = await csat.settled(DESCRIPTION)
@@ -97,14 +97,14 @@ async def test_what_is_missing_holds_nothing_up(csat: Readers, desk: Desk) -> No
 
 
 async def test_plan_by_tag_and_region_by_field_of_the_ticket(
-    live_store: Store, zendesk: Zendesk, desk: Desk
+    live_store: Store, zendesk: Zendesk, outside: Outside
 ) -> None:
     sources = KpiPolicy(
         plan=Source(tags={"gold": "Gold", "silver": "Silver"}),
         region=Source(ticket_field="360000000001", labels={"emea_2021": "EMEA"}),
     )
     field = {"id": 360000000001, "value": "emea_2021"}
-    ticket_id, at = await desk.solved_ticket(tags=["silver", "vip"], custom_fields=[field])
+    ticket_id, at = await outside.solved_ticket(tags=["silver", "vip"], custom_fields=[field])
     async with reading(live_store, zendesk, CsatPolicy(numbers=sources)) as csat:
         await csat.hear(solved(ticket_id, at))
         await csat.settled(DESCRIPTION)

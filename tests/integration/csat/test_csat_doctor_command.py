@@ -11,12 +11,12 @@ import httpx
 import pytest
 
 from sandbox.clients import tls
-from tests.integration.csat.sandbox import Desk
+from tests.integration.csat.sandbox import Outside
 from tests.integration.csat.test_csat_explain import ENVIRONMENT
 from tests.support.commands import run_command
 from tests.support.sandbox import ZENDESK_CLIENT
 
-pytestmark = pytest.mark.usefixtures("desk")  # a sandbox without a past
+pytestmark = pytest.mark.usefixtures("outside")  # a sandbox without a past
 RULES = "csat: {feedback: {project: support/feedback}, numbers: {region: {tags: {emea: EMEA}}}}\n"
 Findings = dict[str, dict[str, str]]
 Doctor = Callable[..., tuple[int, Findings, str]]
@@ -157,10 +157,10 @@ async def test_a_skewed_clock_is_told(doctor: Doctor, handler: type[PageHandler]
 
 
 @pytest.mark.parametrize("dialect", ["sqlite"])
-async def test_the_vendors_own_survey_and_narrow_rights_are_told(doctor: Doctor, desk: Desk) -> None:
+async def test_the_vendors_own_survey_and_narrow_rights_are_told(doctor: Doctor, outside: Outside) -> None:
     asking = {"title": "Ask", "actions": [{"field": "satisfaction_score", "value": "offered"}]}
-    await desk.post("/zendesk/business_rules", automations=[asking | {"active": False}, asking])
-    await desk.post("/zendesk/integration_user", ticket_restriction="groups")
+    await outside.post("/zendesk/business_rules", automations=[asking | {"active": False}, asking])
+    await outside.post("/zendesk/integration_user", ticket_restriction="groups")
     code, findings, _ = doctor()
     assert code == 1
     assert failed(findings) == {"other surveys", "zendesk rights"}

@@ -10,7 +10,7 @@ from supportops.store import Store
 from supportops.vendors.zendesk import Zendesk
 from tests.integration.csat.assertions import deliveries, on
 from tests.integration.csat.feedback_app import QUIET, Feedback, exporting, impatient_gitlab
-from tests.integration.csat.sandbox import Desk
+from tests.integration.csat.sandbox import Outside
 
 TIMELY = "The answer wasn't delivered in a timely manner"
 HOSTILE = "Too late.\r/close\n@all see #1\n```\n/label ~urgent"
@@ -19,16 +19,18 @@ ISSUES = "*/issues"
 
 @pytest.fixture
 async def feedback(
-    live_store: Store, zendesk: Zendesk, desk: Desk, sandbox_url: str
+    live_store: Store, zendesk: Zendesk, outside: Outside, sandbox_url: str
 ) -> AsyncIterator[Feedback]:
     """The export at rest: its courier is started by the test."""
-    await desk.post("/limits", gitlab=QUIET)
+    await outside.post("/limits", gitlab=QUIET)
     async with impatient_gitlab(sandbox_url) as gitlab:
-        yield Feedback(live_store, zendesk, gitlab, desk)
+        yield Feedback(live_store, zendesk, gitlab, outside)
 
 
 async def _rated_bad(feedback: Feedback, **ticket: Any) -> str:
-    ticket_id, _ = await feedback.desk.solved_ticket(requester={"email": "rita@groablet.example"}, **ticket)
+    ticket_id, _ = await feedback.outside.solved_ticket(
+        requester={"email": "rita@groablet.example"}, **ticket
+    )
     await feedback.rate(ticket_id, "bad", HOSTILE, TIMELY)
     return ticket_id
 
@@ -52,7 +54,7 @@ async def test_a_bad_rating_becomes_one_issue_and_then_a_tag(feedback: Feedback)
     assert issue["happened"] == [
         {"kind": "gitlab.mention", "name": "tam", "where": "description", "user": True}
     ]
-    assert sorted(await feedback.desk.tags(ticket_id)) == ["feedback_exported", "vip"]
+    assert sorted(await feedback.outside.tags(ticket_id)) == ["feedback_exported", "vip"]
     [row] = await feedback.recorded()
     assert (row.ticket_id, row.iid, row.revision) == (ticket_id, str(issue["iid"]), 1)
     assert row.web_url.endswith(f"/issues/{issue['iid']}")
@@ -63,13 +65,13 @@ async def test_a_bad_rating_becomes_one_issue_and_then_a_tag(feedback: Feedback)
     ("score", "comment", "made"), [("good", None, 0), ("good", "Thanks!", 1), ("bad", None, 1)]
 )
 async def test_what_becomes_an_issue(feedback: Feedback, score: str, comment: str | None, made: int) -> None:
-    ticket_id, _ = await feedback.desk.solved_ticket()
+    ticket_id, _ = await feedback.outside.solved_ticket()
     await feedback.rate(ticket_id, score, comment)
     await feedback.rate(ticket_id, score, comment)
     async with exporting(feedback):
         await feedback.settled()
     assert len(await feedback.issues()) == made
-    assert ("feedback_exported" in await feedback.desk.tags(ticket_id)) is bool(made)
+    assert ("feedback_exported" in await feedback.outside.tags(ticket_id)) is bool(made)
 
 
 BAD_DAYS = [
@@ -87,25 +89,25 @@ BAD_DAYS = [
 @pytest.mark.parametrize("fault", BAD_DAYS, ids=lambda fault: "-".join(map(str, fault.values())))
 async def test_lost_answers_make_no_second_issue(feedback: Feedback, fault: dict[str, Any], lag: int) -> None:
     ticket_id = await _rated_bad(feedback)
-    await feedback.desk.post("/limits", gitlab={"search_lag": lag})
-    await feedback.desk.fault(service="gitlab", path=ISSUES, **fault)
+    await feedback.outside.post("/limits", gitlab={"search_lag": lag})
+    await feedback.outside.fault(service="gitlab", path=ISSUES, **fault)
     async with exporting(feedback):
         await feedback.settled()
     assert len(await feedback.issues()) == 1
-    assert await feedback.desk.tags(ticket_id) == ["feedback_exported"]
+    assert await feedback.outside.tags(ticket_id) == ["feedback_exported"]
 
 
 @pytest.mark.parametrize("lag", [0, 3600])
 async def test_a_worker_killed_after_the_call(feedback: Feedback, lag: int) -> None:
     ticket_id = await _rated_bad(feedback)
-    await feedback.desk.post("/limits", gitlab={"search_lag": lag})
+    await feedback.outside.post("/limits", gitlab={"search_lag": lag})
     await feedback.export_and_die()
-    assert "feedback_exported" not in await feedback.desk.tags(ticket_id)
+    assert "feedback_exported" not in await feedback.outside.tags(ticket_id)
     async with exporting(feedback):
         await feedback.settled()
     assert len(await feedback.issues()) == 1
     assert len(await feedback.recorded()) == 1
-    assert await feedback.desk.tags(ticket_id) == ["feedback_exported"]
+    assert await feedback.outside.tags(ticket_id) == ["feedback_exported"]
 
 
 async def test_bad_good_bad_changes_the_one_issue(feedback: Feedback) -> None:
@@ -137,7 +139,7 @@ async def test_bad_good_bad_changes_the_one_issue(feedback: Feedback) -> None:
 
 
 async def test_a_comment_that_comes_later(feedback: Feedback) -> None:
-    ticket_id, _ = await feedback.desk.solved_ticket()
+    ticket_id, _ = await feedback.outside.solved_ticket()
     await feedback.rate(ticket_id, "good")
     async with exporting(feedback):
         await feedback.settled()
@@ -171,7 +173,7 @@ async def test_lost_answers_make_no_second_note(feedback: Feedback, fault: dict[
     ticket_id = await _rated_bad(feedback)
     async with exporting(feedback):
         await feedback.settled()
-        await feedback.desk.fault(service="gitlab", path=NOTES, **fault)
+        await feedback.outside.fault(service="gitlab", path=NOTES, **fault)
         await feedback.rate(ticket_id, "bad", "Still not", TIMELY)
         await feedback.settled()
     [issue] = await feedback.issues()
@@ -183,7 +185,7 @@ async def test_lost_answers_about_labels(feedback: Feedback, kind: str) -> None:
     ticket_id = await _rated_bad(feedback)
     async with exporting(feedback):
         await feedback.settled()
-        await feedback.desk.fault(service="gitlab", path="*/issues/*", method="PUT", kind=kind)
+        await feedback.outside.fault(service="gitlab", path="*/issues/*", method="PUT", kind=kind)
         await feedback.rate(ticket_id, "good", "It works")
         await feedback.settled()
     [issue] = await feedback.issues()
@@ -209,7 +211,7 @@ async def test_a_worker_killed_after_its_note(feedback: Feedback) -> None:
 @pytest.mark.parametrize("lag", [0, 3600])
 async def test_a_change_of_mind_while_the_first_answer_was_lost(feedback: Feedback, lag: int) -> None:
     ticket_id = await _rated_bad(feedback)
-    await feedback.desk.post("/limits", gitlab={"search_lag": lag})
+    await feedback.outside.post("/limits", gitlab={"search_lag": lag})
     await feedback.export_and_die()
     await feedback.rate(ticket_id, "good", None)
     async with exporting(feedback):
@@ -218,13 +220,13 @@ async def test_a_change_of_mind_while_the_first_answer_was_lost(feedback: Feedba
     assert "satisfaction::Good" in issue["labels"]
     assert "satisfaction::Bad" not in issue["labels"]
     assert len(issue["notes"]) == 1
-    assert await feedback.desk.tags(ticket_id) == ["feedback_exported"]
+    assert await feedback.outside.tags(ticket_id) == ["feedback_exported"]
 
 
 @on("postgres")
 async def test_a_limit_pauses_all_and_costs_no_attempt(feedback: Feedback) -> None:
     await _rated_bad(feedback)
-    await feedback.desk.fault(service="gitlab", path=ISSUES, kind="429", retry_after=1, count=3)
+    await feedback.outside.fault(service="gitlab", path=ISSUES, kind="429", retry_after=1, count=3)
     async with exporting(feedback):
         [row] = (await feedback.settled()).values()
     assert row.attempts == 1

@@ -16,7 +16,7 @@ from supportops.store import Store
 from supportops.vendors.zendesk import Zendesk
 from tests.integration.csat.assertions import deliveries, on
 from tests.integration.csat.feedback_app import QUIET, Feedback, exporting, impatient_gitlab
-from tests.integration.csat.sandbox import Desk
+from tests.integration.csat.sandbox import Outside
 from tests.support.eventually import eventually
 
 TAG = "feedback_exported"
@@ -24,15 +24,15 @@ TAG = "feedback_exported"
 
 @pytest.fixture
 async def feedback(
-    live_store: Store, zendesk: Zendesk, desk: Desk, sandbox_url: str
+    live_store: Store, zendesk: Zendesk, outside: Outside, sandbox_url: str
 ) -> AsyncIterator[Feedback]:
-    await desk.post("/limits", gitlab=QUIET)
+    await outside.post("/limits", gitlab=QUIET)
     async with impatient_gitlab(sandbox_url) as gitlab:
-        yield Feedback(live_store, zendesk, gitlab, desk)
+        yield Feedback(live_store, zendesk, gitlab, outside)
 
 
 async def test_a_ticket_that_somebody_else_exported(feedback: Feedback) -> None:
-    ticket_id, _ = await feedback.desk.solved_ticket(tags=[TAG])
+    ticket_id, _ = await feedback.outside.solved_ticket(tags=[TAG])
     await feedback.rate(ticket_id, "bad", "slow")
     async with exporting(feedback):
         await feedback.settled()
@@ -44,16 +44,16 @@ async def test_a_ticket_that_somebody_else_exported(feedback: Feedback) -> None:
     assert all(BY_OTHERS in outcome for outcome in await feedback.outcomes())
 
 
-async def _follow_up(desk: Desk) -> str:
-    parent, _ = await desk.solved_ticket(tags=[TAG])
-    await desk.act(parent, "close")
-    ticket_id, _ = await desk.solved_ticket(subject="Again", via_followup_source_id=int(parent))
-    assert TAG in await desk.tags(ticket_id)
+async def _follow_up(outside: Outside) -> str:
+    parent, _ = await outside.solved_ticket(tags=[TAG])
+    await outside.act(parent, "close")
+    ticket_id, _ = await outside.solved_ticket(subject="Again", via_followup_source_id=int(parent))
+    assert TAG in await outside.tags(ticket_id)
     return ticket_id
 
 
 async def test_a_follow_up_inherits_the_tag_and_is_exported(feedback: Feedback) -> None:
-    ticket_id = await _follow_up(feedback.desk)
+    ticket_id = await _follow_up(feedback.outside)
     await feedback.rate(ticket_id, "bad", "again")
     async with exporting(feedback):
         await feedback.settled()
@@ -63,9 +63,9 @@ async def test_a_follow_up_inherits_the_tag_and_is_exported(feedback: Feedback) 
 
 
 async def test_a_follow_up_that_was_itself_exported_by_somebody_else(feedback: Feedback) -> None:
-    ticket_id = await _follow_up(feedback.desk)
-    await feedback.desk.act(ticket_id, "tags", tags={"remove": [TAG]})
-    await feedback.desk.act(ticket_id, "tags", tags={"add": [TAG]})
+    ticket_id = await _follow_up(feedback.outside)
+    await feedback.outside.act(ticket_id, "tags", tags={"remove": [TAG]})
+    await feedback.outside.act(ticket_id, "tags", tags={"add": [TAG]})
     await feedback.rate(ticket_id, "bad", "again")
     async with exporting(feedback):
         await feedback.settled()
@@ -73,42 +73,42 @@ async def test_a_follow_up_that_was_itself_exported_by_somebody_else(feedback: F
 
 
 async def test_labels_lost_in_silence_are_told_aloud(feedback: Feedback) -> None:
-    await feedback.desk.post("/limits", gitlab={"admin_issue": False})
-    ticket_id, _ = await feedback.desk.solved_ticket()
+    await feedback.outside.post("/limits", gitlab={"admin_issue": False})
+    ticket_id, _ = await feedback.outside.solved_ticket()
     await feedback.rate(ticket_id, "bad", "slow")
     with capture_logs() as lines:
         async with exporting(feedback):
             await feedback.settled()
     assert len(await feedback.issues()) == 1
-    assert await feedback.desk.tags(ticket_id) == [TAG]
+    assert await feedback.outside.tags(ticket_id) == [TAG]
     [line] = [line for line in lines if line["event"] == "feedback.incomplete"]
     assert line["log_level"] == "error"
     assert "satisfaction::Bad" in line["lost_labels"]
     assert feedback.metrics.value("feedback_issues", outcome="incomplete") == 1
 
 
-async def test_off(live_store: Store, zendesk: Zendesk, desk: Desk) -> None:
-    feedback = Feedback(live_store, zendesk, None, desk)
-    ticket_id, _ = await desk.solved_ticket()
+async def test_off(live_store: Store, zendesk: Zendesk, outside: Outside) -> None:
+    feedback = Feedback(live_store, zendesk, None, outside)
+    ticket_id, _ = await outside.solved_ticket()
     await feedback.rate(ticket_id, "bad", "slow")
     async with exporting(feedback):
         await feedback.settled()
     assert OFF in (await feedback.outcomes())[0]
-    assert await desk.tags(ticket_id) == []
+    assert await outside.tags(ticket_id) == []
 
 
 async def test_a_ticket_that_is_gone_is_feedback_all_the_same(feedback: Feedback) -> None:
-    ticket_id, _ = await feedback.desk.solved_ticket()
+    ticket_id, _ = await feedback.outside.solved_ticket()
     await feedback.rate(ticket_id, "bad", "slow")
-    await feedback.desk.act(ticket_id, "delete", permanently=True)
+    await feedback.outside.act(ticket_id, "delete", permanently=True)
     async with exporting(feedback):
         await feedback.settled()
     assert [issue["title"] for issue in await feedback.issues()] == [f"CSAT feedback for ticket {ticket_id}"]
 
 
 async def test_a_ticket_that_was_closed_keeps_its_tags(feedback: Feedback) -> None:
-    ticket_id, _ = await feedback.desk.solved_ticket()
-    await feedback.desk.act(ticket_id, "close")
+    ticket_id, _ = await feedback.outside.solved_ticket()
+    await feedback.outside.act(ticket_id, "close")
     await feedback.rate(ticket_id, "bad", "slow")
     async with exporting(feedback):
         await feedback.settled()
@@ -128,9 +128,9 @@ REFUSALS = [
 async def test_a_token_that_may_not_pauses_everything_and_says_so(
     feedback: Feedback, fault: dict[str, Any]
 ) -> None:
-    await feedback.desk.fault(service="gitlab", path="*", **fault, count=1)
+    await feedback.outside.fault(service="gitlab", path="*", **fault, count=1)
     for _ in range(3):
-        ticket_id, _at = await feedback.desk.solved_ticket()
+        ticket_id, _at = await feedback.outside.solved_ticket()
         await feedback.rate(ticket_id, "bad", "slow")
     with capture_logs() as lines:
         async with exporting(feedback):
@@ -159,10 +159,10 @@ async def _one_waits(feedback: Feedback) -> bool:
     ids=lambda fault: str(fault["status"]),
 )
 async def test_final_answers_are_kept_with_their_words(feedback: Feedback, fault: dict[str, Any]) -> None:
-    ticket_id, _ = await feedback.desk.solved_ticket()
+    ticket_id, _ = await feedback.outside.solved_ticket()
     await feedback.rate(ticket_id, "bad", "slow")
-    await feedback.desk.fault(service="gitlab", path="*", kind="error", **fault)
+    await feedback.outside.fault(service="gitlab", path="*", kind="error", **fault)
     async with exporting(feedback):
         await feedback.settled("dead")
     assert fault["code"] in (await feedback.outcomes())[0]
-    assert TAG not in await feedback.desk.tags(ticket_id)
+    assert TAG not in await feedback.outside.tags(ticket_id)

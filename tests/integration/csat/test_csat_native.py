@@ -17,7 +17,7 @@ from supportops.vendors.zendesk import Zendesk
 from tests.integration.csat.app import Readers, rated, reading
 from tests.integration.csat.assertions import deliveries, on, promised, rows_of
 from tests.integration.csat.events import solved
-from tests.integration.csat.sandbox import Desk
+from tests.integration.csat.sandbox import Outside
 from tests.support.eventually import eventually
 
 HOUR = timedelta(hours=1)
@@ -30,8 +30,8 @@ async def csat(live_store: Store, zendesk: Zendesk) -> AsyncIterator[Readers]:
         yield readers
 
 
-async def rate(desk: Desk, ticket_id: str, **values: object) -> None:
-    await desk.act(ticket_id, "rating", **values)
+async def rate(outside: Outside, ticket_id: str, **values: object) -> None:
+    await outside.act(ticket_id, "rating", **values)
 
 
 async def hosted(store: Store, ticket_id: str, score: Answer, at: datetime) -> None:
@@ -40,10 +40,10 @@ async def hosted(store: Store, ticket_id: str, score: Answer, at: datetime) -> N
 
 
 @pytest.mark.both_databases
-async def test_a_rating_is_taken_and_told_once(csat: Readers, desk: Desk) -> None:
-    ticket_id, at = await desk.solved_ticket()
+async def test_a_rating_is_taken_and_told_once(csat: Readers, outside: Outside) -> None:
+    ticket_id, at = await outside.solved_ticket()
     await csat.hear(solved(ticket_id, at))
-    await rate(desk, ticket_id, score="bad", comment=" Too slow\x00 ", reason="The issue was NOT resolved")
+    await rate(outside, ticket_id, score="bad", comment=" Too slow\x00 ", reason="The issue was NOT resolved")
     await csat.hear(rated(ticket_id, "first", score="BAD"))
     await csat.hear(rated(ticket_id, "same-again", score="bad"))
     await csat.settled()
@@ -62,12 +62,12 @@ async def test_a_rating_is_taken_and_told_once(csat: Readers, desk: Desk) -> Non
     assert facts.asked_at is not None
 
 
-async def test_a_change_of_mind_counts_and_is_told(csat: Readers, desk: Desk) -> None:
-    ticket_id, _ = await desk.solved_ticket()
-    await rate(desk, ticket_id, score="bad", comment="No!")
+async def test_a_change_of_mind_counts_and_is_told(csat: Readers, outside: Outside) -> None:
+    ticket_id, _ = await outside.solved_ticket()
+    await rate(outside, ticket_id, score="bad", comment="No!")
     await csat.hear(rated(ticket_id, "first"))
     await csat.settled()
-    await rate(desk, ticket_id, score="good")
+    await rate(outside, ticket_id, score="good")
     await csat.hear(rated(ticket_id, "second"))
     await csat.settled()
     row = await csat.rating(ticket_id)
@@ -77,20 +77,20 @@ async def test_a_change_of_mind_counts_and_is_told(csat: Readers, desk: Desk) ->
 
 @pytest.mark.parametrize(("when", "counts"), [(-HOUR, "native"), (HOUR, "hosted")])
 async def test_the_latest_answer_counts_whoever_brought_it(
-    csat: Readers, desk: Desk, when: timedelta, counts: str
+    csat: Readers, outside: Outside, when: timedelta, counts: str
 ) -> None:
-    ticket_id, _ = await desk.solved_ticket()
+    ticket_id, _ = await outside.solved_ticket()
     await hosted(csat.store, ticket_id, Answer("good"), datetime.now(UTC) + when)
-    await rate(desk, ticket_id, score="bad")
+    await rate(outside, ticket_id, score="bad")
     await csat.hear(rated(ticket_id, "native"))
     await csat.settled()
     row = await csat.rating(ticket_id)
     assert (row.source, row.score) == (counts, "bad" if counts == "native" else "good")
 
 
-async def test_hosted_after_native_and_the_old_hint_again(csat: Readers, desk: Desk) -> None:
-    ticket_id, _ = await desk.solved_ticket()
-    await rate(desk, ticket_id, score="bad")
+async def test_hosted_after_native_and_the_old_hint_again(csat: Readers, outside: Outside) -> None:
+    ticket_id, _ = await outside.solved_ticket()
+    await rate(outside, ticket_id, score="bad")
     await csat.hear(rated(ticket_id, "native"))
     await csat.settled()
     await hosted(csat.store, ticket_id, Answer("good"), datetime.now(UTC) + HOUR)
@@ -100,10 +100,10 @@ async def test_hosted_after_native_and_the_old_hint_again(csat: Readers, desk: D
     assert (row.source, row.score, row.revision) == ("hosted", "good", 2)
 
 
-async def test_an_offer_counts_as_asked_and_is_no_answer(csat: Readers, desk: Desk) -> None:
-    ticket_id, at = await desk.solved_ticket()
+async def test_an_offer_counts_as_asked_and_is_no_answer(csat: Readers, outside: Outside) -> None:
+    ticket_id, at = await outside.solved_ticket()
     await csat.hear(solved(ticket_id, at))
-    await rate(desk, ticket_id, score="offered")
+    await rate(outside, ticket_id, score="offered")
     hint = rated(ticket_id, "offered")
     await csat.hear(hint)
     await csat.settled()
@@ -112,8 +112,8 @@ async def test_an_offer_counts_as_asked_and_is_no_answer(csat: Readers, desk: De
     assert await rows_of(csat.store, tables.ratings) == []
 
 
-async def test_a_hint_that_comes_before_the_rating_is_visible(csat: Readers, desk: Desk) -> None:
-    ticket_id, _ = await desk.solved_ticket()
+async def test_a_hint_that_comes_before_the_rating_is_visible(csat: Readers, outside: Outside) -> None:
+    ticket_id, _ = await outside.solved_ticket()
     await csat.hear(rated(ticket_id, "early", score="good"))
 
     async def looked_in_vain() -> bool:
@@ -121,16 +121,16 @@ async def test_a_hint_that_comes_before_the_rating_is_visible(csat: Readers, des
         return bool(row.attempts >= 1 and row.state == "waiting")
 
     assert await eventually(looked_in_vain)
-    await rate(desk, ticket_id, score="good", comment="Thanks")
+    await rate(outside, ticket_id, score="good", comment="Thanks")
     await csat.settled()
     assert (await csat.rating(ticket_id)).comment == "Thanks"
 
 
-async def test_what_is_gone_is_moot_and_keeps_nobody(csat: Readers, desk: Desk) -> None:
-    gone, _ = await desk.solved_ticket()
-    there, _ = await desk.solved_ticket()
-    await desk.act(gone, "delete")
-    await rate(desk, there, score="good")
+async def test_what_is_gone_is_moot_and_keeps_nobody(csat: Readers, outside: Outside) -> None:
+    gone, _ = await outside.solved_ticket()
+    there, _ = await outside.solved_ticket()
+    await outside.act(gone, "delete")
+    await rate(outside, there, score="good")
     await csat.hear(rated(gone, "gone"), rated(there, "there"))
     rows = await csat.settled()
     assert b'"kind":"moot"' in rows["rated-gone"].outcome.encode()
@@ -139,11 +139,11 @@ async def test_what_is_gone_is_moot_and_keeps_nobody(csat: Readers, desk: Desk) 
 
 @on("sqlite")
 @pytest.mark.parametrize("kind", ["429", "error", "drop"])
-async def test_bad_days_end(csat: Readers, desk: Desk, kind: str) -> None:
-    ticket_id, _ = await desk.solved_ticket()
-    await rate(desk, ticket_id, score="good")
+async def test_bad_days_end(csat: Readers, outside: Outside, kind: str) -> None:
+    ticket_id, _ = await outside.solved_ticket()
+    await rate(outside, ticket_id, score="good")
     more = {"retry_after": 1} if kind == "429" else {"status": 503} if kind == "error" else {}
-    await desk.fault(kind=kind, path="/satisfaction_ratings/", **more)
+    await outside.fault(kind=kind, path="/satisfaction_ratings/", **more)
     await csat.hear(rated(ticket_id, "hint"))
     await csat.settled()
     assert (await csat.rating(ticket_id)).score == "good"
@@ -152,17 +152,17 @@ async def test_bad_days_end(csat: Readers, desk: Desk, kind: str) -> None:
 @on("sqlite")
 @pytest.mark.parametrize(("number", "score"), [(1, "bad"), (3, "bad"), (4, "good"), (5, "good")])
 async def test_a_survey_answer_on_the_scale(
-    live_store: Store, zendesk: Zendesk, desk: Desk, number: int, score: str
+    live_store: Store, zendesk: Zendesk, outside: Outside, number: int, score: str
 ) -> None:
-    ticket_id, at = await desk.solved_ticket()
+    ticket_id, at = await outside.solved_ticket()
     async with reading(live_store, zendesk, SURVEYS) as csat:
         await csat.hear(solved(ticket_id, at))
-        await desk.act(ticket_id, "survey")
+        await outside.act(ticket_id, "survey")
         await csat.hear(rated(ticket_id, "offered"))
         await csat.settled()
         facts = await csat.facts(ticket_id)
         assert (facts.asked_at is not None, facts.score) == (True, None)
-        await desk.act(ticket_id, "survey", rating=number, comment="So so", reason="Something new")
+        await outside.act(ticket_id, "survey", rating=number, comment="So so", reason="Something new")
         await csat.hear(rated(ticket_id, "answered"))
         await csat.settled()
         row = await csat.rating(ticket_id)
@@ -170,12 +170,12 @@ async def test_a_survey_answer_on_the_scale(
     assert row.reason == ("Some other reason" if score == "bad" else None)
 
 
-async def test_a_survey_answer_changes(live_store: Store, zendesk: Zendesk, desk: Desk) -> None:
-    ticket_id, _ = await desk.solved_ticket()
-    await desk.post("/zendesk/surveys", listed=False)  # found through the ticket's audits
+async def test_a_survey_answer_changes(live_store: Store, zendesk: Zendesk, outside: Outside) -> None:
+    ticket_id, _ = await outside.solved_ticket()
+    await outside.post("/zendesk/surveys", listed=False)  # found through the ticket's audits
     async with reading(live_store, zendesk, SURVEYS) as csat:
         for number in (2, 5):
-            await desk.act(ticket_id, "survey", rating=number)
+            await outside.act(ticket_id, "survey", rating=number)
             await csat.hear(rated(ticket_id, f"answered-{number}"))
             await csat.settled()
         row = await csat.rating(ticket_id)

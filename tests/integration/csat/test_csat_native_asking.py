@@ -14,7 +14,7 @@ from supportops.vendors.zendesk import Zendesk
 from tests.integration.csat.app import NATIVE, NOW, Csat, working
 from tests.integration.csat.assertions import deliveries, on, promised, rows_of
 from tests.integration.csat.events import reopened, solved
-from tests.integration.csat.sandbox import Desk
+from tests.integration.csat.sandbox import Outside
 
 TAG = "csat_survey_sent"
 
@@ -25,18 +25,18 @@ async def csat(live_store: Store, zendesk: Zendesk) -> AsyncIterator[Csat]:
         yield running_csat
 
 
-async def writes(desk: Desk) -> list[tuple[str, list[str]]]:
+async def writes(outside: Outside) -> list[tuple[str, list[str]]]:
     """What was done to tags, in order."""
-    return [(entry["how"], entry["tags"]) for entry in await desk.calls("zendesk.tags")]
+    return [(entry["how"], entry["tags"]) for entry in await outside.calls("zendesk.tags")]
 
 
-async def test_the_tag_is_the_asking(csat: Csat, desk: Desk) -> None:
-    ticket_id, at = await desk.solved_ticket(tags=["vip"])
+async def test_the_tag_is_the_asking(csat: Csat, outside: Outside) -> None:
+    ticket_id, at = await outside.solved_ticket(tags=["vip"])
     await csat.hear(solved(ticket_id, at))
     await csat.settled(SURVEY)
-    assert await desk.surveys(ticket_id) == []
-    assert sorted(await desk.tags(ticket_id)) == [TAG, "vip"]
-    assert await writes(desk) == [("add", [TAG])]
+    assert await outside.surveys(ticket_id) == []
+    assert sorted(await outside.tags(ticket_id)) == [TAG, "vip"]
+    assert await writes(outside) == [("add", [TAG])]
     assert await deliveries(csat.store, SURVEY_TAG) == {}
     [survey] = await rows_of(csat.store, tables.surveys)
     assert (survey.mode, survey.sent_at is not None, survey.tagged_at) == ("native", True, survey.sent_at)
@@ -46,27 +46,27 @@ async def test_the_tag_is_the_asking(csat: Csat, desk: Desk) -> None:
 
 @on("sqlite")
 async def test_a_tag_of_its_own_beside_the_one_for_people(
-    live_store: Store, zendesk: Zendesk, desk: Desk
+    live_store: Store, zendesk: Zendesk, outside: Outside
 ) -> None:
     rules = NATIVE.model_copy(update={"native_tag": "ask_now"})
     async with working(live_store, zendesk, rules) as csat:
-        ticket_id, at = await desk.solved_ticket()
+        ticket_id, at = await outside.solved_ticket()
         await csat.hear(solved(ticket_id, at))
         await csat.settled(SURVEY)
-    assert sorted(await desk.tags(ticket_id)) == ["ask_now", TAG]
-    assert await writes(desk) == [("add", ["ask_now", TAG])]
+    assert sorted(await outside.tags(ticket_id)) == ["ask_now", TAG]
+    assert await writes(outside) == [("add", ["ask_now", TAG])]
 
 
-async def test_an_inherited_tag_is_taken_away_first(csat: Csat, desk: Desk) -> None:
+async def test_an_inherited_tag_is_taken_away_first(csat: Csat, outside: Outside) -> None:
     """A follow-up has its parent's tag from birth: Zendesk's automation waits for one that is added."""
-    parent, _ = await desk.solved_ticket(tags=[TAG, "vip"])
-    await desk.act(parent, "close")
-    made = await desk.post("/zendesk/tickets", subject="Again", via_followup_source_id=int(parent))
+    parent, _ = await outside.solved_ticket(tags=[TAG, "vip"])
+    await outside.act(parent, "close")
+    made = await outside.post("/zendesk/tickets", subject="Again", via_followup_source_id=int(parent))
     ticket_id = str(made["ticket"]["id"])
-    await csat.hear(solved(ticket_id, await desk.solve(ticket_id)))
+    await csat.hear(solved(ticket_id, await outside.solve(ticket_id)))
     await csat.settled(SURVEY)
-    assert await writes(desk) == [("remove", [TAG]), ("add", [TAG])]
-    assert sorted(await desk.tags(ticket_id)) == [TAG, "vip"]
+    assert await writes(outside) == [("remove", [TAG]), ("add", [TAG])]
+    assert sorted(await outside.tags(ticket_id)) == [TAG, "vip"]
     assert await csat.decisions() == [(True, "send")]
 
 
@@ -77,29 +77,31 @@ BAD_DAYS = [{"kind": "drop_after_commit"}, {"kind": "drop"}, {"kind": "error", "
 @pytest.mark.parametrize("fault", BAD_DAYS, ids=lambda fault: str(fault["kind"]))
 @pytest.mark.parametrize("inherited", [False, True], ids=["plain", "follow-up"])
 async def test_lost_answers_repeat_nothing(
-    csat: Csat, desk: Desk, fault: dict[str, Any], inherited: bool
+    csat: Csat, outside: Outside, fault: dict[str, Any], inherited: bool
 ) -> None:
-    parent, _ = await desk.solved_ticket(tags=[TAG])
+    parent, _ = await outside.solved_ticket(tags=[TAG])
     values = {"via_followup_source_id": int(parent)} if inherited else {}
-    made = await desk.post("/zendesk/tickets", subject="Again", **values)
+    made = await outside.post("/zendesk/tickets", subject="Again", **values)
     ticket_id = str(made["ticket"]["id"])
-    at = await desk.solve(ticket_id)
-    await desk.fault(**fault, path="*/tags", method="PUT")
+    at = await outside.solve(ticket_id)
+    await outside.fault(**fault, path="*/tags", method="PUT")
     await csat.hear(solved(ticket_id, at))
     await csat.settled(SURVEY)
-    added = [how for how, _ in await writes(desk) if how == "add"]
+    added = [how for how, _ in await writes(outside) if how == "add"]
     assert added == ["add"]
     assert await csat.decisions() == [(True, "send")]
 
 
-async def test_a_tag_whose_sender_died_is_found(live_store: Store, zendesk: Zendesk, desk: Desk) -> None:
-    ticket_id, at = await desk.solved_ticket()
+async def test_a_tag_whose_sender_died_is_found(
+    live_store: Store, zendesk: Zendesk, outside: Outside
+) -> None:
+    ticket_id, at = await outside.solved_ticket()
     dead = Csat(live_store, zendesk, NATIVE)
     await dead.hear(solved(ticket_id, at))
     await dead.post_and_die()
     async with working(live_store, zendesk, NATIVE) as csat:
         await csat.settled(SURVEY)
-        assert await writes(desk) == [("add", [TAG])]
+        assert await writes(outside) == [("add", [TAG])]
         assert await csat.decisions() == [(True, "send")]
 
 
@@ -111,27 +113,27 @@ async def solve_again(csat: Csat, ticket_id: str, at: datetime) -> None:
 
 @pytest.mark.parametrize(("first", "then"), [(NOW, NATIVE), (NATIVE, NOW)], ids=["to native", "to hosted"])
 async def test_who_was_asked_in_one_way_is_not_asked_in_the_other(
-    live_store: Store, zendesk: Zendesk, desk: Desk, first: Any, then: Any
+    live_store: Store, zendesk: Zendesk, outside: Outside, first: Any, then: Any
 ) -> None:
-    ticket_id, at = await desk.solved_ticket()
+    ticket_id, at = await outside.solved_ticket()
     async with working(live_store, zendesk, first) as before:
         await before.hear(solved(ticket_id, at))
         await before.settled()
-    tagged, asked = await writes(desk), await desk.surveys(ticket_id)
+    tagged, asked = await writes(outside), await outside.surveys(ticket_id)
     async with working(live_store, zendesk, then) as after:
         await solve_again(after, ticket_id, at)
         await after.settled(SURVEY)
         assert sorted(await after.decisions()) == [(False, "already_surveyed"), (True, "send")]
-    assert (await writes(desk), await desk.surveys(ticket_id)) == (tagged, asked)
+    assert (await writes(outside), await outside.surveys(ticket_id)) == (tagged, asked)
 
 
 @pytest.mark.parametrize(("first", "then"), [(NOW, NATIVE), (NATIVE, NOW)], ids=["to native", "to hosted"])
 @pytest.mark.parametrize("died", ["before the call", "after it"])
 async def test_a_change_of_the_way_while_a_survey_is_in_doubt(
-    live_store: Store, zendesk: Zendesk, desk: Desk, first: Any, then: Any, died: str
+    live_store: Store, zendesk: Zendesk, outside: Outside, first: Any, then: Any, died: str
 ) -> None:
     """The worker of the old way was killed: if it had asked, that is found; if not, the new way asks."""
-    ticket_id, at = await desk.solved_ticket()
+    ticket_id, at = await outside.solved_ticket()
     dead = Csat(live_store, zendesk, first)
     await dead.hear(solved(ticket_id, at))
     await (dead.intend_and_die() if died == "before the call" else dead.post_and_die())
@@ -141,6 +143,6 @@ async def test_a_change_of_the_way_while_a_survey_is_in_doubt(
     [survey] = await rows_of(live_store, tables.surveys)
     hosted = (first if died == "after it" else then) is NOW
     assert survey.mode == ("hosted" if hosted else "native")
-    assert len(await desk.surveys(ticket_id)) == hosted
-    assert [how for how, _ in await writes(desk)] == ["add"]  # hosted: for people; native: the asking
+    assert len(await outside.surveys(ticket_id)) == hosted
+    assert [how for how, _ in await writes(outside)] == ["add"]  # hosted: for people; native: the asking
     assert len(await rows_of(live_store, tables.superseded_surveys)) == (died == "before the call")

@@ -17,7 +17,7 @@ from supportops.vendors.zendesk import Organization, Ticket, User, Zendesk
 from tests.integration.csat.app import NOW, working
 from tests.integration.csat.assertions import deliveries
 from tests.integration.csat.events import solved
-from tests.integration.csat.sandbox import Desk
+from tests.integration.csat.sandbox import Outside
 from tests.support.eventually import eventually
 
 NIGHT = QuietHours.model_validate({"starts": "22:00", "ends": "08:00"})
@@ -30,13 +30,13 @@ def around_now(zone_offset: timedelta) -> QuietHours:
     return QuietHours.model_validate({"starts": f"{begin:%H:%M}", "ends": f"{end:%H:%M}"})
 
 
-async def test_it_waits_and_uses_up_no_attempt(live_store: Store, zendesk: Zendesk, desk: Desk) -> None:
+async def test_it_waits_and_uses_up_no_attempt(live_store: Store, zendesk: Zendesk, outside: Outside) -> None:
     quiet = around_now(timedelta(hours=5, minutes=30))
     rules = NOW.model_copy(update={"quiet_hours": quiet})
     sleeper = {"name": "Asha", "email": "asha@home.example", "time_zone": "Mumbai", "iana_time_zone": None}
-    asleep = (await desk.post("/zendesk/users", **sleeper))["user"]["id"]
-    waits, at = await desk.solved_ticket(requester_id=asleep)
-    goes, then = await desk.solved_ticket()
+    asleep = (await outside.post("/zendesk/users", **sleeper))["user"]["id"]
+    waits, at = await outside.solved_ticket(requester_id=asleep)
+    goes, then = await outside.solved_ticket()
 
     async def told() -> Any:
         rows = {row.lane: row for row in (await deliveries(live_store, SURVEY)).values()}
@@ -51,12 +51,12 @@ async def test_it_waits_and_uses_up_no_attempt(live_store: Store, zendesk: Zende
     [entry] = orjson.loads(row.history)
     assert "quiet hours of the requester (Asia/Kolkata) until" in entry["reason"]
     assert timedelta(hours=1, minutes=58) < row.next_attempt_at - SystemClock().now() < timedelta(hours=2)
-    assert await desk.surveys(waits) == []
-    assert len(await desk.surveys(goes)) == 1
+    assert await outside.surveys(waits) == []
+    assert len(await outside.surveys(goes)) == 1
     await in_the_morning(live_store)
     async with working(live_store, zendesk) as csat:
         await csat.settled()
-    assert len(await desk.surveys(waits)) == 1
+    assert len(await outside.surveys(waits)) == 1
 
 
 async def in_the_morning(store: Store) -> None:

@@ -10,13 +10,13 @@ from supportops.vendors.zendesk import Comment, NewComment, Zendesk
 from tests.integration.csat.app import Csat, working
 from tests.integration.csat.assertions import promised, rows_of
 from tests.integration.csat.events import reopened, solved
-from tests.integration.csat.sandbox import Desk
+from tests.integration.csat.sandbox import Outside
 
 
 async def test_the_later_solve_is_asked_with_a_link_of_its_own(
-    live_store: Store, zendesk: Zendesk, desk: Desk
+    live_store: Store, zendesk: Zendesk, outside: Outside
 ) -> None:
-    ticket_id, at = await desk.solved_ticket()
+    ticket_id, at = await outside.solved_ticket()
     dead = Csat(live_store, zendesk)
     await dead.hear(solved(ticket_id, at))
     await dead.intend_and_die()
@@ -31,12 +31,12 @@ async def test_the_later_solve_is_asked_with_a_link_of_its_own(
     assert new.survey_id != old.survey_id
     assert (former.survey_id, former.ticket_id, former.solved_at) == (old.survey_id, ticket_id, at)
     assert (new.solved_at, new.sent_at is not None) == (later, True)
-    [comment] = await desk.surveys(ticket_id)
+    [comment] = await outside.surveys(ticket_id)
     assert dead.tokens.is_in(comment["body"], new.survey_id)
 
 
-async def test_the_same_solve_keeps_its_link(live_store: Store, zendesk: Zendesk, desk: Desk) -> None:
-    ticket_id, at = await desk.solved_ticket()
+async def test_the_same_solve_keeps_its_link(live_store: Store, zendesk: Zendesk, outside: Outside) -> None:
+    ticket_id, at = await outside.solved_ticket()
     dead = Csat(live_store, zendesk)
     await dead.hear(solved(ticket_id, at))
     await dead.intend_and_die()
@@ -71,10 +71,10 @@ class SlowToArrive:
 
 
 async def test_when_the_earlier_one_arrives_after_all_it_is_the_survey(
-    live_store: Store, zendesk: Zendesk, desk: Desk
+    live_store: Store, zendesk: Zendesk, outside: Outside
 ) -> None:
     """Its call was on the way all the time and won the race: the later solve's is not posted."""
-    ticket_id, at = await desk.solved_ticket()
+    ticket_id, at = await outside.solved_ticket()
     dead = Csat(live_store, zendesk)
     await dead.hear(solved(ticket_id, at))
     await dead.intend_and_die()
@@ -90,8 +90,8 @@ async def test_when_the_earlier_one_arrives_after_all_it_is_the_survey(
     assert survey.sent_at is not None
     [former] = await rows_of(live_store, tables.superseded_surveys)
     assert former.solved_at == later
-    assert len(await desk.surveys(ticket_id)) == 1
-    assert await desk.tags(ticket_id) == ["csat_survey_sent"]
+    assert len(await outside.surveys(ticket_id)) == 1
+    assert await outside.tags(ticket_id) == ["csat_survey_sent"]
     sent, skipped = await promised(live_store)
     assert isinstance(sent, SurveySent)
     assert isinstance(skipped, SurveySkipped)

@@ -1,4 +1,4 @@
-"""The notifier's pages in Chromium: on a phone and a desk, in the light, in the dark, on paper; by keyboard alone."""
+"""The notifier's pages in Chromium: on a phone and a desktop, in the light, the dark, on paper; by keyboard alone."""
 
 from collections.abc import AsyncIterator, Callable
 

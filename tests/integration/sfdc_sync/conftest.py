@@ -28,7 +28,7 @@ from tests.contract.sandbox.fakes import FakePost
 from tests.integration.sfdc_sync.app import RULES, Service
 from tests.integration.sfdc_sync.sandbox import Outside
 from tests.integration.sfdc_sync.sharing_app import SharingWorld
-from tests.integration.sfdc_sync.sync_app import Desk, Sync
+from tests.integration.sfdc_sync.sync_app import Sync, Systems
 from tests.support.sandbox import zendesk_settings
 
 
@@ -136,10 +136,10 @@ async def sync(store: Store, salesforce: Salesforce, outside: Outside) -> AsyncI
     """Accounts to organizations, both sides as after a reset, the first full compare done."""
     outside.reset()
     outside.disarm()
-    desk = Desk(outside.base_url)
+    systems = Systems(outside.base_url)
     account = zendesk_settings(outside.base_url)
     async with open_zendesk(account, ZENDESK_SCOPES, clock=SystemClock(), metrics=Metrics()) as zendesk:
-        made = Sync(Vendors(store, salesforce, zendesk), desk)
+        made = Sync(Vendors(store, salesforce, zendesk), systems)
         await made.of().full("full", "test")
         yield made
-    desk.close()
+    systems.close()

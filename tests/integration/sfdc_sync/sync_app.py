@@ -28,7 +28,7 @@ GROABLET_ORG, ACME_ORG, GITLAB_ORG = "8447346622462", "8447346622463", "84473466
 
 
 @dataclass
-class Desk:
+class Systems:
     """Both outside systems as people change them, and what clients wrote."""
 
     base_url: str
@@ -111,7 +111,7 @@ class Sync:
     """The runs around one store, with rules that a test may change."""
 
     vendors: Vendors
-    desk: Desk
+    systems: Systems
 
     def with_rules(self, **changes: Any) -> OrganizationSync:
         return self.of(OrganizationsPolicy.model_validate({**dict(POLICY), **changes}))

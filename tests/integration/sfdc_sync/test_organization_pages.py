@@ -45,7 +45,7 @@ def strict(sync: Sync) -> OrganizationSync:
 
 async def test_a_stopped_run_says_its_cause_until_it_is_lifted(sync: Sync, browser: Browser) -> None:
     assert "It is armed." in await text_of(browser, "/runs")
-    sync.desk.edit_account(ACME, Support_Level__c="Gold")
+    sync.systems.edit_account(ACME, Support_Level__c="Gold")
     with pytest.raises(Stopped) as stopped:
         await strict(sync).full("full", "test")
     page = await text_of(browser, "/runs")
@@ -65,8 +65,8 @@ async def test_a_stopped_run_says_its_cause_until_it_is_lifted(sync: Sync, brows
 async def test_rows_of_a_run_are_found_by_whom_they_are_about_and_by_outcome(
     sync: Sync, browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sync.desk.edit_account(ACME, Support_Level__c="Gold")
-    sync.desk.edit_account(GROABLET, Support_Level__c="Silver")
+    sync.systems.edit_account(ACME, Support_Level__c="Gold")
+    sync.systems.edit_account(GROABLET, Support_Level__c="Silver")
     path = f"/runs/{(await sync.of().full('full', 'test')).run_id}"
     both = {f"/organizations/{ACME_ORG}", f"/organizations/{GROABLET_ORG}"}
     for query, found in (
@@ -92,7 +92,7 @@ async def test_rows_of_a_run_are_found_by_whom_they_are_about_and_by_outcome(
 
 
 async def test_a_plan_shows_what_would_be_done(sync: Sync, browser: Browser) -> None:
-    sync.desk.edit_account(ACME, Support_Level__c="Expired")
+    sync.systems.edit_account(ACME, Support_Level__c="Expired")
     await sync.of().plan("test", create=False)
     (run, *_) = await sync.repository.runs(1)
     page = await text_of(browser, f"/runs/{run['run_id']}", state="planned")
@@ -104,7 +104,7 @@ async def test_a_finding_is_shown_with_both_values_filtered_saved_and_gone(
     sync: Sync, browser: Browser
 ) -> None:
     assert "Nothing was checked yet" in await text_of(browser, "/integrity")
-    sync.desk.edit_account(ACME, Support_Level__c="Gold")
+    sync.systems.edit_account(ACME, Support_Level__c="Gold")
     await sync.integrity().run()
     command = f"sfdc-sync check --repair support_level_mismatch:{ACME_ORG}"
     page = await text_of(browser, "/integrity", severity="high", about=ACME[:15])
@@ -123,14 +123,14 @@ async def test_a_finding_is_shown_with_both_values_filtered_saved_and_gone(
     page = await text_of(browser, "/integrity", report="support_level_mismatch", state="gone")
     assert "gone since" in page
     assert command not in page
-    sync.desk.salesforce("rights", hidden=["Account.Support_Level__c"])
+    sync.systems.salesforce("rights", hidden=["Account.Support_Level__c"])
     with pytest.raises(Exception, match="Support_Level__c"):
         await sync.integrity().run()
     assert "The last check failed" in await text_of(browser, "/integrity")
 
 
 async def test_the_story_of_both_sides(sync: Sync, browser: Browser) -> None:
-    sync.desk.edit_account(ACME, Support_Level__c="Gold")
+    sync.systems.edit_account(ACME, Support_Level__c="Gold")
     await sync.integrity().run()
     await sync.of().full("full", "test")
     for path in (f"/accounts/{ACME}", f"/accounts/{ACME[:15]}", f"/organizations/{ACME_ORG}"):
@@ -145,7 +145,7 @@ async def test_the_story_of_both_sides(sync: Sync, browser: Browser) -> None:
         assert told.document["findings"][0]["salesforce_value"] == "gold"
         assert "support_level: premium → gold" in "".join(line.detail for line in told.lines)
         assert f"differs in {ACME_ORG}" not in told.standing
-    sync.desk.edit_organization(ACME_ORG, organization_fields={"support_level": "silver"})
+    sync.systems.edit_organization(ACME_ORG, organization_fields={"support_level": "silver"})
     await sync.of().plan("test", create=False)
     assert "support_level" in (await told_of(sync, ACME)).standing[f"differs in {ACME_ORG}"]
 
@@ -182,15 +182,15 @@ async def test_the_story_of_a_ticket_is_a_page_a_text_and_a_document(
 
 
 async def test_a_merge_is_in_the_story_of_both_accounts(sync: Sync, browser: Browser) -> None:
-    winner = sync.desk.account("Groablet Holding")
-    sync.desk.salesforce("merge", object="Account", winner=winner, losers=[GROABLET])
+    winner = sync.systems.account("Groablet Holding")
+    sync.systems.salesforce("merge", object="Account", winner=winner, losers=[GROABLET])
     await sync.of().full("full", "test")
     words = f"{GROABLET} into {winner}"
     for subject in (GROABLET, winner):
         told = await told_of(sync, subject)
         assert told.standing["merged"] == words
         assert words in await text_of(browser, f"/accounts/{subject}")
-    sync.desk.salesforce("undelete", object="Account", id=GROABLET)
+    sync.systems.salesforce("undelete", object="Account", id=GROABLET)
     await sync.of().full("full", "test")
     told = await told_of(sync, GROABLET)
     assert "merged" not in told.standing
@@ -211,7 +211,7 @@ async def test_one_is_found_by_name_or_id_and_who_is_marked_without_asking(
         assert (answer.status_code, answer.headers["location"]) == (303, path)
     assert (await browser.http.get("/organizations", params={"about": "nobody"})).status_code == 404
     assert ACME_ORG not in await text_of(browser, "/organizations")
-    sync.desk.salesforce("delete", id=ACME, object="Account")
+    sync.systems.salesforce("delete", id=ACME, object="Account")
     await sync.of().full("full", "test")
     await sync.of().full("full", "test")
     assert f"/organizations/{ACME_ORG}" in await text_of(browser, "/organizations")
@@ -219,8 +219,8 @@ async def test_one_is_found_by_name_or_id_and_who_is_marked_without_asking(
 
 
 async def test_names_of_strangers_stay_words(sync: Sync, browser: Browser) -> None:
-    sync.desk.edit_organization(GITLAB_ORG, name=EVIL)
-    made = sync.desk.account(EVIL + "2", Product__c="GitLab.com")
+    sync.systems.edit_organization(GITLAB_ORG, name=EVIL)
+    made = sync.systems.account(EVIL + "2", Product__c="GitLab.com")
     run = await sync.of().full("bulk", EVIL, create=True)
     await sync.integrity().run()
     paths = ("/runs", f"/runs/{run.run_id}", "/integrity?state=all", "/organizations?about=script")

@@ -31,12 +31,12 @@ STRICT = BrakePolicy(changes=Limit(absolute=0, share=0.1, least=0))
 
 async def busy(sync: Sync) -> dict[str, str]:
     """Runs of every kind, findings of both sides; the pages that show them."""
-    sync.desk.edit_organization(GITLAB_ORG, name=KEY)
-    sync.desk.edit_account(GROABLET, Name="Groablet Enterprises GmbH", Support_Level__c="Silver")
-    sync.desk.edit_account(ACME, Support_Level__c="Gold")
+    sync.systems.edit_organization(GITLAB_ORG, name=KEY)
+    sync.systems.edit_account(GROABLET, Name="Groablet Enterprises GmbH", Support_Level__c="Silver")
+    sync.systems.edit_account(ACME, Support_Level__c="Gold")
     await sync.integrity().run()
     run = await sync.of().full("full", "somebody.with.a.long.name@groablet.example")
-    sync.desk.edit_account(ACME, Support_Level__c="Expired")
+    sync.systems.edit_account(ACME, Support_Level__c="Expired")
     await sync.of().plan("otto-operates", create=False)
     (plan, *_) = await sync.repository.runs(1)
     with pytest.raises(Stopped) as stopped:
@@ -60,8 +60,8 @@ async def busy(sync: Sync) -> dict[str, str]:
 
 async def oddly_named(sync: Sync) -> dict[str, str]:
     """Names too long for any column, and such as want to be more than text; the pages that show them."""
-    sync.desk.edit_organization(GITLAB_ORG, name=LONG)
-    sync.desk.edit_account(GROABLET, Name=HOSTILE, Support_Level__c="Gold")
+    sync.systems.edit_organization(GITLAB_ORG, name=LONG)
+    sync.systems.edit_account(GROABLET, Name=HOSTILE, Support_Level__c="Gold")
     run = await sync.of().full("full", LONG)
     await sync.integrity().run()
     paths = ("/runs", f"/runs/{run.run_id}", "/integrity", "/organizations?about=a", f"/accounts/{GROABLET}")

@@ -77,7 +77,7 @@ async def test_a_day_is_judged_and_told_once_by_whichever_replica_and_also_after
     sync: Sync, clock: ManualClock
 ) -> None:
     store = sync.vendors.store
-    sync.desk.edit_account(ACME, Support_Level__c="Gold")
+    sync.systems.edit_account(ACME, Support_Level__c="Gold")
     for _ in range(2):  # replicas that both start, and one that starts again an hour later
         await days(store, ON).run_if_due()
         clock.advance(timedelta(hours=1))
@@ -123,7 +123,7 @@ async def test_a_run_of_accounts_is_waited_for_and_costs_no_attempt(sync: Sync) 
 
 async def test_what_cannot_be_read_is_a_failed_run_of_which_nobody_is_told(sync: Sync) -> None:
     _, delivery = await due(sync)
-    sync.desk.salesforce("rights", hidden=["Account.Support_Level__c"])
+    sync.systems.salesforce("rights", hidden=["Account.Support_Level__c"])
     with pytest.raises(Unreadable):
         await destination(sync).deliver([delivery])
     assert (await runs(sync.vendors.store), await told(sync.vendors.store)) == (["failed"], 0)

@@ -22,7 +22,7 @@ def figures(checked: Checked, name: str) -> tuple[int, int, int]:
 
 
 async def test_a_finding_appears_is_mended_by_its_command_alone_and_goes(sync: Sync) -> None:
-    sync.desk.edit_account(ACME, Support_Level__c="Gold", Market_Segment__c="Large")
+    sync.systems.edit_account(ACME, Support_Level__c="Gold", Market_Segment__c="Large")
     first = await sync.integrity().run()
     assert figures(first, "support_level_mismatch") == (1, 0, 1)
     assert figures(await sync.integrity().run(), "support_level_mismatch") == (0, 0, 1)
@@ -31,20 +31,20 @@ async def test_a_finding_appears_is_mended_by_its_command_alone_and_goes(sync: S
     assert row is not None
     assert (row["salesforce_value"], row["zendesk_value"]) == ("gold", "premium")
     await sync.of().repair(repair_of(row, "support_level"), "test")
-    acme = sync.desk.organization(ACME_ORG)
+    acme = sync.systems.organization(ACME_ORG)
     assert fields(acme, "support_level", "market_segment") == ["gold", None], "the plan, and nothing else"
     assert figures(await sync.integrity().run(), "support_level_mismatch") == (0, 1, 0)
     (gone,) = await findings.listed("support_level_mismatch", gone=True)
     assert gone["gone_since"] > gone["first_seen"]
-    sync.desk.edit_account(ACME, Support_Level__c="Silver")
+    sync.systems.edit_account(ACME, Support_Level__c="Silver")
     assert figures(await sync.integrity().run(), "support_level_mismatch") == (1, 0, 1), (
         "back again is new again"
     )
 
 
 async def test_a_missing_organization_is_made_by_its_command_and_a_name_is_put_right(sync: Sync) -> None:
-    missing = sync.desk.account("Missing", Product__c="GitLab.com")
-    sync.desk.edit_organization(GROABLET_ORG, name="Groablet (old)")
+    missing = sync.systems.account("Missing", Product__c="GitLab.com")
+    sync.systems.edit_organization(GROABLET_ORG, name="Groablet (old)")
     await sync.integrity().run()
     findings = Findings(sync.vendors.store)
     for report, key in (("missing_zendesk_org_dotcom", missing), ("org_name_mismatch", GROABLET_ORG)):
@@ -52,8 +52,8 @@ async def test_a_missing_organization_is_made_by_its_command_and_a_name_is_put_r
         assert row is not None
         assert row["remedy"] == f"sfdc-sync check --repair {report}:{key}"
         await sync.of().repair(repair_of(row, "support_level"), "test")
-    assert len(sync.desk.by_external_id(missing)) == 1
-    assert sync.desk.organization(GROABLET_ORG)["name"] == "Groablet Enterprises"
+    assert len(sync.systems.by_external_id(missing)) == 1
+    assert sync.systems.organization(GROABLET_ORG)["name"] == "Groablet Enterprises"
     again = await sync.integrity().run()
     assert [figures(again, name)[1:] for name in ("missing_zendesk_org_dotcom", "org_name_mismatch")] == [
         (1, 0),
@@ -76,9 +76,9 @@ async def test_each_run_is_told_once_with_its_figures(sync: Sync) -> None:
 
 
 async def test_what_cannot_be_read_fixes_nothing_and_tells_nobody(sync: Sync) -> None:
-    sync.desk.edit_account(ACME, Support_Level__c="Gold")
+    sync.systems.edit_account(ACME, Support_Level__c="Gold")
     await sync.integrity().run()
-    sync.desk.salesforce("rights", hidden=["Account.Support_Level__c"])
+    sync.systems.salesforce("rights", hidden=["Account.Support_Level__c"])
     with pytest.raises(Unreadable):
         await sync.integrity().run()
     findings = Findings(sync.vendors.store)
@@ -87,7 +87,7 @@ async def test_what_cannot_be_read_fixes_nothing_and_tells_nobody(sync: Sync) ->
 
 
 async def test_a_spreadsheet_takes_no_value_for_a_formula(sync: Sync) -> None:
-    sync.desk.edit_organization(GITLAB_ORG, name="=HYPERLINK(1)")
+    sync.systems.edit_organization(GITLAB_ORG, name="=HYPERLINK(1)")
     await sync.integrity().run()
     lines = as_csv(await Findings(sync.vendors.store).listed("no_salesforce_id")).splitlines()
     assert lines[0].startswith("report,severity,finding,name")

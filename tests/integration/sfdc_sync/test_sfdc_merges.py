@@ -51,8 +51,8 @@ async def test_records_follow_a_merge_once_and_come_back_with_an_account_that_is
 ) -> None:
     await written(service, "7", "8")
     await written(service, "9", organization_id=ACME_ORG)
-    winner = sync.desk.account("Groablet Holding")
-    sync.desk.salesforce("merge", object="Account", winner=winner, losers=[GROABLET_ACCOUNT])
+    winner = sync.systems.account("Groablet Holding")
+    sync.systems.salesforce("merge", object="Account", winner=winner, losers=[GROABLET_ACCOUNT])
     before = len(outside.writes())
     run = await sync.of().delta("test")
     assert run.counts["records"] == 2
@@ -65,7 +65,7 @@ async def test_records_follow_a_merge_once_and_come_back_with_an_account_that_is
     assert [event["account"]["id"] for event in await events_written(service.store)][-2:] == [winner] * 2
     assert (await sync.of().full("full", "test")).counts.get("records", 0) == 0, "and are not asked for again"
 
-    sync.desk.salesforce("undelete", object="Account", id=GROABLET_ACCOUNT)
+    sync.systems.salesforce("undelete", object="Account", id=GROABLET_ACCOUNT)
     back = await sync.of().delta("test")
     assert back.counts["records"] == 2, "the organization still holds its id: nobody has relinked it"
     async with service.delivering():
@@ -80,14 +80,17 @@ async def test_a_chain_of_merges_is_followed_to_its_end_also_where_only_a_record
     sync: Sync, service: Service, outside: Outside
 ) -> None:
     """No organization holds this account's id: its contact's ticket alone knows of it."""
-    prospect = sync.desk.account("Prospect", Type="Prospect")
+    prospect = sync.systems.account("Prospect", Type="Prospect")
     outside.insert("Contact", {"LastName": "Lo", "Email": "lo@prospect.example", "AccountId": prospect})
     lo = outside.add_user(name="Lo", email="lo@prospect.example")
     await written(service, "7", organization_id=None, requester_id=lo)
     assert await accounts(service) == {"7": prospect}
-    between, end = sync.desk.account("Between", Type="Prospect"), sync.desk.account("End", Type="Prospect")
-    sync.desk.salesforce("merge", object="Account", winner=between, losers=[prospect])
-    sync.desk.salesforce("merge", object="Account", winner=end, losers=[between])
+    between, end = (
+        sync.systems.account("Between", Type="Prospect"),
+        sync.systems.account("End", Type="Prospect"),
+    )
+    sync.systems.salesforce("merge", object="Account", winner=between, losers=[prospect])
+    sync.systems.salesforce("merge", object="Account", winner=end, losers=[between])
     assert (await sync.of().full("full", "test")).counts["records"] == 1
     async with service.delivering():
         await settled(service.store)
@@ -97,23 +100,23 @@ async def test_a_chain_of_merges_is_followed_to_its_end_also_where_only_a_record
 async def test_a_merge_is_remembered_when_the_recycle_bin_is_emptied_before_anybody_relinks(
     sync: Sync,
 ) -> None:
-    winner = sync.desk.account("Groablet Holding")
-    sync.desk.salesforce("merge", object="Account", winner=winner, losers=[GROABLET_ACCOUNT])
+    winner = sync.systems.account("Groablet Holding")
+    sync.systems.salesforce("merge", object="Account", winner=winner, losers=[GROABLET_ACCOUNT])
     await sync.of().full("full", "test")
-    sync.desk.salesforce("empty_bin")
+    sync.systems.salesforce("empty_bin")
     late = await sync.of().full("bulk", "test")
     assert ("relink", "done", "Groablet Enterprises") in await sync.rows(late.run_id)
-    assert sync.desk.organization(GROABLET)["external_id"] == winner
+    assert sync.systems.organization(GROABLET)["external_id"] == winner
 
 
 async def test_a_record_keeps_its_account_when_the_bin_is_empty_and_nobody_has_relinked(
     sync: Sync, service: Service, outside: Outside
 ) -> None:
     """The organization holds an id by then that Salesforce does not know any more."""
-    winner = sync.desk.account("Groablet Holding")
-    sync.desk.salesforce("merge", object="Account", winner=winner, losers=[GROABLET_ACCOUNT])
+    winner = sync.systems.account("Groablet Holding")
+    sync.systems.salesforce("merge", object="Account", winner=winner, losers=[GROABLET_ACCOUNT])
     await sync.of().delta("test")
-    sync.desk.salesforce("empty_bin")
+    sync.systems.salesforce("empty_bin")
     await written(service, "7")
     record = outside.records()["7"]
     assert (record["Account__c"], record["Account_Match__c"]) == (winner, "salesforce_id")
@@ -133,8 +136,8 @@ async def test_sharing_that_is_in_force_is_told_in_plan_run_and_story(sync: Sync
     }
     async with sync.vendors.store.transaction() as tx:
         await tx.execute(sharing_requests.insert().values(request))
-    winner = sync.desk.account("Groablet Holding")
-    sync.desk.salesforce("merge", object="Account", winner=winner, losers=[GROABLET_ACCOUNT])
+    winner = sync.systems.account("Groablet Holding")
+    sync.systems.salesforce("merge", object="Account", winner=winner, losers=[GROABLET_ACCOUNT])
     document = parsed(written_plan(await sync.of().plan("test", create=False)))
     (told,) = [each for each in document.plan.items if each.action is Action.SHARING]
     assert "sharing request 7 is in force" in told.reason
@@ -151,8 +154,8 @@ async def test_sharing_that_is_in_force_is_told_in_plan_run_and_story(sync: Sync
 
 async def test_the_rules_may_leave_records_as_they_are(sync: Sync, service: Service) -> None:
     await written(service, "7")
-    winner = sync.desk.account("Groablet Holding")
-    sync.desk.salesforce("merge", object="Account", winner=winner, losers=[GROABLET_ACCOUNT])
+    winner = sync.systems.account("Groablet Holding")
+    sync.systems.salesforce("merge", object="Account", winner=winner, losers=[GROABLET_ACCOUNT])
     kept = sync.of_rules(
         with_rules(write_on=["created", "solved"]).model_copy(update={"organizations": POLICY})
     )
@@ -163,8 +166,8 @@ async def test_the_rules_may_leave_records_as_they_are(sync: Sync, service: Serv
 async def test_a_ticket_that_is_gone_for_good_is_left_alone(sync: Sync, service: Service) -> None:
     await written(service, "7")
     await service.hears(erased("7", 60))  # and what it has written waits still
-    winner = sync.desk.account("Groablet Holding")
-    sync.desk.salesforce("merge", object="Account", winner=winner, losers=[GROABLET_ACCOUNT])
+    winner = sync.systems.account("Groablet Holding")
+    sync.systems.salesforce("merge", object="Account", winner=winner, losers=[GROABLET_ACCOUNT])
     assert (await sync.of().full("full", "test")).counts.get("records", 0) == 0
 
 
@@ -172,8 +175,8 @@ async def test_a_run_that_dies_between_two_pages_of_records_is_finished_by_the_n
     sync: Sync, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await written(service, "7", "8", "9")
-    winner = sync.desk.account("Groablet Holding")
-    sync.desk.salesforce("merge", object="Account", winner=winner, losers=[GROABLET_ACCOUNT])
+    winner = sync.systems.account("Groablet Holding")
+    sync.systems.salesforce("merge", object="Account", winner=winner, losers=[GROABLET_ACCOUNT])
     monkeypatch.setattr("sfdc_sync.ticket_records.repository.PAGE", 2)
     monkeypatch.setattr(merges, "rename_accounts", dies_at_call(2, rename_accounts))
     with pytest.raises(ConnectionResetError):

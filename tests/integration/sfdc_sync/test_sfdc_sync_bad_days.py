@@ -46,16 +46,16 @@ async def ended(sync: Sync) -> tuple[str, str]:
 
 
 async def test_a_salesforce_sandbox_may_not_write_to_a_production_zendesk_unless_told(sync: Sync) -> None:
-    (org,) = sync.desk.records("Organization")
-    sync.desk.edit("Organization", org["Id"], IsSandbox=True)
+    (org,) = sync.systems.records("Organization")
+    sync.systems.edit("Organization", org["Id"], IsSandbox=True)
     await sync.repository.unpin("salesforce")
-    sync.desk.edit_account(ACME, Support_Level__c="Gold")
-    before = sync.desk.writes()
+    sync.systems.edit_account(ACME, Support_Level__c="Gold")
+    before = sync.systems.writes()
     with pytest.raises(WrongEnvironment, match="sandbox_allowed"):
         await sync.of(production=True).full("full", "test")
     with pytest.raises(WrongEnvironment, match="sandbox_allowed"):
         await sync.of(production=True).plan("test", create=False)
-    assert sync.desk.writes() == before
+    assert sync.systems.writes() == before
     assert (await ended(sync))[0] == "failed"
     told = POLICY.model_copy(update={"sandbox_allowed": True})
     assert (await sync.of(told, production=True).full("full", "test")).counts["done"] == 1
@@ -72,22 +72,24 @@ async def test_an_org_that_was_refreshed_is_read_once_a_person_has_said_so(sync:
 
 
 async def test_an_amount_is_written_in_the_currency_that_the_rules_name(sync: Sync) -> None:
-    sync.desk.salesforce("rates", USD=1, EUR=0.8)
-    sync.desk.edit_account(ACME, CARR_This_Account__c=1_000, CurrencyIsoCode="EUR")
+    sync.systems.salesforce("rates", USD=1, EUR=0.8)
+    sync.systems.edit_account(ACME, CARR_This_Account__c=1_000, CurrencyIsoCode="EUR")
     await sync.of().full("full", "test")
-    assert fields(sync.desk.organization(ACME_ORG), "aar") == [1_000]
+    assert fields(sync.systems.organization(ACME_ORG), "aar") == [1_000]
     converted = OrganizationField(source="CARR_This_Account__c", type="decimal", currency="converted")
     await sync.with_rules(fields={**default_fields(), "aar": converted}).full("full", "test")
-    assert fields(sync.desk.organization(ACME_ORG), "aar") == [1_250], "1,000 EUR in the users' own currency"
+    assert fields(sync.systems.organization(ACME_ORG), "aar") == [1_250], (
+        "1,000 EUR in the users' own currency"
+    )
 
 
 @pytest.mark.usefixtures("small_pages")
 async def test_the_best_subscription_counts_also_when_it_is_on_a_later_page(sync: Sync) -> None:
     for number in range(MANY):
         plan = "Ultimate" if number == MANY - 1 else "Gold"
-        sync.desk.subscription(ACME, plan, "Active")
-    sync.desk.subscription(GROABLET, "Ultimate", "Expired")
-    sync.desk.subscription(GROABLET, "Premium", "Active")
+        sync.systems.subscription(ACME, plan, "Active")
+    sync.systems.subscription(GROABLET, "Ultimate", "Expired")
+    sync.systems.subscription(GROABLET, "Premium", "Active")
     found = Subscriptions(
         relationship="Customer_Subscriptions__r",
         status="Current_Subscription_Status__c",
@@ -95,7 +97,7 @@ async def test_the_best_subscription_counts_also_when_it_is_on_a_later_page(sync
         ends="Current_Term_End_Date__c",
     )
     await sync.with_rules(plan=PlanPolicy(subscriptions=found)).full("full", "test")
-    plans = [fields(sync.desk.organization(key), "support_level")[0] for key in (ACME_ORG, GROABLET_ORG)]
+    plans = [fields(sync.systems.organization(key), "support_level")[0] for key in (ACME_ORG, GROABLET_ORG)]
     assert plans == ["ultimate", "premium"]
 
 
@@ -115,13 +117,13 @@ async def test_a_quota_that_ends_in_the_middle_of_reading_blanks_nothing_and_is_
     sync: Sync, outside: Outside
 ) -> None:
     for number in range(6):
-        sync.desk.account(f"Company {number}")
-    sync.desk.edit_account(ACME, Support_Level__c="Gold")
-    before = sync.desk.writes()
+        sync.systems.account(f"Company {number}")
+    sync.systems.edit_account(ACME, Support_Level__c="Gold")
+    before = sync.systems.writes()
     outside.limit(daily=int((outside.calls() + 4) / POLICY.quota_share))
     with pytest.raises(DestinationPaused, match="daily requests"):
         await sync.of().full("bulk", "test")
-    assert sync.desk.writes() == before
+    assert sync.systems.writes() == before
     state, why = await ended(sync)
     assert (state, "daily requests" in why) == ("failed", True)
     outside.limit(daily=100_000)
@@ -130,10 +132,10 @@ async def test_a_quota_that_ends_in_the_middle_of_reading_blanks_nothing_and_is_
 
 @pytest.mark.parametrize("what", ["delta", "full", "apply"])
 async def test_a_field_that_is_hidden_between_two_runs_stops_each_kind_of_run(sync: Sync, what: str) -> None:
-    sync.desk.edit_account(ACME, Support_Level__c="Gold", Market_Segment__c="Large")
+    sync.systems.edit_account(ACME, Support_Level__c="Gold", Market_Segment__c="Large")
     document = await sync.of().plan("test", create=False)
-    before = sync.desk.writes()
-    sync.desk.salesforce("rights", hidden=["Account.Market_Segment__c"])
+    before = sync.systems.writes()
+    sync.systems.salesforce("rights", hidden=["Account.Market_Segment__c"])
     kinds = {
         "delta": lambda: sync.of().delta("test"),
         "full": lambda: sync.of().full("full", "test"),
@@ -141,14 +143,14 @@ async def test_a_field_that_is_hidden_between_two_runs_stops_each_kind_of_run(sy
     }
     with pytest.raises(Unreadable, match=r"Account\.Market_Segment__c"):
         await kinds[what]()
-    assert sync.desk.writes() == before
+    assert sync.systems.writes() == before
     assert (await ended(sync))[0] == "failed"
-    sync.desk.salesforce("rights", hidden=[])
+    sync.systems.salesforce("rights", hidden=[])
     assert (await sync.of().delta("test")).counts["done"] == 1
 
 
 async def test_a_run_that_died_is_told_by_the_next_with_what_its_rows_say(sync: Sync) -> None:
-    sync.desk.edit_account(ACME, Support_Level__c="Gold")
+    sync.systems.edit_account(ACME, Support_Level__c="Gold")
     document = await sync.of().plan("test", create=False)
     dead = await sync.repository.open_run("apply", "test", "")
     await sync.repository.add_rows(dead, document.plan.items, "planned")
@@ -166,29 +168,29 @@ async def test_a_database_that_is_killed_in_the_middle_of_writing_leaves_nothing
     monkeypatch.setattr(runs, "BATCH", 1)
     server = own_server("postgres")
     on_the_side(lambda: migrate.upgrade(server.address, "sfdc_sync"))
-    made = [sync.desk.account(f"New {number}", Support_Level__c="Gold") for number in range(3)]
+    made = [sync.systems.account(f"New {number}", Support_Level__c="Gold") for number in range(3)]
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(store_on(server.address, clock=clock, pool=3))
         vendors = Vendors(store, sync.vendors.salesforce, sync.vendors.zendesk)
-        real = Sync(vendors, sync.desk)
+        real = Sync(vendors, sync.systems)
         await real.of().full("full", "test")  # creates nothing
         for plan, dies in (("Gold", between_batches), ("Silver", after_a_call)):
-            sync.desk.edit_account(ACME, Support_Level__c=plan)
-            sync.desk.edit_account(GROABLET, Support_Level__c=plan)
-            before = sync.desk.writes()
+            sync.systems.edit_account(ACME, Support_Level__c=plan)
+            sync.systems.edit_account(GROABLET, Support_Level__c=plan)
+            before = sync.systems.writes()
             with pytest.raises((DBAPIError, OSError)) as caught:
                 await dies(real.of(), server).full("bulk", "test", create=True)
             assert is_outage(caught.value)
-            lost = sync.desk.writes()[len(before) :]
+            lost = sync.systems.writes()[len(before) :]
             assert len(lost) == 1
             server.start()
             clock.advance(timedelta(minutes=3))  # the dead one's lease
             await real.of().full("bulk", "test", create=True)
-            written = sync.desk.writes()[len(before) :]
+            written = sync.systems.writes()[len(before) :]
             assert len(written) == len(set(written)), "nothing was written twice"
-            orgs = [sync.desk.organization(key) for key in (ACME_ORG, GROABLET_ORG)]
+            orgs = [sync.systems.organization(key) for key in (ACME_ORG, GROABLET_ORG)]
             assert [fields(each, "support_level") for each in orgs] == [[plan.lower()]] * 2
-            assert [len(sync.desk.by_external_id(key)) for key in made] == [1, 1, 1]
+            assert [len(sync.systems.by_external_id(key)) for key in made] == [1, 1, 1]
             done, died = (await Repository(store).runs(2))[:2]
             assert (done["state"], died["state"], died["reason"]) == ("done", "failed", DIED)
             states = [row["state"] for row in await Repository(store).rows_of(died["run_id"])]

@@ -21,7 +21,7 @@ TARGETS = st.builds(
 )
 
 
-class Desk:
+class Model:
     """The model: two switches and a word per person; a write is one change, remembered with all that it meant."""
 
     def __init__(self, state: SharingState) -> None:
@@ -56,18 +56,18 @@ def rights(state: SharingState, user_id: str) -> tuple[bool, bool, bool]:
 def test_a_plan_reaches_its_target_and_is_nothing_the_second_time(
     before: SharingState, target: SharingState
 ) -> None:
-    desk = Desk(before)
-    list(desk.apply(target))
-    assert desk.state == target
-    assert drift(target, desk.state, "1") == []
-    assert list(desk.apply(target)) == []
+    model = Model(before)
+    list(model.apply(target))
+    assert model.state == target
+    assert drift(target, model.state, "1") == []
+    assert list(model.apply(target)) == []
 
 
 @given(before=STATES, target=TARGETS)
 def test_at_no_moment_may_anybody_do_more_than_before_or_than_is_wanted(
     before: SharingState, target: SharingState
 ) -> None:
-    for moment in Desk(before).apply(target):
+    for moment in Model(before).apply(target):
         for user_id in PEOPLE:
             now = rights(moment, user_id)
             assert all(
@@ -79,23 +79,23 @@ def test_at_no_moment_may_anybody_do_more_than_before_or_than_is_wanted(
 def test_a_run_killed_anywhere_is_finished_by_the_next(
     before: SharingState, target: SharingState, killed_after: int
 ) -> None:
-    desk = Desk(before)
-    for number, _ in enumerate(desk.apply(target), 1):
+    model = Model(before)
+    for number, _ in enumerate(model.apply(target), 1):
         if number == killed_after:
             break
-    list(desk.apply(target))
-    assert desk.state == target
+    list(model.apply(target))
+    assert model.state == target
 
 
 @given(before=STATES, target=TARGETS)
 def test_undoing_puts_back_what_was(before: SharingState, target: SharingState) -> None:
-    desk = Desk(before)
-    list(desk.apply(target))
-    back, left_alone = undone(before, target, desk.state)
-    list(desk.apply(back))
+    model = Model(before)
+    list(model.apply(target))
+    back, left_alone = undone(before, target, model.state)
+    list(model.apply(back))
     assert left_alone == []
-    assert desk.organization == before.organization
-    assert {u: level or "requested" for u, level in before.members.items()} == desk.members
+    assert model.organization == before.organization
+    assert {u: level or "requested" for u, level in before.members.items()} == model.members
 
 
 @given(before=STATES, target=TARGETS, by_hand=STATES, gone=st.sets(st.sampled_from(PEOPLE)))
@@ -120,12 +120,12 @@ def test_undoing_opens_nothing_that_was_open_neither_before_nor_now(
     before: SharingState, target: SharingState, by_hand: SharingState
 ) -> None:
     back, _ = undone(before, target, by_hand)
-    desk = Desk(by_hand)
-    list(desk.apply(back))
+    model = Model(by_hand)
+    list(model.apply(back))
     for user_id in PEOPLE:
         after, was, is_now = (
             effective(state.organization, state.members[user_id]).level
-            for state in (desk.state, before, by_hand)
+            for state in (model.state, before, by_hand)
         )
         assert after <= max(was, is_now)
 

@@ -22,7 +22,7 @@ from supportops.errors import (
     UnknownOutcome,
 )
 from supportops.vendors.zendesk import NewComment, References, Refused, Zendesk, open_zendesk
-from tests.unit.supportops.vendors.zendesk_desk import NOW, Desk
+from tests.unit.supportops.vendors.fake_zendesk import NOW, Fake
 
 TICKET: dict[str, Any] = {
     "id": 35436,
@@ -42,29 +42,29 @@ type Answer = Callable[[httpx.Request], httpx.Response]
 
 
 @pytest.fixture
-def desk() -> Desk:
-    return Desk()
+def fake() -> Fake:
+    return Fake()
 
 
 @pytest.fixture
-async def zendesk(desk: Desk) -> AsyncIterator[Zendesk]:
+async def zendesk(fake: Fake) -> AsyncIterator[Zendesk]:
     settings = ZendeskSettings(
         base_url="https://acme.zendesk.com",
         email="ops@example.com",
         token=SecretStr("t0ken"),
         rate_limit=10_000,
     )
-    transport = httpx.MockTransport(desk.handle)
+    transport = httpx.MockTransport(fake.handle)
     async with open_zendesk(
-        settings, ["read"], clock=desk.clock, metrics=desk.metrics, transport=transport
+        settings, ["read"], clock=fake.clock, metrics=fake.metrics, transport=transport
     ) as client:
         yield client
 
 
-async def test_a_ticket_is_read_with_its_requester(desk: Desk, zendesk: Zendesk) -> None:
+async def test_a_ticket_is_read_with_its_requester(fake: Fake, zendesk: Zendesk) -> None:
     people = [{"id": 7, "name": "Ada"}, {"id": 20978392, "name": "Rita", "locale": "de"}]
-    desk.give(body={"ticket": TICKET, "users": people})
-    desk.give(body={"ticket": TICKET, "users": people[:1]})
+    fake.give(body={"ticket": TICKET, "users": people})
+    fake.give(body={"ticket": TICKET, "users": people[:1]})
     found, missing = await zendesk.ticket("35436"), await zendesk.ticket("35436")
     assert found is not None
     assert missing is not None
@@ -72,24 +72,24 @@ async def test_a_ticket_is_read_with_its_requester(desk: Desk, zendesk: Zendesk)
     assert (found.requester.name, found.requester.locale, missing.requester) == ("Rita", "de", None)
 
 
-async def test_a_ticket_is_read_with_its_metrics(desk: Desk, zendesk: Zendesk) -> None:
-    desk.give(
+async def test_a_ticket_is_read_with_its_metrics(fake: Fake, zendesk: Zendesk) -> None:
+    fake.give(
         body={"ticket": TICKET, "metric_sets": [{"ticket_id": 35436, "solved_at": "2026-03-01T09:59:58Z"}]}
     )
     ticket = await zendesk.ticket("35436")
     assert ticket is not None
-    assert desk.requests[0].url.path == "/api/v2/tickets/35436"
-    assert desk.query() == {"include": ["metric_sets,users"]}
+    assert fake.requests[0].url.path == "/api/v2/tickets/35436"
+    assert fake.query() == {"include": ["metric_sets,users"]}
     assert (ticket.id, ticket.status, ticket.tags, ticket.organization_id) == ("35436", "solved", (), None)
     assert (ticket.requester_id, ticket.form_id) == ("20978392", "6130830344474")
     assert ticket.updated_at == datetime(2026, 3, 1, 10, tzinfo=UTC)
     assert ticket.solved_at == datetime(2026, 3, 1, 9, 59, 58, tzinfo=UTC)
 
 
-async def test_calls_carry_the_credential(desk: Desk, zendesk: Zendesk) -> None:
-    desk.give(body={"ticket": TICKET})
+async def test_calls_carry_the_credential(fake: Fake, zendesk: Zendesk) -> None:
+    fake.give(body={"ticket": TICKET})
     await zendesk.ticket("1")
-    scheme, _, credential = desk.requests[0].headers["Authorization"].partition(" ")
+    scheme, _, credential = fake.requests[0].headers["Authorization"].partition(" ")
     assert (scheme, base64.b64decode(credential)) == ("Basic", b"ops@example.com/token:t0ken")
 
 
@@ -104,8 +104,8 @@ SCORES: dict[str, tuple[object, str]] = {
 
 
 @pytest.mark.parametrize(("rating", "score"), SCORES.values(), ids=SCORES)
-async def test_ratings_of_every_form(desk: Desk, zendesk: Zendesk, rating: object, score: str) -> None:
-    desk.give(body={"ticket": TICKET | {"satisfaction_rating": rating}})
+async def test_ratings_of_every_form(fake: Fake, zendesk: Zendesk, rating: object, score: str) -> None:
+    fake.give(body={"ticket": TICKET | {"satisfaction_rating": rating}})
     ticket = await zendesk.ticket("1")
     assert ticket is not None
     assert ticket.score == score
@@ -116,32 +116,32 @@ async def test_ratings_of_every_form(desk: Desk, zendesk: Zendesk, rating: objec
     [{"solved_at": "2026-03-01T09:00:00Z"}, [{"solved_at": "2026-03-01T09:00:00Z"}]],
     ids=["object", "list"],
 )
-async def test_metrics_as_object_or_list(desk: Desk, zendesk: Zendesk, metrics: object) -> None:
-    desk.give(body={"ticket": TICKET, "metric_sets": metrics})
+async def test_metrics_as_object_or_list(fake: Fake, zendesk: Zendesk, metrics: object) -> None:
+    fake.give(body={"ticket": TICKET, "metric_sets": metrics})
     ticket = await zendesk.ticket("1")
     assert ticket is not None
     assert ticket.solved_at == datetime(2026, 3, 1, 9, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("text", ["2026-03-01T10:00:00", "2026-03-01T10:00:00Z", "2026-03-01T11:00:00+01:00"])
-async def test_moments_are_aware_and_utc(desk: Desk, zendesk: Zendesk, text: str) -> None:
-    desk.give(body={"ticket": TICKET | {"updated_at": text}})
+async def test_moments_are_aware_and_utc(fake: Fake, zendesk: Zendesk, text: str) -> None:
+    fake.give(body={"ticket": TICKET | {"updated_at": text}})
     ticket = await zendesk.ticket("1")
     assert ticket is not None
     assert ticket.updated_at.isoformat() == "2026-03-01T10:00:00+00:00"
 
 
-async def test_metrics_of_another_ticket_are_not_taken(desk: Desk, zendesk: Zendesk) -> None:
-    desk.give(body={"ticket": TICKET, "metric_sets": [{"ticket_id": 1, "solved_at": "2026-03-01T09:00:00Z"}]})
+async def test_metrics_of_another_ticket_are_not_taken(fake: Fake, zendesk: Zendesk) -> None:
+    fake.give(body={"ticket": TICKET, "metric_sets": [{"ticket_id": 1, "solved_at": "2026-03-01T09:00:00Z"}]})
     ticket = await zendesk.ticket("35436")
     assert ticket is not None
     assert ticket.solved_at is None
 
 
-async def test_a_deleted_ticket_is_none(desk: Desk, zendesk: Zendesk) -> None:
-    desk.give(404, {"error": "RecordNotFound", "description": "Not found"})
+async def test_a_deleted_ticket_is_none(fake: Fake, zendesk: Zendesk) -> None:
+    fake.give(404, {"error": "RecordNotFound", "description": "Not found"})
     assert await zendesk.ticket("1") is None
-    assert desk.outcomes("ticket", "not_found") == 1
+    assert fake.outcomes("ticket", "not_found") == 1
 
 
 @pytest.mark.parametrize("ticket_id", ["", "1/../users/2", "abc", "1?x=y", "-1", "٣", "1" * 21, "1\n"])
@@ -150,30 +150,30 @@ async def test_only_digits_become_a_part_of_an_address(zendesk: Zendesk, ticket_
         await zendesk.ticket(ticket_id)
 
 
-async def test_an_answer_of_another_shape_is_refused_without_its_words(desk: Desk, zendesk: Zendesk) -> None:
-    desk.give(body={"ticket": {"id": "Dear Bob", "status": "open"}})
+async def test_an_answer_of_another_shape_is_refused_without_its_words(fake: Fake, zendesk: Zendesk) -> None:
+    fake.give(body={"ticket": {"id": "Dear Bob", "status": "open"}})
     with pytest.raises(Permanent) as caught:
         await zendesk.ticket("1")
     assert str(caught.value) == "zendesk: a Ticket we cannot read: id, updated_at"
 
 
-async def test_show_many_goes_by_the_hundred_and_leaves_out_the_missing(desk: Desk, zendesk: Zendesk) -> None:
-    desk.give(body={"organizations": [{"id": 1, "name": "One", "organization_fields": {"plan": "gold"}}]})
-    desk.give(body={"organizations": []})
+async def test_show_many_goes_by_the_hundred_and_leaves_out_the_missing(fake: Fake, zendesk: Zendesk) -> None:
+    fake.give(body={"organizations": [{"id": 1, "name": "One", "organization_fields": {"plan": "gold"}}]})
+    fake.give(body={"organizations": []})
     found = await zendesk.organizations([str(number) for number in range(1, 151)] + ["1"])
     assert list(found) == ["1"]
     assert found["1"].organization_fields == {"plan": "gold"}
-    assert len(desk.query(0)["ids"][0].split(",")) == 100
-    assert len(desk.query(1)["ids"][0].split(",")) == 50
+    assert len(fake.query(0)["ids"][0].split(",")) == 100
+    assert len(fake.query(1)["ids"][0].split(",")) == 50
 
 
-async def test_show_many_of_nothing_calls_nobody(desk: Desk, zendesk: Zendesk) -> None:
+async def test_show_many_of_nothing_calls_nobody(fake: Fake, zendesk: Zendesk) -> None:
     assert await zendesk.users([]) == {}
-    assert desk.requests == []
+    assert fake.requests == []
 
 
-async def test_users_know_who_is_suspended(desk: Desk, zendesk: Zendesk) -> None:
-    desk.give(body={"users": [{"id": 1, "name": "A", "suspended": True}, {"id": 2, "name": "B"}]})
+async def test_users_know_who_is_suspended(fake: Fake, zendesk: Zendesk) -> None:
+    fake.give(body={"users": [{"id": 1, "name": "A", "suspended": True}, {"id": 2, "name": "B"}]})
     found = await zendesk.users(["1", "2"])
     assert (found["1"].suspended, found["2"].suspended) == (True, False)
 
@@ -189,54 +189,54 @@ def _comment(number: int, public: bool = True) -> dict[str, object]:
     }
 
 
-async def test_latest_comments_follow_the_cursor_and_never_the_address(desk: Desk, zendesk: Zendesk) -> None:
+async def test_latest_comments_follow_the_cursor_and_never_the_address(fake: Fake, zendesk: Zendesk) -> None:
     meta = {"has_more": True, "after_cursor": "abc="}
-    desk.give(
+    fake.give(
         body={"comments": [_comment(9)], "meta": meta, "links": {"next": "https://evil.example/?page=2"}}
     )
-    desk.give(body={"comments": [_comment(8, public=False)], "meta": {"has_more": False}})
+    fake.give(body={"comments": [_comment(8, public=False)], "meta": {"has_more": False}})
     comments = await zendesk.latest_comments("7")
     assert [(each.id, each.body, each.public) for each in comments] == [
         ("9", "comment 9", True),
         ("8", "comment 8", False),
     ]
-    assert desk.query(0) == {"sort": ["-created_at"], "page[size]": ["100"]}
-    assert desk.query(1)["page[after]"] == ["abc="]
-    assert {request.url.host for request in desk.requests} == {"acme.zendesk.com"}
+    assert fake.query(0) == {"sort": ["-created_at"], "page[size]": ["100"]}
+    assert fake.query(1)["page[after]"] == ["abc="]
+    assert {request.url.host for request in fake.requests} == {"acme.zendesk.com"}
 
 
-async def test_latest_comments_read_no_page_too_many(desk: Desk, zendesk: Zendesk) -> None:
-    desk.give(body={"comments": [_comment(3), _comment(2)], "meta": {"has_more": True, "after_cursor": "x"}})
+async def test_latest_comments_read_no_page_too_many(fake: Fake, zendesk: Zendesk) -> None:
+    fake.give(body={"comments": [_comment(3), _comment(2)], "meta": {"has_more": True, "after_cursor": "x"}})
     assert [each.id for each in await zendesk.latest_comments("7", limit=2)] == ["3", "2"]
-    assert desk.query() == {"sort": ["-created_at"], "page[size]": ["2"]}
+    assert fake.query() == {"sort": ["-created_at"], "page[size]": ["2"]}
 
 
-async def test_comments_of_a_deleted_ticket_are_none(desk: Desk, zendesk: Zendesk) -> None:
-    desk.give(404)
+async def test_comments_of_a_deleted_ticket_are_none(fake: Fake, zendesk: Zendesk) -> None:
+    fake.give(404)
     assert await zendesk.latest_comments("7") == []
 
 
-async def test_a_comment_without_a_flag_counts_as_private(desk: Desk, zendesk: Zendesk) -> None:
+async def test_a_comment_without_a_flag_counts_as_private(fake: Fake, zendesk: Zendesk) -> None:
     comment = _comment(1)
     del comment["public"]
-    desk.give(body={"comments": [comment]})
+    fake.give(body={"comments": [comment]})
     assert not (await zendesk.latest_comments("7"))[0].public
 
 
-async def test_forms_and_groups_by_id(desk: Desk, zendesk: Zendesk) -> None:
-    desk.give(body={"ticket_forms": [{"id": 1, "name": "Security", "active": False}]})
-    desk.give(404)
+async def test_forms_and_groups_by_id(fake: Fake, zendesk: Zendesk) -> None:
+    fake.give(body={"ticket_forms": [{"id": 1, "name": "Security", "active": False}]})
+    fake.give(404)
     assert (await zendesk.ticket_forms())["1"].name == "Security"
     assert await zendesk.groups() == {}
 
 
-async def test_an_update_is_a_safe_update(desk: Desk, zendesk: Zendesk) -> None:
-    desk.give(body={"ticket": TICKET, "audit": {}})
+async def test_an_update_is_a_safe_update(fake: Fake, zendesk: Zendesk) -> None:
+    fake.give(body={"ticket": TICKET, "audit": {}})
     stamp = datetime(2026, 3, 1, 11, 0, 0, tzinfo=UTC)
     comment = NewComment("How did we do?", public=True, author_id="5")
     await zendesk.update_ticket("35436", updated_stamp=stamp, comment=comment, fields={"status": "open"})
-    assert desk.requests[0].method == "PUT"
-    assert desk.body() == {
+    assert fake.requests[0].method == "PUT"
+    assert fake.body() == {
         "ticket": {
             "status": "open",
             "comment": {"body": "How did we do?", "public": True, "author_id": 5},
@@ -251,18 +251,18 @@ async def test_tags_in_an_update_are_refused(zendesk: Zendesk) -> None:
         await zendesk.update_ticket("1", updated_stamp=NOW, fields={"tags": ["x"]})
 
 
-async def test_tags_are_added_with_put(desk: Desk, zendesk: Zendesk) -> None:
-    desk.give(body={"tags": ["enterprise", "csat_survey_sent"]})
+async def test_tags_are_added_with_put(fake: Fake, zendesk: Zendesk) -> None:
+    fake.give(body={"tags": ["enterprise", "csat_survey_sent"]})
     await zendesk.add_tags("1", ["csat_survey_sent"])
-    assert (desk.requests[0].method, desk.requests[0].url.path) == ("PUT", "/api/v2/tickets/1/tags")
-    assert desk.body() == {"tags": ["csat_survey_sent"]}
+    assert (fake.requests[0].method, fake.requests[0].url.path) == ("PUT", "/api/v2/tickets/1/tags")
+    assert fake.body() == {"tags": ["csat_survey_sent"]}
 
 
-async def test_tags_may_be_a_safe_update(desk: Desk, zendesk: Zendesk) -> None:
-    desk.give(409)
+async def test_tags_may_be_a_safe_update(fake: Fake, zendesk: Zendesk) -> None:
+    fake.give(409)
     with pytest.raises(Conflict):
         await zendesk.add_tags("1", ["a"], updated_stamp=NOW)
-    assert desk.body() == {"tags": ["a"], "updated_stamp": "2026-03-01T12:00:00Z", "safe_update": "true"}
+    assert fake.body() == {"tags": ["a"], "updated_stamp": "2026-03-01T12:00:00Z", "safe_update": "true"}
 
 
 @pytest.mark.parametrize("tags", [[], ["Two Words"], ["ok", "ä"], ["a,b"], [""]])
@@ -283,16 +283,16 @@ REQUIRED = {
 }
 
 
-async def test_a_closed_ticket_refuses(desk: Desk, zendesk: Zendesk) -> None:
-    desk.give(422, CLOSED)
+async def test_a_closed_ticket_refuses(fake: Fake, zendesk: Zendesk) -> None:
+    fake.give(422, CLOSED)
     with pytest.raises(Refused, match="closed prevents ticket update") as caught:
         await zendesk.update_ticket("1", updated_stamp=NOW)
     assert caught.value.closed
-    assert desk.outcomes("update_ticket", "permanent") == 1
+    assert fake.outcomes("update_ticket", "permanent") == 1
 
 
-async def test_another_refusal_is_not_about_being_closed(desk: Desk, zendesk: Zendesk) -> None:
-    desk.give(422, REQUIRED)
+async def test_another_refusal_is_not_about_being_closed(fake: Fake, zendesk: Zendesk) -> None:
+    fake.give(422, REQUIRED)
     with pytest.raises(Refused, match="is required when solving") as caught:
         await zendesk.update_ticket("1", updated_stamp=NOW)
     assert not caught.value.closed
@@ -312,23 +312,23 @@ REFUSALS: dict[int, type[Exception]] = {
 
 
 @pytest.mark.parametrize(("status", "kind"), REFUSALS.items())
-async def test_refusals_of_a_write(desk: Desk, zendesk: Zendesk, status: int, kind: type[Exception]) -> None:
-    desk.give(status, {"errors": [{"code": "TooManyRequests", "title": "Too many requests to update"}]})
+async def test_refusals_of_a_write(fake: Fake, zendesk: Zendesk, status: int, kind: type[Exception]) -> None:
+    fake.give(status, {"errors": [{"code": "TooManyRequests", "title": "Too many requests to update"}]})
     with pytest.raises(kind, match=f"zendesk update_ticket: {status} Too many requests to update") as caught:
         await zendesk.update_ticket("1", updated_stamp=NOW)
     assert type(caught.value) is kind
 
 
-async def test_a_write_whose_answer_is_lost_may_have_happened(desk: Desk, zendesk: Zendesk) -> None:
-    desk.break_with(httpx.ReadTimeout("slow"))
+async def test_a_write_whose_answer_is_lost_may_have_happened(fake: Fake, zendesk: Zendesk) -> None:
+    fake.break_with(httpx.ReadTimeout("slow"))
     with pytest.raises(UnknownOutcome):
         await zendesk.add_tags("1", ["a"])
-    assert desk.outcomes("add_tags", "unknown") == 1
+    assert fake.outcomes("add_tags", "unknown") == 1
 
 
 @pytest.mark.parametrize("content", [b"<html>maintenance</html>", b"[1]", b""])
-async def test_an_answer_that_is_no_json(desk: Desk, zendesk: Zendesk, content: bytes) -> None:
-    desk.answers = [httpx.Response(200, content=content), httpx.Response(200, content=content)]
+async def test_an_answer_that_is_no_json(fake: Fake, zendesk: Zendesk, content: bytes) -> None:
+    fake.answers = [httpx.Response(200, content=content), httpx.Response(200, content=content)]
     with pytest.raises(Retryable) as read:
         await zendesk.ticket("1")
     assert not isinstance(read.value, UnknownOutcome)
@@ -336,56 +336,56 @@ async def test_an_answer_that_is_no_json(desk: Desk, zendesk: Zendesk, content: 
         await zendesk.update_ticket("1", updated_stamp=NOW)
 
 
-async def test_html_of_an_outage_stays_out_of_the_message(desk: Desk, zendesk: Zendesk) -> None:
-    desk.answers = [httpx.Response(503, content=b"<html>x</html>", headers={"Retry-After": "9"})]
+async def test_html_of_an_outage_stays_out_of_the_message(fake: Fake, zendesk: Zendesk) -> None:
+    fake.answers = [httpx.Response(503, content=b"<html>x</html>", headers={"Retry-After": "9"})]
     with pytest.raises(Retryable) as caught:
         await zendesk.ticket("1")
     assert str(caught.value) == "zendesk ticket: 503"
     assert caught.value.after == timedelta(seconds=9)
 
 
-async def test_after_429_nobody_of_this_process_calls_before_the_time(desk: Desk, zendesk: Zendesk) -> None:
-    desk.give(429, {"error": "APIRateLimitExceeded"}, **{"Retry-After": "30"})
+async def test_after_429_nobody_of_this_process_calls_before_the_time(fake: Fake, zendesk: Zendesk) -> None:
+    fake.give(429, {"error": "APIRateLimitExceeded"}, **{"Retry-After": "30"})
     with pytest.raises(DestinationPaused) as first:
         await zendesk.ticket("1")
     assert first.value.after == timedelta(seconds=30)
-    desk.clock.advance(timedelta(seconds=29))
+    fake.clock.advance(timedelta(seconds=29))
     with pytest.raises(DestinationPaused, match="asked to wait") as second:
         await zendesk.ticket("2")
     assert second.value.after == timedelta(seconds=1)
-    assert len(desk.requests) == 1
-    desk.clock.advance(timedelta(seconds=1))
-    desk.give(body={"ticket": TICKET})
+    assert len(fake.requests) == 1
+    fake.clock.advance(timedelta(seconds=1))
+    fake.give(body={"ticket": TICKET})
     assert await zendesk.ticket("2") is not None
 
 
-async def test_a_429_of_one_endpoint_closes_nothing_else(desk: Desk, zendesk: Zendesk) -> None:
-    desk.give(429, None, **{"Retry-After": "500", "x-rate-limit-remaining": "120"})
+async def test_a_429_of_one_endpoint_closes_nothing_else(fake: Fake, zendesk: Zendesk) -> None:
+    fake.give(429, None, **{"Retry-After": "500", "x-rate-limit-remaining": "120"})
     with pytest.raises(Retryable) as caught:
         await zendesk.update_ticket("1", updated_stamp=NOW)
     assert (type(caught.value), caught.value.after) == (Retryable, timedelta(seconds=500))
-    desk.give(body={"ticket": TICKET})
+    fake.give(body={"ticket": TICKET})
     assert await zendesk.ticket("1") is not None
 
 
-async def test_names_are_read_once(desk: Desk, zendesk: Zendesk) -> None:
-    references = References(zendesk, clock=desk.clock, metrics=desk.metrics)
-    desk.give(body={"organizations": [{"id": 1, "name": "Acme"}]})
-    desk.give(body={"ticket_forms": [{"id": 5, "name": "Security"}]})
+async def test_names_are_read_once(fake: Fake, zendesk: Zendesk) -> None:
+    references = References(zendesk, clock=fake.clock, metrics=fake.metrics)
+    fake.give(body={"organizations": [{"id": 1, "name": "Acme"}]})
+    fake.give(body={"ticket_forms": [{"id": 5, "name": "Security"}]})
     for _ in range(2):
         organization, form = await references.organizations.get("1"), await references.forms.get("5")
         assert organization is not None
         assert form is not None
         assert (organization.name, form.name) == ("Acme", "Security")
-    assert len(desk.requests) == 2
+    assert len(fake.requests) == 2
 
 
-async def test_an_api_token_is_warned_of_in_the_log_at_each_start(desk: Desk) -> None:
+async def test_an_api_token_is_warned_of_in_the_log_at_each_start(fake: Fake) -> None:
     settings = ZendeskSettings(
         base_url="https://acme.zendesk.com", email="ops@example.com", token=SecretStr("t0ken")
     )
     with structlog.testing.capture_logs() as lines:
-        async with open_zendesk(settings, ["read"], clock=desk.clock, metrics=desk.metrics):
+        async with open_zendesk(settings, ["read"], clock=fake.clock, metrics=fake.metrics):
             pass
     (line,) = lines
     assert (line["event"], line["log_level"]) == ("zendesk.api_token_ends", "warning")

@@ -18,7 +18,7 @@ from supportops.config import ZendeskSettings
 from supportops.errors import Permanent
 from supportops.vendors.zendesk import Zendesk, open_zendesk
 from tests.support.examples import examples
-from tests.unit.supportops.vendors.zendesk_desk import NOW, Desk
+from tests.unit.supportops.vendors.fake_zendesk import NOW, Fake
 
 type Path = tuple[str | int, ...]
 type Ask = Callable[[Zendesk], Awaitable[Any]]
@@ -228,17 +228,17 @@ def _changed(row: dict[str, Any], path: Path, value: object, leave_out: bool) ->
 
 
 async def _answered(ask: Ask, body: dict[str, Any]) -> Any:
-    desk = Desk()
-    desk.give(body=body)
+    fake = Fake()
+    fake.give(body=body)
     settings_ = ZendeskSettings(
         base_url="https://acme.zendesk.com",
         email="ops@example.com",
         token=SecretStr("t0ken"),
         rate_limit=10_000,
     )
-    transport = httpx.MockTransport(desk.handle)
+    transport = httpx.MockTransport(fake.handle)
     async with open_zendesk(
-        settings_, ["read"], clock=desk.clock, metrics=desk.metrics, transport=transport
+        settings_, ["read"], clock=fake.clock, metrics=fake.metrics, transport=transport
     ) as zendesk:
         return await ask(zendesk)
 

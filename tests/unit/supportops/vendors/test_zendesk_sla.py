@@ -13,7 +13,7 @@ from supportops.errors import Permanent, Retryable
 from supportops.time_zones import IANA, zone_of
 from supportops.vendors.zendesk import Zendesk, open_zendesk
 from supportops.vendors.zendesk.sla import RoadClosed, SlaRoad
-from tests.unit.supportops.vendors.zendesk_desk import Desk
+from tests.unit.supportops.vendors.fake_zendesk import Fake
 
 DUE = datetime(2026, 3, 2, 11, tzinfo=UTC)
 ACTIVE = {"breach_at": "2026-03-02T11:00:00Z", "stage": "active", "metric": "first_reply_time", "hours": 2}
@@ -29,21 +29,21 @@ SMALL = (200, TARGETS)
 
 
 @pytest.fixture
-def desk() -> Desk:
-    return Desk()
+def fake() -> Fake:
+    return Fake()
 
 
 @pytest.fixture
-async def zendesk(desk: Desk) -> AsyncIterator[Zendesk]:
+async def zendesk(fake: Fake) -> AsyncIterator[Zendesk]:
     settings = ZendeskSettings(
         base_url="https://acme.zendesk.com",
         email="ops@example.com",
         token=SecretStr("t0ken"),
         rate_limit=10_000,
     )
-    transport = httpx.MockTransport(desk.handle)
+    transport = httpx.MockTransport(fake.handle)
     async with open_zendesk(
-        settings, ["read"], clock=desk.clock, metrics=desk.metrics, transport=transport
+        settings, ["read"], clock=fake.clock, metrics=fake.metrics, transport=transport
     ) as client:
         yield client
 
@@ -73,7 +73,7 @@ def beside(key: str, slas: Any = TARGETS) -> tuple[int, Any]:
     ],
 )
 async def test_the_road_is_the_first_that_shows_something(
-    desk: Desk,
+    fake: Fake,
     zendesk: Zendesk,
     answers: list[tuple[int, Any]],
     road: SlaRoad | None,
@@ -81,50 +81,50 @@ async def test_the_road_is_the_first_that_shows_something(
     answered: bool,
 ) -> None:
     for status, body in answers:
-        desk.give(status, body)
+        fake.give(status, body)
     found = await zendesk.slas.probe("7")
     assert (found.road, len(found.targets), found.answered) == (road, targets, answered)
-    assert len(desk.requests) == len(answers)
+    assert len(fake.requests) == len(answers)
 
 
-async def test_an_outage_is_no_closed_road(desk: Desk, zendesk: Zendesk) -> None:
-    desk.give(503, {})
+async def test_an_outage_is_no_closed_road(fake: Fake, zendesk: Zendesk) -> None:
+    fake.give(503, {})
     with pytest.raises(Retryable):
         await zendesk.slas.probe("7")
 
 
-async def test_the_stage_comes_before_the_moment(desk: Desk, zendesk: Zendesk) -> None:
-    desk.give(200, TARGETS)
+async def test_the_stage_comes_before_the_moment(fake: Fake, zendesk: Zendesk) -> None:
+    fake.give(200, TARGETS)
     (active, achieved) = (await zendesk.slas.read(SlaRoad.TICKET, ["7"]))["7"]
     assert (active.runs, active.breach_at) == (True, DUE)
     assert not achieved.runs
 
 
 async def test_few_tickets_are_asked_for_at_a_time_where_answers_are_large(
-    desk: Desk, zendesk: Zendesk
+    fake: Fake, zendesk: Zendesk
 ) -> None:
     for _ in range(3):
-        desk.give(*beside("tickets"))
+        fake.give(*beside("tickets"))
     found = await zendesk.slas.read(SlaRoad.SIDELOAD, [str(number) for number in range(7, 32)])
-    assert [len(each.url.params["ids"].split(",")) for each in desk.requests] == [10, 10, 5]
+    assert [len(each.url.params["ids"].split(",")) for each in fake.requests] == [10, 10, 5]
     assert set(found) == {"7"}
 
 
-async def test_a_ticket_without_an_sla_has_no_targets(desk: Desk, zendesk: Zendesk) -> None:
-    desk.give(*GONE)
+async def test_a_ticket_without_an_sla_has_no_targets(fake: Fake, zendesk: Zendesk) -> None:
+    fake.give(*GONE)
     assert await zendesk.slas.read(SlaRoad.TICKET, ["7"]) == {"7": ()}
 
 
 @pytest.mark.parametrize("answer", [(403, {}), beside("tickets", None)])
-async def test_a_road_that_closes_says_so(desk: Desk, zendesk: Zendesk, answer: tuple[int, Any]) -> None:
-    desk.give(*answer)
+async def test_a_road_that_closes_says_so(fake: Fake, zendesk: Zendesk, answer: tuple[int, Any]) -> None:
+    fake.give(*answer)
     with pytest.raises(RoadClosed):
         await zendesk.slas.read(SlaRoad.SIDELOAD, ["7"])
 
 
-async def test_an_odd_target_is_left_out_and_takes_no_other_along(desk: Desk, zendesk: Zendesk) -> None:
+async def test_an_odd_target_is_left_out_and_takes_no_other_along(fake: Fake, zendesk: Zendesk) -> None:
     odd = {"stage": "active", "metric": "resolution_time", "breach_at": 17}
-    desk.give(200, {"policy_metrics": [odd, {"stage": None}, ACTIVE]})
+    fake.give(200, {"policy_metrics": [odd, {"stage": None}, ACTIVE]})
     (only,) = (await zendesk.slas.read(SlaRoad.TICKET, ["7"]))["7"]
     assert only.metric == "first_reply_time"
 
@@ -133,14 +133,14 @@ SCHEDULE = {"id": 5, "name": "Office", "time_zone": "Eastern Time (US & Canada)"
 HOLIDAY = {"id": 1, "name": "Christmas", "start_date": "2026-12-24", "end_date": "2026-12-26"}
 
 
-async def test_hours_and_holidays_are_the_accounts(desk: Desk, zendesk: Zendesk) -> None:
+async def test_hours_and_holidays_are_the_accounts(fake: Fake, zendesk: Zendesk) -> None:
     intervals = [
         {"start_time": 1980, "end_time": 2460},
         {"start_time": 9, "end_time": 3},
         {"start_time": None},
     ]
-    desk.give(200, {"schedules": [SCHEDULE | {"intervals": intervals}]})
-    desk.give(200, {"holidays": [HOLIDAY, {"start_date": "soon"}]})
+    fake.give(200, {"schedules": [SCHEDULE | {"intervals": intervals}]})
+    fake.give(200, {"holidays": [HOLIDAY, {"start_date": "soon"}]})
     (schedule,) = await zendesk.schedules.all()
     hours = await zendesk.schedules.hours(schedule)
     assert hours.intervals == ((1980, 2460),)
@@ -149,17 +149,17 @@ async def test_hours_and_holidays_are_the_accounts(desk: Desk, zendesk: Zendesk)
     assert hours.after(monday, timedelta(hours=1)) == monday + timedelta(hours=1)
 
 
-async def test_a_time_zone_that_nobody_knows_names_the_remedy(desk: Desk, zendesk: Zendesk) -> None:
-    desk.give(200, {"schedules": [SCHEDULE | {"time_zone": "Moon"}]})
-    desk.give(200, {"holidays": []})
+async def test_a_time_zone_that_nobody_knows_names_the_remedy(fake: Fake, zendesk: Zendesk) -> None:
+    fake.give(200, {"schedules": [SCHEDULE | {"time_zone": "Moon"}]})
+    fake.give(200, {"holidays": []})
     (schedule,) = await zendesk.schedules.all()
     with pytest.raises(Permanent, match="in the rules instead"):
         await zendesk.schedules.hours(schedule)
 
 
 @pytest.mark.parametrize("status", [403, 404])
-async def test_plans_without_schedules_have_none(desk: Desk, zendesk: Zendesk, status: int) -> None:
-    desk.give(status, {})
+async def test_plans_without_schedules_have_none(fake: Fake, zendesk: Zendesk, status: int) -> None:
+    fake.give(status, {})
     assert await zendesk.schedules.all() == []
 
 

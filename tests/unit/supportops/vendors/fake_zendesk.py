@@ -13,7 +13,7 @@ from supportops.observability.metrics import Metrics
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
-class Desk:
+class Fake:
     """A Zendesk of one answer: remembers the requests, gives what the test put there."""
 
     def __init__(self) -> None:

@@ -52,15 +52,17 @@ def posted(**values: Any) -> dict[str, Any]:
     return {"posted_at": at, "late_ms": 250, "road": "slack", "channel": "C0BREACH"} | values
 
 
-async def decide(store: Store, rules: NotifierPolicy, ticket: str, facts: Routable, *feeds: str) -> None:
-    """A decision about a ticket's first comment."""
+async def decide(
+    store: Store, rules: NotifierPolicy, ticket: str, facts: Routable, *feeds: str, item: str = "1"
+) -> None:
+    """A decision about a comment of a ticket."""
     async with store.transaction() as tx:
         await keep_rules(tx, rules)
         keep_decision(
             tx,
-            key=f"{ticket}:1",
+            key=f"{ticket}:{item}",
             ticket_id=ticket,
-            item="1",
+            item=item,
             facts=as_facts(facts),
             feeds=msgspec.json.encode(feeds).decode(),
             version=rules.version,

@@ -145,7 +145,7 @@ async def test_routing_tells_what_went_where_and_why_not(store: Store, browser: 
     rules = NotifierPolicy(feeds=(FeedRule(name="everything", channel="C0ALL"), urgent))
     facts = Routable("Self-Managed", frozenset(), True, priority="low")
     await decide(store, rules, "1", facts, "everything")
-    await decide(store, rules, "2", facts)
+    await decide(store, rules, "2", facts, item="first")
     private = Routable("Self-Managed", frozenset(), False, priority="urgent")
     await decide(store, rules, "3", private)
     async with store.transaction() as tx:
@@ -154,6 +154,7 @@ async def test_routing_tells_what_went_where_and_why_not(store: Store, browser: 
     assert "everythingwaiting in C0ALL" in shown
     assert "urgentpriorities: the ticket has 'low'" in shown
     assert "comment 1, private" in shown
+    assert "the first comment" in shown
     assert "private_comments: the comment is private" in shown
     assert "urgentC0URGENT priorities include: urgent" in shown
     row: dict[str, Any] = {

@@ -229,6 +229,7 @@ async def test_names_of_strangers_stay_words(sync: Sync, browser: Browser) -> No
         assert "&lt;script&gt;" in page, path
         assert "<script>" not in page, path
         assert "<b>" not in page, path
+    assert "No value of a mapped field is known" in await text_of(browser, f"/organizations/{GITLAB_ORG}")
     for path in ("/integrity", f"/runs/{run.run_id}"):
         page = await text_of(browser, path, about=EVIL, state=EVIL, report=EVIL, action=EVIL)
         assert "<script>" not in page, path

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from notifier.destinations import POSTS
 from notifier.feeds.decisions import from_facts, judgements
+from notifier.feeds.merge import FIRST
 from notifier.feeds.scheduling import message_key
 from notifier.policy.conditions import Routable
 from notifier.policy.kinds import COMMENTS
@@ -39,7 +40,7 @@ class Decision:
     def about(self) -> str:
         """What the message is about, in words."""
         if not self.routable.kinds.isdisjoint(COMMENTS):
-            return f"comment {self.item}"
+            return "the first comment" if self.item == FIRST else f"comment {self.item}"
         return kinds_words(self.routable.kinds)
 
     def judged(self) -> Mapping[str, str]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, inspect
+from sqlalchemy import create_engine, inspect, select
 
 from sfdc_sync.policy.sfdc import SfdcPolicy
 from sfdc_sync.tables import metadata
@@ -199,3 +199,24 @@ def test_a_plan_is_written_applied_looked_at_and_checked(
 def test_what_makes_no_sense_is_said(environment: dict[str, str], arguments: list[str], told: str) -> None:
     done = run(environment, *arguments)
     assert (done.returncode, told in done.stderr.replace("\n", " ")) == (2, True), done.stderr
+
+
+def test_which_org_was_read_is_forgotten_by_sync_pin_once_it_is_confirmed(
+    environment: dict[str, str],
+) -> None:
+    run(environment, "migrate")
+    assert run(environment, "sync", "--full").returncode == 0
+    database = create_engine(environment["DATABASE_URL"])
+
+    def pinned() -> list[str]:
+        with database.connect() as conn:
+            return list(conn.execute(select(metadata.tables["sync_environment"].c.name)).scalars())
+
+    try:
+        assert pinned() == ["salesforce"]
+        assert run(environment, "sync", "pin").returncode != 0, "nobody has said yes"
+        assert pinned() == ["salesforce"]
+        assert run(environment, "sync", "pin", "--yes").returncode == 0
+        assert pinned() == []
+    finally:
+        database.dispose()

@@ -1,12 +1,15 @@
 """Accounts that are merged in Salesforce: records of tickets follow, once, and sharing that would be lost is told."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from sfdc_sync.integrity import merges
+from sfdc_sync.operations.organization_commands import show_result, summary
 from sfdc_sync.organizations.model import Action
+from sfdc_sync.organizations.runs import RunResult
 from sfdc_sync.organizations.saved_plan import parsed
 from sfdc_sync.organizations.saved_plan import written as written_plan
 from sfdc_sync.policy.sfdc import SfdcPolicy
@@ -122,7 +125,9 @@ async def test_a_record_keeps_its_account_when_the_bin_is_empty_and_nobody_has_r
     assert (record["Account__c"], record["Account_Match__c"]) == (winner, "salesforce_id")
 
 
-async def test_sharing_that_is_in_force_is_told_in_plan_run_and_story(sync: Sync) -> None:
+async def test_sharing_that_is_in_force_is_told_in_plan_run_and_output(
+    sync: Sync, capsys: pytest.CaptureFixture[str]
+) -> None:
     request = {
         "number": 7,
         "organization_id": GROABLET,
@@ -141,7 +146,15 @@ async def test_sharing_that_is_in_force_is_told_in_plan_run_and_story(sync: Sync
     document = parsed(written_plan(await sync.of().plan("test", create=False)))
     (told,) = [each for each in document.plan.items if each.action is Action.SHARING]
     assert "sharing request 7 is in force" in told.reason
+    assert any(told.reason in str(words) for words in summary(document).values())
     applied = await sync.of().apply(document, "test")
+
+    async def ended() -> RunResult:
+        return applied
+
+    capsys.readouterr()  # log lines up to here
+    assert await show_result(ended(), as_json=True) == 0
+    assert json.loads(capsys.readouterr().out)["lost sharing"] == [f"Groablet Enterprises: {told.reason}"]
     assert {"relink": 1, "sharing": 1, "done": 1}.items() <= applied.counts.items()
     assert ("sharing", "held", "Groablet Enterprises") in await sync.rows(applied.run_id)
     (row,) = [

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from sfdc_sync.organizations.repository import Repository, Row
-from sfdc_sync.organizations.runs import OrganizationSync, RunResult, Stopped
+from sfdc_sync.organizations.runs import OrganizationSync, RunResult, Stopped, lost_sharing
 from sfdc_sync.organizations.saved_plan import PlanDocument, changes_by_field, parsed, written
 from sfdc_sync.policy.sfdc import SfdcPolicy
 from sfdc_sync.settings import Settings
@@ -79,7 +79,7 @@ def _add_runs(group: typer.Typer, with_sync: Callable[[Job], int]) -> None:
             code = with_sync(lambda found: _plan(found, documents, create=create))
             for document in documents:
                 plan.write_bytes(written(document))
-                emit(_summary(document), as_json=as_json, title=f"Plan, written to {plan}")
+                emit(summary(document), as_json=as_json, title=f"Plan, written to {plan}")
             raise typer.Exit(code)
         if apply is not None:
             document = _document(apply)
@@ -220,13 +220,16 @@ async def show_result(work: Awaitable[RunResult], *, as_json: bool) -> int:
             )
         raise
     shown = {"run_id": result.run_id, "state": result.state, **result.counts}
-    emit(shown | ({"left alone": list(result.moved)} if result.moved else {}), as_json=as_json, title="Run")
+    lists = {"left alone": result.moved, "lost sharing": result.sharing}
+    emit(shown | {name: list(lines) for name, lines in lists.items() if lines}, as_json=as_json, title="Run")
     return FAILED if result.refused else CLEAN
 
 
-def _summary(document: PlanDocument) -> dict[str, object]:
+def summary(document: PlanDocument) -> dict[str, object]:
+    """What is told of a plan on the command line; the file has the rest."""
     told: dict[str, object] = dict(document.plan.counts)
     told |= {f"changes of {key}": count for key, count in changes_by_field(document.plan).items()}
+    told |= {f"lost sharing {at}": each for at, each in enumerate(lost_sharing(document.plan), 1)}
     return told | {f"brake {at}": each for at, each in enumerate(document.would_stop, 1)}
 
 

@@ -58,6 +58,8 @@ class RunResult:
     refused: int = 0
     moved: tuple[str, ...] = ()
     """A sentence each: what was left alone, since it is not as it was."""
+    sharing: tuple[str, ...] = ()
+    """A sentence each: sharing that a merge of accounts does not carry over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,7 +313,10 @@ class _Run:
         counts = self._counted(plan) | {"done": done, "refused": len(self._refused), "left": len(left)}
         await self.close("done", counts, stopped=[str(each) for each in released])
         moved = tuple(f"{each.item.name}: {each.reason}" for each in left)
-        return RunResult(self.id, self._kind, "done", counts, tuple(released), len(self._refused), moved)
+        refused = len(self._refused)
+        return RunResult(
+            self.id, self._kind, "done", counts, tuple(released), refused, moved, lost_sharing(plan)
+        )
 
     def _counted(self, plan: Plan) -> dict[str, int]:
         return plan.counts | ({"records": self._renamed} if self._renamed else {})
@@ -354,6 +359,11 @@ class _Run:
             if key in links and key not in self._refused
         )
         await repository.set_right(right)
+
+
+def lost_sharing(plan: Plan) -> tuple[str, ...]:
+    """The sharing that a person has to decide about, a sentence each."""
+    return tuple(f"{each.name}: {each.reason}" for each in plan.items if each.action is Action.SHARING)
 
 
 def rules_of(policy: OrganizationsPolicy) -> str:

@@ -17,7 +17,7 @@ COMPILE_ALL := $(COMPILE) --all-extras --group dev pyproject.toml $(PACKAGES:%=-
 COMPILE_TOOLS := $(COMPILE) --python-version 3.11 --group pyproject.toml:build
 ARGS ?=
 # More than cores: most tests wait for a server, a process or a moment.
-WORKERS ?= 4
+WORKERS ?= 6
 
 # Compiled once, by whoever comes first: without it each start of a service and each worker of the tests compiles anew.
 unexport PYTHONDONTWRITEBYTECODE

@@ -61,6 +61,13 @@ class Threaded(Tame):
         await asyncio.to_thread(threading.Event().wait)
 
 
+class Forgetful(Tame):
+    """Returns in time, and leaves somebody in a thread who never will, as the lookup of a name may."""
+
+    async def drain(self) -> None:
+        asyncio.get_running_loop().run_in_executor(None, threading.Event().wait)
+
+
 class Breaks(Tame):
     """Fails at once."""
 
@@ -103,6 +110,7 @@ TEMPERS: dict[str, type[Tame]] = {
     "slow": Slow,
     "stubborn": Stubborn,
     "threaded": Threaded,
+    "forgetful": Forgetful,
     "breaks": Breaks,
     "ends": Ends,
     "breaks-in-drain": BreaksInDrain,

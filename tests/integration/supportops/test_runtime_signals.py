@@ -88,6 +88,13 @@ def test_a_thread_that_hangs_does_not_hold_the_process(start: Start) -> None:
     assert child.end(signal.SIGTERM, within=10) == GRACE_EXCEEDED
 
 
+def test_who_is_forgotten_in_a_thread_does_not_hold_a_process_that_is_done(start: Start) -> None:
+    """Seen under compose: name servers that were busy stopping others held up six processes until they were killed."""
+    child = start("10s", "forgetful", "tame")
+    assert child.end(signal.SIGTERM, within=10) == CLEAN
+    assert child.tail().count("drained") == 2
+
+
 def test_a_component_that_breaks_stops_the_others_in_order(start: Start) -> None:
     child = start("10s", "tame", "breaks", up=1)
     assert _end(child) == FAILED

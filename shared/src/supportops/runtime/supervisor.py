@@ -22,6 +22,7 @@ from supportops.observability.logging import get_logger
 log = get_logger("supportops.runtime.supervisor")
 
 CLEAN, FAILED, GRACE_EXCEEDED = 0, 1, 124
+CLOSING = 2.0  # seconds
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 type Handler = Callable[[int, FrameType | None], Any] | int | None
@@ -132,18 +133,28 @@ def _signals(on_signal: Callable[[signal.Signals], None]) -> Iterator[None]:
 def run(main: Coroutine[Any, Any, int]) -> int:
     """Run a service's main coroutine on uvloop (where there is one) and return its exit code.
 
-    Ctrl-C before `run_until_stopped` has begun ends with 130, without a traceback.
+    Ctrl-C before `run_until_stopped` has begun ends with 130, without a traceback. Once `main` has returned, who is
+    left in a thread that cannot be cancelled (the lookup of a name takes half a minute while name servers are busy)
+    holds the process up for CLOSING at most.
     """
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             code = runner.run(main)
             if code == GRACE_EXCEEDED:  # a thread that hangs would hold up the interpreter's own end
-                sys.stdout.flush()
-                sys.stderr.flush()
-                os._exit(code)
-            return code
+                _leave(code)
+            late = threading.Timer(CLOSING, _leave, (code,))
+            late.daemon = True
+            late.start()
+        late.cancel()
+        return code
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
+
+
+def _leave(code: int) -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.demo.acts.sharing import PHRASE, SharingDesk
+from sandbox.demo.acts.sharing import PHRASE, SharingPages
 from sfdc_sync.sharing.rules.lifecycle import State
 from sfdc_sync.sharing.rules.options import Option
 from tests.integration.sfdc_sync.sharing_app import ACME, GROABLET, RITA, SAM, SharingWorld
@@ -161,15 +161,15 @@ async def test_what_is_not_there_is_said_to_be_so(browser: Browser, path: str) -
 
 async def test_the_demos_two_people_find_their_way(world: SharingWorld, tmp_path: Path) -> None:
     async with serving(application(world.store, tmp_path)) as site, world.delivering():
-        desk = SharingDesk(site.origin, patience=30)
+        pages = SharingPages(site.origin, patience=30)
         ticket = int(world.ticket(f"{PHRASE}, please."))
-        request = await asyncio.to_thread(desk.ask, GROABLET, ticket)
-        await asyncio.to_thread(desk.approve, request)
-        await asyncio.to_thread(desk.wait_for, request, "applied")
+        request = await asyncio.to_thread(pages.ask, GROABLET, ticket)
+        await asyncio.to_thread(pages.approve, request)
+        await asyncio.to_thread(pages.wait_for, request, "applied")
         assert world.sharing() == (True, False)
-        await asyncio.to_thread(desk.undo, request)
-        await asyncio.to_thread(desk.wait_for, request, "undone")
-        desk.close()
+        await asyncio.to_thread(pages.undo, request)
+        await asyncio.to_thread(pages.wait_for, request, "undone")
+        pages.close()
     kinds = [
         (each.kind, each.facts.get("fields")) for each in world.outside.ledger.find("zendesk.organization")
     ]

@@ -2,7 +2,7 @@
 
 import typer
 
-from sandbox.demo.acts.sharing import SharingDesk
+from sandbox.demo.acts.sharing import SharingPages
 from sandbox.demo.acts.upgrade import Operator
 from sandbox.demo.story import Story
 from sandbox.demo.verdict import findings
@@ -16,7 +16,7 @@ def play(addresses: Addresses, limits: Limits | None = None, operator: Operator 
     """
     limits = limits or Limits()
     world = World(addresses)
-    sharing = SharingDesk(addresses.sfdc_sync, limits.patience) if addresses.sfdc_sync else None
+    sharing = SharingPages(addresses.sfdc_sync, limits.patience) if addresses.sfdc_sync else None
     try:
         world.connect_zendesk()
         day = Story(world, typer.echo, limits=limits, sharing=sharing, operator=operator).play()

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from sandbox.demo.activity_log import BREACH, ActivityLog, Say
 from sandbox.demo.acts.deadline import ROLE, SUBJECT, Deadline, DeadlineFacts
-from sandbox.demo.acts.sharing import APPROVES, ASKS, PHRASE, SharingDesk, is_sharing, is_told
+from sandbox.demo.acts.sharing import APPROVES, ASKS, PHRASE, SharingPages, is_sharing, is_told
 from sandbox.demo.acts.upgrade import Operator, Upgrade, UpgradeFacts
 from sandbox.demo.world import Json, Limits, World, survey_link
 
@@ -29,8 +29,8 @@ class Day:
 
 
 class Story:
-    """Plays the day once. Without a desk or an operator, and without the notifier's address, the acts that need them
-    are left out.
+    """Plays the day once. Without sharing pages or an operator, and without the notifier's address, the acts that
+    need them are left out.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class Story:
         say: Say,
         *,
         limits: Limits,
-        sharing: SharingDesk | None = None,
+        sharing: SharingPages | None = None,
         operator: Operator | None = None,
     ) -> None:
         self._world = world
@@ -169,7 +169,7 @@ class Story:
             "its tag", lambda e: e["kind"] == "zendesk.tags" and e["ticket_id"] == ticket and e["changed"]
         )
 
-    def _share(self, desk: SharingDesk) -> str:
+    def _share(self, pages: SharingPages) -> str:
         """Asked for by the customer, approved by a second person; the request's path."""
         ticket = self._open("sharing", RITA, "Please share our tickets", f"{PHRASE}, please.")
         self._recorded(ticket, "created")
@@ -177,16 +177,16 @@ class Story:
         self._log.action(
             f"{ASKS.title()} asks for it, {APPROVES.title()} sees who would see what, and approves"
         )
-        request = desk.ask(GROABLET, ticket)
-        desk.approve(request)
+        request = pages.ask(GROABLET, ticket)
+        pages.approve(request)
         return request
 
-    def _unshare(self, desk: SharingDesk, request: str) -> None:
+    def _unshare(self, pages: SharingPages, request: str) -> None:
         """Once it is so, it is undone."""
         self._shared(1)
         self._log.action(f"{APPROVES.title()} undoes it")
-        desk.wait_for(request, "applied")
-        desk.undo(request)
+        pages.wait_for(request, "applied")
+        pages.undo(request)
 
     def _shared(self, times: int) -> None:
         ticket = self._day.tickets["sharing"]

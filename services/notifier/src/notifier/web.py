@@ -10,7 +10,7 @@ from notifier import tables
 from notifier.bot.intake import add_bot
 from notifier.breaches.acknowledge import take_click
 from notifier.destinations import POSTS, ROUTING, UPDATES
-from notifier.operations.pages import mount_pages
+from notifier.operations.pages import FIGURES, NOTICES, mount_pages
 from notifier.policy.breach_settings import Acknowledging
 from notifier.slack.requests import SlackRequests
 from supportops.config import HttpSettings
@@ -19,9 +19,7 @@ from supportops.web.app import operators_app
 from supportops.web.auth.guard import OperatorAuth, guarded_page
 from supportops.web.layout import PageLayout
 
-START = "/figures"
-
-
+START = NOTICES
 INTERACTIONS = "/slack/interactions"
 
 
@@ -40,7 +38,7 @@ def create_app(
     mount_pages(app, store, auth)
     layout = PageLayout("notifier", auth.site)
 
-    @guarded_page(app, auth, START)
+    @guarded_page(app, auth, FIGURES)
     async def figures_page(request: Request) -> Response:
         return layout.page(request, "figures.html", **await count(store))
 

@@ -18,7 +18,7 @@ OPTION = "all_view"
 _SEEN = re.compile(r'name="seen" value="([0-9a-f]+)"')
 
 
-class SharingDesk:
+class SharingPages:
     """sfdc-sync's pages, as two people use them whom a proxy in front has logged in."""
 
     def __init__(self, address: str, patience: float) -> None:

@@ -84,8 +84,9 @@ def _watched_words(watched: Sequence[Row]) -> str:
         return "not watched for breaches: no rule ever concerned it"
     (row,) = watched
     rule = f"by the rule {row['rule']}" if row["rule"] else f"no notices: {row['objection']}"
-    read, breach = (when(row[name]) if row[name] else "never" for name in ("read_at", "next_breach_at"))
-    return f"read {read}, {rule}, next breach {breach}"
+    read = f"read {when(row['read_at'])}" if row["read_at"] else "not read yet"
+    breach = f"next breach {when(row['next_breach_at'])}" if row["next_breach_at"] else "no breach ahead"
+    return f"{read}, {rule}, {breach}"
 
 
 def _notice_lines(notices: Sequence[Row]) -> list[Line]:

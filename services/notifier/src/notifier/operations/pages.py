@@ -24,7 +24,13 @@ from supportops.web.story_page import SEARCH, Story, StoryPage, mount_story
 
 NOTICES = "/notices"
 ROUTING = "/routing"
-PAGES = (Link("Notices", NOTICES), Link("Routing", ROUTING), Link("Find a ticket", SEARCH))
+FIGURES = "/figures"
+PAGES = (
+    Link("Notices", NOTICES),
+    Link("Routing", ROUTING),
+    Link("Find a ticket", SEARCH),
+    Link("Figures", FIGURES),
+)
 SHOWN = 500  # notices of a kind on one page
 DECISIONS = 50  # each says why not of up to a hundred feeds
 DAY = timedelta(days=1)

@@ -49,7 +49,7 @@ class PostgresDatabases:
     def new(self, package: str = "") -> str:
         """A database of its own: empty, or migrated to the head of `package`'s history."""
         name = f"t_{uuid.uuid4().hex[:16]}"
-        template = f" TEMPLATE {self._template(package)}" if package else ""
+        template = f" TEMPLATE {self._template(package)} STRATEGY FILE_COPY" if package else ""
         run_sql(self.server, f"CREATE DATABASE {name}{template}")
         self._made.append(name)
         return database_of(self.server, name)

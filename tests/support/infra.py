@@ -110,13 +110,15 @@ def demand(choice: Choice, *, ci: bool) -> str:
     )
 
 
-def new_server(choice: Choice) -> Server:
-    """A server that is not started yet, of the kind and rung chosen."""
+def new_server(choice: Choice, *, shared: bool = False) -> Server:
+    """A server that is not started yet, of the kind and rung chosen. `shared`: by a run's tests, and never killed."""
     if choice.kind == "kafka":
         if choice.rung == "containers":
             return containers.KafkaContainer()
         return kafka_server.KafkaServer() if choice.rung == "local" else embedded.EmbeddedKafka()
-    return containers.PostgresContainer() if choice.rung == "containers" else postgres_server.PostgresServer()
+    if choice.rung == "containers":
+        return containers.PostgresContainer()
+    return postgres_server.PostgresServer(fsync=not shared)
 
 
 def own_server(kind: Kind) -> Server:
@@ -134,7 +136,7 @@ def own_server(kind: Kind) -> Server:
 def _start(choice: Choice) -> Server:
     """A started server. A container that does not come up is given up for the next rung, with a warning."""
     try:
-        server = new_server(choice)
+        server = new_server(choice, shared=True)
         server.start()
     except Unavailable as error:
         lower = _first(choice.kind, ("local",), _check, (*choice.refused, f"{choice.rung}: {error}"))

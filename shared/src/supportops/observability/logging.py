@@ -127,6 +127,9 @@ class _Stderr(io.TextIOBase):
     def flush(self) -> None:
         sys.stderr.flush()
 
+    def close(self) -> None:
+        """It is not ours to close, nor to flush when the interpreter ends: `sys` is gone before us."""
+
     def isatty(self) -> bool:
         return sys.stderr.isatty()
 

@@ -1,8 +1,6 @@
 """Apache Kafka (KRaft, one node) on this machine's JVM, its jars fetched once by Maven."""
 
 import base64
-import fcntl
-import os
 import shutil
 import subprocess
 import tempfile
@@ -10,6 +8,7 @@ import uuid
 from pathlib import Path
 
 from sandbox.demo import reaper
+from tests.support.downloads import kept
 from tests.support.eventually import eventually_now
 from tests.support.processes import ChildProcess, answers, free_port
 from tests.support.servers import Unavailable
@@ -43,35 +42,17 @@ broker.session.timeout.ms=3000
 
 def jars() -> Path:
     """The folder with the broker's jars, filled by Maven on first use. Raises Unavailable."""
-    cache = (
-        Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "supportops" / f"kafka-{VERSION}"
-    )
-    complete = cache / ".complete"
-    if complete.exists():
-        return cache
+    return kept(f"kafka-{VERSION}", _fetch)
+
+
+def _fetch(folder: Path) -> None:
     mvn = shutil.which("mvn")
     if mvn is None:
         raise Unavailable("no mvn to fetch Apache Kafka with")
-    cache.mkdir(parents=True, exist_ok=True)
-    with (cache / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not complete.exists():
-            command = [
-                mvn,
-                "-q",
-                "-B",
-                "-f",
-                str(POM),
-                "dependency:copy-dependencies",
-                "-DincludeScope=runtime",
-            ]
-            fetched = subprocess.run([*command, f"-DoutputDirectory={cache}"], capture_output=True, text=True)
-            if fetched.returncode != 0:
-                raise Unavailable(
-                    f"Maven could not fetch Apache Kafka:\n{(fetched.stdout + fetched.stderr)[-1500:]}"
-                )
-            complete.touch()
-    return cache
+    wanted = ["dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={folder}"]
+    fetched = subprocess.run([mvn, "-q", "-B", "-f", str(POM), *wanted], capture_output=True, text=True)
+    if fetched.returncode != 0:
+        raise Unavailable(f"Maven could not fetch Apache Kafka:\n{(fetched.stdout + fetched.stderr)[-1500:]}")
 
 
 def java() -> str:

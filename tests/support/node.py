@@ -1,5 +1,6 @@
 """Programs of others that need node: fetched once by their lock file, then run as processes of their own."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -8,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.support.downloads import kept
 
 FETCH_SECONDS, RUN_SECONDS = 110, 60
 
@@ -24,14 +27,27 @@ def installed(source: Path) -> Path:
         pytest.skip("no node on this machine")
     folder = Path(".cache") / f"node-{source.name}"
     folder.mkdir(parents=True, exist_ok=True)
-    lock, fetched = source / "package-lock.json", folder / "fetched-lock.json"
     for file in source.iterdir():
         shutil.copyfile(file, folder / file.name)
-    if not fetched.exists() or fetched.read_bytes() != lock.read_bytes():
+    modules = folder / "node_modules"
+    if modules.exists() and not modules.is_symlink():
+        shutil.rmtree(modules)
+    modules.unlink(missing_ok=True)
+    modules.symlink_to(_fetched(npm, source) / "node_modules")
+    return folder
+
+
+def _fetched(npm: str, source: Path) -> Path:
+    """What the lock file names, by the digest of the lock file."""
+
+    def fetch(folder: Path) -> None:
+        for name in ("package.json", "package-lock.json"):
+            shutil.copyfile(source / name, folder / name)
         command = [npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
         subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=FETCH_SECONDS)
-        shutil.copyfile(lock, fetched)
-    return folder
+
+    digest = hashlib.sha256((source / "package-lock.json").read_bytes()).hexdigest()[:16]
+    return kept(f"node-{source.name}-{digest}", fetch)
 
 
 def check(folder: Path, *arguments: str) -> tuple[int, dict[str, Any]]:

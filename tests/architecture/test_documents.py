@@ -7,7 +7,7 @@ import tokenize
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 import typer
@@ -86,7 +86,7 @@ def anchors(name: str) -> frozenset[str]:
 
 
 @cache
-def command_of(service: str) -> object:
+def command_of(service: str) -> Any:
     return typer.main.get_command(importlib.import_module(f"{COMMANDS[service]}.__main__").app)
 
 
@@ -161,9 +161,30 @@ def missing_sections(text: str) -> Iterator[str]:
                 yield f"docs/rules.md {rule}"
 
 
+def examples(text: str) -> Iterator[str]:
+    """The lines of fenced and indented blocks, as a reader types them."""
+    blocks = re.findall(r"^```[^\n]*\n(.*?)^```|^((?:    .*\n)+)", text, re.MULTILINE | re.DOTALL)
+    for fenced, indented in blocks:
+        for line in (fenced or indented).splitlines():
+            yield re.split(r"\s#|\|", line.strip().removeprefix("$ "))[0].strip()
+
+
+def missing_options(text: str) -> Iterator[str]:
+    """Options of our commands (`csat kpi --json`) that the command named before them does not have."""
+    for span in (*spans(text), *examples(text)):
+        first, *words = span.split() or [""]
+        if first in COMMANDS:
+            command, words = command_of(first), [word.strip("[]") for word in words]
+            for word in words:
+                command = getattr(command, "commands", {}).get(word, command)
+            known = {"--help", *(option for given in command.params for option in given.opts)}
+            wanted = {word.partition("=")[0] for word in words if word.startswith("--")}
+            yield from (f"{span}: {option}" for option in sorted(wanted - known))
+
+
 def missing_commands(text: str) -> Iterator[str]:
-    for span in spans(text):
-        first, *words = span.split()
+    for span in (*spans(text), *examples(text)):
+        first, *words = span.split() or [""]
         if first == "make" and words and words[0] not in targets():
             yield span
         if first in COMMANDS and words and re.fullmatch(r"[a-z][a-z-]+", words[0]):
@@ -236,7 +257,8 @@ def test_what_a_page_names_is_there(name: str) -> None:
     missing = [
         found for check in CHECKS if not (about_others and check is missing_names) for found in check(prose)
     ]
-    assert missing + list(missing_links(ROOT / name, prose)) == []
+    typed = [found for check in (missing_commands, missing_options) for found in check(text)]
+    assert missing + typed + list(missing_links(ROOT / name, prose)) == []
 
 
 def remarks(module: tree.Module) -> str:
@@ -270,3 +292,15 @@ def test_nothing_cites_a_document_that_nobody_has() -> None:
     }
     del texts["tests/architecture/test_documents.py"]
     assert [name for name, text in texts.items() if elsewhere.search(text)] == []
+
+
+def test_every_decision_has_a_number_of_its_own_and_a_line_in_the_index() -> None:
+    folder = ROOT / "docs/decisions"
+    index = (folder / "README.md").read_text()
+    heads = {page.name: page.read_text().partition("\n")[0] for page in sorted(folder.glob("0*.md"))}
+    titles = {name: head.removeprefix(f"# {int(name[:4])}. ") for name, head in heads.items()}
+    assert [head for name, head in heads.items() if head == titles[name]] == []  # no number, or another one
+    assert len({name[:4] for name in heads}) == len(heads)
+    lines = [f"- [{int(name[:4])}. {title}]({name})" for name, title in titles.items()]
+    assert [line for line in lines if index.count(line) != 1] == []
+    assert index.count("](0") == len(lines)  # none that is gone

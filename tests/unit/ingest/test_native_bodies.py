@@ -167,6 +167,30 @@ def test_solved_at_is_updated_at_of_the_detail() -> None:
     assert event.solved_at == datetime(2025, 1, 8, 16, 45, 20, tzinfo=UTC)
 
 
+@pytest.mark.parametrize("current", [None, "", {"value": "SOLVED"}, ["SOLVED"], 7])
+def test_a_solve_whose_new_status_is_no_word_is_one_all_the_same(current: Any) -> None:
+    body = z.native(
+        "ticket.status_changed", {"current": current, "previous": "OPEN"}, detail={"status": "SOLVED"}
+    )
+    assert isinstance(only(body), c.TicketSolved)
+
+
+@pytest.mark.parametrize(
+    "created_at", ["1999-01-01T00:00:00Z", "1970-01-01T00:00:00Z", "yesterday", None, 7, {}]
+)
+def test_a_ticket_is_as_old_as_whoever_imported_it_says(created_at: Any) -> None:
+    body = z.native("ticket.status_changed", {"current": "SOLVED"}, detail={"created_at": created_at})
+    assert isinstance(only(body), c.TicketSolved)
+
+
+@pytest.mark.parametrize("odd", ["x" * 201, "9" * 5000, "two words", "ä", "a\u0001b", {}, [], 1.5, True])
+def test_an_id_that_no_index_or_header_would_take_is_unknown(odd: Any) -> None:
+    names = ("requester_id", "organization_id", "assignee_id", "form_id", "actor_id")
+    event = only(z.native("ticket.created", detail=dict.fromkeys(names, odd)))
+    assert [name for name in names if event.knows(name)] == []
+    assert event.knows("subject")
+
+
 def test_solved_to_solved_is_no_solve() -> None:
     event = only(z.native("ticket.status_changed", {"current": "SOLVED", "previous": "SOLVED"}))
     assert isinstance(event, c.TicketUpdated)

@@ -11,10 +11,11 @@ from functools import lru_cache
 from typing import Any
 
 MAX_ID = 10**32
+LONGEST_PLAIN_ID = 33
 EARLIEST_YEAR = 2005
 AHEAD = timedelta(days=1)  # more than a wrong clock or zone explains
 _DIGITS = re.compile(r"[0-9]{1,32}", re.ASCII)
-_ATTRIBUTE = re.compile(r"[!-~]{1,200}", re.ASCII)  # leaves room for our suffixes in a column of 255
+_ID = re.compile(r"[!-~]{1,200}", re.ASCII)  # leaves room for our suffixes in a column of 255
 _HALF_SURROGATES = re.compile("[\ud800-\udfff]")
 _WORDS = {"on-hold": "hold", "on hold": "hold"}
 
@@ -38,27 +39,21 @@ def as_text(value: object) -> str | None:
 
 
 def as_id(value: object) -> str | None:
-    """An id as text; null, "", "0" and 0 mean that there is none. Not every id is a number.
+    """An id as text, fit for a header and a key: visible ASCII, at most 200 characters. Not every id is a number.
 
-    See docs/vendors/zendesk.md#event-bodies.
+    Null, "", "0" and 0 mean that there is none (docs/vendors/zendesk.md#event-bodies).
     """
-    if type(value) is str and value.isalnum() and value != "0":
-        return value
+    if type(value) is str and value.isdecimal() and value.isascii() and len(value) < LONGEST_PLAIN_ID:
+        return None if value == "0" else value
     text = as_text(value)
     text = text.strip() if text else None
-    return None if text in (None, "", "0") else text
+    return None if text in (None, "", "0") or not _ID.fullmatch(text) else text
 
 
 def digits(value: object) -> str | None:
     """An id that must be digits, or None."""
     text = as_id(value)
     return text if text is not None and _DIGITS.fullmatch(text) else None
-
-
-def attribute(value: object) -> str | None:
-    """An id fit for a header and a key: visible ASCII, at most 200 characters."""
-    text = as_id(value)
-    return text if text is not None and _ATTRIBUTE.fullmatch(text) else None
 
 
 def as_word(value: object) -> str | None:
@@ -109,11 +104,6 @@ def _mail_date(value: str) -> datetime | None:
         return parsedate_to_datetime(value)
     except (ValueError, IndexError, TypeError, OverflowError):
         return None
-
-
-def plausible(moment: datetime, now: datetime) -> bool:
-    """Whether a time in a body can be true: not before Zendesk was there, at most a day ahead of us."""
-    return moment.year >= EARLIEST_YEAR and moment - now <= AHEAD
 
 
 def as_change(value: object) -> str | bool | list[str] | None:

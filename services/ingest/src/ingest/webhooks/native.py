@@ -131,7 +131,8 @@ def _created(f: NativeEvent) -> tuple[c.Event, ...]:
 
 def _status_changed(f: NativeEvent) -> tuple[c.Event, ...]:
     known = "status" in f.detail
-    current = fields.as_word(f.event.get("current", f.detail.get("status")))
+    # A `current` that is no word (null, an object) says nothing: then the snapshot's status tells what it became.
+    current = fields.as_word(f.event.get("current")) or fields.as_word(f.detail.get("status"))
     previous = fields.as_word(f.event.get("previous"))
     if not known and current is not None:
         f.base["ticket"] = {**fields.mapping(f.base["ticket"]), "status": current}
@@ -148,7 +149,7 @@ def _status_changed(f: NativeEvent) -> tuple[c.Event, ...]:
 
 def _comment_added(f: NativeEvent) -> tuple[c.Event, ...]:
     raw = fields.mapping(f.event.get("comment"))
-    comment_id = fields.attribute(raw.get("id"))
+    comment_id = fields.as_id(raw.get("id"))
     if comment_id is None:
         raise Unreadable("comment without id")
     author = fields.mapping(raw.get("author"))

@@ -99,7 +99,13 @@ class _Moments:
 
     def plausible(self, moment: datetime | None, name: str) -> datetime | None:
         """The moment, or None for none. Raises Unreadable when it cannot be true."""
-        if moment is not None and not fields.plausible(moment, self.now):
+        if moment is not None and moment.year < fields.EARLIEST_YEAR:
+            raise Unreadable(f"{name} cannot be true")
+        return self.past(moment, name)
+
+    def past(self, moment: datetime | None, name: str) -> datetime | None:
+        """The same, however long ago: tickets are imported with the dates that another system gave them."""
+        if moment is not None and moment - self.now > fields.AHEAD:
             raise Unreadable(f"{name} cannot be true")
         return moment
 
@@ -109,7 +115,7 @@ def _read_native(raw: dict[str, object], account: Account, moments: _Moments) ->
     if not isinstance(type_, str) or not type_.startswith(_ZENDESK):
         raise Unreadable(MISDIRECTED if "trigger" in raw else "no event type")
     match = _TYPE.fullmatch(type_)
-    event_id = fields.attribute(raw.get("id"))
+    event_id = fields.as_id(raw.get("id"))
     if event_id is None:
         raise Unreadable("no event id")
     domain, name = match.groups() if match else ("", "")
@@ -139,7 +145,7 @@ def _native_event(raw: dict[str, object], named: _Named, account: Account, momen
         raise Unreadable("no detail")
     subject_id = _subject_id(raw, detail, named.domain)
     updated_at = moments.plausible(fields.as_moment(detail.get("updated_at")), "detail.updated_at")
-    moments.plausible(fields.as_moment(detail.get("created_at")), "detail.created_at")
+    moments.past(fields.as_moment(detail.get("created_at")), "detail.created_at")
     said = moments.plausible(fields.as_moment(raw.get("time")), "time")
     time = said or updated_at or moments.received_at
     # Nanoseconds do not fit a datetime but order events of one second: where the text is readable it counts.
@@ -161,7 +167,7 @@ def _native_event(raw: dict[str, object], named: _Named, account: Account, momen
         base.update(ticket_id=subject_id, road="native", ticket=native.ticket_snapshot(detail))
         for key, value in (
             ("actor_id", actor),
-            ("sequence_id", fields.attribute(sequence.get("id"))),
+            ("sequence_id", fields.as_id(sequence.get("id"))),
             ("sequence_position", position),
         ):
             if value is not None:

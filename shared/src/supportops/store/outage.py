@@ -11,6 +11,8 @@ from sqlalchemy import exc
 # operator, system; and the one state of a server that was demoted to a read-only replica.
 _OUTAGE_CLASSES = ("08", "28", "3D", "40", "53", "55", "57", "58")
 _READ_ONLY = "25006"
+# Pages or an index of the server are damaged: whatever is asked for next, and never the record's fault.
+_DAMAGED = ("XX001", "XX002")
 # A table, column, schema or right that is missing: a migration or a grant of ours, never the record's fault.
 _NOT_AS_WE_LEFT_IT = ("42P01", "42703", "42501", "3F000")
 _SQLITE_NOT_AS_WE_LEFT_IT = ("no such table: ", "no such column: ")  # it has one code for all mistakes
@@ -23,6 +25,8 @@ _SQLITE_OUTAGES = (
     sqlite3.SQLITE_FULL,
     sqlite3.SQLITE_CANTOPEN,
     sqlite3.SQLITE_PROTOCOL,
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_NOTADB,
 )
 
 
@@ -50,7 +54,7 @@ def _says_outage(original: BaseException | None) -> bool:
 
 
 def _state_of_outage(state: str) -> bool:
-    return state[:2] in _OUTAGE_CLASSES or state == _READ_ONLY or state in _NOT_AS_WE_LEFT_IT
+    return state[:2] in _OUTAGE_CLASSES or state in (_READ_ONLY, *_DAMAGED, *_NOT_AS_WE_LEFT_IT)
 
 
 def _sqlstate(error: BaseException) -> str:

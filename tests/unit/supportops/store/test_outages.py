@@ -68,6 +68,11 @@ OUTAGES = [
     sqlite(sqlite3.SQLITE_FULL, "database or disk is full"),
     sqlite(sqlite3.SQLITE_IOERR_FSYNC, "disk I/O error"),
     sqlite(sqlite3.SQLITE_CANTOPEN, "unable to open database file"),
+    sqlite(sqlite3.SQLITE_CORRUPT, "database disk image is malformed"),
+    sqlite(sqlite3.SQLITE_CORRUPT_INDEX, "database disk image is malformed"),
+    sqlite(sqlite3.SQLITE_NOTADB, "file is not a database"),
+    postgres(asyncpg.DataCorruptedError),
+    postgres(asyncpg.IndexCorruptedError),
     sqlite(sqlite3.SQLITE_READONLY_DBMOVED, "attempt to write a readonly database"),
     wrapped(sqlite3.ProgrammingError("Cannot operate on a closed database.")),
 ]
@@ -78,6 +83,7 @@ BUGS = [
     ValueError("connection"),
     Permanent("no connection"),
     postgres(asyncpg.UniqueViolationError),
+    postgres(asyncpg.InternalServerError),
     postgres(asyncpg.NotNullViolationError),
     postgres(asyncpg.CharacterNotInRepertoireError),
     wrapped(

@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -12,11 +13,11 @@ from csat.kpi.ticket_snapshot import DescribeSolves, Names
 from csat.policy.csat import CsatPolicy
 from csat.policy.native_ratings import NativeRatingsPolicy
 from csat.ratings.answer import Answer
-from csat.ratings.backfill import Backfill, Sources, Span
+from csat.ratings.backfill import PATIENCE, Backfill, Sources, Span
 from csat.ratings.repository import NewRating, record_answer
 from csat.surveys.handlers import SurveyHandlers
 from supportops.clock import SystemClock
-from supportops.errors import Permanent, Retryable
+from supportops.errors import CredentialRefused, DestinationAway, Permanent, Retryable
 from supportops.observability.metrics import Metrics
 from supportops.store import Store
 from supportops.vendors.zendesk import Exports, References, Zendesk
@@ -219,6 +220,40 @@ async def test_one_who_may_not_read_hears_so(history: History, outside: Outside)
     await outside.fault(kind="error", status=503, path="/incremental/tickets", count=50)
     with pytest.raises(Retryable, match="503"):
         await history.run()
+
+
+class Refusing:
+    """A Zendesk that answers every question with this error."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error, self.asked = error, 0
+
+    async def ratings(self, *_arguments: object) -> Any:
+        self.asked += 1
+        raise self._error
+
+
+@on("sqlite")
+@pytest.mark.parametrize(
+    ("error", "asked"),
+    [
+        (CredentialRefused("the client's secret is wrong", timedelta(minutes=1)), range(1, 2)),
+        (DestinationAway("no token", timedelta(seconds=3)), range(2, 8)),
+        (Retryable("no connection"), range(2, 6)),
+        (
+            Retryable("429", timedelta(seconds=60)),
+            range(PATIENCE, PATIENCE + 1),
+        ),  # somebody is there, and says when
+    ],
+)
+async def test_before_anybody_answered_nobody_waits_for_long(
+    history: History, error: Exception, asked: range
+) -> None:
+    zendesk = Refusing(error)
+    history.sources = replace(history.sources, satisfaction=cast("Any", zendesk))
+    with pytest.raises(type(error), match=str(error)):
+        await history.run()
+    assert zendesk.asked in asked
 
 
 async def test_answers_to_surveys_are_history_too(

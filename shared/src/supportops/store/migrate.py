@@ -13,6 +13,7 @@ from sqlalchemy.pool import NullPool
 
 from supportops.store.engine import async_url, prepare_sqlite
 from supportops.store.indexes import make_missing
+from supportops.store.postgres import CONNECT_TIMEOUT
 
 if TYPE_CHECKING:  # else where it is used: every command imports this file, and few of them migrate
     from alembic.config import Config
@@ -90,8 +91,11 @@ def _run(url: str, package: str, action: "Callable[[Config], Any]", *, indexes: 
         action(config)
 
     async def main() -> None:
-        engine = create_async_engine(async_url(url), poolclass=NullPool)
-        if engine.dialect.name == "sqlite":
+        address = async_url(url)
+        sqlite = address.get_backend_name() == "sqlite"
+        connect = {} if sqlite else {"timeout": CONNECT_TIMEOUT}
+        engine = create_async_engine(address, poolclass=NullPool, connect_args=connect)
+        if sqlite:
             prepare_sqlite(engine)
         try:
             await _until_unlocked(engine, migrate)

@@ -6,6 +6,7 @@ next page; a run after the last page begins anew and adds nothing twice.
 """
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,7 +28,7 @@ from csat.ratings.backfill_pages import (
 )
 from csat.ratings.native_mapping import NativeRatingMapper
 from csat.solve import Solve
-from supportops.errors import Permanent, Retryable
+from supportops.errors import CredentialRefused, DestinationAway, Permanent, Retryable
 from supportops.observability.logging import get_logger
 from supportops.runtime.output import Report
 from supportops.store import Store, Transaction
@@ -37,6 +38,7 @@ from supportops.vendors.zendesk.exports import MOST
 PATIENCE = 20
 """How often one page is asked for before we give up; a wait that Zendesk names is kept."""
 LONGEST_WAIT = 60.0  # seconds between two tries, where nobody named a wait
+NOBODY_THERE = 20.0  # seconds for a first answer: a wrong address must not look like work
 
 Phase = Literal["ratings", "surveys", "tickets", "done"]
 
@@ -114,7 +116,7 @@ class Backfill:
         self._store, self._sources, self._policy = store, sources, policy
         self._report, self._dry_run, self._sleep = report, dry_run, sleep
         self._reading = NativeRatingMapper(policy.native_ratings, policy.reasons, policy.comment_limit)
-        self._resuming = False
+        self._resuming = self._answered = False
         self._listed: set[str] = (
             set()
         )  # tickets whose ratings came in this run; a dry run finds them nowhere else
@@ -123,7 +125,7 @@ class Backfill:
     async def run(self, span: Span) -> dict[str, int]:
         """Bring `span` in, from where an earlier run was stopped; counts of what was read and what was new.
 
-        Raises Retryable when Zendesk is away for long, Permanent when it does not let us.
+        Raises Retryable when Zendesk is away for long or takes no login of ours, Permanent when it does not let us.
         """
         name = f"backfill:{span.since:%Y-%m-%dT%H:%M}"
         state = await self._resumed(name) or State(span.until)
@@ -233,15 +235,26 @@ class Backfill:
         return found[0] if found else HistoricRating(ticket.id, None, ticket.updated_at)
 
     async def _patiently[T](self, call: Callable[[], Awaitable[T]]) -> T:
-        """Call until Zendesk answers; each wait is reported."""
+        """Call until Zendesk answers; each wait is reported. What only somebody's change can mend is raised at once."""
+        spent = 0.0
         for attempt in range(1, PATIENCE):
+            begin = time.monotonic()
             try:
-                return await call()
+                answer = await call()
+            except CredentialRefused:
+                raise
             except Retryable as error:
                 named = error.after.total_seconds() if error.after is not None else None
                 wait = named if named is not None else min(2.0**attempt, LONGEST_WAIT)
+                spent += time.monotonic() - begin + wait
+                away = named is None or isinstance(error, DestinationAway)
+                if away and not self._answered and spent > NOBODY_THERE:
+                    raise
                 self._report(None, f"waiting {wait:.0f} s: {error}")
                 await self._sleep(wait)
+            else:
+                self._answered = True
+                return answer
         return await call()
 
     async def _write(self, name: str, state: State, write: Write) -> None:

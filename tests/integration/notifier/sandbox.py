@@ -4,6 +4,7 @@ from typing import Any
 
 import httpx
 
+from notifier.settings import SLACK_SCOPES
 from sandbox.clients import tls
 
 SELF_MANAGED, GITLAB_COM = "zd-self-managed-feed", "zd-gitlab-com-feed"
@@ -33,9 +34,10 @@ class Outside:
         self._http.delete("/faults").raise_for_status()
 
     def leave(self, channel: str) -> None:
-        """The bot is not in the channel any more: it may post, but not read."""
+        """The bot is not in the channel any more: with the scope for public channels it may post, but not read."""
         made = {"id": self.channel_id(channel), "name": channel, "member": False}
         self._post("/slack/channels", made)
+        self.allow(*SLACK_SCOPES, "chat:write.public")
 
     def make_channel(self, channel: str, **flags: Any) -> None:
         """A channel of that id, or what is given of a known one: `private`, `ext_shared`, `member`, `archived`."""

@@ -185,7 +185,7 @@ async def test_the_rules_say_who_may_ask_what_where(open_bot_service: OpenBot, o
     )
     async with bot.up():
         answers = [await bot.answer_to(text, user=user, channel=channel) for text, user, channel, _ in asked]
-        outside.allow("chat:write")
+        outside.allow("chat:write", "commands")
         outside.make_person("U0NEW")
         assert await bot.answer_to("help", user="U0NEW") == UNSEEN
     assert [text != NOT_ALLOWED for text in answers] == [allowed for *_, allowed in asked]

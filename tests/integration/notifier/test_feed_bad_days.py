@@ -12,6 +12,7 @@ from notifier.policy.conditions import TagRule
 from notifier.policy.notifier import NotifierPolicy
 from notifier.policy.routing import FeedRule
 from notifier.posting.message_log import POSTED
+from notifier.settings import SLACK_SCOPES
 from supportops.contracts import TicketCreated
 from supportops.delivery.outages.rows import breaker_of
 from tests.integration.notifier.app import RULES, Service, outcomes
@@ -227,10 +228,14 @@ async def test_a_closed_channel_does_not_hold_up_the_others(
     assert len(outside.posts()) == 1
 
 
+@pytest.mark.parametrize("code", ["token_revoked", "missing_scope (needed: chat:write)"])
 async def test_a_credential_that_is_refused_stops_all_sending_and_loses_nothing(
-    service: Service, outside: Outside, now: datetime
+    service: Service, outside: Outside, now: datetime, code: str
 ) -> None:
-    outside.arm("error", code="token_revoked", count=1)
+    if code == "token_revoked":
+        outside.arm("error", code=code, count=1)
+    else:
+        outside.allow(*(scope for scope in SLACK_SCOPES if scope != "chat:write"))
     async with service.delivering():
         await service.hears(*news(outside, now, 2))
 
@@ -238,7 +243,7 @@ async def test_a_credential_that_is_refused_stops_all_sending_and_loses_nothing(
             rows = (await service.deliveries()).items()
             waiting = [row for key, row in rows if key.startswith(f"{POSTS} ") and row["state"] == "waiting"]
             assert len(waiting) == 2
-            return [row["reason"] for row in waiting if "token_revoked" in row.get("reason", "")]
+            return [row["reason"] for row in waiting if code in row.get("reason", "")]
 
         reasons: list[str] = await eventually(paused)
         assert reasons

@@ -10,6 +10,7 @@ from sandbox.ledger import Ledger
 from sandbox.settings import Settings
 from sandbox.slack.mentions import mentions_of
 from sandbox.slack.rules import Refused, check_message
+from sandbox.slack.scopes import check_scopes
 from sandbox.slack.workspace import APP_ID, BOT_ID, BOT_USER, TEAM_ID, Channel, Workspace
 from sandbox.web import BadBody, Call, Handler, Json, Reply, routes
 
@@ -49,7 +50,7 @@ class SlackApi:
             "usergroups.users.list": self.group_members,
         }
         rows = [
-            (verb, f"/{name}", _handler(method))
+            (verb, f"/{name}", self._handler(name, method))
             for name, method in methods.items()
             for verb in ("POST", "GET")
         ]
@@ -68,12 +69,20 @@ class SlackApi:
             reply.headers["x-oauth-scopes"] = ",".join(self._space.scopes)
             return reply
         except Refused as refused:
-            return Reply(200, {"ok": False, "error": str(refused)})
+            return Reply(200, {"ok": False, "error": str(refused)} | refused.more)
         except BadBody:
             return Reply(200, {"ok": False, "error": "invalid_json"})
         except _Limited as limited:
             headers = {"retry-after": str(limited.retry_after)}
             return Reply(429, {"ok": False, "error": "ratelimited"}, headers)
+
+    def _handler(self, name: str, method: Method) -> Handler:
+        def handle(call: Call) -> Reply:
+            given = arguments(call)
+            check_scopes(self._space, name, given)
+            return Reply(200, {"ok": True} | method(given))
+
+        return handle
 
     # --- methods ---
 
@@ -88,6 +97,8 @@ class SlackApi:
         channel = self._channel(given)
         if channel.archived:
             raise Refused("is_archived")
+        if not channel.member and (channel.private or "chat:write.public" not in self._space.scopes):
+            raise Refused("not_in_channel")
         warnings = check_message(given)
         thread = given.get("thread_ts")
         if (
@@ -190,7 +201,6 @@ class SlackApi:
 
     def user_info(self, given: Json) -> Json:
         """People of other workspaces are shown as strangers; e-mail addresses need a scope of their own."""
-        self._need("users:read")
         person = self._space.people.get(str(given.get("user", "")))
         if person is None:
             raise Refused("user_not_found")
@@ -202,7 +212,6 @@ class SlackApi:
         return {"user": user | {"is_stranger": person.team != TEAM_ID, "profile": profile}}
 
     def group_members(self, given: Json) -> Json:
-        self._need("usergroups:read")
         group = str(given.get("usergroup", ""))
         found = [person.id for person in self._space.people.values() if group in person.groups]
         if not found:
@@ -210,10 +219,6 @@ class SlackApi:
         return {"users": found}
 
     # --- inside ---
-
-    def _need(self, scope: str) -> None:
-        if scope not in self._space.scopes:
-            raise Refused("missing_scope")
 
     def _channel(self, given: Json) -> Channel:
         found = self._space.channel(str(given.get("channel", "")))
@@ -282,13 +287,6 @@ def _parsed(key: str, text: str) -> Any:
         return orjson.loads(text)
     except orjson.JSONDecodeError as error:
         raise Refused("invalid_metadata_format" if key == "metadata" else f"invalid_{key}") from error
-
-
-def _handler(method: Method) -> Handler:
-    def handle(call: Call) -> Reply:
-        return Reply(200, {"ok": True} | method(arguments(call)))
-
-    return handle
 
 
 def _unknown(_: Call) -> Reply:

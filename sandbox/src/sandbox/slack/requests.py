@@ -50,6 +50,8 @@ class AppRequests:
 
     async def _command(self, request: Request) -> Response:
         given: Json = orjson.loads(await request.body())
+        if (lacking := self._unheard("commands")) is not None:
+            return lacking
         url = given.pop("url")
         fields = self.command(**{key: str(value) for key, value in given.items()})
         key = fields["response_url"].rpartition("/")[2]
@@ -57,8 +59,16 @@ class AppRequests:
 
     async def _mention(self, request: Request) -> Response:
         given: Json = orjson.loads(await request.body())
+        if (lacking := self._unheard("app_mentions:read")) is not None:
+            return lacking
         url = given.pop("url")
         return await self._send(url, orjson.dumps(self.mention(**given)), "application/json")
+
+    def _unheard(self, scope: str) -> Response | None:
+        """403 where the app is told nothing, because its token lacks the scope."""
+        if scope in self._space.scopes:
+            return None
+        return Reply(403, {"error": "missing_scope", "needed": scope}).response()
 
     async def _press(self, request: Request) -> Response:
         """404 where there is no such message, or no button on it."""

@@ -12,7 +12,11 @@ _EVENT_TYPE = re.compile(r"[A-Za-z0-9_]+")
 
 
 class Refused(Exception):
-    """An `error` value of the Web API."""
+    """An `error` value of the Web API; `more`: what the answer says beside it."""
+
+    def __init__(self, code: str, **more: str) -> None:
+        super().__init__(code)
+        self.more = more
 
 
 def check_message(message: dict[str, Any], *, update: bool = False) -> list[str]:

@@ -95,7 +95,7 @@ class Case:
 
 
 CASES = {
-    "joined": Case(CHANNEL, channel(member=False), "warning", "the bot is not in it", channel(member=True)),
+    "joined": Case(CHANNEL, channel(member=False), "failed", "the bot is not in it", channel(member=True)),
     "private and not joined": Case(
         CHANNEL, channel(private=True, member=False), "failed", "channel_not_found", channel(private=True)
     ),

@@ -6,11 +6,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from notifier.__main__ import app
-from notifier.breaches.repository import NoticeState
+from notifier.breaches.arming import NoticeState
 from notifier.destinations import POSTS, SLA_READINGS
 from notifier.posting.prepared import Note, schedule_note
 from notifier.tables import breach_notices

@@ -77,7 +77,12 @@ async def _audience(slack: SlackClient, name: str, address: str, *, marked: bool
         return Finding(name, "failed", f"it is marked for what is confidential, and {why}", OPEN_REMEDY)
     kind = f"{'private' if audience.is_private else 'public'}{', shared with others' if audience.is_shared else ''}"
     if not audience.is_member:
-        return Finding(name, "warning", f"the bot is not in it ({kind})", CHANNEL_REMEDY)
+        return Finding(
+            name,
+            "failed",
+            f"the bot is not in it ({kind}): Slack refuses what it posts there",
+            CHANNEL_REMEDY,
+        )
     return Finding(name, "ok", f"the bot is in it and may read ({kind})")
 
 

@@ -60,6 +60,31 @@ def test_the_doctor_names_what_matching_may_not_read(environment: dict[str, str]
     assert findings["daily requests"]["verdict"] == "skipped", "seeing limits is a right of its own"
 
 
+def test_the_doctor_names_what_a_role_of_our_own_may_not_write(
+    environment: dict[str, str], outside: Outside
+) -> None:
+    outside.reset()
+    run(environment, "migrate")
+    outside.integration_user(role="agent", custom_role_id=7)
+
+    def rights() -> list[tuple[str, str]]:
+        found = findings_of(run(environment, "doctor", "--json"))
+        return [(each["verdict"], each["detail"]) for each in found if each["check"] == "zendesk rights"]
+
+    try:
+        ((verdict, told),) = rights()
+        assert (verdict, "role 7 cannot be read" in told) == ("skipped", True), "there is no such role"
+        outside.custom_role(7, organization_editing=False, end_user_profile_access="readonly")
+        assert rights() == [
+            ("warning", "Robot may not edit organizations"),
+            ("warning", "Robot has access readonly to end users: their ticket_restriction cannot be set"),
+        ]
+        outside.custom_role(7, organization_editing=True, end_user_profile_access="full")
+        assert rights() == [("ok", "Robot writes organizations and users")]
+    finally:
+        outside.reset()
+
+
 def test_verify_fails_where_it_cannot_compare(environment: dict[str, str], outside: Outside) -> None:
     """Half a comparison proves nothing: exit code 1, which is not that of differences."""
     outside.export_at_once()

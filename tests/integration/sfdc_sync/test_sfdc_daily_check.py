@@ -1,7 +1,10 @@
 """The reports of a day are a delivery: one a day however many replicas there are, and one event, whoever dies when."""
 
+import asyncio
+import json
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,12 +19,15 @@ from sfdc_sync.policy.organizations import OrganizationsPolicy
 from sfdc_sync.tables import integrity_runs
 from supportops.clock import ManualClock
 from supportops.config import DatabaseSettings
-from supportops.delivery import Cancel, Delivery, Done, Snooze
+from supportops.delivery import Cancel, Delivery, DestinationSpec, Discard, Done, Snooze
 from supportops.store import Store, open_store
 from supportops.store.tables import ENGINE
 from supportops.workers import RunLease
+from tests.integration.sfdc_sync.sandbox import Outside, command_environment
 from tests.integration.sfdc_sync.sync_app import ACME, POLICY, Sync
-from tests.support.engine import ByHand
+from tests.support.commands import run_command
+from tests.support.databases import SqliteDatabases, on_the_side
+from tests.support.engine import ByHand, store_on
 
 DAY = timedelta(days=1)
 MORNING = datetime(2026, 11, 28, 9, 0, tzinfo=UTC)
@@ -133,3 +139,37 @@ async def test_rules_that_were_switched_off_meanwhile_judge_nothing(sync: Sync) 
     _, delivery = await due(sync)
     (outcome,) = await destination(sync, POLICY).deliver([delivery])
     assert isinstance(outcome, Cancel)
+
+
+def test_a_day_that_was_given_up_is_listed_shown_tried_again_and_cancelled_by_hand(
+    outside: Outside, rules_file: Path, tmp_path: Path
+) -> None:
+    """The commands of every service, about this delivery; a day that cannot be read is dead in the end."""
+    url = SqliteDatabases(tmp_path).new("sfdc_sync")
+    on_the_side(lambda: asyncio.run(give_up(url)))
+    environment = command_environment(outside, rules_file, url)
+
+    def deliveries(*arguments: str) -> tuple[int, Any]:
+        done = run_command("sfdc_sync", "deliveries", *arguments, "--json", environment=environment)
+        return done.returncode, json.loads(done.stdout or "null")
+
+    code, (dead,) = deliveries("list", "--destination", INTEGRITY, "--state", "dead")
+    assert (code, dead["key"], dead["reason"]) == (0, TODAY, "Account.Market_Segment__c is hidden")
+    code, (shown,) = deliveries("show", TODAY, "--personal")
+    assert (code, shown["payload"], shown["state"]) == (0, {"day": TODAY}, "dead")
+    assert deliveries("retry", TODAY) == (0, [{"destination": INTEGRITY, "key": TODAY, "retry": True}])
+    _, again = deliveries("list", "--destination", INTEGRITY)
+    assert {each["key"]: each["state"] for each in again} == {TODAY: "waiting", TOMORROW: "waiting"}
+    assert deliveries("retry", TODAY)[0] == 1, "it is tried already"
+    assert deliveries("cancel", TODAY, "--reason", "the org is being moved")[0] == 0
+    _, (ended,) = deliveries("show", TODAY)
+    assert (ended["state"], "the org is being moved" in str(ended["outcome"])) == ("cancelled", True)
+
+
+async def give_up(url: str) -> None:
+    """The day's delivery, dead."""
+    async with store_on(url, clock=ManualClock(MORNING)) as store:
+        await days(store, ON).run_if_due()
+        hand = ByHand(store, DestinationSpec(INTEGRITY, concurrency=1, idempotent=True))
+        delivery = await hand.take()
+        await hand.complete((delivery, Discard("Account.Market_Segment__c is hidden")))

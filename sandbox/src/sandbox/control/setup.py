@@ -4,7 +4,7 @@ from sandbox.web import Call, Reply, RouteRow
 from sandbox.zendesk.account import Account
 from sandbox.zendesk.oauth import OAuthTokens
 
-RIGHTS = ("role", "suspended", "ticket_restriction")
+RIGHTS = ("role", "suspended", "ticket_restriction", "custom_role_id")
 
 
 class SetupControl:
@@ -18,6 +18,7 @@ class SetupControl:
         return [
             ("POST", "/zendesk/business_rules", self.business_rules),
             ("POST", "/zendesk/integration_user", self.integration_user),
+            ("POST", "/zendesk/custom_roles", self.custom_roles),
             ("POST", "/zendesk/sla_roads", self.sla_roads),
             ("POST", "/zendesk/schedules", self.schedules),
             ("POST", "/zendesk/views", self.views),
@@ -52,9 +53,14 @@ class SetupControl:
         return Reply(200, {"views": self._account.records.views})
 
     def integration_user(self, call: Call) -> Reply:
-        """`role`, `suspended`, `ticket_restriction` of whoever calls REST."""
+        """`role`, `suspended`, `ticket_restriction`, `custom_role_id` of whoever calls REST."""
         user = self._account.user(self._account.integration_id)
         for name in RIGHTS:
             if name in (values := call.json()):
                 setattr(user, name, values[name])
         return Reply(200, {name: getattr(user, name) for name in RIGHTS})
+
+    def custom_roles(self, call: Call) -> Reply:
+        """`roles`: as REST shows them (`id`, `name`, `configuration`), instead of those of before."""
+        self._account.records.custom_roles = {int(role["id"]): dict(role) for role in call.json()["roles"]}
+        return Reply(200, {"roles": list(self._account.records.custom_roles.values())})

@@ -75,6 +75,7 @@ class Records:
     tickets: dict[int, Ticket] = field(default_factory=dict)
     ratings: dict[int, Rating] = field(default_factory=dict)
     responses: dict[str, SurveyResponse] = field(default_factory=dict)
+    custom_roles: dict[int, dict[str, Any]] = field(default_factory=dict)  # by id, as REST shows them
     business_rules: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     sla_roads: frozenset[str] = frozenset({"policy_metrics", "sideload", "search"})
     schedules: list[dict[str, Any]] = field(default_factory=list)

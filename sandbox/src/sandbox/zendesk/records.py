@@ -20,6 +20,7 @@ class User:
     active: bool = True
     suspended: bool = False
     ticket_restriction: str | None = "requested"
+    custom_role_id: int | None = None  # of an agent; None: what agents may do on every plan
     tags: list[str] = field(default_factory=list)
     user_fields: dict[str, Any] = field(default_factory=dict)
     locale: str = "en-US"

@@ -23,6 +23,8 @@ class ReferenceApi:
             rows.append(("GET", f"/{kind}/show_many", partial(self._many, kind)))
             rows.append(("GET", f"/{kind}/{{id}}", partial(self._one, kind)))
         rows.append(("GET", "/slas/policies", self._policies))
+        rows.append(("GET", "/custom_roles", self._custom_roles))
+        rows.append(("GET", "/custom_roles/{id}", self._custom_role))
         rows.append(("GET", "/organization_fields", self._organization_fields))
         return rows
 
@@ -57,6 +59,18 @@ class ReferenceApi:
         """The custom fields of organizations; a dropdown with its options, whose values are tags."""
         found = list(self._account.records.organization_fields.values())
         return Reply(200, page_of(call, self._account.base, "organization_fields", found, dict))
+
+    def _custom_roles(self, _: Call) -> Reply:
+        """All of them in one answer: this list has no pages."""
+        found = list(self._account.records.custom_roles.values())
+        return Reply(200, {"custom_roles": found, "count": len(found), "next_page": None})
+
+    def _custom_role(self, call: Call) -> Reply:
+        """What agents of the role may do."""
+        role = self._account.records.custom_roles.get(call.number("id"))
+        if role is None:
+            raise not_found()
+        return Reply(200, {"custom_role": role})
 
     def _policies(self, _: Call) -> Reply:
         """Targets in minutes; the figures of one plan, enough to read the shape."""

@@ -134,6 +134,7 @@ def user(base: str, u: User) -> Json:
         "active": u.active,
         "suspended": u.suspended,
         "ticket_restriction": u.ticket_restriction,
+        "custom_role_id": u.custom_role_id,
         "user_fields": u.user_fields,
     }
 

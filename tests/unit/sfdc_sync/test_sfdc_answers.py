@@ -137,7 +137,7 @@ def test_results_keep_their_order() -> None:
     ]
     first, second, third = read_results(body, 3)
     assert (first.reaction, first.record_id, first.created) == (ErrorAction.WRITTEN, ID, True)
-    assert (second.reaction, second.reason) == (ErrorAction.TRANSIENT, "UNABLE_TO_LOCK_ROW on A__c")
+    assert (second.reaction, second.reason) == (ErrorAction.TRANSIENT, "UNABLE_TO_LOCK_ROW on A__c: m")
     assert third.created is False
 
 

@@ -60,10 +60,13 @@ def world(
     return World(tuple(accounts), {each.id: each for each in gone}, tuple(organizations), complete)
 
 
+FIRST_NEW = 1_000
+
+
 def written(organizations: dict[str, Organization], item: Item) -> None:
     """Do to Zendesk what the item says, and nothing else."""
     if item.organization_id is None:
-        key = str(1 + max(map(int, organizations), default=0))
+        key = str(1 + max([FIRST_NEW, *map(int, organizations)]))  # an id that no account has named before
         found = Organization(key, "")
     else:
         found = organizations[item.organization_id]

@@ -100,9 +100,10 @@ async def _org(salesforce: Salesforce, clock: Clock) -> list[Finding]:
 
 async def _quota(salesforce: Salesforce, policy: SfdcPolicy) -> Finding:
     try:
-        daily = (await salesforce.limits()).get("DailyApiRequests", {})
+        daily = (await salesforce.limits()).get("DailyApiRequests")
     except (Retryable, Permanent) as error:  # seeing limits needs a permission of its own
         return Finding("daily requests", "skipped", str(error))
+    daily = daily if isinstance(daily, dict) else {}
     words = f"{daily.get('Remaining', '?')} of {daily.get('Max', '?')} left"
     used = salesforce.quota_used
     if used >= policy.quota_share:

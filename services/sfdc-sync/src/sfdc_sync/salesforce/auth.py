@@ -62,6 +62,8 @@ class Session(requests.Session):
     ) -> None:
         super().__init__()
         self.trust_env = False
+        self.location = ""
+        """Where the last answer sent us, which we do not follow."""
         self._timeout = (
             settings.connect_timeout.total_seconds(),
             settings.read_timeout.total_seconds(),
@@ -78,7 +80,9 @@ class Session(requests.Session):
         if kwargs.get("timeout") is None:
             kwargs["timeout"] = self._timeout
         kwargs["allow_redirects"] = False
-        return super().send(request, **kwargs)
+        response = super().send(request, **kwargs)
+        self.location = response.headers.get("Location", "")
+        return response
 
 
 @contextmanager
@@ -165,7 +169,7 @@ class TokenProvider:
             raise self._away(f"the login did not answer: {type(error).__name__}") from error
         if 300 <= status < 400 and location:
             raise self._refuse(moved(location))
-        if status != 200 or not isinstance(body, dict):
+        if status != 200 or not isinstance(body, dict) or body.get("error"):
             raise self._refusal(status, body)
         return self._token_of(body)
 
@@ -183,6 +187,8 @@ class TokenProvider:
 
     def _refusal(self, status: int, body: object) -> DestinationPaused:
         reaction, why = refusal(body, status)
+        if reaction in (ErrorAction.QUOTA, ErrorAction.BUSY):
+            return self._refuse(f"too many logins: stop whatever else logs in as this user ({why})")
         if reaction is ErrorAction.TRANSIENT:
             return self._away(f"the login failed: {why}")
         return self._refuse(

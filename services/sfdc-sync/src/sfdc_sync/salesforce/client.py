@@ -28,8 +28,15 @@ from sfdc_sync.salesforce.auth import (
     transport_errors,
 )
 from sfdc_sync.salesforce.composite import MOST_QUERIES, composite_of, page_of, parts_of
-from sfdc_sync.salesforce.refusals import version_refusal, versions_in
-from sfdc_sync.salesforce.responses import ErrorAction, Record, RecordResult, read_results, refusal
+from sfdc_sync.salesforce.refusals import moved, version_refusal, versions_in
+from sfdc_sync.salesforce.responses import (
+    ErrorAction,
+    Record,
+    RecordResult,
+    read_results,
+    refusal,
+    refused_with_200,
+)
 from sfdc_sync.salesforce.usage import Usage
 from sfdc_sync.settings import SalesforceSettings
 from supportops.errors import CredentialRefused, DestinationPaused, Permanent, Retryable, UnknownOutcome
@@ -70,7 +77,9 @@ class Salesforce:
         body = {"allOrNone": False, "records": list(records)}
         path = f"composite/sobjects/{object_name}/{external_id}"
         answer = await self._in_thread("upsert", partial(self._call, "PATCH", path, json=body))
-        return read_results(answer, len(records))
+        if refused_with_200(answer):
+            raise self._error(*refusal(answer, 200), 200)
+        return read_results(answer, records)
 
     async def delete(self, record_ids: Sequence[str]) -> list[RecordResult]:
         """Put up to 200 records into the recycle bin, in one call; results in their order.
@@ -104,7 +113,10 @@ class Salesforce:
             answer = await self._in_thread("describe", partial(self._call, "GET", path))
         except NotFound:
             return None
-        return answer if isinstance(answer, dict) else {}
+        fields = answer.get("fields") if isinstance(answer, dict) else None
+        if not isinstance(answer, dict) or not isinstance(fields, list):
+            raise Retryable(f"Salesforce describes {object_name} without its fields")
+        return {**answer, "fields": [each for each in fields if isinstance(each, dict)]}
 
     async def sign_in(self) -> None:
         """Log in, if that is not done yet. Raises DestinationPaused, with what to do about it."""
@@ -121,24 +133,24 @@ class Salesforce:
         A cursor that Salesforce has lost is Retryable: begin again with the first page.
         """
         call = partial(self._call, "GET", "queryAll" if deleted else "query", params={"q": soql})
-        while True:
-            answer = await self._in_thread("query", call)
-            if not isinstance(answer, dict) or not isinstance(answer.get("records"), list):
-                raise Retryable("Salesforce's answer to a query has no records")
-            yield [row for row in answer["records"] if isinstance(row, dict)]
-            if answer.get("done") is not False:
-                return
-            call = partial(self._call, "GET", cursor_path(answer.get("nextRecordsUrl")))
+        rows, following = page_of(await self._in_thread("query", call))
+        yield list(rows)
+        async for page in self._following(following):
+            yield page
 
     async def more(self, url: object) -> list[Mapping[str, Any]]:
-        """The rows of a sub-query that its first page did not hold; `url`: where it said that they are."""
-        found: list[Mapping[str, Any]] = []
-        while url:
-            answer = await self._in_thread("query", partial(self._call, "GET", cursor_path(url)))
-            page = answer if isinstance(answer, dict) else {}
-            found += [row for row in page.get("records") or () if isinstance(row, dict)]
-            url = page.get("nextRecordsUrl") if page.get("done") is False else None
-        return found
+        """The rows of a query that its first page did not hold; `url`: where it said that they are, None: nowhere."""
+        return [row async for rows in self._following(url) for row in rows]
+
+    async def _following(self, url: object) -> AsyncIterator[list[Mapping[str, Any]]]:
+        seen: set[str] = set()
+        while url is not None:
+            path = cursor_path(url)
+            if path in seen:
+                raise Retryable("Salesforce names a page of a query again that it has given already")
+            seen.add(path)
+            rows, url = page_of(await self._in_thread("query", partial(self._call, "GET", path)))
+            yield list(rows)
 
     def quota_reached(self, share: float) -> bool:
         """Whether the last answer said that `share` of the daily requests is used; asked once per answer."""
@@ -170,9 +182,10 @@ class Salesforce:
             return self._send(fresh, method, path, **more)
         except SalesforceExpiredSession as error:
             self._tokens.invalidate(fresh)
+            told = refusal(error.content, error.status)[1]
             raise CredentialRefused(
-                "Salesforce refuses a session that it has just opened: may the Run As user use the API "
-                "(permission API Enabled), from this address?",
+                f"Salesforce refuses a session that it has just opened ({told}): may the Run As user use the API "
+                "(permission API Enabled), from this address, and is its password valid?",
                 self._pauses.login,
             ) from error
 
@@ -185,7 +198,9 @@ class Salesforce:
         except SalesforceError as error:
             if error.status in (404, 410) and (wrong := self._wrong_version(token)):
                 raise DestinationPaused(wrong, self._pauses.config) from error
-            raise self._translated(error) from error
+            if 300 < error.status < 400:
+                raise DestinationPaused(moved(self._session().location), self._pauses.config) from error
+            raise self._error(*refusal(error.content, error.status), error.status) from error
         except TypeError as error:  # the library asks for the length of whatever JSON came back
             raise UnknownOutcome("Salesforce's answer is neither an array nor an object") from error
 
@@ -215,13 +230,12 @@ class Salesforce:
         client: Client = self._of_thread.client
         return client
 
-    def _translated(self, error: SalesforceError) -> Exception:
-        return self._error(*refusal(error.content, error.status), error.status)
-
     def _error(self, reaction: ErrorAction, why: str, status: int) -> Exception:
         match reaction:
             case ErrorAction.QUOTA:
                 return DestinationPaused(f"Salesforce's limit is reached: {why}", self._pauses.quota)
+            case ErrorAction.BUSY:
+                return DestinationPaused(f"Salesforce is busy with long calls: {why}", self._pauses.busy)
             case ErrorAction.LOGIN:
                 return CredentialRefused(f"Salesforce refuses the session: {why}", self._pauses.login)
             case ErrorAction.CONFIG if status == 404:

@@ -34,9 +34,20 @@ def parts_of(answer: object, count: int) -> list[tuple[int, Any]]:
     return [(part["httpStatusCode"], part.get("body")) for part in found if part is not None]
 
 
-def page_of(answer: object) -> tuple[list[dict[str, Any]], object]:
-    """The rows of a query's first page, and where the next one is; None when there is none."""
-    if not isinstance(answer, dict) or not isinstance(answer.get("records"), list):
+def page_of(answer: object) -> tuple[list[dict[str, Any]], str | None]:
+    """The rows of one page of a query, and where the next one is; None when this is the last.
+
+    Half an answer is none: rows that are missing would look like records that are gone.
+    """
+    rows = answer.get("records") if isinstance(answer, dict) else None
+    if not isinstance(answer, dict) or not isinstance(rows, list):
         raise UnknownOutcome("Salesforce's answer to a query has no records")
-    rows = [row for row in answer["records"] if isinstance(row, dict)]
-    return rows, answer.get("nextRecordsUrl") if answer.get("done") is False else None
+    found = [row for row in rows if isinstance(row, dict)]
+    if len(found) < len(rows):
+        raise UnknownOutcome("Salesforce's answer to a query has rows that are no records")
+    match answer.get("done"), answer.get("nextRecordsUrl"):
+        case True, _:
+            return found, None
+        case False, str(url) if url:
+            return found, url
+    raise UnknownOutcome("Salesforce's answer to a query neither ends nor names its next page")

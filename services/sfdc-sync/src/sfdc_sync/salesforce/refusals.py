@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-from sfdc_sync.salesforce.responses import problems
+from sfdc_sync.salesforce.responses import is_page, problems
 
 _APP = "Setup, External Client App Manager, the app"
 _CREDENTIALS = (
@@ -35,7 +35,7 @@ _REMEDIES: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "",
-        r"ip (restrict|address)|restricted ip",
+        r"ip (restrict|address|not allowed)|restricted ip",
         f"allow this machine's address: {_APP}, Policies, IP Relaxation",
     ),
     ("inactive_user", "", "the integration user is inactive: Setup, Users"),
@@ -44,6 +44,28 @@ _REMEDIES: tuple[tuple[str, str, str], ...] = (
         "",
         r"user .*(inactive|frozen|locked)",
         "the integration user is inactive, frozen or locked: Setup, Users",
+    ),
+    (
+        "",
+        r"password .*expired|expired .*password",
+        "the integration user's password has expired: Setup, Users",
+    ),
+    (
+        "",
+        r"multi-?factor|two-?factor|mfa",
+        "the integration user is asked for a second factor: give it the permission Waive Multi-Factor "
+        "Authentication for Exempt Users, or a profile for API use alone",
+    ),
+    ("", r"login hours", "it is outside the login hours of the integration user's profile"),
+    (
+        "",
+        r"blocked by|app (is )?not installed|not found in this org",
+        f"the app is blocked or not installed in this org: {_APP}, or Setup, Connected Apps OAuth Usage",
+    ),
+    (
+        "",
+        r"not (admin )?approved|approval",
+        f"let the integration user use the app: {_APP}, Policies, Permitted Users (a profile or permission set)",
     ),
     ("", r"rate exceeded|too many", "too many logins: stop whatever else logs in as this user"),
     ("invalid_client_id", "", _CREDENTIALS),
@@ -70,7 +92,11 @@ def login_refusal(status: int, body: object, *, secret: str) -> str:
     found = problems(body)
     code = found[0].code if found else ""
     said = found[0].message.replace(secret, "…") if found else ""
-    remedy = _remedy(code, said) or f"compare SALESFORCE_LOGIN_URL and the app's settings with {_APP}"
+    remedy = (
+        _remedy(code, said)
+        or _by_answer(body)
+        or f"compare SALESFORCE_LOGIN_URL and the app's settings with {_APP}"
+    )
     explained = f": {_LONG_WORD.sub('…', said)[:200]}" if said else ""
     return f"Salesforce refuses the login (HTTP {status}, {code or 'no code'}{explained}); {remedy}"
 
@@ -108,3 +134,10 @@ def _remedy(code: str, said: str) -> str:
         if wanted in ("", code) and re.search(words, said, re.IGNORECASE)
     )
     return next(fitting, "")
+
+
+def _by_answer(body: object) -> str:
+    """The remedy where Salesforce has said nothing that we know."""
+    if isinstance(body, str) and is_page(body):
+        return "a page answers in Salesforce's place: look for a proxy or a firewall, and compare SALESFORCE_LOGIN_URL"
+    return f"compare SALESFORCE_LOGIN_URL and the app's settings with {_APP}"

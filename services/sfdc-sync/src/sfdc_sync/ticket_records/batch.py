@@ -16,6 +16,7 @@ from sfdc_sync.ticket_records.mapping import without, without_lookups
 from supportops.delivery import Discard, Outcome, Snooze, TryAgain
 from supportops.errors import DestinationPaused, Permanent, Retryable
 
+_WALLS = {ErrorAction.QUOTA, ErrorAction.BUSY, ErrorAction.LOGIN, ErrorAction.CONFIG}
 ROUNDS = 3  # of what can be mended at once: several fields may be refused one after the other
 MOST_CALLS = 20  # to find the one record that spoils a batch: twice log2(200) and a few
 
@@ -170,6 +171,8 @@ def outcome_of(result: RecordResult, pauses: Pauses, *, last: bool = False) -> O
     match result.reaction:
         case ErrorAction.QUOTA:
             return Snooze(pauses.quota, result.reason)
+        case ErrorAction.BUSY:
+            return Snooze(pauses.busy, result.reason)
         case ErrorAction.STORAGE:
             return Snooze(pauses.storage, result.reason)
         case ErrorAction.LOGIN:
@@ -187,7 +190,7 @@ def outcome_of(result: RecordResult, pauses: Pauses, *, last: bool = False) -> O
 def pause_when_all_wait(results: Sequence[RecordResult], pauses: Pauses) -> None:
     """Every record stopped by the same wall: the whole destination waits, not only these rows."""
     reactions = {result.reaction for result in results}
-    if len(reactions) != 1 or not reactions <= {ErrorAction.QUOTA, ErrorAction.LOGIN, ErrorAction.CONFIG}:
+    if len(reactions) != 1 or not reactions <= _WALLS:
         return
     outcome = outcome_of(results[0], pauses)
     if isinstance(outcome, Snooze | TryAgain):

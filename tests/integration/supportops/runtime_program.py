@@ -1,11 +1,14 @@
 """The process that the signal tests start: components of every temper, told by its arguments.
 
     python runtime_program.py GRACE COMPONENT...
+    python runtime_program.py END
 
-A component that works says "up NAME" on stdout when it has begun.
+A component that works says "up NAME" on stdout when it has begun. END is the name of an exception in ENDS, which the
+main coroutine raises while somebody is left in a thread that never ends.
 """
 
 import asyncio
+import os
 import signal
 import sys
 import threading
@@ -13,8 +16,13 @@ from datetime import timedelta
 
 from starlette.types import Receive, Scope, Send
 
+from supportops.config import DatabaseCommandSettings, ServiceSettings
 from supportops.config.durations import parse_duration
+from supportops.config.rules_file import Rules, Section
+from supportops.errors import Permanent
 from supportops.observability.metrics import Metrics
+from supportops.runtime import supervisor
+from supportops.runtime.cli import Service, execute_with
 from supportops.runtime.http_server import HttpServer
 from supportops.runtime.supervisor import run, run_until_stopped
 
@@ -117,6 +125,31 @@ TEMPERS: dict[str, type[Tame]] = {
 }
 
 
+ENDS: dict[str, BaseException] = {
+    "mistake": ZeroDivisionError("our own mistake"),
+    "refusal": Permanent("the token is not known here"),
+    "exit": SystemExit(7),
+    "exit-with-words": SystemExit("no such rule"),
+    "interrupt": KeyboardInterrupt(),
+}
+
+
+async def break_off(error: BaseException) -> int:
+    """Raise `error`, as a command does whose lookup of a name hangs."""
+    asyncio.get_running_loop().run_in_executor(None, threading.Event().wait)
+    raise error
+
+
+def command(name: str) -> int:
+    """The same by way of a service's command line, which says what it knows in one line."""
+    os.environ["DATABASE_URL"] = "sqlite:///nobody-opens-it.db"
+    supervisor.CLOSING = 0.5
+    service = Service(
+        name="csat", package="csat", about="", settings=ServiceSettings, policy=Section("csat", Rules)
+    )
+    return execute_with(service, DatabaseCommandSettings, lambda _settings: break_off(ENDS[name]))
+
+
 async def main(grace: timedelta, names: list[str]) -> int:
     """Run the components, then show that the old handlers are back."""
     before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
@@ -130,4 +163,6 @@ async def main(grace: timedelta, names: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    if sys.argv[1] in ENDS:
+        sys.exit(command(sys.argv[1]))
     sys.exit(run(main(parse_duration(sys.argv[1]), sys.argv[2:])))

@@ -27,7 +27,9 @@ def start(tmp_path: Path) -> Iterator[Start]:
     children: list[ChildProcess] = []
 
     def start(grace: str, *components: str, up: int | None = None) -> ChildProcess:
-        child = ChildProcess([sys.executable, str(PROGRAM), grace, *components], log=tmp_path / "log")
+        child = ChildProcess(
+            [sys.executable, str(PROGRAM), grace, *components], log=tmp_path / str(len(children))
+        )
         children.append(child)
         child.start()
         wanted = len(components) if up is None else up
@@ -89,10 +91,27 @@ def test_a_thread_that_hangs_does_not_hold_the_process(start: Start) -> None:
 
 
 def test_who_is_forgotten_in_a_thread_does_not_hold_a_process_that_is_done(start: Start) -> None:
-    """Seen under compose: name servers that were busy stopping others held up six processes until they were killed."""
+    """A lookup of a name that hangs holds a process: such a thread cannot be cancelled."""
     child = start("10s", "forgetful", "tame")
     assert child.end(signal.SIGTERM, within=10) == CLEAN
     assert child.tail().count("drained") == 2
+
+
+def test_nor_a_process_that_ends_by_an_exception(start: Start) -> None:
+    """The exit code is the interpreter's own, and what went wrong is said once."""
+    ends = {
+        "mistake": (1, "ZeroDivisionError: our own mistake"),
+        "refusal": (1, "csat: the token is not known here"),
+        "exit": (7, ""),
+        "exit-with-words": (1, "no such rule"),
+        "interrupt": (130, ""),
+    }
+    children = {end: start(end, up=0) for end in ends}
+    for end, child in children.items():
+        code, words = ends[end]
+        assert _end(child) == code
+        assert child.tail().count(words or "Traceback") == (1 if words else 0)
+        assert ("Traceback" in child.tail()) == (end == "mistake")
 
 
 def test_a_component_that_breaks_stops_the_others_in_order(start: Start) -> None:

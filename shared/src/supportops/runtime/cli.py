@@ -174,14 +174,10 @@ def execute_with[T: CommandSettings](
         )
         if announce:
             log.info("service.started", settings=settings.summary())
-        return _finish(command(settings))
-    except (SettingsError, ConfigError) as error:
-        typer.echo(f"{service.name}: {error}", err=True)
-        return UNUSABLE
+        return _finish(command(settings), service.name)
     except Exception as error:
-        if (words := in_one_line(error, service.name)) is not None:
-            typer.echo(f"{service.name}: {words}", err=True)
-            return supervisor.FAILED
+        if (code := _said(error, service.name)) is not None:
+            return code
         raise
 
 
@@ -242,11 +238,27 @@ def _publish_again_command(service: AnyService) -> Callable[[bool], None]:
     return call
 
 
-def _finish(result: int | Awaitable[int]) -> int:
+def _finish(result: int | Awaitable[int], service: str) -> int:
     if isinstance(result, int):
         return result
-    return supervisor.run(_awaited(result))
+    return supervisor.run(_awaited(result, service))
 
 
-async def _awaited(result: Awaitable[int]) -> int:
-    return await result
+async def _awaited(result: Awaitable[int], service: str) -> int:
+    """The exit code; what went wrong is said before the loop closes, which may take long (`supervisor.run`)."""
+    try:
+        return await result
+    except Exception as error:
+        if (code := _said(error, service)) is not None:
+            return code
+        raise
+
+
+def _said(error: Exception, service: str) -> int | None:
+    """Say `error` in one line; the exit code. None, and nothing said, of a mistake of ours: its traceback is wanted."""
+    usage = isinstance(error, SettingsError | ConfigError)
+    words = str(error) if usage else in_one_line(error, service)
+    if words is None:
+        return None
+    typer.echo(f"{service}: {words}", err=True)
+    return UNUSABLE if usage else supervisor.FAILED

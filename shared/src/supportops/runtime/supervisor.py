@@ -10,11 +10,11 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from functools import partial
 from types import FrameType
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 from supportops.errors import SupportOpsError
 from supportops.observability.logging import get_logger
@@ -133,25 +133,46 @@ def _signals(on_signal: Callable[[signal.Signals], None]) -> Iterator[None]:
 def run(main: Coroutine[Any, Any, int]) -> int:
     """Run a service's main coroutine on uvloop (where there is one) and return its exit code.
 
-    Ctrl-C before `run_until_stopped` has begun ends with 130, without a traceback. Once `main` has returned, who is
-    left in a thread that cannot be cancelled (the lookup of a name takes half a minute while name servers are busy)
-    holds the process up for CLOSING at most.
+    Ctrl-C before `run_until_stopped` has begun ends with 130, without a traceback. Once `main` has ended, also by an
+    exception, who is left in a thread that cannot be cancelled (the lookup of a name that hangs) holds the process up
+    for CLOSING at most; then the process says the exception and ends with its exit code.
     """
     try:
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            code = runner.run(main)
+        with ExitStack() as closed, asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            try:
+                code = runner.run(main)
+            except BaseException as error:
+                closed.callback(_leave_later(partial(_give_up, error)).cancel)
+                raise
             if code == GRACE_EXCEEDED:  # a thread that hangs would hold up the interpreter's own end
                 _leave(code)
-            late = threading.Timer(CLOSING, _leave, (code,))
-            late.daemon = True
-            late.start()
-        late.cancel()
+            closed.callback(_leave_later(partial(_leave, code)).cancel)
         return code
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
 
 
-def _leave(code: int) -> None:
+def _leave_later(leave: Callable[[], object]) -> threading.Timer:
+    late = threading.Timer(CLOSING, leave)
+    late.daemon = True
+    late.start()
+    return late
+
+
+def _give_up(error: BaseException) -> None:
+    """End as the interpreter ends when nobody catches `error`."""
+    if isinstance(error, KeyboardInterrupt):
+        _leave(128 + signal.SIGINT)
+    if not isinstance(error, SystemExit):
+        sys.excepthook(type(error), error, error.__traceback__)
+        _leave(FAILED)
+    if error.code is None or isinstance(error.code, int):
+        _leave(error.code or CLEAN)
+    sys.stderr.write(f"{error.code}\n")
+    _leave(FAILED)
+
+
+def _leave(code: int) -> NoReturn:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)

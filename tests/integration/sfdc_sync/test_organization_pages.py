@@ -1,5 +1,6 @@
 """Pages of runs, integrity, accounts and organizations over HTTP, and what `explain` tells of the latter two."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -27,9 +28,10 @@ async def browser(sync: Sync, tmp_path: Path) -> Browser:
 
 
 async def text_of(browser: Browser, path: str, **query: str) -> str:
+    """The page, without the marks that say where a name may break."""
     answer = await browser.http.get(path, params=query or None)
     assert answer.status_code == 200, answer.text
-    return answer.text
+    return re.sub(r'<wbr>|<span class="joined">(.*?)</span>', r"\1", answer.text)
 
 
 async def told_of(sync: Sync, subject: str) -> Explanation:

@@ -1,15 +1,31 @@
 """How the operators' pages look: one layout and one style, allowed by its hash; no script, nothing of other hosts."""
 
+import re
 from typing import Any
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from supportops.web.security_headers import security_headers
 from supportops.web.site import Site
 
 STYLE = "operators.css"
+
+
+def breakable(text: str) -> Markup:
+    """`text`, escaped, such that a narrow page breaks names of machines (`org_name_mismatch:17`) at their joints.
+
+    An option (`--repair`) and a day stay whole: browsers would break them behind their hyphens.
+    """
+    words = (
+        Markup('<span class="joined">{}</span>').format(word)
+        if re.match(r"--|\d{4}-\d\d-\d\d", word)
+        else Markup("<wbr>").join(escape(part) for part in re.split(r"(?<=_)(?=\w)|(?<=[a-z]:)(?=\w)", word))
+        for word in text.split(" ")
+    )
+    return Markup(" ").join(words)
 
 
 class PageLayout:
@@ -28,6 +44,7 @@ class PageLayout:
             lstrip_blocks=True,
         )
         self.templates.globals["site"] = site
+        self.templates.filters["breakable"] = breakable
         self._style = self.templates.get_template(STYLE).render()
         self.headers = security_headers(self._style)
 

@@ -32,7 +32,6 @@ from supportops.workers.periodic import Periodic
 
 MANY = 20
 MARGIN = timedelta(minutes=10)
-UNWATCHED = "no rule concerns it, and nothing was said about it"
 SOON = timedelta(seconds=1)
 
 

@@ -112,7 +112,8 @@ class Completer:
                         await self._write_until_done([row])
                     return
                 else:
-                    _log.error("complete.failed", key=rows[0].delivery.key, exc_info=error)
+                    why = type(error).__name__
+                    self._waits.error("complete.failed", why, key=rows[0].delivery.key, exc_info=error)
                     if isinstance(
                         rows[0].outcome, TryAgain | Snooze
                     ):  # nothing follows: not the row's own fault
@@ -173,7 +174,7 @@ class Completer:
 
     def _log_stale(self, delivery: Delivery) -> None:
         self._metrics.count("delivery_attempts", destination=delivery.destination, outcome="stale")
-        _log.warning("delivery.lost_lease", destination=delivery.destination, key=delivery.key)
+        self._waits.warning("delivery.lost_lease", delivery.destination, key=delivery.key)
 
     def _line_of(self, row: Completed) -> dict[str, Any]:
         """The wide line of an attempt; its figures are counted."""

@@ -234,7 +234,7 @@ class Courier:
             async with self._store.reading() as conn:
                 found = {(row.id, row.generation) for row in await conn.execute(ours)}
         except Exception as error:  # noqa: BLE001  # not called then; the completer waits for the database
-            _log.warning("call.not_checked", error=str(error), outage=is_outage(error))
+            self._failures.warning("call.not_checked", "database", error=str(error), outage=is_outage(error))
             return []
         return [delivery for delivery in batch if (delivery.id, delivery.generation) in found]
 

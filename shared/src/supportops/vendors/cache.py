@@ -8,10 +8,12 @@ from datetime import datetime, timedelta
 
 from supportops.clock import Clock
 from supportops.errors import Permanent
+from supportops.observability.log_limit import LimitedWarnings
 from supportops.observability.logging import get_logger
 from supportops.observability.metrics import Recorder
 
 log = get_logger("supportops.cache")
+sparse = LimitedWarnings(log)
 
 BATCH = 100
 """Zendesk's show_many takes no more ids at once."""
@@ -76,7 +78,7 @@ class ReferenceCache[T]:
             return await self.get(key)
         except Permanent as error:
             self._count("refused")
-            log.warning("decoration.refused", cache=self.name, reason=str(error))
+            sparse.warning("decoration.refused", self.name, reason=str(error))
             return None
 
     async def get_many(self, keys: Iterable[str]) -> dict[str, T]:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
 from supportops.clock import Clock
 from supportops.errors import CredentialRefused, DestinationPaused, Permanent
+from supportops.observability.log_limit import LimitedWarnings
 from supportops.observability.logging import get_logger
 from supportops.observability.metrics import Recorder
 from supportops.vendors.call_metrics import counted_call
@@ -28,6 +29,7 @@ REFUSED_WAIT = timedelta(minutes=5)
 """Until a token that may not is tried again: somebody has to change something first."""
 
 log = get_logger("supportops.gitlab")
+sparse = LimitedWarnings(log)
 
 
 class _Answer(BaseModel):
@@ -210,7 +212,7 @@ def refuse(response: httpx.Response, what: str, now: datetime) -> None:
     if status == 409 and "resource lock" not in words.casefold():
         raise Permanent(message)
     if status == 404:
-        log.error("gitlab.not_found", call=what, answer=words)
+        sparse.error("gitlab.not_found", "404", call=what, answer=words)
     check(response, what, now=now, detail=words)
 
 

@@ -76,7 +76,9 @@ class Relay:
         try:
             answers = await self._broker.send(rows)
         except Exception as error:  # noqa: BLE001  # a bug of ours: the rows stay in the table and are tried again
-            _log.error("outbox.publish_failed", rows=len(rows), error=summary(error))
+            self._warn.error(
+                "outbox.publish_failed", type(error).__name__, rows=len(rows), error=summary(error)
+            )
             return False
         pairs = list(zip(rows, answers, strict=True))
         published = [row for row, answer in pairs if answer is None]
@@ -96,7 +98,8 @@ class Relay:
         """What the broker will never take is named and left alone; its neighbours pass."""
         for row, why in refused.items():
             self._metrics.count("outbox_refused", topic=row.topic)
-            _log.error("outbox.refused", row=row.id, topic=row.topic, size=len(row.value), reason=str(why))
+            about = {"row": row.id, "topic": row.topic, "size": len(row.value)}
+            self._warn.error("outbox.refused", row.topic, reason=str(why), **about)
         try:
             async with self._store.transaction() as tx:
                 await set_aside(tx.conn, ENGINE.outbox, {row.id: str(why) for row, why in refused.items()})

@@ -24,6 +24,9 @@ def test_one_line_a_cause_and_how_many_there_were() -> None:
     assert log.calls[-1].kwargs == {"cause": "slow", "times": 5, "client": "3"}
     warnings.warning("door.refused", "slow", client="4")
     assert len(log.calls) == 3
+    warnings.error("roof.leaks", "slow")  # another event, whatever its cause is called
+    warnings.error("roof.leaks", "slow")
+    assert [call.method_name for call in log.calls] == ["warning"] * 3 + ["error"]
 
 
 @pytest.mark.parametrize(

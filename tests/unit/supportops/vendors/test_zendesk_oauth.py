@@ -3,11 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from itertools import pairwise
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from supportops.errors import CredentialRefused, DestinationAway, DestinationPaused, Permanent
+from supportops.observability.log_limit import EVERY
 from supportops.vendors.zendesk.grant import AWAY_WAIT
 from tests.support.eventually import eventually
 from tests.unit.supportops.vendors.token_endpoint import BASE, SECRET, TokenEndpoint
@@ -173,6 +176,20 @@ async def test_an_answer_without_a_token_is_an_outage(zendesk: TokenEndpoint, co
     with pytest.raises(DestinationAway, match="without a token") as caught:
         await zendesk.api.get("/users/me")
     assert caught.value.after == AWAY_WAIT
+
+
+async def test_an_hour_without_an_answer_is_told_every_ten_seconds_at_most(zendesk: TokenEndpoint) -> None:
+    zendesk.answer = lambda: httpx.Response(503)
+    told = []
+    for second in range(0, 3600, 3):
+        zendesk.now = second
+        with capture_logs() as lines, pytest.raises(DestinationAway):
+            await zendesk.tokens.current()
+        told += [(second, line["times"]) for line in lines if line["event"] == "zendesk.token_refused"]
+    moments = [moment for moment, _ in told]
+    assert min(b - a for a, b in pairwise(moments)) >= EVERY
+    assert max(b - a for a, b in pairwise(moments)) <= EVERY + AWAY_WAIT.total_seconds()
+    assert sum(times for _, times in told) >= 1190
 
 
 async def test_a_lost_answer_is_an_outage_and_no_unknown_outcome(zendesk: TokenEndpoint) -> None:

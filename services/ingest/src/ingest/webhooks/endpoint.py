@@ -83,8 +83,8 @@ class WebhookEndpoint:
             return
         except NotKept:
             status, headers, text = AGAIN
-        except Exception:  # noqa: BLE001  # a 500 would lose the webhook, a 503 brings it again
-            _log.exception("webhook.failed")
+        except Exception as error:  # noqa: BLE001  # a 500 would lose the webhook, a 503 brings it again
+            self._warnings.error("webhook.failed", type(error).__name__, exc_info=error)
             status, headers, text = AGAIN
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": text})

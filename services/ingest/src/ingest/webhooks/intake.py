@@ -116,7 +116,7 @@ class Intake:
         try:
             return repository.parse_request(received, self._account)
         except Exception as error:  # noqa: BLE001  # our bug must not lose a body: parked, loudly, for a replay
-            _log.exception("webhook.unreadable")
+            self._waits.error("webhook.unreadable", type(error).__name__, exc_info=error)
             return repository.unexamined(received, self._account, error)
 
     async def _write_queue(self) -> None:
@@ -147,7 +147,7 @@ class Intake:
         if isinstance(result, set):
             self._release(batch, result)
         elif is_outage(result):
-            _log.error("intake.database_away", error=type(result).__name__, webhooks=len(batch))
+            self._waits.error("intake.database_away", type(result).__name__, webhooks=len(batch))
             self._away = True
             self._look.set()
             await self._spool_batch(batch)
@@ -158,7 +158,7 @@ class Intake:
             await self._park(batch[0], result)
 
     async def _park(self, waiting: _Waiting, error: Exception) -> None:
-        _log.error("webhook.unstorable", key=waiting.webhook.key, error=type(error).__name__)
+        self._waits.error("webhook.unstorable", type(error).__name__, key=waiting.webhook.key)
         waiting.webhook = repository.unstorable(waiting.webhook, error)
         result = await self._attempt([waiting.webhook], COMMIT_TIME)
         if isinstance(result, set):
@@ -202,7 +202,7 @@ class Intake:
             if not each.kept.done():
                 each.kept.set_result("stored")
             if disposition == "parked":
-                _log.warning("webhook.parked", key=each.webhook.key, reason=each.webhook.reading.reason)
+                self._waits.warning("webhook.parked", each.webhook.reading.reason, key=each.webhook.key)
         for disposition, count in tally.items():
             self._metrics.count("webhooks", count, disposition=disposition)
 
@@ -210,7 +210,7 @@ class Intake:
         try:
             await asyncio.to_thread(self._spool.append, [each.webhook.received for each in batch])
         except SpoolFailed as error:
-            _log.error("spool.failed", error=str(error), webhooks=len(batch))
+            self._waits.error("spool.failed", "spool", error=str(error), webhooks=len(batch))
             for each in batch:
                 if not each.kept.done():
                     each.kept.set_exception(NotKept(str(error)))
@@ -290,7 +290,7 @@ class Intake:
         for webhook in webhooks:
             result = await self._attempt([webhook], None)
             if not isinstance(result, set) and not is_outage(result):
-                _log.error("webhook.unstorable", key=webhook.key, error=type(result).__name__)
+                self._waits.error("webhook.unstorable", type(result).__name__, key=webhook.key)
                 result = await self._attempt([repository.unstorable(webhook, result)], None)
             if not isinstance(result, set):
                 return result

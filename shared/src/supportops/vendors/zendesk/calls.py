@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from supportops.clock import Clock
 from supportops.errors import CredentialRefused, DestinationPaused, Permanent
+from supportops.observability.log_limit import LimitedWarnings
 from supportops.observability.logging import get_logger
 from supportops.observability.metrics import Recorder
 from supportops.vendors.call_metrics import counted_call
@@ -17,6 +18,7 @@ from supportops.vendors.http_client import LOGIN_WAIT, check, map_transport_erro
 from supportops.vendors.rate_limit import RateLimiter
 
 log = get_logger("supportops.zendesk")
+sparse = LimitedWarnings(log)
 
 LONGEST_EXCERPT = 500
 UNTOLD_WAIT = timedelta(seconds=10)
@@ -124,7 +126,7 @@ def readable[M: BaseModel](model: type[M], rows: Iterable[object]) -> list[M]:
         try:
             found.append(as_model(model, row))
         except Permanent as error:
-            log.warning("vendor.odd_row", vendor="zendesk", model=model.__name__, reason=str(error))
+            sparse.warning("vendor.odd_row", model.__name__, vendor="zendesk", reason=str(error))
     return found
 
 

@@ -15,6 +15,7 @@ import httpx
 from supportops.clock import Clock
 from supportops.config import ZendeskSettings
 from supportops.errors import Forbidden, NotFound
+from supportops.observability.log_limit import LimitedWarnings
 from supportops.observability.logging import get_logger
 from supportops.observability.metrics import Recorder
 from supportops.vendors.rate_limit import RateLimiter
@@ -48,6 +49,7 @@ MOST_AUDITS = 5_000
 """As many as are read of one ticket; Zendesk itself takes no more comments than that."""
 
 log = get_logger("supportops.zendesk")
+sparse = LimitedWarnings(log)
 
 _TAG = re.compile(r"[a-z0-9_-]{1,80}")
 
@@ -190,7 +192,7 @@ class Zendesk:
         except NotFound:
             return {}
         except Forbidden:
-            log.warning("vendor.list_refused", vendor="zendesk", list=what)
+            sparse.warning("vendor.list_refused", what, vendor="zendesk")
             return {}
         return found
 

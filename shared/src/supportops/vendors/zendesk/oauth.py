@@ -17,6 +17,7 @@ from pydantic import SecretStr
 
 from supportops.clock import Clock
 from supportops.errors import CredentialRefused, DestinationPaused
+from supportops.observability.log_limit import LimitedWarnings
 from supportops.observability.logging import get_logger
 from supportops.observability.metrics import Recorder
 from supportops.vendors.call_metrics import counted_call
@@ -65,6 +66,7 @@ class AccessTokens:
     ) -> None:
         self._http, self._client, self._clock, self._metrics = http, client, clock, metrics
         self._monotonic = monotonic
+        self._warnings = LimitedWarnings(log, monotonic)
         self._token: AccessToken | None = None
         self._renewal: asyncio.Task[AccessToken] | None = None
         self._refusal = DestinationPaused("")
@@ -100,7 +102,8 @@ class AccessTokens:
 
     def _rest(self, refusal: DestinationPaused) -> None:
         wait = (refusal.after or LOGIN_WAIT).total_seconds()
-        log.warning("zendesk.token_refused", reason=str(refusal), again_in=wait)
+        why = type(refusal).__name__
+        self._warnings.warning("zendesk.token_refused", why, reason=str(refusal), again_in=wait)
         self._refusal, self._refused_until = refusal, self._monotonic() + wait
 
     async def _renewed(self) -> AccessToken:

@@ -5,6 +5,10 @@ import ssl
 from typing import Any
 
 from supportops.config import KafkaSettings
+from supportops.errors import Retryable
+
+ASK_TIME_MS = 15_000
+"""For a question that somebody waits for; the library's own 40 s look like a hang."""
 
 
 def connection_options(settings: KafkaSettings) -> dict[str, Any]:
@@ -20,6 +24,13 @@ def connection_options(settings: KafkaSettings) -> dict[str, Any]:
         options["sasl_plain_username"] = settings.sasl_username
         options["sasl_plain_password"] = settings.sasl_password.get_secret_value()
     return options
+
+
+def no_answer(error: BaseException) -> Retryable:
+    """The error for a broker that is away, in words for an operator."""
+    name, text = type(error).__name__, str(error)
+    why = text if text.startswith(name) else f"{name} {text}".strip()
+    return Retryable(f"the broker does not answer ({why}): check that it runs, and KAFKA_BOOTSTRAP_SERVERS")
 
 
 async def close_for_good(client: Any, seconds: float) -> bool:

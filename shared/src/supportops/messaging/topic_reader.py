@@ -13,8 +13,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from supportops.errors import Retryable
-from supportops.messaging.connection import connection_options
+from supportops.messaging.connection import connection_options, no_answer
 from supportops.messaging.kafka import Broker
 
 AT_ONCE = 200  # records of one poll
@@ -73,7 +72,7 @@ async def _read_from(broker: Broker, partition: TopicPartition, offset: int) -> 
             async for record in _until(consumer, partition, end):
                 yield record
     except (KafkaError, OSError, TimeoutError) as error:
-        raise Retryable(f"the broker does not answer: {type(error).__name__} {error}") from error
+        raise no_answer(error) from error
     finally:
         await consumer.stop()
 

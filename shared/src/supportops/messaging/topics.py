@@ -13,8 +13,8 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError
 
 from supportops.config import KafkaSettings
 from supportops.contracts import Topic
-from supportops.errors import Retryable, SupportOpsError
-from supportops.messaging.connection import connection_options
+from supportops.errors import SupportOpsError
+from supportops.messaging.connection import ASK_TIME_MS, connection_options, no_answer
 
 MAX_RECORD = 4 * 1024 * 1024  # bytes; the broker's own default (1 MiB) refuses a long ticket
 _BYTES, _RETENTION = "max.message.bytes", "retention.ms"
@@ -101,11 +101,11 @@ async def _create(admin: AIOKafkaAdminClient, topics: list[NewTopic]) -> None:
 
 @asynccontextmanager
 async def _admin(settings: KafkaSettings) -> AsyncIterator[Any]:
-    admin = AIOKafkaAdminClient(**connection_options(settings))
+    admin = AIOKafkaAdminClient(request_timeout_ms=ASK_TIME_MS, **connection_options(settings))
     try:
         await admin.start()
         yield admin
     except (KafkaError, OSError) as error:
-        raise Retryable(f"the broker does not answer: {type(error).__name__} {error}") from error
+        raise no_answer(error) from error
     finally:
         await admin.close()

@@ -17,6 +17,7 @@ from notifier.operations.pages import PAGES
 from notifier.policy.conditions import NameRule, Routable
 from notifier.policy.notifier import NotifierPolicy
 from notifier.policy.routing import FeedRule
+from notifier.posting.names import hear_names
 from notifier.posting.prepared import Note, schedule_note
 from notifier.web import START, create_app
 from supportops.clock import ManualClock
@@ -118,17 +119,19 @@ async def test_notices_of_a_day_stand_with_their_state(store: Store, browser: ht
     async with store.transaction() as tx:
         done = update(d).where(d.c.key == "gone")
         await tx.execute(done.values(state="done", finished_at=NOW, outcome=cancelled))
+        await hear_names(tx, {"U0ADA": "Ada Agent", "C0BREACH": "breaches", "U0TAM": "", "C0SUCCESS": "<b>"})
     shown = " ".join((await page(browser, "/notices")).text.split())
     for words in (
-        "11:00:00posted 11:00:00 by slack in C0BREACH0.250 s late opentaken by U0ADA until 12:05:00",
-        "in C0BREACHin time answered",
+        "11:00:00posted 11:00:00 by slack in #breaches (C0BREACH)0.250 s late open",
+        "0.250 s late opentaken by Ada Agent (U0ADA) until 12:05:00",
+        "in #breaches (C0BREACH)in time answered",
         "posted 11:00:00 by email0.250 s late breached",
         "12:30:00due in 30m waiting",
         "late by 1h missed",
         "not sentit was answered before",
         "3 breach notices: 1 target answered in time, 1 breached",
         "rating8 2026-03-02 12:00:00 waiting",
-        "success9 2026-03-02 12:00:00C0SUCCESS waiting",
+        "success9 2026-03-02 12:00:00#<b> (C0SUCCESS) waiting",
         "account manager10, rule tam 2026-03-02 12:00:00U0TAM not postedthe ticket is gone",
     ):
         assert words in shown

@@ -169,6 +169,15 @@ slack_requests = Table(
 )
 """Requests of Slack's that were taken: what comes again does nothing."""
 
+slack_names = Table(
+    "slack_names",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("heard_at", UtcDateTime, nullable=False, index=True),
+)
+"""What channels and people of Slack are called, for pages; empty: Slack told no name."""
+
 remembered = Table(
     "remembered",
     metadata,

@@ -42,6 +42,7 @@ from notifier.notices.success import SuccessWatch
 from notifier.notices.tags import NoticeTags
 from notifier.notices.watching import EVERY as WATCH_EVERY
 from notifier.notices.watching import Watching
+from notifier.operations.channel_checks import channels_of
 from notifier.operations.explain import explain_ticket
 from notifier.operations.pages import PAGES
 from notifier.operations.promises import BreachSummaries, summaries
@@ -51,6 +52,8 @@ from notifier.posting.alerts import ALERT, AlertSource
 from notifier.posting.burst import SUMMARY_NOTE, Bursts
 from notifier.posting.channels import ChannelDirectory
 from notifier.posting.fallback import ELSEWHERE, FallbackSource
+from notifier.posting.names import LOOK_EVERY as NAMES_EVERY
+from notifier.posting.names import NameWatch
 from notifier.posting.post import Posts
 from notifier.posting.prepared import MessageSource
 from notifier.posting.silences import Silences
@@ -143,7 +146,9 @@ async def workers(settings: Settings, parts: Parts) -> AsyncIterator[tuple[Compo
         handlers = BreachHandlers(policy.breaches).add_to(handlers)
         working = worker_components(parts, handlers, calls, group=GROUP, policy=PACE, retention=kept)
         watch = Periodic("notifier.audience", parts.store, AudienceWatch(context).look, AUDIENCE_EVERY)
-        yield (*working, watch, *notice_jobs(parts.store, policy), *breach_jobs(breaches), *bot[1])
+        names = NameWatch(parts.store, vendors.slack, channels_of(policy))
+        named = Periodic("notifier.names", parts.store, names.look, NAMES_EVERY)
+        yield (*working, watch, named, *notice_jobs(parts.store, policy), *breach_jobs(breaches), *bot[1])
 
 
 def handlers_of(policy: NotifierPolicy, scheduler: MessageScheduler) -> Handlers:
@@ -349,5 +354,6 @@ def _retention(policy: NotifierPolicy) -> tuple[Retention, ...]:
             for table in (tables.feed_tickets, tables.feed_messages, *tables.BREACHES)
         ),
     )
+    names = Retention(tables.slack_names, tables.slack_names.c.heard_at, policy.keep)
     requests = Retention(tables.slack_requests, tables.slack_requests.c.received_at, timedelta(days=2))
-    return (*(Retention(table, moment, policy.keep) for table, moment in kept), requests)
+    return (*(Retention(table, moment, policy.keep) for table, moment in kept), requests, names)

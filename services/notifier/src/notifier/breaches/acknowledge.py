@@ -16,6 +16,7 @@ from notifier.breaches.targets import ALIVE, TargetState
 from notifier.breaches.watch import change_target
 from notifier.destinations import BREACH_WORDS, SLA_READINGS
 from notifier.policy.breach_settings import Acknowledging
+from notifier.posting.names import hear_names
 from notifier.slack.client import SlackRateLimited, SlackRefused
 from notifier.slack.message import Message
 from notifier.slack.requests import Click, is_first
@@ -85,6 +86,8 @@ async def take_click(store: Store, rules: Acknowledging, click: Click, outsider:
         say = {"channel": click.channel, "user": click.user, "text": reply.words}
         tx.deliveries.schedule(BREACH_WORDS, click.id, lane=click.user, payload=say)
         if row is not None and reply.values is not None:
+            if click.name:
+                await hear_names(tx, {click.user: click.name}, in_passing=True)
             change_target(tx, click.value, row, **reply.values)
             _follow(tx, click.value, row, rules, reply.values["taken_until"])
 

@@ -5,7 +5,6 @@ action are folded in. What an event cannot tell (names, the form, sometimes whet
 where the message is made.
 """
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import msgspec
@@ -238,5 +237,9 @@ def _is_first_comment(event: TicketCommented, window: timedelta) -> bool:
     return one_line(body) == one_line(ticket.description)
 
 
-_rated_ticket_id: Callable[[FeedbackReceived], str] = lambda event: event.ticket_id  # noqa: E731
-_ticket_id: Callable[[TicketEvent], str] = lambda event: event.ticket_id  # noqa: E731
+def _rated_ticket_id(event: FeedbackReceived) -> str:
+    return event.ticket_id
+
+
+def _ticket_id(event: TicketEvent) -> str:
+    return event.ticket_id

@@ -1,5 +1,6 @@
 """What operators see of the notifier's work: a day's notices, the routing with its last decisions, a ticket's story."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -14,6 +15,7 @@ from notifier.operations.promises import Promise, count, promises, words
 from notifier.operations.why_not import Decision, Sent, last_decisions, what_became
 from notifier.policy.notifier import NotifierPolicy
 from notifier.policy.routing import FeedRule
+from notifier.posting.names import caller, names_of
 from notifier.tables import routing_versions
 from supportops.operations.timeline import span
 from supportops.store import Store
@@ -72,6 +74,8 @@ class NotifierPages:
         async with self._store.reading() as conn:
             found = await promises(conn, begin, now, until=begin + DAY - timedelta(microseconds=1))
             others = await other_notices(conn, begin, begin + DAY, SHOWN)
+            ids = [key for each in found for key in (each.channel, each.taken_by)]
+            called = caller(await names_of(conn, [*ids, *(each.channel for each in others)]))
         return self._layout.page(
             request,
             "notices.html",
@@ -82,7 +86,8 @@ class NotifierPages:
             before=begin.date() - DAY,
             after=begin.date() + DAY,
             account=words(count(found)),
-            breaches=[_shown(each, now) for each in found[:SHOWN]],
+            called=called,
+            breaches=[_shown(each, now, called) for each in found[:SHOWN]],
             left_out=max(0, len(found) - SHOWN),
             others=others[:SHOWN],
         )
@@ -93,9 +98,12 @@ class NotifierPages:
             decisions = await last_decisions(conn, DECISIONS)
             sent = await what_became(conn, decisions)
             version, rules = await _rules_of(conn, decisions)
+            ids = [each.channel for went in sent for each in went]
+            ids += [feed.channel for feed in rules.feeds] if rules else []
+            called = caller(await names_of(conn, ids))
         routed = [Routed(each, went, dict(each.judged())) for each, went in zip(decisions, sent, strict=True)]
         feeds = [(feed, _conditions(feed)) for feed in rules.feeds] if rules else []
-        values: dict[str, Any] = {"version": version, "feeds": feeds, "routed": routed}
+        values: dict[str, Any] = {"version": version, "feeds": feeds, "routed": routed, "called": called}
         return self._layout.page(request, "routing.html", match=rules.match if rules else "all", **values)
 
 
@@ -108,11 +116,11 @@ def _day(wanted: str) -> date | None:
     return day if 2000 <= day.year < 3000 else None
 
 
-def _shown(each: Promise, now: datetime) -> Shown:
+def _shown(each: Promise, now: datetime, called: Callable[[str], str]) -> Shown:
     taken = ""
     if each.taken_by is not None and each.taken_until is not None:
         verb = "taken by" if each.taken_until > now else "was taken by"
-        taken = f"{verb} {each.taken_by} until {each.taken_until:%H:%M:%S}"
+        taken = f"{verb} {called(each.taken_by)} until {each.taken_until:%H:%M:%S}"
     return Shown(each, _late(each, now), taken)
 
 

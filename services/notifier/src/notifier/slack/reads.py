@@ -36,6 +36,17 @@ async def audience_of(slack: SlackClient, channel: str) -> Audience:
     )
 
 
+async def name_of_person(slack: SlackClient, user: str) -> str:
+    """What somebody is called (`users.info`), empty where Slack tells no name. Raises SlackRefused for nobody."""
+    answer = await slack.read("users.info", {"user": user})
+    shown = answer.get("user")
+    facts = shown if isinstance(shown, dict) else {}
+    profile = facts.get("profile")
+    told = profile if isinstance(profile, dict) else {}
+    names = (told.get("display_name"), told.get("real_name"), facts.get("real_name"), facts.get("name"))
+    return next((each for each in names if isinstance(each, str) and each.strip()), "")
+
+
 async def permalink(slack: SlackClient, channel: str, ts: str) -> str | None:
     """The address of a message for people; None where Slack gives none. It goes into messages, so it must be https."""
     try:

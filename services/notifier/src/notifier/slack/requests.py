@@ -26,7 +26,9 @@ NOT_OURS = "this is not from our workspace"
 
 @dataclass(frozen=True)
 class Click:
-    """Somebody pressed a button of ours. `home`: the workspace of that person, None when it is not told."""
+    """Somebody pressed a button of ours. `home`: the workspace of that person, None when it is not told; `name`: what
+    Slack calls them.
+    """
 
     id: str
     action: str
@@ -34,6 +36,7 @@ class Click:
     user: str
     home: str | None
     channel: str
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -120,6 +123,7 @@ def _click(payload: Mapping[str, Any], action: Mapping[str, Any]) -> Click:
         user=user,
         home=_word(payload, "user", "team_id"),
         channel=_word(payload, "channel", "id") or _word(payload, "container", "channel_id") or "",
+        name=_word(payload, "user", "name") or _word(payload, "user", "username") or "",
     )
 
 

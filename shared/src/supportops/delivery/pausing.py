@@ -3,11 +3,12 @@
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
-from supportops.delivery import Outcome
-from supportops.errors import Conflict, DestinationPaused, Retryable, UnknownOutcome
+from supportops.delivery import Cancel, Outcome
+from supportops.errors import Conflict, DestinationPaused, NotFound, Retryable, UnknownOutcome
 from supportops.observability.logging import get_logger
+from supportops.vendors.zendesk import Refused
 
-log = get_logger("csat.surveys")
+log = get_logger("supportops.delivery.pausing")
 TRIES = 3  # of one attempt, while the ticket changes under our hands
 
 
@@ -21,6 +22,18 @@ async def while_it_moves(once: Callable[[], Awaitable[Outcome]], *moved: type[Ex
             log.info("ticket.moved", attempt=attempt, error=str(error))
     with quota_pauses_all():
         return await once()
+
+
+async def while_it_can_be_tagged(once: Callable[[], Awaitable[Outcome]]) -> Outcome:
+    """What `once` makes of a ticket's tags, read again while it moves; nothing is to be done to one gone or closed."""
+    try:
+        return await while_it_moves(once, Conflict)
+    except NotFound:
+        return Cancel("the ticket is gone")
+    except Refused as error:
+        if error.closed:
+            return Cancel("the ticket is closed: its tags cannot be changed any more")
+        raise
 
 
 @contextmanager

@@ -62,13 +62,13 @@ def account_check(
             began = clock.now()
             response = await _answer(zendesk, "/users/me", clock)
             skew = skew_of_date("clock: zendesk", response.headers.get("date", ""), began, clock.now())
-            found = [role(_object(response).get("user") or {}), skew]
+            found = [role(object_of(response).get("user") or {}), skew]
             for path, judge in (
                 ("/organization_fields", lambda answer: organization_field_of(answer, organization_field)),
                 ("/webhooks", ticket_webhook),
             ):
                 try:
-                    found.append(judge(_object(await _answer(zendesk, path, clock))))
+                    found.append(judge(object_of(await _answer(zendesk, path, clock))))
                 except Permanent as error:  # an agent may not read everything
                     found.append(Finding(f"zendesk {path.strip('/')}", "skipped", str(error)))
         return found
@@ -101,7 +101,7 @@ def rights_check(settings: ZendeskSettings, scopes: Sequence[str], clock: Clock,
 
 async def rights_found(zendesk: httpx.AsyncClient, clock: Clock, missing: Verdict) -> list[Finding]:
     """The same through an open connection."""
-    user = _object(await _answer(zendesk, "/users/me", clock)).get("user") or {}
+    user = object_of(await _answer(zendesk, "/users/me", clock)).get("user") or {}
     key = user.get("custom_role_id")
     if not isinstance(key, int) or user.get("role") == "admin":
         return rights(user, None, missing)
@@ -109,7 +109,7 @@ async def rights_found(zendesk: httpx.AsyncClient, clock: Clock, missing: Verdic
         answer = await _answer(zendesk, f"/custom_roles/{key}", clock)
     except Permanent as error:  # roles are for administrators to see
         return [Finding(RIGHTS, "skipped", f"role {key} cannot be read: {error}", RIGHTS_REMEDY)]
-    return rights(user, _object(answer).get("custom_role") or {}, missing)
+    return rights(user, object_of(answer).get("custom_role") or {}, missing)
 
 
 def rights(user: Mapping[str, Any], role: Mapping[str, Any] | None, missing: Verdict) -> list[Finding]:
@@ -178,7 +178,8 @@ async def _answer(zendesk: httpx.AsyncClient, path: str, clock: Clock) -> httpx.
     return response
 
 
-def _object(response: httpx.Response) -> dict[str, Any]:
+def object_of(response: httpx.Response) -> dict[str, Any]:
+    """The JSON object of an answer; Permanent, with the likely mistake, when it is something else."""
     try:
         answer = orjson.loads(response.content)
     except orjson.JSONDecodeError:

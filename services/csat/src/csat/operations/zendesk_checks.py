@@ -7,14 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import httpx
-import orjson
 
 from csat.operations import survey_triggers
 from csat.policy.csat import CsatPolicy
 from supportops.clock import Clock
 from supportops.errors import DestinationPaused, NotFound, Permanent
 from supportops.operations.checks import Check, Finding, skew_of_date
-from supportops.operations.zendesk_checks import LOGIN_REMEDY
+from supportops.operations.zendesk_checks import LOGIN_REMEDY, object_of
 from supportops.vendors.http_client import map_transport_errors
 from supportops.vendors.zendesk.calls import check_answer
 
@@ -45,7 +44,7 @@ class AccountChecks:
         except (DestinationPaused, Permanent) as error:
             return [Finding("zendesk login", "failed", str(error), LOGIN_REMEDY)]
         clock = skew_of_date("clock: zendesk", response.headers.get("date", ""), began, self._clock.now())
-        user = _object(response).get("user") or {}
+        user = object_of(response).get("user") or {}
         return [*rights(user, native=self._policy.ask_by == "native"), clock]
 
     async def forms(self) -> Iterable[Finding]:
@@ -94,7 +93,7 @@ class AccountChecks:
         remedy = "Correct csat.excluded_organizations: the match is exact, capitals included."
         found = []
         for name in self._policy.excluded_organizations:
-            answer = _object(await self._response("/organizations/search", {"name": name}))
+            answer = object_of(await self._response("/organizations/search", {"name": name}))
             exact = any(row.get("name") == name for row in answer.get("organizations") or ())
             words = "" if exact else "no organization has exactly this name: nobody is excluded by it"
             verdict = Finding(f"excluded organization {name}", "ok" if exact else "warning", words)
@@ -116,7 +115,7 @@ class AccountChecks:
         query = {"page[size]": "100"}
         rows: list[Mapping[str, Any]] = []
         for _ in range(PAGES):
-            answer = _object(await self._response(path, query))
+            answer = object_of(await self._response(path, query))
             rows += [row for row in answer.get(kind) or () if isinstance(row, dict)]
             meta = answer.get("meta") or {}
             if not meta.get("has_more") or not meta.get("after_cursor"):
@@ -154,13 +153,3 @@ def _may_write(user: Mapping[str, Any], *, native: bool) -> Finding:
         words = "a custom role: whether it may edit tags and write public comments REST does not tell"
         return Finding(name, "warning", words, "Look at the role in the Admin Center.")
     return Finding(name, "ok", "may comment and tag" if not native else "may tag")
-
-
-def _object(response: httpx.Response) -> dict[str, Any]:
-    try:
-        answer = orjson.loads(response.content)
-    except orjson.JSONDecodeError:
-        answer = None
-    if not isinstance(answer, dict):
-        raise Permanent("the answer is not one of Zendesk's API: is ZENDESK_BASE_URL right?")
-    return answer

@@ -13,10 +13,9 @@ from csat.policy.csat import CsatPolicy
 from csat.surveys.budgets import BATCH, updates_budget
 from csat.surveys.ports import Helpdesk
 from supportops.delivery import Cancel, Delivery, DestinationSpec, Done, Outcome
-from supportops.delivery.pausing import quota_pauses_all, while_it_moves
-from supportops.errors import Conflict, NotFound
+from supportops.delivery.pausing import quota_pauses_all, while_it_can_be_tagged
 from supportops.store import Transaction
-from supportops.vendors.zendesk import Refused, Ticket
+from supportops.vendors.zendesk import Ticket
 
 
 class AddTicketTag:
@@ -42,14 +41,7 @@ class AddTicketTag:
         async def once() -> Outcome:
             return await self._add(ready.pop() if ready else await self._zendesk.ticket(ticket_id))
 
-        try:
-            return await while_it_moves(once, Conflict)
-        except NotFound:
-            return Cancel("the ticket is gone")
-        except Refused as error:
-            if error.closed:
-                return Cancel("the ticket is closed: its tags cannot be changed any more")
-            raise
+        return await while_it_can_be_tagged(once)
 
     async def _add(self, ticket: Ticket | None) -> Outcome:
         if ticket is None:

@@ -25,11 +25,11 @@ from supportops.delivery import (
     Rate,
     Snooze,
 )
-from supportops.delivery.pausing import while_it_moves
-from supportops.errors import Conflict, DestinationPaused, NotFound
+from supportops.delivery.pausing import while_it_can_be_tagged
+from supportops.errors import DestinationPaused
 from supportops.store import Transaction
 from supportops.store.tables import ENGINE
-from supportops.vendors.zendesk import Refused, Ticket
+from supportops.vendors.zendesk import Ticket
 
 GONE = "gone"
 MINUTE = timedelta(minutes=1)
@@ -131,14 +131,7 @@ class BreachTags:
             ticket = await self._context.zendesk.ticket(ticket_id)
             return Cancel("the ticket is gone") if ticket is None else await self._change(ticket, tag, away)
 
-        try:
-            return await while_it_moves(once, Conflict)
-        except NotFound:
-            return Cancel("the ticket is gone")
-        except Refused as error:
-            if error.closed:
-                return Cancel("the ticket is closed: its tags cannot be changed any more")
-            raise
+        return await while_it_can_be_tagged(once)
 
     async def _change(self, ticket: Ticket, tag: str, away: bool) -> Outcome:
         began = self._context.store.clock.now()

@@ -12,13 +12,13 @@ import msgspec
 from sqlalchemy import Row, select
 
 from notifier import tables
-from notifier.destinations import POSTS, REDACTIONS
+from notifier.destinations import REDACTIONS
 from notifier.feeds.context import MessageContext
 from notifier.feeds.merge import FIRST
 from notifier.feeds.render import FeedLine
 from notifier.feeds.scheduling import Redaction, schedule_redaction
 from notifier.posting.alerts import alert
-from notifier.posting.message_log import GONE, POSTED, REDACTED, record_messages, shown_of
+from notifier.posting.message_log import GONE, POSTED, REDACTED, post_in_flight, record_messages, shown_of
 from notifier.slack.client import Posted, SlackRateLimited, SlackRefused, SlackTargetGone
 from notifier.slack.message import Json
 from supportops.delivery.destination import (
@@ -125,11 +125,8 @@ class Redactions:
         """Whether a post of the ticket is in flight: it may have been read before what is taken back changed."""
         if not ticket_id:
             return False
-        d = tables.engine.deliveries.c
-        mine = d.key.contains(f":{ticket_id}:", autoescape=True)
-        query = select(d.id).where(d.destination == POSTS, d.state == "leased", mine).limit(1)
-        async with self._context.store.reading() as conn:
-            return (await conn.execute(query)).first() is not None
+        of_the_ticket = tables.engine.deliveries.c.key.contains(f":{ticket_id}:", autoescape=True)
+        return await post_in_flight(self._context.store, of_the_ticket)
 
 
 class AudienceWatch:

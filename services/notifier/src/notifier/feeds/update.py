@@ -4,15 +4,15 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row
 
 from notifier import tables
-from notifier.destinations import POSTS, UPDATES
+from notifier.destinations import UPDATES
 from notifier.feeds.context import MessageContext
 from notifier.feeds.lookups import NotToBeShown
 from notifier.feeds.render import FeedLine
 from notifier.feeds.scheduling import MessagePayload, from_payload, message_key
-from notifier.posting.message_log import GONE, record_messages, shown_of
+from notifier.posting.message_log import GONE, post_in_flight, record_messages, shown_of
 from notifier.posting.post import SOON
 from notifier.slack.client import (
     Posted,
@@ -96,7 +96,4 @@ class FeedUpdates:
         keys = [
             message_key(feed.channel, payload.ticket_id, payload.item) for feed in self._context.policy.feeds
         ]
-        d = tables.engine.deliveries.c
-        query = select(d.id).where(d.destination == POSTS, d.key.in_(keys), d.state == "leased").limit(1)
-        async with self._context.store.reading() as conn:
-            return (await conn.execute(query)).first() is not None
+        return await post_in_flight(self._context.store, tables.engine.deliveries.c.key.in_(keys))

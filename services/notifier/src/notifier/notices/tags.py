@@ -1,12 +1,12 @@
 """Tags for people: added when a notice is posted. They decide nothing; our own tables do."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from notifier.destinations import TAGS
 from supportops.delivery import Budget, Cancel, Delivery, DestinationSpec, Done, Outcome
-from supportops.delivery.pausing import while_it_moves
-from supportops.errors import Conflict, NotFound
-from supportops.vendors.zendesk import Refused, Zendesk
+from supportops.delivery.pausing import while_it_can_be_tagged
+from supportops.vendors.zendesk import Zendesk
 
 
 class NoticeTags:
@@ -20,17 +20,7 @@ class NoticeTags:
         return [await self._tag(each) for each in deliveries]
 
     async def _tag(self, delivery: Delivery) -> Outcome:
-        async def once() -> Outcome:
-            return await self._change(delivery)
-
-        try:
-            return await while_it_moves(once, Conflict)
-        except NotFound:
-            return Cancel("the ticket is gone")
-        except Refused as error:
-            if error.closed:
-                return Cancel("the ticket is closed: its tags cannot be changed any more")
-            raise
+        return await while_it_can_be_tagged(partial(self._change, delivery))
 
     async def _change(self, delivery: Delivery) -> Outcome:
         ticket_id, tag = str(delivery.payload["ticket_id"]), str(delivery.payload["tag"])

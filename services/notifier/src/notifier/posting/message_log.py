@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 import orjson
-from sqlalchemy import Row, select, update
+from sqlalchemy import ColumnElement, Row, select, update
 
 from notifier import tables
 from notifier.destinations import POSTS
@@ -47,6 +47,14 @@ async def thread_of(store: Store, channel: str, ticket_id: str) -> str | None:
     async with store.reading() as conn:
         found: str | None = (await conn.execute(query.order_by(messages.ts).limit(1))).scalar()
     return found
+
+
+async def post_in_flight(store: Store, which: ColumnElement[bool]) -> bool:
+    """Whether one of `which` posts (a condition on deliveries) is in flight: it may show what was read before."""
+    d = tables.engine.deliveries.c
+    query = select(d.id).where(d.destination == POSTS, d.state == "leased", which).limit(1)
+    async with store.reading() as conn:
+        return (await conn.execute(query)).first() is not None
 
 
 async def roots_of(store: Store, ticket_id: str) -> dict[str, Row[Any]]:

@@ -107,6 +107,14 @@ def test_prints_are_in_command_lines_only() -> None:
     assert {path for path in printing if not path.startswith("sandbox/src/sandbox/demo/")} <= set()
 
 
+def test_every_logger_names_its_module() -> None:
+    """structlog's own `get_logger` takes a name and drops it; ours writes it into each line."""
+    bare = [
+        found for found in _called(tree.sources(), "get_logger") if found.endswith(" structlog.get_logger")
+    ]
+    assert {found.partition(":")[0] for found in bare} == {"shared/src/supportops/observability/logging.py"}
+
+
 def test_ignores_are_rare_and_have_a_reason() -> None:
     marks = ("# type: ignore", "# noqa")
     lines = [

@@ -13,7 +13,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-import structlog
 from sqlalchemy import Table
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -31,14 +30,14 @@ from supportops.delivery.outages.watching import log_change, watch
 from supportops.delivery.retry import BUG_WAIT
 from supportops.delivery.signs import WAITS
 from supportops.observability.log_limit import LimitedWarnings
-from supportops.observability.logging import info_each
+from supportops.observability.logging import get_logger, info_each
 from supportops.observability.metrics import Recorder
 from supportops.store import Store, Transaction, is_outage
 from supportops.store.lanes import Lane, refresh
 from supportops.store.writes import Incomplete
 
 GROUP = 200  # rows per transaction
-_log = structlog.get_logger("courier")
+_log = get_logger("supportops.courier")
 
 
 class _NotOurs(Exception):

@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from itertools import batched
 from typing import Any
 
-import structlog
 from sqlalchemy import Select, case, func, literal, select, update
 
 from supportops.delivery.attempt import UNTOUCHED, call
@@ -24,6 +23,7 @@ from supportops.delivery.notifications import listen
 from supportops.delivery.outages.breaker import Breaker
 from supportops.delivery.upkeep import keep_up
 from supportops.observability.log_limit import LimitedWarnings
+from supportops.observability.logging import get_logger
 from supportops.observability.metrics import Recorder
 from supportops.store import Store, is_outage
 from supportops.store.lanes import Lane, hold
@@ -32,7 +32,7 @@ from supportops.store.tables import ENGINE, active
 LOOK_AT_LEAST = timedelta(seconds=1)
 CHECK_AFTER = timedelta(seconds=1)  # rows claimed longer ago are looked at again before they are called
 AHEAD = 4  # times a destination's concurrency that may be claimed and not completed: claims and calls overlap
-_log = structlog.get_logger("courier")
+_log = get_logger("supportops.courier")
 
 
 class Courier:

@@ -6,12 +6,11 @@ Only a hint: the courier looks once a second anyway, so a lost connection costs 
 import asyncio
 from collections.abc import Callable
 
-import structlog
-
+from supportops.observability.logging import get_logger
 from supportops.store import Store, is_outage
 from supportops.store.engine import CHANNEL, SEPARATOR
 
-_log = structlog.get_logger("courier")
+_log = get_logger("supportops.courier")
 
 
 async def listen(store: Store, wake: Callable[[list[str]], object]) -> None:

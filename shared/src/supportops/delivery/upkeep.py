@@ -6,11 +6,11 @@ A worker whose clock was a day ahead once leaves leases, paces and waits that en
 import asyncio
 from datetime import datetime, timedelta
 
-import structlog
 from sqlalchemy import null, or_, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from supportops.observability.logging import get_logger
 from supportops.store import Store, is_outage
 from supportops.store.lanes import adopt
 from supportops.store.tables import ENGINE, waiting
@@ -22,7 +22,7 @@ LONGEST_HOLD = timedelta(minutes=10)
 LONGEST_WAIT = timedelta(hours=12)
 """Between two attempts: the longest step of a schedule is six hours, with jitter less than eight."""
 _D, _L = ENGINE.deliveries, ENGINE.lanes
-_log = structlog.get_logger("courier")
+_log = get_logger("supportops.courier")
 
 
 async def keep_up(store: Store) -> None:

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from itertools import groupby
 
-import structlog
 from aiokafka.errors import KafkaError
 
 from supportops.contracts import EVENTS, Event, decode, event_type, reprocess_group
@@ -25,13 +24,13 @@ from supportops.messaging.ports import Record, Slice
 from supportops.messaging.positions import Positions
 from supportops.messaging.subscription import Fetching, Stalled, Subscription
 from supportops.observability.log_limit import LimitedWarnings
-from supportops.observability.logging import info_each
+from supportops.observability.logging import get_logger, info_each
 from supportops.observability.metrics import Recorder
 from supportops.store import Store, is_outage
 from supportops.store.offsets import Advance, PositionMoved, take_and_advance
 from supportops.waiting import wait_first
 
-_log = structlog.get_logger("consumer")
+_log = get_logger("supportops.consumer")
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
-import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import (
@@ -37,13 +36,14 @@ from supportops.messaging.topics import (
     partitions,
     too_tight,
 )
+from supportops.observability.logging import get_logger
 
 PING_TIME = 1.5  # seconds that the broker has to answer a question about itself
 ASK_AGAIN = 60.0  # seconds after which it is tried again whether a topic that was missing is there
 SINGLY = 20  # records that are sent again one by one when some of their round were refused
 TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
 REFUSALS = (*TOO_LARGE, TopicAuthorizationFailedError, InvalidTopicError)
-_log = structlog.get_logger("kafka")
+_log = get_logger("supportops.kafka")
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import structlog
 from aiokafka import TopicPartition
 
+from supportops.observability.logging import get_logger
 from supportops.observability.metrics import Recorder
 from supportops.store import Store
 from supportops.store.offsets import (
@@ -32,7 +32,7 @@ from supportops.store.offsets import (
     take_and_advance,
 )
 
-_log = structlog.get_logger("consumer")
+_log = get_logger("supportops.consumer")
 
 
 @dataclass(frozen=True)

@@ -5,18 +5,18 @@ import contextlib
 from collections.abc import Iterable
 from typing import Any
 
-import structlog
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
 from supportops.errors import summary
 from supportops.messaging.lanes import Lane, Lanes, lag_of
 from supportops.messaging.positions import Positions
 from supportops.observability.log_limit import LimitedWarnings
+from supportops.observability.logging import get_logger
 from supportops.store import is_outage
 from supportops.store.offsets import Advance, PositionMoved
 
 COMMIT_TIME = 5.0  # seconds that a commit may take; a lost one only shows in displays
-_log = structlog.get_logger("consumer")
+_log = get_logger("supportops.consumer")
 
 
 class Progress:

@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import structlog
 from aiokafka import TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 
@@ -18,12 +17,13 @@ from supportops.errors import summary
 from supportops.messaging.lanes import Lane, Lanes, Trouble
 from supportops.messaging.ports import Record
 from supportops.observability.log_limit import LimitedWarnings
+from supportops.observability.logging import get_logger
 
 POLL_TIME = 200  # milliseconds that a poll waits for records
 SUSPECT_TIME = 20  # milliseconds that a partition is polled by itself, to find out which one is in trouble
 SUSPICION = 3.0  # seconds after which a partition of which nothing came is polled with the others again
 TRY_AGAIN = 1.0  # seconds between looks at a partition whose next record cannot be read
-_log = structlog.get_logger("consumer")
+_log = get_logger("supportops.consumer")
 
 
 class Reader:

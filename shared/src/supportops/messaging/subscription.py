@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError
 
@@ -28,6 +27,7 @@ from supportops.messaging.positions import Known, Positions
 from supportops.messaging.progress import Progress
 from supportops.messaging.reader import Reader
 from supportops.observability.log_limit import LimitedWarnings
+from supportops.observability.logging import get_logger
 from supportops.store import is_outage
 from supportops.store.offsets import Position, PositionMoved
 from supportops.waiting import wait_first
@@ -38,7 +38,7 @@ WORKERS = 2  # batches in hand at once: one is written while the next is decoded
 LEAVE_TIME = 5.0  # seconds for leaving the group
 LOCATE_TIME = 10.0  # seconds for finding where partitions go on, before it is tried again
 LOCATE_AGAIN = 1.0  # seconds until then
-_log = structlog.get_logger("consumer")
+_log = get_logger("supportops.consumer")
 
 
 class Stalled(SupportOpsError):

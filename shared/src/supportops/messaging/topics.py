@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-import structlog
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError
@@ -15,10 +14,11 @@ from supportops.config import KafkaSettings
 from supportops.contracts import Topic
 from supportops.errors import SupportOpsError
 from supportops.messaging.connection import ASK_TIME_MS, connection_options, no_answer
+from supportops.observability.logging import get_logger
 
 MAX_RECORD = 4 * 1024 * 1024  # bytes; the broker's own default (1 MiB) refuses a long ticket
 _BYTES, _RETENTION = "max.message.bytes", "retention.ms"
-_log = structlog.get_logger("kafka")
+_log = get_logger("supportops.kafka")
 
 
 class WrongTopics(SupportOpsError):

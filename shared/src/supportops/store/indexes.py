@@ -5,11 +5,12 @@ with the table: `migrate` makes whatever is declared and missing, on PostgreSQL 
 in. What an interrupted run left behind is removed and made again by the next.
 """
 
-import structlog
 from sqlalchemy import Connection, Index, MetaData, inspect, text
 from sqlalchemy.schema import CreateIndex, DropIndex
 
-_log = structlog.get_logger("migrate")
+from supportops.observability.logging import get_logger
+
+_log = get_logger("supportops.migrate")
 _INVALID = text(
     "SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_class t ON t.oid = i.indrelid"
     " WHERE NOT i.indisvalid AND t.relname = ANY(:tables) AND pg_table_is_visible(t.oid)"

@@ -5,12 +5,12 @@ from collections.abc import Callable
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-import structlog
 from sqlalchemy import Connection, MetaData
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from supportops.observability.logging import get_logger
 from supportops.store.engine import async_url, prepare_sqlite
 from supportops.store.indexes import make_missing
 from supportops.store.postgres import CONNECT_TIMEOUT
@@ -25,7 +25,7 @@ PAUSE = 2.0  # seconds until it comes again
 TRIES = 30
 _TRY_LOCK = "SELECT pg_try_advisory_lock(hashtext('supportops.indexes'))"
 
-log = structlog.get_logger("migrate")
+log = get_logger("supportops.migrate")
 
 
 def upgrade(url: str, package: str, revision: str = "head") -> None:

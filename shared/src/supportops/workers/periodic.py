@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
-import structlog
 from sqlalchemy import or_, update
 from uuid_utils import uuid7
 
 from supportops.observability.log_limit import LimitedWarnings
+from supportops.observability.logging import get_logger
 from supportops.store import Store, is_outage
 from supportops.store.tables import ENGINE
 from supportops.store.upsert import insert_into
@@ -16,7 +16,7 @@ from supportops.store.upsert import insert_into
 LOOK_EVERY = timedelta(seconds=10)
 SKEW = timedelta(seconds=5)  # by which clocks of replicas may differ
 _L = ENGINE.leases
-_log = structlog.get_logger("periodic")
+_log = get_logger("supportops.periodic")
 
 
 class Periodic:

@@ -11,11 +11,10 @@ from collections.abc import Iterable
 from datetime import timedelta
 from itertools import islice
 
-import structlog
-
 from supportops.errors import Refused, Retryable, summary
 from supportops.messaging.ports import Publisher
 from supportops.observability.log_limit import LimitedWarnings
+from supportops.observability.logging import get_logger
 from supportops.observability.metrics import Recorder
 from supportops.store import Store, is_outage
 from supportops.store.outbox import OutboxRow, claim_stale, forget_published, set_aside
@@ -26,7 +25,7 @@ ROUND = 500  # rows published in one round
 AT_MOST_WAITING = 20_000  # rows kept in memory; more of them wait in the table for the sweep
 SWEEP_EVERY = timedelta(seconds=2)
 FORGET_EVERY = timedelta(milliseconds=200)
-_log = structlog.get_logger("relay")
+_log = get_logger("supportops.relay")
 
 
 class Relay:

@@ -5,20 +5,19 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from random import random
 
-import structlog
-
 from supportops.delivery.destination import Discard, Outcome, Snooze, TryAgain
 from supportops.delivery.final_write import Completed
 from supportops.delivery.outages import rows as breakers
 from supportops.delivery.outages.breaker import Breaker, Observation, observe, wait_of
 from supportops.delivery.retry import plan
 from supportops.delivery.signs import Sign
+from supportops.observability.logging import get_logger
 from supportops.observability.metrics import Recorder
 from supportops.store import Transaction
 
 LONGEST = timedelta(days=7)
 """How long after its due time a row is tried for which nobody ever answers; no outage of a vendor was ever as long."""
-_log = structlog.get_logger("courier")
+_log = get_logger("supportops.courier")
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from datetime import timedelta
 
@@ -22,6 +22,7 @@ from sfdc_sync.policy.organizations import OrganizationField, PlanPolicy, Subscr
 from supportops.clock import ManualClock
 from supportops.errors import DestinationPaused
 from supportops.store import is_outage, migrate
+from supportops.vendors.zendesk import OrganizationAdmin, OrganizationDetail
 from tests.integration.sfdc_sync.sandbox import Outside
 from tests.integration.sfdc_sync.sync_app import ACME, ACME_ORG, GROABLET, GROABLET_ORG, POLICY, Sync, fields
 from tests.support.databases import on_the_side
@@ -150,6 +151,32 @@ async def test_a_field_that_is_hidden_between_two_runs_stops_each_kind_of_run(sy
     assert (await ended(sync))[0] == "failed"
     sync.systems.salesforce("rights", hidden=[])
     assert (await sync.of().delta("test")).counts["done"] == 1
+
+
+async def test_an_organization_that_cannot_be_read_holds_up_no_other_and_is_not_taken_for_gone(
+    sync: Sync, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for key in (ACME, GROABLET):
+        sync.systems.edit_account(key, Support_Level__c="Gold")
+    before = sync.systems.writes()
+    real = OrganizationAdmin.by_id
+
+    async def one_is_odd(
+        admin: OrganizationAdmin, ids: Iterable[str], odd: set[str] | None = None
+    ) -> dict[str, OrganizationDetail]:
+        found = await real(admin, ids, odd)
+        if odd is not None and ACME_ORG in found:
+            del found[ACME_ORG]
+            odd |= {ACME_ORG, ACME}
+        return found
+
+    with monkeypatch.context() as patched:
+        patched.setattr(OrganizationAdmin, "by_id", one_is_odd)
+        result = await sync.of().delta("test")
+    assert (result.counts["done"], result.counts["unreadable"]) == (1, 1)
+    assert sync.systems.writes()[len(before) :] == [f"updated {GROABLET_ORG}"]
+    assert (await sync.of().full("full", "test")).counts["done"] == 1, "the next full compare heals it"
+    assert sync.systems.writes()[len(before) + 1 :] == [f"updated {ACME_ORG}"]
 
 
 async def test_a_run_that_died_is_told_by_the_next_with_what_its_rows_say(sync: Sync) -> None:

@@ -4,21 +4,27 @@
         ...
         await lease.renew()      # between two steps; raises Lost when another has taken it
 
-Unlike `Periodic` it has no rhythm: who comes second is refused, and is told who is at it and since when.
+While the block waits for somebody else's server, the lease is renewed beside it. Unlike `Periodic` it has no rhythm:
+who comes second is refused, and is told who is at it and since when.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from sqlalchemy import and_, or_, select, update
+from sqlalchemy.exc import SQLAlchemyError
 from uuid_utils import uuid7
 
 from supportops.errors import Retryable
+from supportops.observability.logging import get_logger
 from supportops.store import Store
 from supportops.store.tables import ENGINE
 from supportops.store.upsert import insert_into
 from supportops.workers.periodic import SKEW
+
+log = get_logger("supportops.workers")
 
 _L = ENGINE.leases
 
@@ -42,9 +48,12 @@ class RunLease:
     async def held(self) -> AsyncIterator["RunLease"]:
         """Hold the lease inside the block. Raises Busy."""
         await self._take()
+        keeping = asyncio.create_task(self._keep())
         try:
             yield self
         finally:
+            keeping.cancel()
+            await asyncio.wait([keeping])
             await self._set(until_now=True)
 
     async def renew(self) -> None:
@@ -53,6 +62,16 @@ class RunLease:
             raise Lost(
                 f"{self._name}: another process has taken over, since this one was silent for too long"
             )
+
+    async def _keep(self) -> None:
+        """Say so from time to time. Who has lost it, or cannot reach the database, hears it at the next step."""
+        while True:
+            await asyncio.sleep(self._span.total_seconds() / 4)
+            try:
+                if not await self._set(until_now=False):
+                    return
+            except (SQLAlchemyError, OSError) as error:
+                log.warning("lease.not_renewed", name=self._name, reason=type(error).__name__)
 
     async def _take(self) -> None:
         now = self._store.clock.now()

@@ -29,10 +29,12 @@ class FakeZendesk:
         assert isinstance(found, OrganizationPage)
         return found
 
-    async def by_id(self, ids: Iterable[str]) -> dict[str, OrganizationDetail]:
+    async def by_id(self, ids: Iterable[str], odd: set[str] | None = None) -> dict[str, OrganizationDetail]:
         return {each.id: each for each in self.there if each.id in set(ids)}
 
-    async def by_external_id(self, external_ids: Iterable[str]) -> list[OrganizationDetail]:
+    async def by_external_id(
+        self, external_ids: Iterable[str], odd: set[str] | None = None
+    ) -> list[OrganizationDetail]:
         wanted = set(external_ids)
         return [each for each in self.there if each.external_id in wanted]
 
@@ -167,7 +169,7 @@ async def test_a_limit_without_end_stops_the_run() -> None:
 
 
 async def test_a_refused_call_is_its_rows_and_a_missing_right_is_everybodys() -> None:
-    zendesk, _, _ = side(Permanent("422"))
+    zendesk, _, _ = side(*[Permanent("422")] * 3)
     assert [each.reason for each in await zendesk.update([update("1"), update("2")])] == ["422", "422"]
     zendesk, _, _ = side(Forbidden("403"))
     with pytest.raises(Forbidden):

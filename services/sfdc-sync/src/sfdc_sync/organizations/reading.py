@@ -1,10 +1,10 @@
 """Reading both sides for a comparison: everything, or what changed since a moment and what was left over."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sfdc_sync.organizations.links import World, own_id
+from sfdc_sync.organizations.links import World, account_id_of, own_id
 from sfdc_sync.organizations.model import Gone, Organization, folded
 from sfdc_sync.organizations.repository import Repository
 from sfdc_sync.organizations.salesforce_side import AccountReader, AccountsRead, SalesforceOrg
@@ -120,11 +120,13 @@ class Reader:
         ids |= {each.back_reference for each in read.living.values() if each.back_reference}
         names = {folded(each.name) for each in read.living.values() if each.id not in linked}
         ids |= set(await self.repository.named(names))
-        found = await self.zendesk.by_id(ids)
+        odd: set[str] = set()
+        found = await self.zendesk.by_id(ids, odd)
         unlinked = [key for key, each in read.living.items() if each.wanted and key not in linked]
-        found |= {each.id: each for each in await self.zendesk.by_external_id(unlinked)}
+        found |= {each.id: each for each in await self.zendesk.by_external_id(unlinked, odd)}
+        _leave_out(odd, read, linked)
         await self.repository.remember(found.values(), self.policy)
-        vanished = {key: linked[key] for key in wanted & linked.keys() if linked[key] not in found}
+        vanished = {key: linked[key] for key in wanted & linked.keys() if linked[key] not in {*found, *odd}}
         await self.repository.mark_deleted(vanished.values())
         merged = await self._merged_away({key: vanished[key] for key in vanished.keys() & read.living.keys()})
         found |= await self.zendesk.by_id(set(merged.values()) - found.keys())
@@ -137,7 +139,7 @@ class Reader:
             known_names=await self.repository.names(names),
             salesforce_id=self.policy.salesforce_id,
         )
-        return Reading(org, world, len(linked), accounts=read)
+        return Reading(org, world, len(linked), sum(map(str.isdigit, odd)), read)
 
     async def some(self, account_ids: set[str], organization_ids: set[str]) -> Reading:
         """These accounts and organizations, as they are now."""
@@ -184,3 +186,11 @@ class Reader:
             if winner is not None:
                 found[account_id] = winner
         return found
+
+
+def _leave_out(odd: set[str], read: AccountsRead, linked: Mapping[str, str]) -> None:
+    """Accounts whose organization cannot be read: nothing is known of it, so nothing is done about them."""
+    own = {key for text in odd if (key := account_id_of(text))}
+    for key, account in list(read.living.items()):
+        if key in own or linked.get(key) in odd or account.back_reference in odd:
+            del read.living[key]

@@ -252,6 +252,7 @@ class _Run:
         self._sync, self._kind, self._by, self._of = sync, kind, by, of
         self._closed = False
         self._renamed = 0
+        self._odd = 0
         self._stack = AsyncExitStack()
         self.id = ""
 
@@ -281,6 +282,7 @@ class _Run:
 
     async def finish(self, reading: Reading, plan: Plan, left: Sequence[Judged] = ()) -> RunResult:
         """Brake, write, and keep what is right from now on."""
+        self._odd = reading.unreadable + reading.accounts.unusable
         tripped = await self._sync.judged(plan, reading.world.organizations)
         if tripped and await self._sync.repository.use_release(self.id) is None:
             await self._sync.repository.add_rows(self.id, plan.items, "held")
@@ -319,7 +321,8 @@ class _Run:
         )
 
     def _counted(self, plan: Plan) -> dict[str, int]:
-        return plan.counts | ({"records": self._renamed} if self._renamed else {})
+        told = {"records": self._renamed, "unreadable": self._odd}
+        return plan.counts | {name: count for name, count in told.items() if count}
 
     async def _batch(
         self, work: Callable[[Sequence[Item]], Awaitable[list[Written]]], some: Sequence[tuple[int, Item]]

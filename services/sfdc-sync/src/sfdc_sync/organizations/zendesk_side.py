@@ -13,7 +13,8 @@ from typing import Protocol
 from sfdc_sync.organizations.model import EXTERNAL_ID, FIELD, NAME, TAGS, Action, Item, Organization, Value
 from sfdc_sync.policy.organizations import OrganizationsPolicy
 from supportops.errors import DestinationPaused, Forbidden, NotFound, Permanent, Retryable, UnknownOutcome
-from supportops.vendors.zendesk import Job, OrganizationDetail, OrganizationPage
+from supportops.vendors.zendesk import Job, JobItem, OrganizationDetail, OrganizationPage
+from supportops.vendors.zendesk.calls import not_again
 
 BATCH = 100
 TRIES = 5
@@ -22,6 +23,10 @@ LONGEST_WAIT = timedelta(minutes=30)
 JOB_PATIENCE = timedelta(minutes=15)
 _POLL = (0.2, 0.5, 1.0, 2.0, 5.0)
 
+MOST_CALLS = 40
+"""For one batch that Zendesk refuses as a whole, to find the items that spoil it."""
+
+type Work = Callable[[Sequence[Item]], Awaitable[list[Written]]]
 type Sleep = Callable[[float], Awaitable[None]]
 
 
@@ -29,8 +34,12 @@ class ZendeskPort(Protocol):
     """What we need of `zendesk.OrganizationAdmin`."""
 
     async def page(self, cursor: str | None = None) -> OrganizationPage: ...
-    async def by_id(self, ids: Iterable[str]) -> dict[str, OrganizationDetail]: ...
-    async def by_external_id(self, external_ids: Iterable[str]) -> list[OrganizationDetail]: ...
+    async def by_id(
+        self, ids: Iterable[str], odd: set[str] | None = None
+    ) -> dict[str, OrganizationDetail]: ...
+    async def by_external_id(
+        self, external_ids: Iterable[str], odd: set[str] | None = None
+    ) -> list[OrganizationDetail]: ...
     async def update_many(self, rows: Sequence[Mapping[str, object]]) -> Job: ...
     async def create_many(self, rows: Sequence[Mapping[str, object]]) -> Job: ...
     async def job(self, job_id: str) -> Job: ...
@@ -47,6 +56,14 @@ class Written:
     reason: str = ""
 
 
+@dataclass(slots=True)
+class _Calls:
+    """How many were made for one batch, and why the last of them was refused."""
+
+    made: int = 0
+    last: str = ""
+
+
 class ZendeskSide:
     """One account's organizations, as far as the rules map them."""
 
@@ -61,23 +78,25 @@ class ZendeskSide:
     async def pages(self) -> AsyncIterator[tuple[list[Organization], int]]:
         """All organizations, page by page, each with the number of rows that could not be read."""
         cursor: str | None = None
+        seen: set[str] = set()
         while True:
             page = await self.patiently(partial(self._zendesk.page, cursor))
             yield [self.compact(each) for each in page.rows], page.unreadable
             if page.cursor is None:
                 return
+            not_again(page.cursor, seen)
             cursor = page.cursor
 
-    async def by_id(self, ids: Iterable[str]) -> dict[str, Organization]:
-        """Those that exist, as they are now."""
+    async def by_id(self, ids: Iterable[str], odd: set[str] | None = None) -> dict[str, Organization]:
+        """Those that exist, as they are now. One that cannot be read is Permanent, or its ids are added to `odd`."""
         wanted = sorted(set(ids), key=int)
-        found = await self.patiently(lambda: self._zendesk.by_id(wanted)) if wanted else {}
+        found = await self.patiently(lambda: self._zendesk.by_id(wanted, odd)) if wanted else {}
         return {key: self.compact(each) for key, each in found.items()}
 
-    async def by_external_id(self, ids: Iterable[str]) -> list[Organization]:
-        """Those that hold one of the external ids."""
+    async def by_external_id(self, ids: Iterable[str], odd: set[str] | None = None) -> list[Organization]:
+        """Those that hold one of the external ids; `odd`: as in `by_id`."""
         wanted = sorted(set(ids))
-        found = await self.patiently(lambda: self._zendesk.by_external_id(wanted)) if wanted else []
+        found = await self.patiently(lambda: self._zendesk.by_external_id(wanted, odd)) if wanted else []
         return [self.compact(each) for each in found]
 
     async def merged_into(self, organization_id: str) -> str | None:
@@ -102,20 +121,40 @@ class ZendeskSide:
 
     async def update(self, items: Sequence[Item]) -> list[Written]:
         """Change up to a hundred organizations in one call; the same call again changes nothing more."""
-        rows = [{"id": int(item.organization_id or 0), **body(item)} for item in items]
-        try:
-            job = await self._finished(
-                await self.patiently(lambda: self._zendesk.update_many(rows), repeat=True)
-            )
-        except Permanent as error:
-            return _all_refused(items, error)
-        return [_written(item, job, place) for place, item in enumerate(items)]
+        return await self._apart(items, self._update, _Calls())
 
     async def create(self, items: Sequence[Item]) -> list[Written]:
         """Make up to a hundred. After a lost answer only those are made that are not there: none twice."""
+        return await self._apart(items, self._create, _Calls())
+
+    async def _apart(self, items: Sequence[Item], work: Work, calls: _Calls) -> list[Written]:
+        """Do `work`; when Zendesk refuses the whole call, one item spoils it for all: look for it by halving."""
+        if calls.made >= MOST_CALLS:
+            return [Written(item, "refused", reason=f"with others: {calls.last}"[:300]) for item in items]
+        try:
+            calls.made += 1
+            return await work(items)
+        except Forbidden:
+            raise
+        except Permanent as error:
+            calls.last = str(error)
+            if len(items) == 1:
+                return [Written(items[0], "refused", reason=calls.last[:300])]
+        middle = len(items) // 2
+        first = await self._apart(items[:middle], work, calls)
+        return first + await self._apart(items[middle:], work, calls)
+
+    async def _update(self, items: Sequence[Item]) -> list[Written]:
+        rows = [{"id": int(item.organization_id or 0), **body(item)} for item in items]
+        job = await self._finished(await self.patiently(lambda: self._zendesk.update_many(rows), repeat=True))
+        return [_written(item, _of_update(item, job, place), job) for place, item in enumerate(items)]
+
+    async def _create(self, items: Sequence[Item]) -> list[Written]:
         there: dict[str, str] = {}
         left = list(items)
         for _ in range(TRIES):
+            if not left:
+                return _there(items, there)
             rows = [body(item) for item in left]
             try:
                 job = await self._finished(await self.patiently(partial(self._zendesk.create_many, rows)))
@@ -123,16 +162,11 @@ class ZendeskSide:
                 found = await self.by_external_id(item.account_id or "" for item in left)
                 there |= {str(each.external_id): each.id for each in found}
                 left = [item for item in left if item.account_id not in there]
-                if not left:
-                    break
                 continue
-            except Permanent as error:
-                return [*_there(items, there), *_all_refused(left, error)]
-            made = [_written(item, job, place) for place, item in enumerate(left)]
+            made = [_written(item, job.items.get(place), job) for place, item in enumerate(left)]
             return [*_there(items, there), *made]
-        else:
-            return [*_there(items, there), *_all_refused(left, Permanent("no answer, several times"))]
-        return _there(items, there)
+        never = [Written(item, "refused", reason="no answer, several times") for item in left]
+        return [*_there(items, there), *never]
 
     async def _finished(self, job: Job) -> Job:
         """The job once Zendesk is through with it. Raises UnknownOutcome when that takes too long."""
@@ -185,8 +219,14 @@ def body(item: Item) -> dict[str, object]:
     return found | ({"organization_fields": fields} if fields else {})
 
 
-def _written(item: Item, job: Job, place: int) -> Written:
-    result = job.items.get(place)
+def _of_update(item: Item, job: Job, place: int) -> JobItem | None:
+    """What a job says of an item: by the organization's id, since results come in any order, else by its place."""
+    named = next((each for each in job.items.values() if each.id == item.organization_id), None)
+    placed = job.items.get(place)
+    return named or (placed if placed is not None and placed.id is None else None)
+
+
+def _written(item: Item, result: JobItem | None, job: Job) -> Written:
     if result is None:
         return Written(
             item, "refused", reason=f"job {job.status}: {job.message or 'nothing is said of this one'}"
@@ -208,12 +248,6 @@ def _there(items: Sequence[Item], there: Mapping[str, str]) -> list[Written]:
         for item in items
         if (found := there.get(item.account_id or "")) is not None
     ]
-
-
-def _all_refused(items: Sequence[Item], error: Permanent) -> list[Written]:
-    if isinstance(error, Forbidden):
-        raise error
-    return [Written(item, "refused", reason=str(error)[:300]) for item in items]
 
 
 def _value(raw: object) -> Value:

@@ -9,7 +9,7 @@ import orjson
 from pydantic import BaseModel, ValidationError
 
 from supportops.clock import Clock
-from supportops.errors import CredentialRefused, DestinationPaused, Permanent
+from supportops.errors import CredentialRefused, DestinationPaused, Permanent, Retryable
 from supportops.observability.log_limit import LimitedWarnings
 from supportops.observability.logging import get_logger
 from supportops.observability.metrics import Recorder
@@ -65,11 +65,18 @@ class Calls:
         """Take away what `body` names."""
         return await self._write("DELETE", call, path, body)
 
-    async def pages(self, call: str, path: str, query: Mapping[str, str]) -> AsyncIterator[Answer]:
-        """Cursor pages. Only the cursor is taken from an answer, never an address (docs/vendors/zendesk.md#rest)."""
+    async def pages(
+        self, call: str, path: str, query: Mapping[str, str], *, whole: bool = False
+    ) -> AsyncIterator[Answer]:
+        """Cursor pages. Only the cursor is taken from an answer, never an address (docs/vendors/zendesk.md#rest).
+
+        `whole`: half of the list would mislead, so an odd cursor is no end.
+        """
         page = await self.get(call, path, query)
         yield page
-        while cursor := next_cursor(page):
+        seen: set[str] = set()
+        while cursor := next_cursor(page, whole=whole):
+            not_again(cursor, seen)
             page = await self.get(call, path, {**query, "page[after]": cursor})
             yield page
 
@@ -101,6 +108,10 @@ def check_answer(response: httpx.Response, what: str, *, now: datetime) -> None:
     details, words = ({}, "") if response.is_success else _error_of(response)
     if response.status_code == 422:
         raise Refused(f"{what}: 422 {words}", details)
+    if response.has_redirect_location:
+        host = httpx.URL(response.headers["location"]).host or "another page"
+        told = f"{what}: {response.status_code}, the account is not here but at {host}: set ZENDESK_BASE_URL"
+        raise DestinationPaused(told, LOGIN_WAIT)
     if response.status_code == 403 and "scope" in words.lower():
         raise CredentialRefused(f"{what}: 403 {words}: {_SCOPES}", LOGIN_WAIT)
     check(response, what, now=now, detail=words)
@@ -136,6 +147,14 @@ def objects(answer: Mapping[str, Any], key: str) -> list[Answer]:
     return [each for each in rows if isinstance(each, dict)] if isinstance(rows, list) else []
 
 
+def listed(answer: Mapping[str, Any], key: str) -> list[object]:
+    """The whole list under `key`; Retryable without one: such an answer says nothing, not that there is none."""
+    rows = answer.get(key)
+    if not isinstance(rows, list):
+        raise Retryable(f"zendesk: an answer without its list of {key}")
+    return rows
+
+
 def as_model[M: BaseModel](model: type[M], value: object) -> M:
     """One object of an answer; the error names fields only, values may be a customer's words."""
     try:
@@ -155,13 +174,27 @@ def _json(response: httpx.Response, what: str) -> Answer:
     return answer
 
 
-def next_cursor(page: Answer) -> str | None:
-    """Where a cursor list goes on; None on its last page."""
+def next_cursor(page: Answer, *, whole: bool = False) -> str | None:
+    """Where a cursor list goes on; None on its last page.
+
+    An odd cursor is the last page too, unless the `whole` list matters: then one that stops in its middle is Retryable.
+    """
     meta = page.get("meta")
     if not isinstance(meta, dict) or not meta.get("has_more"):
         return None
     cursor = meta.get("after_cursor")
-    return cursor if isinstance(cursor, str) and cursor else None
+    if isinstance(cursor, str) and cursor:
+        return cursor
+    if whole:
+        raise Retryable("zendesk: a list has more pages and does not say where")
+    return None
+
+
+def not_again(cursor: str, seen: set[str]) -> None:
+    """Add a cursor to those of a list; Retryable when it is among them: the list would never end."""
+    if cursor in seen:
+        raise Retryable("zendesk: a list names a page again that it has given already")
+    seen.add(cursor)
 
 
 def _is_account_wide(response: httpx.Response) -> bool:

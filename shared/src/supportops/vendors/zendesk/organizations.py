@@ -4,13 +4,13 @@
 A bulk write is answered with a job; what became of each item is asked for afterwards.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import batched
 from typing import Any
 
-from supportops.errors import NotFound, Permanent
-from supportops.vendors.zendesk.calls import Answer, Calls, as_model, digits, next_cursor, objects
+from supportops.errors import NotFound, Permanent, UnknownOutcome
+from supportops.vendors.zendesk.calls import Answer, Calls, as_model, digits, listed, next_cursor, objects
 from supportops.vendors.zendesk.models import Identified, UtcDatetime, Words
 
 MANY = 100
@@ -70,7 +70,9 @@ class JobItem:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A bulk write that Zendesk works on. `items` by their place in what was sent, once it has finished."""
+    """A bulk write that Zendesk works on. `items` by their place in what was sent, once it has finished; below zero
+    those of which Zendesk does not say it.
+    """
 
     id: str
     status: str
@@ -94,19 +96,21 @@ class OrganizationAdmin:
         query = {"page[size]": str(MANY)} | ({"page[after]": cursor} if cursor else {})
         return _page(await self._calls.get("organizations", "/organizations", query))
 
-    async def by_id(self, ids: Iterable[str]) -> dict[str, OrganizationDetail]:
-        """Those that exist, by id. Raises Permanent when one cannot be read."""
+    async def by_id(self, ids: Iterable[str], odd: set[str] | None = None) -> dict[str, OrganizationDetail]:
+        """Those that exist, by id. One that cannot be read is Permanent, or its ids are added to `odd`."""
         found: dict[str, OrganizationDetail] = {}
         for some in batched(dict.fromkeys(map(digits, ids)), MANY):
             answer = await self._show_many({"ids": ",".join(some)})
-            found |= {each.id: each for each in _strict(answer)}
+            found |= {each.id: each for each in _living(answer, odd)}
         return found
 
-    async def by_external_id(self, external_ids: Iterable[str]) -> list[OrganizationDetail]:
-        """Those that have one of the external ids, which Zendesk compares without case."""
+    async def by_external_id(
+        self, external_ids: Iterable[str], odd: set[str] | None = None
+    ) -> list[OrganizationDetail]:
+        """Those that have one of the external ids, which Zendesk compares without case; `odd`: as in `by_id`."""
         found: list[OrganizationDetail] = []
         for some in batched(dict.fromkeys(external_ids), MANY):
-            found += _strict(await self._show_many({"external_ids": ",".join(some)}))
+            found += _living(await self._show_many({"external_ids": ",".join(some)}), odd)
         return found
 
     async def update_many(self, rows: Sequence[Mapping[str, object]]) -> Job:
@@ -134,8 +138,10 @@ class OrganizationAdmin:
         except NotFound:
             return None
         for merge in objects(answer, "organization_merges"):
-            if str(merge.get("loser_id")) == organization_id and merge.get("status") == "complete":
-                return str(merge.get("winner_id"))
+            winner = merge.get("winner_id")
+            complete = merge.get("status") == "complete" and isinstance(winner, int)
+            if complete and str(merge.get("loser_id")) == organization_id:
+                return str(winner)
         return None
 
     async def fields(self) -> dict[str, OrganizationFieldDetail]:
@@ -152,17 +158,30 @@ class OrganizationAdmin:
 
 
 def _page(answer: Answer) -> OrganizationPage:
-    rows, unreadable = [], 0
-    for row in objects(answer, "organizations"):
+    odd: list[object] = []
+    rows = tuple(_readable(answer, odd.append))
+    return OrganizationPage(rows, len(odd), next_cursor(answer, whole=True))
+
+
+def _living(answer: Answer, odd: set[str] | None) -> Iterator[OrganizationDetail]:
+    def note(row: object) -> None:
+        if odd is None:
+            as_model(OrganizationDetail, row)  # which says what is wrong with it
+        elif isinstance(row, dict):
+            odd.update(str(row[name]) for name in ("id", "external_id") if row.get(name))
+
+    return _readable(answer, note)
+
+
+def _readable(answer: Answer, note: Callable[[object], None]) -> Iterator[OrganizationDetail]:
+    """The organizations of an answer; not those that are deleted, and what cannot be read goes to `note`."""
+    for row in listed(answer, "organizations"):
+        if isinstance(row, dict) and row.get("deleted_at"):
+            continue
         try:
-            rows.append(as_model(OrganizationDetail, row))
+            yield as_model(OrganizationDetail, row)
         except Permanent:
-            unreadable += 1
-    return OrganizationPage(tuple(rows), unreadable, next_cursor(answer))
-
-
-def _strict(answer: Answer) -> list[OrganizationDetail]:
-    return [as_model(OrganizationDetail, row) for row in objects(answer, "organizations")]
+            note(row)
 
 
 def _at_most(rows: Sequence[Mapping[str, object]]) -> list[Mapping[str, object]]:
@@ -172,20 +191,24 @@ def _at_most(rows: Sequence[Mapping[str, object]]) -> list[Mapping[str, object]]
 
 
 def _job(answer: Answer) -> Job:
+    """The job of an answer. Zendesk works on it also when we cannot read it: then the outcome is unknown."""
     job = answer.get("job_status")
-    if not isinstance(job, dict) or not isinstance(job.get("id"), str):
-        raise Permanent("zendesk: a job that we cannot read")
-    items = {
-        place: _item(row)
-        for index, row in enumerate(objects(job, "results"))
-        if isinstance(place := row.get("index", index), int)
-    }
-    return Job(job["id"], str(job.get("status")), items, str(job.get("message") or ""))
+    key = job.get("id") if isinstance(job, dict) else None
+    if not isinstance(job, dict) or not isinstance(key, str | int) or not key:
+        raise UnknownOutcome("zendesk: a job that we cannot read")
+    items = {}
+    for index, row in enumerate(objects(job, "results")):
+        place = row.get("index")
+        items[place if isinstance(place, int) and place >= 0 else -1 - index] = _item(row)
+    return Job(str(key), str(job.get("status")).lower(), items, str(job.get("message") or ""))
 
 
 def _item(row: Mapping[str, Any]) -> JobItem:
-    """Success is said in several ways, failure by `error` or `success: false`."""
-    failed = row.get("success") is False or bool(row.get("error"))
+    """Success is said in several ways, failure by `error`, `errors`, `success: false` or a status."""
+    said = [row.get(name) for name in ("error", "errors", "details")]
+    failed = (
+        row.get("success") is False or str(row.get("status")).lower() == "failed" or bool(said[0] or said[1])
+    )
     key = row.get("id")
-    reason = ": ".join(str(row[name]) for name in ("error", "details") if row.get(name))
+    reason = ": ".join(str(each) for each in said if each)
     return JobItem(not failed, str(key) if isinstance(key, int) else None, reason[:300])

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from itertools import batched
 
 from supportops.errors import NotFound
-from supportops.vendors.zendesk.calls import Calls, as_model, digits, objects, read
+from supportops.vendors.zendesk.calls import Calls, as_model, digits, listed, read
 from supportops.vendors.zendesk.models import Answered, Id, Identified, Word
 
 MANY = 100
@@ -67,7 +67,7 @@ class TicketSharing:
             answer = await self._calls.get(
                 "organizations", "/organizations/show_many", {"ids": ",".join(some)}
             )
-            rows = [as_model(OrganizationSharing, row) for row in objects(answer, "organizations")]
+            rows = [as_model(OrganizationSharing, row) for row in listed(answer, "organizations")]
             found |= {row.id: row for row in rows}
         return found
 
@@ -86,7 +86,7 @@ class TicketSharing:
         found: dict[str, UserRights] = {}
         for some in batched(dict.fromkeys(map(digits, user_ids)), MANY):
             answer = await self._calls.get("users", "/users/show_many", {"ids": ",".join(some)})
-            found |= {row.id: row for row in (as_model(UserRights, row) for row in objects(answer, "users"))}
+            found |= {row.id: row for row in (as_model(UserRights, row) for row in listed(answer, "users"))}
         return {user_id: user for user_id, user in found.items() if user.active}
 
     async def share(self, organization_id: str, *, tickets: bool, comments: bool) -> None:
@@ -103,8 +103,8 @@ class TicketSharing:
     async def _memberships(self, path: str) -> list[Membership]:
         found: list[Membership] = []
         try:
-            async for page in self._calls.pages("memberships", path, {"page[size]": str(MANY)}):
-                found += [as_model(Membership, row) for row in objects(page, "organization_memberships")]
+            async for page in self._calls.pages("memberships", path, {"page[size]": str(MANY)}, whole=True):
+                found += [as_model(Membership, row) for row in listed(page, "organization_memberships")]
         except NotFound:
             return []
         return found

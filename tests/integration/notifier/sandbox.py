@@ -41,7 +41,7 @@ class Outside:
 
     def make_channel(self, channel: str, **flags: Any) -> None:
         """A channel of that id, or what is given of a known one: `private`, `ext_shared`, `member`, `archived`."""
-        self._post("/slack/channels", {"id": channel, "name": channel.lower(), **flags})
+        self._post("/slack/channels", {"id": channel, "name": channel.lower()} | flags)
 
     def archive(self, channel: str, *, archived: bool = True) -> None:
         made = {"id": self.channel_id(channel), "name": channel, "archived": archived}

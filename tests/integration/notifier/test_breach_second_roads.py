@@ -104,6 +104,20 @@ async def test_another_channel_and_the_assignee_stand_in_for_a_channel_that_is_g
     assert [each["channel"] for each in outside.posts()][1:] == ["D0ADA"]
 
 
+@pytest.mark.parametrize("code", ["invalid_attachments", "msg_too_long", "a_code_that_nobody_listed"])
+async def test_a_notice_whose_message_is_refused_takes_the_second_road_at_once(
+    open_breaches: OpenBreaches, outside: Outside, now: datetime, code: str
+) -> None:
+    service = await open_breaches(
+        policy(rule("1h", second_roads=[{"by": "channel", "channel": "C0GITLABCOM"}]))
+    )
+    outside.arm("error", code=code, count=1)
+    await service.after(created(new_ticket(outside, target(soon(minutes=30))), now), ahead=True)
+    (post,) = outside.posts()
+    (row,) = await service.rows()
+    assert (post["channel"], row["road"]) == ("C0GITLABCOM", "channel C0GITLABCOM")
+
+
 async def test_a_webhook_and_a_letter_when_slack_is_of_no_use(
     open_breaches: OpenBreaches, outside: Outside, now: datetime
 ) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from notifier.destinations import REDACTIONS
 from notifier.feeds.redaction import AudienceWatch
+from notifier.policy.conditions import NameRule
 from notifier.policy.routing import FeedRule
 from tests.integration.notifier.app import RULES, Service, outcomes
 from tests.integration.notifier.conftest import OpenService
@@ -82,6 +83,23 @@ async def test_a_channel_that_opens_loses_what_was_confidential_once(
     assert "Internal" not in shown(update)
     assert outcomes(settled, REDACTIONS) == ["done"]
     assert [post["channel"] for post in outside.posts()] == [MANAGERS, OPERATORS]
+
+
+async def test_a_name_that_another_channel_has_by_now_gets_nothing_confidential(
+    open_service: OpenService, outside: Outside, now: datetime
+) -> None:
+    """The rules name the channel; it was made private and renamed, and its name was given to an open one."""
+    outside.make_channel("C0HUSH01", name="hush")
+    marked = MARKED.model_copy(update={"channel": "hush", "forms": NameRule(include=("Self-Managed",))})
+    service = await open_service(RULES.model_copy(update={"feeds": (marked,)}))
+    ticket = outside.create(form="Self-Managed")
+    await service.after(created(ticket, now))
+    outside.make_channel("C0HUSH01", name="hush-old", private=True)
+    outside.make_channel("C0OPEN01", name="hush")
+    number = outside.comment(str(ticket["id"]), "Internal only.", public=False)
+    await service.after(commented(ticket, said(number, is_public=False), now))
+    assert [post["channel"] for post in outside.posts()] == ["C0HUSH01", "C0HUSH01"]
+    assert "Internal only." in shown(outside.posts()[1])
 
 
 @pytest.mark.parametrize("first", [True, False])

@@ -89,6 +89,8 @@ CODES: list[tuple[str, type[Exception]]] = [
     *[(code, UnknownOutcome) for code in ("internal_error", "fatal_error")],
     *[(code, SlackChannelError) for code in ("channel_not_found", "not_in_channel", "is_archived")],
     *[(code, SlackChannelError) for code in ("restricted_action", "restricted_action_read_only_channel")],
+    ("restricted_action_thread_only_channel", SlackChannelError),
+    ("restricted_action_non_threadable_channel", SlackTargetGone),
     *[(code, SlackRefused) for code in ("no_text", "msg_too_long", "invalid_blocks", "metadata_too_large")],
     *[(code, SlackTargetGone) for code in ("message_not_found", "thread_not_found")],
     *[(code, SlackTargetGone) for code in ("cannot_reply_to_message", "restricted_action_thread_locked")],

@@ -115,6 +115,12 @@ async def test_a_ticket_without_an_sla_has_no_targets(fake: Fake, zendesk: Zende
     assert await zendesk.slas.read(SlaRoad.TICKET, ["7"]) == {"7": ()}
 
 
+@pytest.mark.parametrize("road", [SlaRoad.SIDELOAD, SlaRoad.SEARCH])
+async def test_a_field_that_is_null_is_no_closed_road(fake: Fake, zendesk: Zendesk, road: SlaRoad) -> None:
+    fake.give(200, {"tickets" if road is SlaRoad.SIDELOAD else "results": [{"id": 7, "slas": None}]})
+    assert await zendesk.slas.read(road, ["7"]) == {}
+
+
 @pytest.mark.parametrize("answer", [(403, {}), beside("tickets", None)])
 async def test_a_road_that_closes_says_so(fake: Fake, zendesk: Zendesk, answer: tuple[int, Any]) -> None:
     fake.give(*answer)

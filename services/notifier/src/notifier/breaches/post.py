@@ -19,7 +19,7 @@ from notifier.breaches.repository import BEFORE, CAN_WAIT, Record, Row, is_taken
 from notifier.breaches.targets import Reading, TargetState
 from notifier.destinations import BREACH_NOTICES, BREACH_TAGS, BREACH_UPDATES, SECOND_ROADS
 from notifier.policy.breaches import BreachRule
-from notifier.slack.client import Posted, SlackChannelError, SlackRateLimited, SlackRefused
+from notifier.slack.client import Posted, SlackRateLimited, SlackRefused
 from notifier.slack.message import Json, Message
 from notifier.slack.pacing import workspace_budget
 from notifier.slack.sender import Sender
@@ -117,11 +117,9 @@ class BreachNotices:
                     delivery, row, f"Slack lets the channel wait for {after.total_seconds():.0f} s"
                 )
             return Snooze(after, str(error))
-        except SlackChannelError as error:
+        except SlackRefused as error:  # of this channel, or of this message: another road takes plainer words
             if rule.second_roads:
                 return self._elsewhere(delivery, row, str(error))
-            return Discard(str(error))
-        except SlackRefused as error:
             return Discard(str(error))
         return self._posted(delivery, row, rule, posted, message)
 

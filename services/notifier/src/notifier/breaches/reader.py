@@ -77,7 +77,10 @@ class SlaReader:
 
     async def _found_out(self, ticket_id: str) -> Mapping[str, Targets]:
         if (road := await self.road()) is not None:  # another ticket has shown it meanwhile
-            return await self._zendesk.slas.read(road, [ticket_id])
+            try:
+                return await self._zendesk.slas.read(road, [ticket_id])
+            except RoadClosed as error:  # to that other ticket alone
+                log.info("sla.road_closed_to_ticket", road=road, ticket_id=ticket_id, reason=str(error))
         probe = await self._zendesk.slas.probe(ticket_id)
         if not probe.answered:
             raise Permanent(NO_ROAD)

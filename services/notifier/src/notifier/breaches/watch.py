@@ -3,7 +3,7 @@
 Readings follow events, precede notices by some seconds, and come without a hint for tickets that could breach soon.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -27,6 +27,7 @@ from notifier.tables import breach_targets, breach_tickets
 from supportops.business_hours import BusinessHours
 from supportops.delivery import Cancel, Delivery, DestinationSpec, Done, Outcome
 from supportops.delivery.pausing import quota_pauses_all
+from supportops.errors import DestinationPaused, SupportOpsError
 from supportops.store import Transaction
 from supportops.workers.periodic import Periodic
 
@@ -47,13 +48,45 @@ class SlaReadings:
         """One reading for each ticket, all of them in few calls."""
         ids = [str(delivery.payload["ticket_id"]) for delivery in deliveries]
         with quota_pauses_all():
-            readings, hours = await self._context.reader.read(ids), await self._context.hours()
+            readings, hours = await self._readings(ids), await self._context.hours()
         async with self._context.store.reading() as conn:
             records = await records_of(conn, ids)
-        return [
-            self._outcome(readings[each], records[each], hours, await self._context.quiet(readings[each]))
-            for each in ids
-        ]
+        return [await self._planned(readings[each], records[each], hours) for each in ids]
+
+    async def _readings(self, ids: Sequence[str]) -> Mapping[str, Reading | SupportOpsError]:
+        """The readings; what Zendesk refuses of one ticket is that one's, and takes no other along.
+
+        Two tickets in a row that fail are an outage: nobody waits for the others one by one.
+        """
+        read = self._context.reader.read
+        try:
+            return await read(ids)
+        except DestinationPaused:
+            raise
+        except SupportOpsError as error:
+            if len(ids) == 1 or getattr(error, "after", None) is not None:
+                raise
+        found: dict[str, Reading | SupportOpsError] = {}
+        failed: SupportOpsError | None = None
+        for each in dict.fromkeys(ids):
+            try:
+                found |= await read([each])
+            except DestinationPaused:
+                raise
+            except SupportOpsError as error:
+                if failed is not None:
+                    raise
+                failed = found[each] = error
+            else:
+                failed = None
+        return found
+
+    async def _planned(
+        self, reading: Reading | SupportOpsError, record: Record, hours: BusinessHours | None
+    ) -> Outcome | BaseException:
+        if isinstance(reading, SupportOpsError):
+            return reading
+        return self._outcome(reading, record, hours, await self._context.quiet(reading))
 
     def _outcome(
         self, reading: Reading, record: Record, hours: BusinessHours | None, quiet: Quiet | None

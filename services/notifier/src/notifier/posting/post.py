@@ -122,6 +122,8 @@ class Posts:
         """Post into the thread; where that is refused (the first message was deleted), at channel level."""
         metadata = metadata_of(delivery, prepared.row["ticket_id"])
         post, channel = self._slack.post, delivery.lane
+        if prepared.confidential:  # where was looked, not whatever has that name by now
+            channel = await self._channels.address(channel)
         if prepared.thread_ts is not None:
             with suppress(SlackTargetGone):
                 return await post(channel, prepared.message, metadata, prepared.thread_ts)

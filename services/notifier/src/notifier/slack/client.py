@@ -39,6 +39,7 @@ _CHANNEL = frozenset(
         "ekm_access_denied",
         "messages_tab_disabled",
         "no_permission",
+        "restricted_action_thread_only_channel",  # of a post that answers no message
     }
 )
 _GONE = frozenset(
@@ -294,7 +295,7 @@ def _raise_for(method: str, code: str, body: Json, after: timedelta | None) -> N
     if code in _LATER:
         raise Retryable(what, after)
     words = _words(body)
-    if code in _GONE or "thread" in code:
+    if code in _GONE or ("thread" in code and code not in _CHANNEL):
         raise SlackTargetGone(code, words)
     if code in _CHANNEL or code.startswith("restricted_action"):
         raise SlackChannelError(code, words)

@@ -109,12 +109,16 @@ class Slas:
 
 
 def _inside(answer: dict[str, Any], key: str, ids: list[str]) -> dict[str, Targets]:
-    """The targets inside tickets. RoadClosed when the answer has tickets and none of them has the field."""
+    """The targets inside tickets. RoadClosed when the answer has tickets and none of them has the field.
+
+    A field that is null is an answer: that ticket has no SLA.
+    """
     tickets = {str(each.get("id")): each for each in objects(answer, key)}
-    mine = {ticket_id: tickets[ticket_id].get("slas") for ticket_id in ids if ticket_id in tickets}
-    if mine and all(each is None for each in mine.values()):
+    mine = {ticket_id: tickets[ticket_id] for ticket_id in ids if ticket_id in tickets}
+    if mine and not any("slas" in each for each in mine.values()):
         raise RoadClosed(f"zendesk: {key} come without `slas`")
-    return {ticket_id: _targets(each) for ticket_id, each in mine.items() if isinstance(each, dict)}
+    shown = {ticket_id: each.get("slas") for ticket_id, each in mine.items()}
+    return {ticket_id: _targets(each) for ticket_id, each in shown.items() if isinstance(each, dict)}
 
 
 def _targets(answer: dict[str, Any]) -> Targets:

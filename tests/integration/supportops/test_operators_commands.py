@@ -1,6 +1,7 @@
 """The operators' commands of every service: one set of names, counts before bulk actions, one line in outages."""
 
 import json
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -126,6 +127,18 @@ def test_a_database_that_was_not_migrated_is_one_line_too(
     assert done.stderr.splitlines() == [
         "notifier: the database lacks tables or columns of this version: run `notifier migrate`"
     ]
+
+
+def test_a_full_disk_is_not_the_databases_fault(
+    url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", url)
+    with open("/dev/full", "w", encoding="utf-8") as full, monkeypatch.context() as swapped:
+        swapped.setattr(sys, "stdout", full)
+        with pytest.raises(SystemExit) as ended:
+            notifier(["deliveries", "list"])
+    assert ended.value.code == 1
+    assert capsys.readouterr().err == "notifier: the output cannot be written: No space left on device\n"
 
 
 def test_the_list_hides_payloads_and_show_gives_them_on_demand(command: Command, url: str) -> None:

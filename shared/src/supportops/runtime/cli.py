@@ -36,6 +36,7 @@ from supportops.config.rules_file import ConfigError, Rules, Section
 from supportops.observability import logging
 from supportops.runtime import supervisor
 from supportops.runtime.check_config import check_config_command
+from supportops.runtime.command_line import CommandLine, ensure_stdout, is_output_failure
 from supportops.runtime.failures import in_one_line
 from supportops.runtime.output import emit
 from supportops.store import Store, open_store
@@ -124,8 +125,9 @@ _MIGRATE = "Bring the database up to date; safe to run again, and by several at 
 
 def build_app[S: ServiceSettings, P: Rules](service: Service[S, P]) -> typer.Typer:
     """The command line of one service."""
-    app = typer.Typer(
-        name=service.name,
+    ensure_stdout()
+    app = CommandLine(
+        service.name,
         help=service.about,
         no_args_is_help=True,
         add_completion=False,
@@ -256,6 +258,8 @@ async def _awaited(result: Awaitable[int], service: str) -> int:
 
 def _said(error: Exception, service: str) -> int | None:
     """Say `error` in one line; the exit code. None, and nothing said, of a mistake of ours: its traceback is wanted."""
+    if is_output_failure(error):  # not the database's doing: `CommandLine` says whose
+        return None
     usage = isinstance(error, SettingsError | ConfigError)
     words = str(error) if usage else in_one_line(error, service)
     if words is None:

@@ -20,6 +20,12 @@ Record = tuple[bytes, bytes, list[tuple[str, bytes]]]
 
 _ENVELOPE: Final = (("id", "ce_id"), ("source", "ce_source"), ("time", "ce_time"), ("subject", "ce_subject"))
 _EXTENSIONS: Final = (("correlation_id", "ce_correlationid"), ("reprocess", "ce_reprocess"))
+_READ: Final = {
+    "ce_type",
+    "ce_specversion",
+    "content-type",
+    *(header for _, header in (*_ENVELOPE, *_EXTENSIONS)),
+}
 _COMMON: Final = [("ce_specversion", b"1.0"), ("content-type", b"application/json")]
 
 
@@ -65,7 +71,7 @@ def decode(headers: Headers, value: bytes | None) -> Event:
     Raises UnknownEventType for a type that is not in the topic table and Undecodable for everything else that
     cannot be read: missing or broken attributes, another content type, no JSON, JSON of another shape.
     """
-    attributes = dict(headers)
+    attributes = _unambiguous(headers)
     name = _text(attributes, "ce_type")
     model = EVENTS.get(name)
     if model is None:
@@ -87,13 +93,22 @@ def decode(headers: Headers, value: bytes | None) -> Event:
 
 
 def _attribute(headers: Headers, wanted: str) -> str | None:
+    """None also where it is there with different values: `decode` refuses such a record, nobody passes it over."""
+    values = {value for name, value in headers if name == wanted}
+    value = values.pop() if len(values) == 1 else None
+    try:
+        return value.decode() if value else None
+    except UnicodeDecodeError:
+        return None
+
+
+def _unambiguous(headers: Headers) -> dict[str, bytes | None]:
+    """By name. Raises Undecodable where one that we read is there with different values: readers would differ."""
+    attributes: dict[str, bytes | None] = {}
     for name, value in headers:
-        if name == wanted:
-            try:
-                return value.decode() if value else None
-            except UnicodeDecodeError:
-                return None
-    return None
+        if attributes.setdefault(name, value) != value and name in _READ:
+            raise Undecodable(f"header {name} is there twice, with different values")
+    return attributes
 
 
 def _text(attributes: dict[str, bytes | None], header: str) -> str:

@@ -8,10 +8,11 @@ of it. The one in trouble is polled alone from then on, record by record, so tha
 import contextlib
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from aiokafka import TopicPartition
-from aiokafka.errors import IllegalStateError, KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
+from aiokafka.errors import IllegalStateError, NoOffsetForPartitionError, OffsetOutOfRangeError
 
 from supportops.errors import summary
 from supportops.messaging.lanes import Lane, Lanes, Trouble
@@ -36,6 +37,7 @@ class Reader:
         self._group = group
         self._on_change = on_change
         self._warn = LimitedWarnings(_log)
+        self._refused: Trouble | None = None  # the group does not take us
 
     async def poll(self, max_records: int) -> bool:
         """One round over all partitions that may be read; False when there was nothing to poll.
@@ -54,11 +56,23 @@ class Reader:
             polled = await self._library.getmany(*together, timeout_ms=POLL_TIME, max_records=max_records)
         except (IllegalStateError, NoOffsetForPartitionError):
             self._read_again()  # a partition left us between the two lines above, or came before it was sought
-        except KafkaError as error:
-            self._suspect_all(error)
+        except Exception as error:  # noqa: BLE001  # what a record holds may make the library raise anything
+            return self._suspect_all(error)
         else:
+            self._refused = None
             self._hand_over(polled)
         return True
+
+    def complaints(self, after: timedelta) -> list[str]:
+        """What keeps us out of the group for longer than `after`, in words for an operator."""
+        refused = self._refused
+        if (
+            refused is None
+            or len(self._lanes)
+            or (long := time.monotonic() - refused.since) < after.total_seconds()
+        ):
+            return []
+        return [f"cannot join its group since {round(long)} s: {refused.reason}"]
 
     def _read_again(self, *lanes: Lane) -> None:
         """Each partition (or those given) from where it was handed over."""
@@ -67,16 +81,22 @@ class Reader:
                 with contextlib.suppress(IllegalStateError):
                     self._library.seek(lane.partition, lane.handed_over)
 
-    def _suspect_all(self, error: KafkaError) -> None:
-        """Polled together they raised: have each polled by itself, so that the one in trouble is known by name."""
+    def _suspect_all(self, error: Exception) -> bool:
+        """Polled together they raised: have each polled by itself, so that the one in trouble is known by name.
+
+        Without any partition it is the group that does not take us; False, so that it is not asked again at once.
+        """
         self._read_again()
         if isinstance(error, OffsetOutOfRangeError):
             for partition in error.args[0]:
                 self._lose(self._lanes.get(partition))
-            return
+            return True
         self._warn.warning("consumer.poll_failed", "poll", group=self._group, error=summary(error))
         for lane in self._lanes.with_room():
             lane.suspect_until = time.monotonic() + SUSPICION
+        if not len(self._lanes):
+            self._refused = self._refused or Trouble(summary(error))
+        return len(self._lanes) > 0
 
     async def _look_at(self, lane: Lane) -> None:
         """Poll a suspect until records come of it, or its error; polled with others its error would cost theirs."""
@@ -105,7 +125,7 @@ class Reader:
         if trouble.is_over(lane.handed_over):
             lane.trouble = None
 
-    async def _poll_one(self, lane: Lane, max_records: int, within: int) -> KafkaError | None:
+    async def _poll_one(self, lane: Lane, max_records: int, within: int) -> Exception | None:
         """Poll one partition for `within` milliseconds; what it raised, after which nothing of it is lost."""
         try:
             polled = await self._library.getmany(lane.partition, timeout_ms=within, max_records=max_records)
@@ -113,14 +133,14 @@ class Reader:
             self._read_again(lane)
         except (OffsetOutOfRangeError, NoOffsetForPartitionError):
             self._lose(lane)
-        except KafkaError as error:
+        except Exception as error:  # noqa: BLE001  # as above
             self._read_again(lane)
             return error
         else:
             self._hand_over(polled)
         return None
 
-    def _in_trouble(self, lane: Lane, error: KafkaError) -> None:
+    def _in_trouble(self, lane: Lane, error: Exception) -> None:
         lane.trouble = Trouble(summary(error))
         topic, partition = lane.partition
         at = {"topic": topic, "partition": partition, "offset": lane.handed_over}

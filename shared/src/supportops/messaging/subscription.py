@@ -82,6 +82,8 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         self._behind_since: float | None = None
         self._warn = LimitedWarnings(_log)
         self._unlocated_since: float | None = None
+        self._reader: Reader | None = None
+        self._unseen: dict[str, float] = {}  # topics that the broker does not show us, since when
         self.lag: dict[str, int] = dict.fromkeys(self._topics, 0)
         self._drain = 2.0 if broker.embedded else 15.0
 
@@ -180,7 +182,7 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         )
 
     async def _poll(self, stop: "asyncio.Future[None]") -> None:
-        reader = Reader(self._consumer, self._lanes, self._group, self._changed)
+        self._reader = reader = Reader(self._consumer, self._lanes, self._group, self._changed)
         if self._broker.embedded:
             self._embedded_fetch = EmbeddedFetch(self._consumer)
         while not stop.done():
@@ -293,6 +295,7 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
             await asyncio.sleep(REPORT_EVERY)
             lag = await self._progress.report()
             self.measured(dict.fromkeys(self._topics, 0) | lag)
+            self.look_for_topics()
             self._more.set()  # for what came while marks were passed over
             if self._embedded_fetch:
                 self._embedded_fetch.look()
@@ -306,6 +309,14 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
     def located(self) -> bool:
         """Whether it is known of every partition where it goes on."""
         return not self._lanes.unlocated()
+
+    def look_for_topics(self) -> None:
+        """Take note of topics that are gone, or not ours to read any more: nothing of them is assigned to anybody."""
+        for topic in self._topics:
+            if self._consumer.partitions_for_topic(topic):
+                self._unseen.pop(topic, None)
+            else:
+                self._unseen.setdefault(topic, time.monotonic())
 
     def measured(self, lag: dict[str, int]) -> None:
         """Take note of the lag per topic."""
@@ -326,8 +337,15 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
 
     def complaints(self, after: timedelta) -> list[str]:
         """What keeps records from being read for longer than `after`, in words for an operator."""
-        since = self._unlocated_since
+        now, since = time.monotonic(), self._unlocated_since
         found = self._lanes.complaints(after)
-        if since is not None and time.monotonic() - since >= after.total_seconds():
-            found.append(f"waits for its positions since {round(time.monotonic() - since)} s")
-        return found
+        if since is not None and now - since >= after.total_seconds():
+            found.append(f"waits for its positions since {round(now - since)} s")
+        if self._reader is not None:
+            found += self._reader.complaints(after)
+        long = {topic: now - since for topic, since in self._unseen.items()}
+        return found + [
+            f"topic {topic} is not there or may not be read since {round(seconds)} s"
+            for topic, seconds in long.items()
+            if seconds >= after.total_seconds()
+        ]

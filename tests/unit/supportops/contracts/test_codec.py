@@ -84,6 +84,19 @@ def test_type_and_group_are_told_without_decoding() -> None:
     assert reprocess_group([*HEADERS, ("ce_reprocess", b"csat")]) == "csat"
 
 
+def test_a_header_with_two_values_is_refused_and_never_passed_over() -> None:
+    """Whoever looks at the first would take the record for somebody else's, whoever looks at the last for ours."""
+    for twice in (("ce_type", b"com.acme.other"), ("ce_id", b"another"), ("ce_time", None)):
+        for headers in ([twice, *HEADERS], [*HEADERS, twice]):
+            assert event_type(headers) in (None, "support.ticket.solved.v1")
+            with pytest.raises(Undecodable, match=f"header {twice[0]} is there twice"):
+                decode(headers, VALUE)
+    assert event_type([("ce_type", b"com.acme.other"), *HEADERS]) is None
+    groups = [("ce_reprocess", b"notifier"), ("ce_reprocess", b"csat")]
+    assert reprocess_group([*HEADERS, *groups]) is None
+    assert decode([*HEADERS, *HEADERS, ("trace", b"1"), ("trace", b"2")], VALUE) == EVENT
+
+
 def test_correlation_and_reprocess_travel_in_headers() -> None:
     event = EVENT.model_copy(update={"correlation_id": "root", "reprocess": "csat"})
     _, value, headers = encode(event)

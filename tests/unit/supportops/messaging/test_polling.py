@@ -1,12 +1,13 @@
 """A partition that cannot be read costs the others nothing; the library's own way of losing records is imitated."""
 
+import zlib
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, cast
 
 import pytest
 from aiokafka import TopicPartition
-from aiokafka.errors import KafkaError, OffsetOutOfRangeError, UnsupportedCodecError
+from aiokafka.errors import GroupAuthorizationFailedError, OffsetOutOfRangeError, UnsupportedCodecError
 
 from supportops.messaging.lanes import Lane, Lanes
 from supportops.messaging.reader import Reader
@@ -21,7 +22,7 @@ class DrainingLibrary:
     """Drains partition by partition; when one raises, what was drained of all is gone and counted as delivered."""
 
     def __init__(
-        self, damage: dict[TopicPartition, tuple[int, KafkaError]], length: int = 20, slow: int = 0
+        self, damage: dict[TopicPartition, tuple[int, Exception]], length: int = 20, slow: int = 0
     ) -> None:
         self.damage = damage
         self.length = length
@@ -51,7 +52,7 @@ class DrainingLibrary:
         return drained
 
 
-def world(*damage: tuple[TopicPartition, int, KafkaError], slow: int = 0) -> tuple[Reader, Lanes]:
+def world(*damage: tuple[TopicPartition, int, Exception], slow: int = 0) -> tuple[Reader, Lanes]:
     library, lanes = DrainingLibrary({p: (at, error) for p, at, error in damage}, slow=slow), Lanes(500)
     for partition in library.position:
         lanes.add(partition)
@@ -72,10 +73,20 @@ async def rounds(reader: Reader, count: int) -> None:
         await reader.poll(2000)
 
 
-@pytest.mark.parametrize("slow", [0, 1, 2, 5])
-async def test_an_error_of_one_partition_loses_no_record_of_the_others(slow: int) -> None:
-    """Nor those that stand before the damage in the same answer, however late a broker's answers come."""
-    reader, lanes = world((DAMAGED, 7, UnsupportedCodecError("snappy")), slow=slow)
+@pytest.mark.parametrize(
+    ("slow", "error"),
+    [
+        *((slow, UnsupportedCodecError("snappy")) for slow in (0, 1, 2, 5)),
+        (0, UnicodeDecodeError("utf-8", b"\xff", 0, 1, "the name of a header")),
+        (0, zlib.error("a compressed batch is damaged, its checksum is right")),
+    ],
+)
+async def test_an_error_of_one_partition_loses_no_record_of_the_others(slow: int, error: Exception) -> None:
+    """Nor those that stand before the damage in the same answer, however late a broker's answers come.
+
+    The library lets out what its own parts raise about a record that another program wrote.
+    """
+    reader, lanes = world((DAMAGED, 7, error), slow=slow)
     await rounds(reader, 100)
     assert got(lanes, HEALTHY) == got(lanes, ALSO_HEALTHY) == list(range(20))
     assert got(lanes, DAMAGED) == list(range(7))  # all that stands before the damage, and nothing behind it
@@ -113,3 +124,26 @@ async def test_a_position_out_of_range_is_to_be_found_anew() -> None:
     await rounds(reader, 30)
     assert [lane.partition for lane in lanes.unlocated()] == [DAMAGED]
     assert got(lanes, HEALTHY) == list(range(20))
+
+
+class RefusingLibrary:
+    """A member that the group does not take, or whose own machinery has ended: each poll raises at once."""
+
+    refuses = True
+
+    async def getmany(self, *_: TopicPartition, **_options: int) -> dict[TopicPartition, list[Any]]:
+        if self.refuses:
+            raise GroupAuthorizationFailedError("csat")
+        return {}
+
+
+async def test_a_group_that_does_not_take_us_is_named_and_not_asked_without_pause() -> None:
+    library = RefusingLibrary()
+    reader = Reader(library, Lanes(500), "csat", lambda: None)
+    assert not await reader.poll(10), "the caller would poll again at once, and nothing else would run"
+    (complaint,) = reader.complaints(NOW)
+    assert complaint.startswith("cannot join its group since 0 s: GroupAuthorizationFailedError")
+    assert reader.complaints(timedelta(minutes=1)) == []
+    library.refuses = False
+    assert await reader.poll(10)
+    assert reader.complaints(NOW) == []

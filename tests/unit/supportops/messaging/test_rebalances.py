@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any, cast
 
 import pytest
@@ -18,6 +19,7 @@ from supportops.store.offsets import Position, PositionMoved
 from tests.support.eventually import eventually
 from tests.support.records import FakeRecord
 
+NOW = timedelta(0)
 ONE, OTHER = TopicPartition("t", 0), TopicPartition("t", 1)
 
 
@@ -27,6 +29,10 @@ class FakeLibrary:
     def __init__(self) -> None:
         self.committed: dict[TopicPartition, int] = {}
         self.sought: dict[TopicPartition, int] = {}
+        self.topics = {"t": {0, 1}}
+
+    def partitions_for_topic(self, topic: str) -> set[int] | None:
+        return self.topics.get(topic)
 
     async def commit(self, offsets: dict[TopicPartition, int]) -> None:
         self.committed |= offsets
@@ -187,3 +193,17 @@ async def end(loops: Sequence["asyncio.Task[None]"]) -> None:
     for loop in loops:
         loop.cancel()
     await asyncio.wait(loops)
+
+
+async def test_a_topic_that_is_gone_or_may_not_be_read_any_more_is_named(member: Member) -> None:
+    """The group hands out the partitions that it sees: of this one there are none, and no lag either."""
+    await member.assign(ONE)
+    member.look_for_topics()
+    assert member.complaints(NOW) == []
+    member.library.topics.clear()
+    member.look_for_topics()
+    assert member.complaints(NOW) == ["topic t is not there or may not be read since 0 s"]
+    assert member.complaints(timedelta(minutes=1)) == []
+    member.library.topics["t"] = {0}
+    member.look_for_topics()
+    assert member.complaints(NOW) == []

@@ -1,7 +1,7 @@
 """What becomes of a polled batch: state and offsets move together, poison is told from outage."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -16,6 +16,7 @@ from supportops.messaging import Consumer, ConsumerPolicy, Handlers
 from supportops.messaging.ports import Outgoing, Record
 from supportops.observability.metrics import Metrics
 from supportops.store import Store, Transaction
+from supportops.store.offsets import PositionMoved, read_positions
 from supportops.store.tables import ENGINE
 from tests.support.consuming import PaperBroker, feed
 from tests.support.engine import solved
@@ -283,6 +284,45 @@ class TestOutages:
         await settling
         assert len(broker.paper.records) == 1
         assert await solves(store) == {"2": 1}
+
+    @pytest.mark.parametrize(
+        ("tickets", "expected"), [((1, 2), {"1": 1, "2": 1}), ((1,), {"1": 1}), ((666,), {})]
+    )
+    async def test_a_commit_whose_answer_is_lost_did_happen(
+        self,
+        broker: PaperBroker,
+        store: Store,
+        metrics: Metrics,
+        tickets: Sequence[int],
+        expected: dict[str, int],
+    ) -> None:
+        """The partition goes on where the database says; what was done is not done again, and is no dead letter."""
+        deaf = cast(Store, Deaf(store))
+        consumer = Consumer(broker, deaf, HANDLERS, group="csat", metrics=metrics, policy=QUICK)
+        records = [record_of(solved(number), offset=n) for n, number in enumerate(tickets)]
+        with pytest.raises(PositionMoved):
+            await feed(consumer, store, records)
+        assert await solves(store) == expected
+        assert len(broker.paper.records) == tickets.count(666)
+        async with store.reading() as conn:
+            (position,) = (await read_positions(conn, "csat")).values()
+        assert position.next_offset == len(tickets)
+
+
+class Deaf:
+    """A store that does not hear that its first commit has happened."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.heard = False
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        async with self.store.transaction() as tx:
+            yield tx
+        if not self.heard:
+            self.heard = True
+            raise ConnectionResetError("the connection broke")
 
 
 class Away:

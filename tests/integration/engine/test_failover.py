@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
+import asyncpg
 import pytest
 from faulty.core.proxy import FaultyProxy
 from faulty.middlewares import BaseMiddleware
@@ -112,6 +113,30 @@ async def test_connections_that_were_idle_are_asked_first(app_database: str) -> 
         idle_until = time.monotonic() + ASK_AFTER_IDLE
         await eventually(lambda: time.monotonic() > idle_until, within=2 * ASK_AFTER_IDLE)
         assert await works_again(store) < SOON / 2
+
+
+async def test_a_server_that_only_reads_any_more_is_left_for_the_one_that_took_over(
+    app_database: str,
+) -> None:
+    """What was the primary is a replica now: the old connections stay open, and each would refuse writes for ever."""
+    admin = await asyncpg.connect(app_database)
+    name = urlsplit(app_database).path.removeprefix("/")
+    try:
+        await admin.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
+        async with store_on(app_database, pool=CONNECTIONS) as store:
+            await hold_all(store)
+            await admin.execute(f'ALTER DATABASE "{name}" RESET default_transaction_read_only')
+            with pytest.raises(DBAPIError) as refused:
+                await write(store)
+            assert is_outage(refused.value)
+            await write(store)
+    finally:
+        await admin.close()
+
+
+async def write(store: Store) -> None:
+    async with store.transaction() as tx:
+        await tx.execute(text("DELETE FROM outbox"))
 
 
 async def test_what_does_not_answer_any_more_is_not_waited_for_when_the_store_is_closed(

@@ -145,13 +145,15 @@ class TestRestored:
         await located(positions, library, OTHER)
         assert await uncertain(store) == {"new": False}
 
+    @pytest.mark.parametrize("later", [timedelta(hours=1), timedelta(days=-1)])
     async def test_a_second_restore_is_another_one(
-        self, positions: Positions, store: Store, clock: ManualClock
+        self, positions: Positions, store: Store, clock: ManualClock, later: timedelta
     ) -> None:
+        """Also where the first was noted by a clock that was a day ahead."""
         await stored(store, p0=50)
         await located(positions, FakeLibrary(commits={ONE: 100}), ONE)
         await schedule(store, "open")
-        clock.advance(timedelta(hours=1))
+        clock.advance(later)
         await located(positions, FakeLibrary(commits={ONE: 120}), ONE)
         assert await uncertain(store) == {"open": True}
 

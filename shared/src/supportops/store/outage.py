@@ -5,12 +5,13 @@ Told by codes, never by words: a constraint on `closed_at` or `full_name` must n
 
 import sqlite3
 
+import asyncpg
 from sqlalchemy import exc
 
 # SQLSTATE classes: connection, login refused, no such database, rollback (deadlock), resources, lock not available,
 # operator, system; and the one state of a server that was demoted to a read-only replica.
 _OUTAGE_CLASSES = ("08", "28", "3D", "40", "53", "55", "57", "58")
-_READ_ONLY = "25006"
+READ_ONLY = "25006"
 # Pages or an index of the server are damaged: whatever is asked for next, and never the record's fault.
 _DAMAGED = ("XX001", "XX002")
 # A table, column, schema or right that is missing: a migration or a grant of ours, never the record's fault.
@@ -50,11 +51,14 @@ def _says_outage(original: BaseException | None) -> bool:
         return missing or code & 0xFF in _SQLITE_OUTAGES
     if state := _sqlstate(original):
         return _state_of_outage(state)
+    # The driver's own: of several hosts none is the primary now, or a proxy mixed up answers. Never the record's fault.
+    if isinstance(getattr(original, "orig", None), asyncpg.InternalClientError):
+        return True
     return isinstance(original.__cause__, ConnectionError | OSError) or "connection" in str(original).lower()
 
 
 def _state_of_outage(state: str) -> bool:
-    return state[:2] in _OUTAGE_CLASSES or state in (_READ_ONLY, *_DAMAGED, *_NOT_AS_WE_LEFT_IT)
+    return state[:2] in _OUTAGE_CLASSES or state in (READ_ONLY, *_DAMAGED, *_NOT_AS_WE_LEFT_IT)
 
 
 def _sqlstate(error: BaseException) -> str:

@@ -1,9 +1,9 @@
 """Connections to PostgreSQL that notice a server which is gone without a word: a fail-over, a cut cable.
 
-A statement has `COMMAND_TIMEOUT`, in an operator's command `PATIENT_TIMEOUT`. The first one that runs into it throws
-the whole pool away, for the other connections are as old as this one: else each of them would cost its own time-out.
-A connection that was idle for a while is asked first, and has `PING_TIMEOUT` to answer. The kernel gives up on a peer
-that no longer acknowledges anything.
+A statement has `COMMAND_TIMEOUT`, in an operator's command `PATIENT_TIMEOUT`. A connection that was idle for a while
+(after a statement that ran into its time-out, each of the others) is asked first, and has `PING_TIMEOUT` to answer; the
+first that does not throws the whole pool away, for the others are as old. The kernel gives up on a peer that no longer
+acknowledges anything. A server that answers and takes no writes any more was the primary: its pool is thrown away too.
 """
 
 import asyncio
@@ -17,6 +17,8 @@ from sqlalchemy import event, exc
 from sqlalchemy.engine import URL, ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.util import await_only
+
+from supportops.store.outage import READ_ONLY
 
 CONNECT_TIMEOUT = 5.0  # seconds, as all below
 COMMAND_TIMEOUT = 12.0
@@ -51,7 +53,7 @@ def create_postgres_engine(url: URL, *, patient: bool = False, **options: Any) -
     event.listen(engine.sync_engine, "connect", _watch_peer)
     event.listen(engine.sync_engine, "checkout", _ask_when_idle)
     event.listen(engine.sync_engine, "checkin", _note_use)
-    event.listen(engine.sync_engine, "handle_error", _throw_pool_away)
+    event.listen(engine.sync_engine, "handle_error", _leave_replica)
     return engine
 
 
@@ -112,8 +114,8 @@ def _ask_when_idle(connection: Any, record: Any, _fairy: Any) -> None:
         raise gone from error
 
 
-def _throw_pool_away(context: ExceptionContext) -> None:
-    """A statement that got no answer in time says that the server is gone, not only this connection."""
-    if isinstance(context.original_exception, TimeoutError):
+def _leave_replica(context: ExceptionContext) -> None:
+    """A server that has become a replica keeps our connections, and would refuse each write on each for ever."""
+    if getattr(context.original_exception, "sqlstate", None) == READ_ONLY:
         context.is_disconnect = True
         context.invalidate_pool_on_disconnect = True

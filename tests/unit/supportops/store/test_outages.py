@@ -5,6 +5,7 @@ from typing import Any, cast
 
 import asyncpg
 import pytest
+from asyncpg.exceptions import ProtocolError, TargetServerAttributeNotMatched
 from sqlalchemy import exc
 from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi
 
@@ -29,6 +30,10 @@ def client_side(message: str) -> exc.DBAPIError:
     return wrapped(
         ADAPTED.InterfaceError(f"{asyncpg.InterfaceError}: {message}", asyncpg.InterfaceError(message))
     )
+
+
+def of_the_driver(error: asyncpg.InternalClientError) -> exc.DBAPIError:
+    return wrapped(ADAPTED.InternalClientError(str(error), error))
 
 
 def sqlite(code: int, message: str) -> exc.DBAPIError:
@@ -61,6 +66,8 @@ OUTAGES = [
     sqlite(sqlite3.SQLITE_ERROR, "no such column: refused"),
     asyncpg.CannotConnectNowError("the database system is starting up"),
     asyncpg.InvalidPasswordError("password authentication failed"),
+    of_the_driver(TargetServerAttributeNotMatched("None of the hosts match the requirement 'read-write'")),
+    of_the_driver(ProtocolError("unexpected data from the server")),
     client_side("connection is closed"),
     client_side("cannot perform operation: connection is lost"),
     sqlite(sqlite3.SQLITE_BUSY, "database is locked"),

@@ -14,7 +14,6 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from supportops.store.engine import async_url
 from supportops.store.migrate import current_head, downgrade, upgrade
-from tests.support.databases import run_sql
 from tests.support.engine import APP
 from tests.support.engine_app.tables import metadata
 from tests.support.eventually import eventually
@@ -116,8 +115,19 @@ def index_of_outbox(url: str) -> tuple[str, bool] | None:
     return look(url, lambda conn: next((tuple(row) for row in conn.execute(text(query))), None))
 
 
-def test_an_index_that_is_declared_and_missing_is_made_beside_running_writers(
-    dialect: str, database_url: str
+MAKING = "SELECT count(*) FROM pg_stat_progress_create_index WHERE command = 'CREATE INDEX CONCURRENTLY'"
+DROPPING = """SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+    AND query LIKE '%DROP INDEX%'"""
+INTERRUPTED = "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'ix_outbox_sweep_after'::regclass"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "at_work"),
+    [("DROP INDEX ix_outbox_sweep_after", MAKING), (INTERRUPTED, DROPPING)],
+    ids=["missing", "left by an interrupted run"],
+)
+def test_an_index_is_made_beside_running_writers(
+    dialect: str, database_url: str, spoil: str, at_work: str
 ) -> None:
     """Two processes migrate while a transaction that writes is open: nobody who writes waits for them."""
     if dialect == "sqlite":
@@ -129,15 +139,14 @@ def test_an_index_that_is_declared_and_missing_is_made_beside_running_writers(
         holder, other = await asyncpg.connect(database_url), await asyncpg.connect(database_url)
         insert = "INSERT INTO outbox VALUES ($1, 't', '', '', '', now(), now())"
         try:
-            await holder.execute("DROP INDEX ix_outbox_sweep_after")
+            await holder.execute(spoil)
             writing = holder.transaction()
             await writing.start()
             await holder.execute(insert, "held")
             loop = asyncio.get_running_loop()
             both = [loop.run_in_executor(None, upgrade, database_url, APP) for _ in range(2)]
-            making = "SELECT count(*) FROM pg_stat_progress_create_index WHERE command = 'CREATE INDEX CONCURRENTLY'"
-            await eventually(lambda: other.fetchval(making), within=20)
-            async with asyncio.timeout(10):  # an index made in a transaction would keep this one waiting
+            await eventually(lambda: other.fetchval(at_work), within=20)
+            async with asyncio.timeout(10):  # an index made or dropped at once would keep this one waiting
                 await other.execute(insert, "beside")
             await writing.commit()
             await asyncio.gather(*both)
@@ -146,19 +155,6 @@ def test_an_index_that_is_declared_and_missing_is_made_beside_running_writers(
             await other.close()
 
     asyncio.run(migrate_beside_writers())
-    assert index_of_outbox(database_url) == before
-
-
-def test_an_index_that_an_interrupted_run_left_is_made_again(dialect: str, database_url: str) -> None:
-    if dialect == "sqlite":
-        pytest.skip("SQLite makes none concurrently")
-    upgrade(database_url, APP)
-    before = index_of_outbox(database_url)
-    run_sql(
-        database_url,
-        "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'ix_outbox_sweep_after'::regclass",
-    )
-    upgrade(database_url, APP)
     assert index_of_outbox(database_url) == before
 
 

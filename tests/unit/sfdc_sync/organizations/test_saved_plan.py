@@ -1,8 +1,11 @@
 """A plan as a file, what of it still holds, and how a run is undone."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
+import orjson
 import pytest
 
 from sfdc_sync.organizations.model import FIELD, TAGS, Action, Change, Gone, Item, Plan
@@ -36,7 +39,46 @@ def test_a_plan_is_read_back_as_it_was_written() -> None:
     assert parsed(written(document)) == document
 
 
-@pytest.mark.parametrize("text", [b"", b"[]", b"{}", b'{"version": 1}', b'{"version": 2}', b"\xff"])
+def _item(edit: str, value: object) -> Callable[[dict[str, Any]], object]:
+    return lambda head: head["items"][0].update({edit: value})
+
+
+EDITS: dict[str, Callable[[dict[str, Any]], object]] = {
+    "a value": lambda head: head["items"][0]["changes"][0].update(after="gold"),
+    "a key that is not mapped": lambda head: head["items"][0]["changes"][0].update(key="field:theirs"),
+    "a setting": lambda head: head["items"][0]["changes"][0].update(key="shared_tickets"),
+    "a key that is a number": lambda head: head["items"][0]["changes"][0].update(key=3),
+    "another organization": _item("organization_id", "2"),
+    "an organization in words": _item("organization_id", "acme"),
+    "an account as a number": _item("account_id", 7),
+    "an item twice": lambda head: head["items"].append(head["items"][0]),
+    "an item less": lambda head: head["items"].pop(),
+    "no counts": lambda head: head.update(counts=None),
+    "items as an object": lambda head: head.update(items={"a": 1}),
+    "figures in words": lambda head: head.update(read={"accounts": "x", "organizations": 1, "linked": []}),
+    "the brake": lambda head: head.update(brake=[]),
+    "the org": lambda head: head.update(salesforce_org="00E"),
+    "no digest": lambda head: head.pop("digest"),
+    "a digest in words": lambda head: head.update(digest=None),
+}
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_a_plan_that_was_changed_is_not_applied(edit: str) -> None:
+    """What is done is what the brake and a person have looked at."""
+    made = PlanDocument(datetime(2026, 3, 1, tzinfo=UTC), "00D", "abc", Plan((UPDATE, MARK)), ("why",))
+    head = orjson.loads(written(made))
+    EDITS[edit](head)
+    with pytest.raises(NotAPlan, match="make a new one"):
+        parsed(orjson.dumps(head))
+
+
+def test_how_a_plan_is_laid_out_may_change() -> None:
+    made = PlanDocument(datetime(2026, 3, 1, tzinfo=UTC), "00D", "abc", Plan((UPDATE,)))
+    assert parsed(orjson.dumps(orjson.loads(written(made)))) == made
+
+
+@pytest.mark.parametrize("text", [b"", b"[]", b"null", b"{}", b'{"version": 1}', b'{"version": 2}', b"\xff"])
 def test_another_file_is_no_plan(text: bytes) -> None:
     with pytest.raises(NotAPlan):
         parsed(text)

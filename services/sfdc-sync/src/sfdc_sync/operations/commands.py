@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -20,6 +21,8 @@ from supportops.runtime.output import emit
 from supportops.runtime.supervisor import CLEAN, FAILED
 from supportops.store import Store
 
+FIRST_MOMENT = datetime(2000, 1, 1, tzinfo=UTC)
+"""Zendesk is younger; its export counts seconds since 1970 and knows none before."""
 DIFFERENCES = 2
 """Exit code: something differs."""
 
@@ -80,7 +83,7 @@ def add_verify(app: typer.Typer, service: Service[Settings, SfdcPolicy], opened:
 async def _verify(
     opened: AbstractAsyncContextManager[Verification], since: str, *, repair: bool, as_json: bool
 ) -> int:
-    start = moment_of(since, SystemClock().now()) or SystemClock().now()
+    start = _start(since)
     async with opened as verification:
         try:
             result = await verification.run(start, repair=repair)
@@ -101,3 +104,18 @@ async def _verify(
     )
     typer.echo(f"{words}{older}", err=True)
     return DIFFERENCES if result.found else CLEAN
+
+
+def _start(since: str) -> datetime:
+    """The moment that `--since` means; BadParameter for one that Zendesk's export does not know."""
+    now = SystemClock().now()
+    start = moment_of(since, now) or now
+    if start > now:
+        raise typer.BadParameter(
+            f"{since!r} has not come yet: name a moment before now", param_hint="--since"
+        )
+    if start < FIRST_MOMENT:
+        raise typer.BadParameter(
+            f"{since!r} is before {FIRST_MOMENT:%Y}, the first year there is", param_hint="--since"
+        )
+    return start

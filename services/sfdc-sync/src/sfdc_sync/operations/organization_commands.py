@@ -1,6 +1,7 @@
 """`sync`: accounts to organizations by hand (docs/sfdc-sync.md#organizations)."""
 
 import getpass
+import os
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -10,7 +11,15 @@ import typer
 
 from sfdc_sync.organizations.repository import Repository, Row
 from sfdc_sync.organizations.runs import OrganizationSync, RunResult, Stopped, lost_sharing
-from sfdc_sync.organizations.saved_plan import PlanDocument, changes_by_field, parsed, written
+from sfdc_sync.organizations.saved_plan import (
+    ALREADY,
+    KEPT,
+    MOVED,
+    PlanDocument,
+    changes_by_field,
+    parsed,
+    written,
+)
 from sfdc_sync.policy.sfdc import SfdcPolicy
 from sfdc_sync.settings import Settings
 from supportops.errors import SupportOpsError
@@ -20,6 +29,7 @@ from supportops.runtime.output import Report, emit, progress
 from supportops.runtime.supervisor import CLEAN, FAILED
 from supportops.store import Store
 
+STATES = ("planned", "done", "refused", MOVED, ALREADY, KEPT, "held")
 CHANGES = 2
 """Exit code: there is something to do."""
 
@@ -75,12 +85,8 @@ def _add_runs(group: typer.Typer, with_sync: Callable[[Job], int]) -> None:
         if sum(map(bool, (full, plan, apply))) != 1:
             raise typer.BadParameter("give one of --full, --plan FILE and --apply FILE, or a command")
         if plan is not None:
-            documents: list[PlanDocument] = []
-            code = with_sync(lambda found: _plan(found, documents, create=create))
-            for document in documents:
-                plan.write_bytes(written(document))
-                emit(summary(document), as_json=as_json, title=f"Plan, written to {plan}")
-            raise typer.Exit(code)
+            _writable(plan)
+            raise typer.Exit(with_sync(lambda found: _plan(found, plan, create=create, as_json=as_json)))
         if apply is not None:
             document = _document(apply)
             raise typer.Exit(
@@ -121,7 +127,10 @@ def _add_lists(group: typer.Typer, service: Service[Settings, SfdcPolicy]) -> No
         raise typer.Exit(on_database(service, show))
 
     @group.command()
-    def runs(limit: int = 20, as_json: AsJson = False) -> None:
+    def runs(
+        limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 20,
+        as_json: AsJson = False,
+    ) -> None:
         """The last runs, the newest first."""
 
         async def show(store: Store) -> int:
@@ -147,10 +156,12 @@ def _add_rows(group: typer.Typer, service: Service[Settings, SfdcPolicy]) -> Non
     @group.command()
     def rows(
         about: Annotated[str, typer.Argument(help="Id of a run, an organization or an account.")],
-        state: Annotated[str | None, typer.Option(help="planned, done, refused, moved, held …")] = None,
+        state: Annotated[str | None, typer.Option(help="Only rows in this state.")] = None,
         as_json: AsJson = False,
     ) -> None:
-        """What runs did about it in the last 30 days."""
+        """What runs did about it in the last 30 days; exit code 1 when that is nothing."""
+        if state is not None and state not in STATES:
+            raise typer.BadParameter(f"{state!r}: one of {', '.join(STATES)}", param_hint="--state")
 
         async def show(store: Store) -> int:
             found = await Repository(store).rows_about(about, state)
@@ -167,6 +178,8 @@ def _add_rows(group: typer.Typer, service: Service[Settings, SfdcPolicy]) -> Non
                 "reason",
             )
             emit([_shown(row, *names) for row in found], as_json=as_json)
+            if not found:
+                typer.echo(f"no run of the last 30 days has a row about {about!r}: see `sync runs`", err=True)
             return CLEAN if found else FAILED
 
         raise typer.Exit(on_database(service, show))
@@ -202,10 +215,15 @@ def _add_brake_and_pin(group: typer.Typer, service: Service[Settings, SfdcPolicy
         raise typer.Exit(on_database(service, forget))
 
 
-async def _plan(sync: OrganizationSync, documents: list[PlanDocument], *, create: bool) -> int:
+async def _plan(sync: OrganizationSync, file: Path, *, create: bool, as_json: bool) -> int:
     document = await sync.plan(me(), create=create)
-    documents.append(document)
+    _save(document, file)
+    emit(summary(document), as_json=as_json, title=f"Plan, written to {file}")
     return CHANGES if document.plan.writes else CLEAN
+
+
+def _save(document: PlanDocument, file: Path) -> None:
+    file.write_bytes(written(document))
 
 
 async def show_result(work: Awaitable[RunResult], *, as_json: bool) -> int:
@@ -233,11 +251,22 @@ def summary(document: PlanDocument) -> dict[str, object]:
     return told | {f"brake {at}": each for at, each in enumerate(document.would_stop, 1)}
 
 
+def _writable(file: Path) -> None:
+    """Raises typer.BadParameter where no plan can be written: a run over everything comes before it."""
+    if file.is_dir():
+        raise typer.BadParameter(f"{file} is a folder: name a file", param_hint="--plan")
+    if not file.parent.is_dir():
+        raise typer.BadParameter(f"there is no folder {file.parent}: make it first", param_hint="--plan")
+    if not os.access(file if file.exists() else file.parent, os.W_OK):
+        raise typer.BadParameter(f"{file} may not be written by {me()}", param_hint="--plan")
+
+
 def _document(file: Path) -> PlanDocument:
     try:
         return parsed(file.read_bytes())
     except (OSError, SupportOpsError) as error:
-        typer.echo(f"{file}: {error}", err=True)
+        told = error.strerror if isinstance(error, OSError) else error
+        typer.echo(f"{file}: {told}", err=True)
         raise typer.Exit(UNUSABLE) from error
 
 

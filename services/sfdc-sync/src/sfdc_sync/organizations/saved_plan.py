@@ -3,6 +3,7 @@
 A plan is bound to what it saw: every value is looked at again, and what has moved is named and left alone.
 """
 
+import hashlib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -28,7 +29,7 @@ from sfdc_sync.organizations.model import (
 )
 from supportops.errors import Permanent
 
-VERSION = 1
+VERSION = 2
 MOVED, ALREADY, HOLDS, KEPT = "moved", "already", "holds", "kept"
 
 
@@ -63,7 +64,7 @@ def written(document: PlanDocument) -> bytes:
         "brake": list(document.would_stop),
         "items": [_item(item) for item in plan.items],
     }
-    return orjson.dumps(head, option=orjson.OPT_INDENT_2) + b"\n"
+    return orjson.dumps(head | {"digest": _digest(head)}, option=orjson.OPT_INDENT_2) + b"\n"
 
 
 def parsed(text: bytes) -> PlanDocument:
@@ -72,6 +73,10 @@ def parsed(text: bytes) -> PlanDocument:
         head = orjson.loads(text)
         if head["version"] != VERSION:
             raise NotAPlan(f"is a plan of version {head['version']}, this is {VERSION}: make a new one")
+        if head.pop("digest", "") != _digest(head):
+            raise NotAPlan(
+                "was changed since it was made: make a new one, a plan is applied as it was judged"
+            )
         read = head["read"]
         plan = Plan(
             tuple(_read_item(each) for each in head["items"]),
@@ -82,10 +87,15 @@ def parsed(text: bytes) -> PlanDocument:
         )
         moment = datetime.fromisoformat(head["made_at"])
         return PlanDocument(moment, head["salesforce_org"], head["rules"], plan, tuple(head["brake"]))
-    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise NotAPlan(
-            f"is no plan that `sync --plan` has written ({type(error).__name__}: {error})"
+            "is no plan that `sync --plan` has written, or not a whole one: make a new one"
         ) from error
+
+
+def _digest(head: Mapping[str, Any]) -> str:
+    """Of everything in the file but itself: the brake and a person have judged these words and no others."""
+    return hashlib.sha256(orjson.dumps(head, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
 def changes_by_field(plan: Plan) -> dict[str, int]:

@@ -33,6 +33,32 @@ def zendesk_settings(sandbox_url: str, **changes: Any) -> ZendeskSettings:
 SLACK_LOGIN = {"authorization": "Bearer xoxb-sandbox"}
 
 
+class SandboxControl:
+    """Controls and reads a sandbox that runs at `base_url`; each service's tests add their own words."""
+
+    def __init__(self, base_url: str) -> None:
+        self.base_url = base_url
+        self._http = httpx.Client(base_url=f"{base_url}/control", timeout=10, trust_env=False, verify=tls())
+
+    def disarm(self) -> None:
+        self._http.delete("/faults").raise_for_status()
+
+    def close(self) -> None:
+        self._http.close()
+
+    def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        answer = self._http.post(path, json=body)
+        assert answer.status_code < 300, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    def _get(self, path: str) -> dict[str, Any]:
+        answer = self._http.get(path)
+        answer.raise_for_status()
+        found: dict[str, Any] = answer.json()
+        return found
+
+
 class SandboxProcess:
     """`python -m sandbox serve` on a free port. `url` is its base address."""
 

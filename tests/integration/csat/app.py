@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -20,12 +20,11 @@ from csat.surveys.handlers import SurveyHandlers
 from csat.surveys.send import AskRequester
 from csat.surveys.tag import tag_surveyed
 from supportops.clock import SystemClock
-from supportops.contracts import TicketEvent, TicketRated
+from supportops.contracts import TicketEvent
 from supportops.delivery import Courier, Delivery
 from supportops.delivery.claims import claim
 from supportops.observability.metrics import Metrics
 from supportops.store import Store
-from supportops.ticket_version import version_of
 from supportops.vendors.cache import Lifetime
 from supportops.vendors.zendesk import References, Zendesk
 from tests.integration.csat.assertions import deliveries, rows_of
@@ -179,18 +178,3 @@ async def reading(store: Store, zendesk: Zendesk, rules: CsatPolicy | None = Non
     readers = Readers(store, zendesk, rules or CsatPolicy())
     async with running(readers.courier):
         yield readers
-
-
-def rated(ticket_id: str, name: str, *, score: str | None = None, at: datetime | None = None) -> TicketRated:
-    """Zendesk says that something about the ticket's rating changed; `name` makes the event's id."""
-    moment = at or datetime.now(UTC)
-    return TicketRated(
-        id=f"rated-{name}",
-        source="/zendesk/22129848",
-        time=moment,
-        subject=ticket_id,
-        account_id="22129848",
-        ticket_id=ticket_id,
-        version=version_of(moment, moment),
-        score=score,
-    )

@@ -3,16 +3,12 @@
 Whatever happens in whatever order, csat and the model agree on who was asked, when, why not, and on the numbers.
 """
 
-import asyncio
 import re
-import tempfile
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, timedelta
-from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -20,9 +16,7 @@ from hypothesis.stateful import (
     invariant,
     precondition,
     rule,
-    run_state_machine_as_test,
 )
-from sqlalchemy import delete
 
 from csat import tables
 from csat.kpi.aggregation import tally_batch
@@ -39,18 +33,15 @@ from csat.surveys.handlers import SurveyHandlers
 from csat.surveys.repository import solve_key, survey_with_id
 from csat.surveys.send import AskRequester
 from csat.surveys.tag import tag_surveyed
-from supportops.clock import ManualClock
 from supportops.contracts import TicketEvent, TicketReopened, TicketSolved
 from supportops.delivery import Delivery, Outcome
 from supportops.delivery.attempt import call
-from supportops.store import Store
 from tests.integration.csat.assertions import rows_of
-from tests.support import infra
 from tests.support.csat_model import SURVEY_AFTER, Case, Fact, Model, Truth, Vote
 from tests.support.csat_world import ORGANIZATIONS, ZendeskInMemory, requester_of
-from tests.support.databases import SqliteDatabases
-from tests.support.engine import MONDAY, ByHand, store_on
+from tests.support.engine import ByHand
 from tests.support.examples import examples
+from tests.support.histories import HistoryWorld, databases_in_memory, play
 
 LEASE = timedelta(minutes=1)  # and more: the clock may jump back a little
 BORN = st.builds(
@@ -96,29 +87,12 @@ class Parts:
             return await totals(conn, View(date(2026, 1, 1), date(2028, 1, 1)))
 
 
-class World:
+class World(HistoryWorld):
     """A csat without broker and loops: a database, a clock, Zendesk in memory, everything driven by hand."""
 
     def __init__(self, url: str) -> None:
-        self.loop = asyncio.new_event_loop()
-        self.clock = ManualClock(MONDAY)
-        self._opened = store_on(url, self.clock)
-        self.store: Store = self.run(self._opened.__aenter__())
+        super().__init__(url, tables.metadata)
         self.tokens = SurveyTokens(["the-key-of-these-tests"], timedelta(days=3650), self.clock)
-
-    def run[T](self, what: Awaitable[T]) -> T:
-        return self.loop.run_until_complete(what)
-
-    async def forget(self) -> None:
-        """Empty tables, the clock back on Monday."""
-        self.clock.advance(MONDAY - self.clock.now())
-        async with self.store.transaction() as tx:
-            for table in reversed(tables.metadata.sorted_tables):
-                await tx.execute(delete(table))
-
-    def close(self) -> None:
-        self.run(self._opened.__aexit__(None, None, None))
-        self.loop.close()
 
 
 class Histories(RuleBasedStateMachine):
@@ -346,14 +320,9 @@ class Histories(RuleBasedStateMachine):
         self.the_numbers_are_right()
 
 
-RAM = Path("/dev/shm")
-
-
 @pytest.fixture
 def world(dialect: str, request: pytest.FixtureRequest) -> Iterator[World]:
-    """SQLite's file lies in memory where there is such a folder: thousands of commits, and no crash to survive."""
-    with tempfile.TemporaryDirectory(dir=RAM if RAM.is_dir() else None) as folder:
-        in_memory = SqliteDatabases(Path(folder))
+    with databases_in_memory() as in_memory:
         world = World(
             in_memory.new("csat") if dialect == "sqlite" else request.getfixturevalue("csat_database")
         )
@@ -371,14 +340,4 @@ EXAMPLES = {"sqlite": examples(60), "postgres": examples(10)}
 
 @pytest.mark.timeout(300)
 def test_csat_does_what_the_handbook_says(world: World, dialect: str) -> None:
-    run_state_machine_as_test(
-        cast(Any, lambda: Histories(world)),  # any factory will do, says its documentation
-        settings=settings(
-            max_examples=EXAMPLES[dialect],
-            stateful_step_count=30,
-            deadline=None,
-            database=None,
-            derandomize=infra.ci(),  # the gate repeats what it has seen; elsewhere every run is new
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
+    play(lambda: Histories(world), number=EXAMPLES[dialect], steps=30)

@@ -14,9 +14,9 @@ from csat.ratings.repository import NewRating, record_answer
 from supportops.contracts import FeedbackReceived
 from supportops.store import Store
 from supportops.vendors.zendesk import Zendesk
-from tests.integration.csat.app import Readers, rated, reading
+from tests.integration.csat.app import Readers, reading
 from tests.integration.csat.assertions import deliveries, on, promised, rows_of
-from tests.integration.csat.events import solved
+from tests.integration.csat.events import rated, solved
 from tests.integration.csat.sandbox import Outside
 from tests.support.eventually import eventually
 

@@ -5,17 +5,13 @@ step every row must be what the model says; hence nothing due and unblocked stay
 an effect is repeated only where it was asked for or in doubt.
 """
 
-import asyncio
-import tempfile
 from collections import Counter
-from collections.abc import Awaitable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -23,11 +19,9 @@ from hypothesis.stateful import (
     invariant,
     precondition,
     rule,
-    run_state_machine_as_test,
 )
-from sqlalchemy import delete, select
+from sqlalchemy import select
 
-from supportops.clock import ManualClock
 from supportops.delivery import (
     Cancel,
     Courier,
@@ -41,11 +35,11 @@ from supportops.delivery import (
 )
 from supportops.observability.metrics import Metrics
 from supportops.store import Store, Transaction
-from tests.support.databases import SqliteDatabases
 from tests.support.delivery_model import Claimed, Kind, Model
-from tests.support.engine import APP, MONDAY, SECOND, ByHand, rows_of, store_on
+from tests.support.engine import APP, SECOND, ByHand, rows_of
 from tests.support.engine_app import tables
 from tests.support.examples import examples
+from tests.support.histories import HistoryWorld, databases_in_memory, play
 
 SPEC = DestinationSpec("slack", schedule=(SECOND, SECOND, SECOND))
 LANES = {"a1": "a", "a2": "a", "a3": "a", "b1": "b", "b2": "b"}
@@ -75,39 +69,10 @@ class Flight:
         return Claimed(d.token, d.generation, d.attempts, d.uncertain)
 
 
-class World:
-    """A store, the loop it lives on, and the time."""
-
-    def __init__(self, url: str) -> None:
-        self.loop = asyncio.new_event_loop()
-        self.clock = ManualClock(MONDAY)
-        self._opened = store_on(url, self.clock)
-        self.store: Store = self.run(self._opened.__aenter__())
-
-    def run[T](self, what: Awaitable[T]) -> T:
-        return self.loop.run_until_complete(what)
-
-    async def forget(self) -> None:
-        """Empty tables, the clock back on Monday."""
-        self.clock.advance(MONDAY - self.clock.now())
-        async with self.store.transaction() as tx:
-            for table in (
-                tables.engine.deliveries,
-                tables.engine.lanes,
-                tables.engine.breakers,
-                tables.effects,
-            ):
-                await tx.execute(delete(table))
-
-    def close(self) -> None:
-        self.run(self._opened.__aexit__(None, None, None))
-        self.loop.close()
-
-
 class Deliveries(RuleBasedStateMachine):
     """The engine and the model take the same steps."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: HistoryWorld) -> None:
         super().__init__()
         self.world = world
         world.run(world.forget())
@@ -259,15 +224,11 @@ async def effects(store: Store) -> dict[str, int]:
         return {row.key: row.times for row in await conn.execute(select(tables.effects))}
 
 
-RAM = Path("/dev/shm")
-
-
 @pytest.fixture
-def world(dialect: str, request: pytest.FixtureRequest) -> Iterator[World]:
-    """SQLite's file lies in memory where there is such a folder: thousands of commits, and no crash to survive."""
-    with tempfile.TemporaryDirectory(dir=RAM if RAM.is_dir() else None) as folder:
-        in_memory = SqliteDatabases(Path(folder))
-        world = World(in_memory.new(APP) if dialect == "sqlite" else request.getfixturevalue("app_database"))
+def world(dialect: str, request: pytest.FixtureRequest) -> Iterator[HistoryWorld]:
+    with databases_in_memory() as in_memory:
+        url = in_memory.new(APP) if dialect == "sqlite" else request.getfixturevalue("app_database")
+        world = HistoryWorld(url, tables.metadata)
         yield world
         world.close()
 
@@ -276,14 +237,5 @@ EXAMPLES = {"sqlite": examples(50), "postgres": examples(8)}
 
 
 @pytest.mark.timeout(300)
-def test_deliveries_do_what_the_model_does(world: World, dialect: str) -> None:
-    run_state_machine_as_test(
-        cast(Any, lambda: Deliveries(world)),  # any factory will do, says its documentation
-        settings=settings(
-            max_examples=EXAMPLES[dialect],
-            stateful_step_count=25,
-            deadline=None,
-            database=None,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
+def test_deliveries_do_what_the_model_does(world: HistoryWorld, dialect: str) -> None:
+    play(lambda: Deliveries(world), number=EXAMPLES[dialect], steps=25)

@@ -1,7 +1,6 @@
 """A notifier without broker, process and wall clock: its handlers, rows and deliveries, moved on by hand."""
 
-import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 from itertools import batched
@@ -9,7 +8,7 @@ from typing import Any, cast
 
 import httpx
 from pydantic import SecretStr
-from sqlalchemy import delete, func, select
+from sqlalchemy import func, select
 
 from notifier import tables
 from notifier.breaches.acknowledge import take_click
@@ -26,7 +25,6 @@ from notifier.settings import SlackSettings
 from notifier.slack.client import open_slack
 from notifier.slack.requests import Click
 from notifier.wiring import breach_destinations
-from supportops.clock import ManualClock
 from supportops.contracts import TicketEvent
 from supportops.delivery import Delivery, Destination, DestinationSpec
 from supportops.delivery.attempt import call
@@ -35,11 +33,11 @@ from supportops.delivery.completer import Completer
 from supportops.delivery.final_write import Completed
 from supportops.messaging import Handlers
 from supportops.observability.metrics import Metrics
-from supportops.store import Store
 from supportops.vendors.signed_webhook import open_webhook
 from tests.support.breach_account import SlackInMemory, ZendeskInMemory, said_of
 from tests.support.breach_model import RULES, Model
-from tests.support.engine import MONDAY, NOW, store_on
+from tests.support.engine import NOW
+from tests.support.histories import HistoryWorld
 
 LEASE = timedelta(seconds=20)  # and more
 MOST_ROUNDS = 100
@@ -68,34 +66,12 @@ POLICY = NotifierPolicy(
 )
 
 
-class World:
-    """A database and a clock, for one history after the other."""
-
-    def __init__(self, url: str) -> None:
-        self.loop = asyncio.new_event_loop()
-        self.clock = ManualClock(MONDAY)
-        self._opened = store_on(url, self.clock)
-        self.store: Store = self.run(self._opened.__aenter__())
-
-    def run[T](self, what: Awaitable[T]) -> T:
-        return self.loop.run_until_complete(what)
-
-    async def forget(self) -> None:
-        """Empty tables, the clock back on Monday."""
-        self.clock.advance(MONDAY - self.clock.now())
-        async with self.store.transaction() as tx:
-            for table in reversed(tables.metadata.sorted_tables):
-                await tx.execute(delete(table))
-
-    def close(self) -> None:
-        self.run(self._opened.__aexit__(None, None, None))
-        self.loop.close()
-
-
 class Notifier:
     """The part that is about breaches, as one process builds it; `closing` ends its clients."""
 
-    def __init__(self, world: World, model: Model, zendesk: ZendeskInMemory, slack: SlackInMemory) -> None:
+    def __init__(
+        self, world: HistoryWorld, model: Model, zendesk: ZendeskInMemory, slack: SlackInMemory
+    ) -> None:
         self._store, self._model, self._slack = world.store, model, slack
         self._zendesk = zendesk
         self._completer = Completer(world.store, Metrics())

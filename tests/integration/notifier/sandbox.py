@@ -2,21 +2,15 @@
 
 from typing import Any
 
-import httpx
-
 from notifier.settings import SLACK_SCOPES
-from sandbox.clients import tls
+from tests.support.sandbox import SandboxControl
 
 SELF_MANAGED, GITLAB_COM = "zd-self-managed-feed", "zd-gitlab-com-feed"
 ADA, RITA = "8447388090494", "8447388090601"
 
 
-class Outside:
+class Outside(SandboxControl):
     """Controls and reads one sandbox."""
-
-    def __init__(self, base_url: str) -> None:
-        self.base_url = base_url
-        self._http = httpx.Client(base_url=f"{base_url}/control", timeout=10, trust_env=False, verify=tls())
 
     def reset(self) -> None:
         self._http.delete("/faults").raise_for_status()
@@ -29,9 +23,6 @@ class Outside:
 
     def arm(self, kind: str, path: str = "chat.postMessage", service: str = "slack", **fault: Any) -> None:
         self._post("/faults", {"service": service, "path": path, "kind": kind, **fault})
-
-    def disarm(self) -> None:
-        self._http.delete("/faults").raise_for_status()
 
     def leave(self, channel: str) -> None:
         """The bot is not in the channel any more: with the scope for public channels it may post, but not read."""
@@ -148,24 +139,9 @@ class Outside:
         """Whether every fault that was armed for a number of calls has had them."""
         return not self._get("/faults")["faults"]
 
-    def close(self) -> None:
-        self._http.close()
-
     def _ledger(self, kind: str) -> list[dict[str, Any]]:
         entries: list[dict[str, Any]] = self._get(f"/ledger?kind={kind}")["entries"]
         return entries
-
-    def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        answer = self._http.post(path, json=body)
-        assert answer.status_code < 300, answer.text
-        found: dict[str, Any] = answer.json()
-        return found
-
-    def _get(self, path: str) -> dict[str, Any]:
-        answer = self._http.get(path)
-        answer.raise_for_status()
-        found: dict[str, Any] = answer.json()
-        return found
 
 
 def shown(entry: dict[str, Any]) -> str:

@@ -4,33 +4,29 @@ Whatever happens in whatever order, the notifier and a simple model agree on who
 not be (tests/support/breach_model.py).
 """
 
-import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
-from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
     precondition,
     rule,
-    run_state_machine_as_test,
 )
 
+from notifier import tables
 from notifier.breaches.render import GIVE_BACK, TAKE
 from notifier.breaches.targets import key_of
 from notifier.posting.silences import BELIEVED, About
-from tests.integration.notifier.breach_histories import LEASE, Notifier, World
-from tests.support import infra
+from tests.integration.notifier.breach_histories import LEASE, Notifier
 from tests.support.breach_account import METRICS, SlackInMemory, ZendeskInMemory, event_of
 from tests.support.breach_model import LEADS, Aim, Case, Model, Said, Truth
-from tests.support.databases import SqliteDatabases
 from tests.support.examples import examples
+from tests.support.histories import HistoryWorld, databases_in_memory, play
 
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 RECONCILED = timedelta(minutes=9)
@@ -51,7 +47,7 @@ BORN = st.builds(
 class Histories(RuleBasedStateMachine):
     """Zendesk's people, the notifier and the model take the same steps."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: HistoryWorld) -> None:
         super().__init__()
         self.world = world
         world.run(world.forget())
@@ -358,28 +354,14 @@ class Histories(RuleBasedStateMachine):
         self.pass_time(15 * MINUTE)
 
 
-RAM = Path("/dev/shm")
-
-
 @pytest.fixture
-def world() -> Iterator[World]:
-    """SQLite's file lies in memory where there is such a folder: thousands of commits, and no crash to survive."""
-    with tempfile.TemporaryDirectory(dir=RAM if RAM.is_dir() else None) as folder:
-        world = World(SqliteDatabases(Path(folder)).new("notifier"))
+def world() -> Iterator[HistoryWorld]:
+    with databases_in_memory() as in_memory:
+        world = HistoryWorld(in_memory.new("notifier"), tables.metadata)
         yield world
         world.close()
 
 
 @pytest.mark.timeout(300)
-def test_whoever_is_to_be_told_is_told_once_and_nobody_else(world: World) -> None:
-    run_state_machine_as_test(
-        cast(Any, lambda: Histories(world)),  # any factory will do, says its documentation
-        settings=settings(
-            max_examples=examples(48),
-            stateful_step_count=8,
-            deadline=None,
-            database=None,
-            derandomize=infra.ci(),  # the gate repeats what it has seen; elsewhere every run is new
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
+def test_whoever_is_to_be_told_is_told_once_and_nobody_else(world: HistoryWorld) -> None:
+    play(lambda: Histories(world), number=examples(48), steps=8)

@@ -3,11 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-import httpx
-
-from sandbox.clients import tls
 from tests.support.processes import clean_environment
-from tests.support.sandbox import ZENDESK_CLIENT
+from tests.support.sandbox import ZENDESK_CLIENT, SandboxControl
 
 TICKETS = "Zendesk_Ticket__c"
 RITA, GROABLET, GROABLET_ACCOUNT = "8447388090601", "8447346622462", "001D000000IqhSLIAZ"
@@ -29,12 +26,8 @@ def command_environment(outside: "Outside", rules_file: Path, database_url: str)
     )
 
 
-class Outside:
+class Outside(SandboxControl):
     """Controls and reads one sandbox."""
-
-    def __init__(self, base_url: str) -> None:
-        self.base_url = base_url
-        self._http = httpx.Client(base_url=f"{base_url}/control", timeout=10, verify=tls())
 
     def reset(self) -> None:
         self._post("/reset", {})
@@ -43,9 +36,6 @@ class Outside:
     def arm(self, kind: str, **fault: Any) -> None:
         """One of the bad days of the sandbox's fault book; Salesforce's collections call by default."""
         self._post("/faults", {"service": "salesforce", "path": "composite", "kind": kind, **fault})
-
-    def disarm(self) -> None:
-        self._http.delete("/faults").raise_for_status()
 
     def limit(self, *, daily: int) -> None:
         self._post("/limits", {"salesforce": {"daily": daily}})
@@ -136,18 +126,3 @@ class Outside:
 
     def faults_met(self) -> int:
         return sum(int(fault["hits"]) for fault in self._get("/faults")["faults"])
-
-    def close(self) -> None:
-        self._http.close()
-
-    def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        answer = self._http.post(path, json=body)
-        assert answer.status_code < 300, answer.text
-        found: dict[str, Any] = answer.json()
-        return found
-
-    def _get(self, path: str) -> dict[str, Any]:
-        answer = self._http.get(path)
-        answer.raise_for_status()
-        found: dict[str, Any] = answer.json()
-        return found

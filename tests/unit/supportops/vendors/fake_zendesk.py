@@ -1,14 +1,19 @@
 """A Zendesk of one answer, for tests of its client."""
 
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs
 
 import httpx
+from pydantic import SecretStr
 
 from supportops.clock import ManualClock
+from supportops.config import ZendeskSettings
 from supportops.observability.metrics import Metrics
+from supportops.vendors.zendesk import Zendesk, open_zendesk
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -42,3 +47,19 @@ class Fake:
 
     def outcomes(self, call: str, outcome: str) -> float:
         return self.metrics.value("vendor_calls", vendor="zendesk", call=call, outcome=outcome)
+
+
+@asynccontextmanager
+async def client_of(fake: Fake) -> AsyncIterator[Zendesk]:
+    """A client that reads, of an account whose answers `fake` gives."""
+    settings = ZendeskSettings(
+        base_url="https://acme.zendesk.com",
+        email="ops@example.com",
+        token=SecretStr("t0ken"),
+        rate_limit=10_000,
+    )
+    transport = httpx.MockTransport(fake.handle)
+    async with open_zendesk(
+        settings, ["read"], clock=fake.clock, metrics=fake.metrics, transport=transport
+    ) as client:
+        yield client

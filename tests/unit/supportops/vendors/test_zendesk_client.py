@@ -22,7 +22,7 @@ from supportops.errors import (
     UnknownOutcome,
 )
 from supportops.vendors.zendesk import NewComment, References, Refused, Zendesk, open_zendesk
-from tests.unit.supportops.vendors.fake_zendesk import NOW, Fake
+from tests.unit.supportops.vendors.fake_zendesk import NOW, Fake, client_of
 
 TICKET: dict[str, Any] = {
     "id": 35436,
@@ -48,16 +48,7 @@ def fake() -> Fake:
 
 @pytest.fixture
 async def zendesk(fake: Fake) -> AsyncIterator[Zendesk]:
-    settings = ZendeskSettings(
-        base_url="https://acme.zendesk.com",
-        email="ops@example.com",
-        token=SecretStr("t0ken"),
-        rate_limit=10_000,
-    )
-    transport = httpx.MockTransport(fake.handle)
-    async with open_zendesk(
-        settings, ["read"], clock=fake.clock, metrics=fake.metrics, transport=transport
-    ) as client:
+    async with client_of(fake) as client:
         yield client
 
 

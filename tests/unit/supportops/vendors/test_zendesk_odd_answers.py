@@ -8,17 +8,14 @@ import copy
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
-import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pydantic import SecretStr
 
-from supportops.config import ZendeskSettings
 from supportops.errors import Permanent
-from supportops.vendors.zendesk import Zendesk, open_zendesk
+from supportops.vendors.zendesk import Zendesk
 from tests.support.examples import examples
-from tests.unit.supportops.vendors.fake_zendesk import NOW, Fake
+from tests.unit.supportops.vendors.fake_zendesk import NOW, Fake, client_of
 
 type Path = tuple[str | int, ...]
 type Ask = Callable[[Zendesk], Awaitable[Any]]
@@ -230,16 +227,7 @@ def _changed(row: dict[str, Any], path: Path, value: object, leave_out: bool) ->
 async def _answered(ask: Ask, body: dict[str, Any]) -> Any:
     fake = Fake()
     fake.give(body=body)
-    settings_ = ZendeskSettings(
-        base_url="https://acme.zendesk.com",
-        email="ops@example.com",
-        token=SecretStr("t0ken"),
-        rate_limit=10_000,
-    )
-    transport = httpx.MockTransport(fake.handle)
-    async with open_zendesk(
-        settings_, ["read"], clock=fake.clock, metrics=fake.metrics, transport=transport
-    ) as zendesk:
+    async with client_of(fake) as zendesk:
         return await ask(zendesk)
 
 

@@ -4,16 +4,13 @@ from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-import httpx
 import pytest
-from pydantic import SecretStr
 
-from supportops.config import ZendeskSettings
 from supportops.errors import Permanent, Retryable
 from supportops.time_zones import IANA, zone_of
-from supportops.vendors.zendesk import Zendesk, open_zendesk
+from supportops.vendors.zendesk import Zendesk
 from supportops.vendors.zendesk.sla import RoadClosed, SlaRoad
-from tests.unit.supportops.vendors.fake_zendesk import Fake
+from tests.unit.supportops.vendors.fake_zendesk import Fake, client_of
 
 DUE = datetime(2026, 3, 2, 11, tzinfo=UTC)
 ACTIVE = {"breach_at": "2026-03-02T11:00:00Z", "stage": "active", "metric": "first_reply_time", "hours": 2}
@@ -35,16 +32,7 @@ def fake() -> Fake:
 
 @pytest.fixture
 async def zendesk(fake: Fake) -> AsyncIterator[Zendesk]:
-    settings = ZendeskSettings(
-        base_url="https://acme.zendesk.com",
-        email="ops@example.com",
-        token=SecretStr("t0ken"),
-        rate_limit=10_000,
-    )
-    transport = httpx.MockTransport(fake.handle)
-    async with open_zendesk(
-        settings, ["read"], clock=fake.clock, metrics=fake.metrics, transport=transport
-    ) as client:
+    async with client_of(fake) as client:
         yield client
 
 

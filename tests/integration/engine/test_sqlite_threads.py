@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
+from supportops.store.engine import SqliteThreads
+from supportops.store.migrate import upgrade
 from tests.support.commands import run_fork
 from tests.support.databases import on_the_side
 from tests.support.engine import store_on
@@ -58,3 +61,18 @@ def exit_with_the_threads_left(url: str) -> None:
 def test_no_thread_outlives_its_store(tmp_path: Path) -> None:
     """A statement that answers to a loop that is gone can hang its process: that is killed, and the test fails."""
     assert run_fork(exit_with_the_threads_left, f"sqlite:///{tmp_path}/db", within=10) == 0
+
+
+def test_a_migration_waits_for_them_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where its database cannot be opened, a thread would now and then answer to a loop that is closed by then."""
+    left: list[threading.Thread] = []
+    wait = SqliteThreads.ended
+
+    async def waited(threads: SqliteThreads) -> None:
+        await wait(threads)
+        left.extend(threads._threads)
+
+    monkeypatch.setattr(SqliteThreads, "ended", waited)
+    with pytest.raises(OperationalError):
+        upgrade(f"sqlite:///{tmp_path}/not-there/x.db", "tests.support.engine_app")
+    assert [thread.is_alive() for thread in left] == [False]

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from supportops.observability.logging import get_logger
-from supportops.store.engine import async_url, prepare_sqlite
+from supportops.store.engine import SqliteThreads, async_url, prepare_sqlite
 from supportops.store.indexes import make_missing
 from supportops.store.postgres import CONNECT_TIMEOUT
 
@@ -94,7 +94,10 @@ def _run(url: str, package: str, action: "Callable[[Config], Any]", *, indexes: 
         address = async_url(url)
         sqlite = address.get_backend_name() == "sqlite"
         connect = {} if sqlite else {"timeout": CONNECT_TIMEOUT}
-        engine = create_async_engine(address, poolclass=NullPool, connect_args=connect)
+        # No parameters in error messages: they are customers' data, and messages are logged.
+        options: dict[str, Any] = {"poolclass": NullPool, "connect_args": connect, "hide_parameters": True}
+        engine = create_async_engine(address, **options)
+        threads = SqliteThreads(engine) if sqlite else None
         if sqlite:
             prepare_sqlite(engine)
         try:
@@ -103,6 +106,8 @@ def _run(url: str, package: str, action: "Callable[[Config], Any]", *, indexes: 
                 await _make_indexes(engine, config.attributes["metadata"])
         finally:
             await engine.dispose()
+            if threads is not None:
+                await threads.ended()
 
     asyncio.run(main())
 

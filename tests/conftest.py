@@ -13,7 +13,7 @@ import pytest
 from sandbox.demo import reaper
 from supportops.clock import ManualClock
 from tests.support import infra
-from tests.support.databases import PostgresDatabases, SqliteDatabases, run_sql
+from tests.support.databases import LentDatabases, SqliteDatabases, run_sql
 from tests.support.examples import load_profile
 from tests.support.sandbox import SandboxProcess
 from tests.support.servers import Server, Unavailable
@@ -107,6 +107,14 @@ def postgres_server_url(pytestconfig: pytest.Config) -> str:
     return infra.State.current().address(choice)
 
 
+@pytest.fixture(scope="session")
+def lent_databases(postgres_server_url: str) -> Iterator[LentDatabases]:
+    """Those that the tests of this process use one after the other."""
+    databases = LentDatabases(postgres_server_url)
+    yield databases
+    databases.drop_all()
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Tests marked `both_databases` run on SQLite and on PostgreSQL."""
     if "dialect" in metafunc.fixturenames and metafunc.definition.get_closest_marker("both_databases"):
@@ -127,9 +135,8 @@ def new_database(
     if dialect == "sqlite":
         yield SqliteDatabases(tmp_path).new
         return
-    databases = PostgresDatabases(request.getfixturevalue("postgres_server_url"))
-    yield databases.new
-    databases.drop_all()
+    with request.getfixturevalue("lent_databases").lending() as new:
+        yield new
 
 
 @pytest.fixture
@@ -139,11 +146,10 @@ def database_url(new_database: Callable[[str], str]) -> str:
 
 
 @pytest.fixture
-def new_postgres(postgres_server_url: str) -> Iterator[Callable[[str], str]]:
+def new_postgres(lent_databases: LentDatabases) -> Iterator[Callable[[str], str]]:
     """Like `new_database`, on PostgreSQL only."""
-    databases = PostgresDatabases(postgres_server_url)
-    yield databases.new
-    databases.drop_all()
+    with lent_databases.lending() as new:
+        yield new
 
 
 @pytest.fixture

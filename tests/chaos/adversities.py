@@ -35,6 +35,14 @@ def kill_at_random(system: System, seconds: float, dice: random.Random, every: f
     return killed
 
 
+def kill_each(system: System, dice: random.Random, every: float) -> None:
+    """SIGKILL each of our processes once, in any order, started again at once."""
+    ours = [name for name in system.children if name != "sandbox"]
+    for name in dice.sample(ours, len(ours)):
+        system.restart(name)
+        pass_time(system, every * dice.uniform(0.5, 1.5))
+
+
 def away(system: System, server: Server, seconds: float) -> None:
     """A broker or database dies and comes back after a while."""
     server.kill()

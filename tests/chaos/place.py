@@ -1,5 +1,6 @@
 """Where the bad days happen: the whole system on a broker and a database of its own."""
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -28,7 +29,9 @@ class Place:
     postgres: Server
 
 
-def open_place(stack: ExitStack, home: Path, *, named_members: bool = False) -> Place:
+def open_place(
+    stack: ExitStack, home: Path, workers: Mapping[str, int] = WORKERS, *, named_members: bool = False
+) -> Place:
     """Start broker, database and every process; they end with `stack`. Skips where there are no real servers."""
     try:
         kafka, postgres = infra.own_server("kafka"), infra.own_server("postgres")
@@ -41,7 +44,7 @@ def open_place(stack: ExitStack, home: Path, *, named_members: bool = False) -> 
     with ThreadPoolExecutor() as starting:
         list(starting.map(lambda server: server.start(), (kafka, postgres)))
     databases = postgres_databases(postgres.address, "chaos")
-    plan = Plan(kafka.address, databases, home, rules("5s", GROUPS), WORKERS, named_members=named_members)
+    plan = Plan(kafka.address, databases, home, rules("5s", GROUPS), workers, named_members=named_members)
     system = stack.enter_context(running(plan))
     system.control.post("/control/limits", json={"slack": {"per_second": None}}).raise_for_status()
     # Zendesk's own retries are few and their spacing unknown: here they outlast a restart on a busy machine.

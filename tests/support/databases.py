@@ -3,8 +3,10 @@
 import asyncio
 import shutil
 import uuid
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -12,6 +14,7 @@ import asyncpg
 
 from sandbox.demo.processes import write_aside
 from supportops.store import migrate
+from tests.support.emptied import emptied, shape_of
 from tests.support.infra import State
 
 
@@ -63,10 +66,58 @@ class PostgresDatabases:
                 write_aside(record, f'{{"database": "{name}"}}')
         return name
 
+    def drop(self, url: str) -> None:
+        """Drop one of them, whoever is still connected."""
+        name = urlsplit(url).path.strip("/")
+        run_sql(self.server, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        self._made.remove(name)
+
     def drop_all(self) -> None:
-        """Drop what `new` made, whoever is still connected."""
-        while self._made:
-            run_sql(self.server, f"DROP DATABASE IF EXISTS {self._made.pop()} WITH (FORCE)")
+        """Drop what `new` made."""
+        for name in list(self._made):
+            self.drop(database_of(self.server, name))
+
+
+class LentDatabases:
+    """Databases with the tables of a package, used by one test after the other and emptied in between."""
+
+    def __init__(self, server: str) -> None:
+        self._databases = PostgresDatabases(server)
+        self._free: dict[str, list[str]] = defaultdict(list)
+        self._shapes: dict[str, str | None] = {}
+
+    @contextmanager
+    def lending(self) -> Iterator[Callable[[str], str]]:
+        """`new(package)`, as that of `PostgresDatabases`; what it gave is taken back at the end."""
+        own, lent = PostgresDatabases(self._databases.server), list[tuple[str, str]]()
+
+        def new(package: str = "") -> str:
+            if not package:
+                return own.new()
+            url = self._free[package].pop() if self._free[package] else self._made(package)
+            lent.append((package, url))
+            return url
+
+        yield new
+        own.drop_all()
+        for package, url in lent:
+            self._take_back(package, url)
+
+    def _take_back(self, package: str, url: str) -> None:
+        if on_the_side(lambda: asyncio.run(emptied(url, self._shapes[package]))):
+            self._free[package].append(url)
+        else:
+            self._databases.drop(url)
+
+    def _made(self, package: str) -> str:
+        url = self._databases.new(package)
+        if package not in self._shapes:
+            self._shapes[package] = on_the_side(lambda: asyncio.run(shape_of(url)))
+        return url
+
+    def drop_all(self) -> None:
+        """Drop them all, lent or free."""
+        self._databases.drop_all()
 
 
 class SqliteDatabases:

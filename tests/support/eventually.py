@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from typing import overload
 
 EVERY = 0.02
+SHARE, LONGEST = 0.1, 0.5  # a pause lasts at most that share of the wait so far, and that many seconds
 MOST = 5.0  # times the seconds asked for, whatever else the machine does
 
 
@@ -24,6 +25,11 @@ def patience(
 ) -> float:
     """`within` seconds, times how many want each core at present (at least 1, at most MOST)."""
     return within * min(MOST, max(1.0, load() / (cores or 1)))
+
+
+def _pause(every: float, waited: float) -> float:
+    """Until the next look: a long wait is looked at less often, for a look costs what the awaited work could use."""
+    return max(every, min(LONGEST, waited * SHARE))
 
 
 def _verdict(waited: float, about: str, last: object) -> str:
@@ -62,7 +68,7 @@ async def eventually[T](
             last = error
         if (waited := time.monotonic() - begun) > patience(within):
             raise NotYet(_verdict(waited, about, last))
-        await asyncio.sleep(every)
+        await asyncio.sleep(_pause(every, waited))
 
 
 def eventually_now[T](
@@ -80,4 +86,4 @@ def eventually_now[T](
             last = error
         if (waited := time.monotonic() - begun) > patience(within):
             raise NotYet(_verdict(waited, about, last))
-        time.sleep(every)
+        time.sleep(_pause(every, waited))

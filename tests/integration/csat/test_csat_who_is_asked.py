@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -258,6 +258,7 @@ async def test_overdue_surveys_go_out_in_due_order_at_the_pace(
     csat = Csat(live_store, zendesk, rules)
     for nth, ticket_id in enumerate(order):  # due in another order than they were made
         await csat.hear(solved(ticket_id, last - timedelta(seconds=3, milliseconds=-12 * nth)))
+    begun = datetime.now(UTC)
     async with working(live_store, zendesk, rules) as back:
         await back.settled()
     asked = [str(entry["ticket_id"]) for entry in await outside.calls("zendesk.comment")]
@@ -265,4 +266,4 @@ async def test_overdue_surveys_go_out_in_due_order_at_the_pace(
     finished = sorted(row.finished_at for row in rows.values())
     assert sorted(asked[:6]) == sorted(order[:6])  # these go at once, side by side
     assert asked[6:] == order[6:]
-    assert finished[-1] - finished[0] >= timedelta(seconds=3)
+    assert finished[-1] - begun >= timedelta(seconds=3)  # a busy machine may be late with the first

@@ -2,7 +2,6 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -275,15 +274,16 @@ async def test_replicas_share_the_pace_of_a_channel(
 ) -> None:
     replicas = [await open_service(CARRIED), await open_service(CARRIED)]
     outside.limit(per_second=None, burst=3)
+    begun = datetime.now(UTC)
     async with replicas[0].delivering(), replicas[1].delivering():
         await asyncio.gather(
             *(replica.hears(event) for replica in replicas for event in news(outside, now, 2))
         )
         await replicas[0].settled(within=20)
     moments = sorted(datetime.fromisoformat(post["at"]) for post in outside.posts())
-    gaps = [(later - earlier).total_seconds() for earlier, later in pairwise(moments)]
-    assert len(gaps) == 3
-    assert min(gaps) > 0.9
+    assert len(moments) == 4
+    for place, moment in enumerate(moments):  # a busy machine may be late with one, never early
+        assert (moment - begun).total_seconds() > 0.95 * place
 
 
 async def test_a_feed_without_lookups_reads_nothing_from_zendesk(

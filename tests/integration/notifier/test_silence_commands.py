@@ -11,8 +11,10 @@ from typer.testing import CliRunner, Result
 from notifier.__main__ import app
 from notifier.breaches.arming import NoticeState
 from notifier.destinations import POSTS, SLA_READINGS
+from notifier.feeds.decisions import keep_rules
 from notifier.posting.prepared import Note, schedule_note
 from notifier.tables import breach_notices
+from tests.integration.notifier.app import RULES
 from tests.support.engine import rows_of, store_on
 
 Run = Callable[..., Result]
@@ -74,6 +76,25 @@ def test_a_silence_is_ended_once_and_what_it_held_comes_now(run: Run, database: 
     again = run("end", begun["id"])
     assert (again.exit_code, again.stdout) == (1, "")
     assert f"no silence '{begun['id']}' is in force: `notifier silence list`" in again.stderr
+
+
+async def know_rules(database: str) -> None:
+    """As a worker does at its start."""
+    async with store_on(database) as store, store.transaction() as tx:
+        await keep_rules(tx, RULES)
+
+
+@pytest.mark.parametrize(
+    ("name", "warns"), [("self-managed", False), ("integrity", False), ("self-manged", True)]
+)
+def test_a_misspelt_rule_is_told_beside_the_names_that_there_are(
+    run: Run, database: str, name: str, warns: bool
+) -> None:
+    asyncio.run(know_rules(database))
+    begun = run("add", "--rule", name, "--for", "1h", "--reason", "x", "--json")
+    assert (begun.exit_code, json.loads(begun.stdout)[0]["value"]) == (0, name)
+    words = f"nothing is called {name!r} in the rules that a worker used last"
+    assert (words in begun.stderr, "gitlab-com" in begun.stderr) == (warns, warns)
 
 
 @pytest.mark.parametrize("wrong", ["another", "%", "' OR 1=1 --", "0192\x1b[31m"])

@@ -192,7 +192,10 @@ async def change(store: Store, bulk: Bulk) -> int:
     done = await bulk.act(store, bulk.wanted)
     rows = [{"destination": destination, "key": key, bulk.verb: True} for destination, key in done]
     emit(rows, as_json=bulk.as_json)
-    return CLEAN if done or bulk.everything else FAILED
+    if done or bulk.everything:
+        return CLEAN
+    typer.echo(f"nothing to {bulk.verb} has such a key: `deliveries list` shows keys and states", err=True)
+    return FAILED
 
 
 def demand_choice(keys: Sequence[str] | None, everything: bool) -> None:

@@ -6,11 +6,16 @@ from datetime import timedelta
 from typing import Annotated
 
 import typer
+from sqlalchemy import select
 from uuid_utils import uuid7
 
 from notifier.breaches.repository import look_at_held
+from notifier.notices.payloads import INTEGRITY, MERGED, RATING, SUCCESS, TAM
+from notifier.policy.notifier import NotifierPolicy
+from notifier.posting.alerts import ALERT
 from notifier.posting.burst import release
 from notifier.posting.silences import About, Silence, add, end, in_force
+from notifier.tables import routing_versions
 from supportops.config.durations import parse_duration
 from supportops.operations.on_database import on_database
 from supportops.runtime.cli import AnyService, AsJson
@@ -19,6 +24,7 @@ from supportops.runtime.supervisor import CLEAN, FAILED
 from supportops.store import Store
 
 LONGEST = timedelta(days=30)
+KINDS = (ALERT, INTEGRITY, MERGED, RATING, SUCCESS, TAM)  # of notices, which have no rule of a name
 
 
 def add_silence_commands(app: typer.Typer, service: AnyService) -> None:
@@ -53,6 +59,8 @@ def _add_begin(group: typer.Typer, service: AnyService) -> None:
                 made = Silence(str(uuid7()), about, value, reason[:500], _whoami(), tx.now, tx.now + lasts)
                 await add(tx, made)
             emit([asdict(made)], as_json=as_json, title="Silent from now on")
+            if about == "rule":
+                await _warn_of_unknown(store, value)
             return CLEAN
 
         raise typer.Exit(on_database(service, keep))
@@ -88,6 +96,22 @@ def _add_others(group: typer.Typer, service: AnyService) -> None:
             return CLEAN
 
         raise typer.Exit(on_database(service, finish))
+
+
+async def _warn_of_unknown(store: Store, name: str) -> None:
+    """Say so where the rules that a worker used last know no such name: a misspelt silence holds nothing back."""
+    query = select(routing_versions.c.rules).order_by(routing_versions.c.first_used_at.desc()).limit(1)
+    async with store.reading() as conn:
+        rules = (await conn.execute(query)).scalar()
+    if rules is None:
+        return
+    policy = NotifierPolicy.model_validate_json(rules)
+    named = {*(each.name for each in policy.feeds), *(each.name for each in policy.breaches.rules), *KINDS}
+    if name not in named:
+        words = (
+            f"nothing is called {name!r} in the rules that a worker used last, so nothing is held back by it"
+        )
+        typer.echo(f"notifier: {words}; they know: {', '.join(sorted(named))}", err=True)
 
 
 def subject_of(rule: str | None, ticket: str | None, organization: str | None) -> tuple[About, str]:

@@ -179,6 +179,27 @@ async def test_an_organization_that_cannot_be_read_holds_up_no_other_and_is_not_
     assert sync.systems.writes()[len(before) + 1 :] == [f"updated {ACME_ORG}"]
 
 
+async def test_a_run_that_is_interrupted_says_so_and_the_next_begins_at_once(sync: Sync) -> None:
+    """Ctrl-C in the middle: the lease is free, nothing is left half told."""
+    sync.systems.edit_account(ACME, Support_Level__c="Gold")
+    run = sync.of()
+    begun = asyncio.Event()
+
+    async def waits(_items: Sequence[Item]) -> list[Written]:
+        begun.set()
+        return await asyncio.Future()
+
+    setattr(run.zendesk, "update", waits)  # noqa: B010  # of this one object
+    work = asyncio.create_task(run.full("full", "test"))
+    await begun.wait()
+    work.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await work
+    state, why = await ended(sync)
+    assert (state, "ended from outside" in why) == ("failed", True)
+    assert (await sync.of().full("full", "test")).counts["done"] == 1
+
+
 async def test_a_run_that_died_is_told_by_the_next_with_what_its_rows_say(sync: Sync) -> None:
     sync.systems.edit_account(ACME, Support_Level__c="Gold")
     document = await sync.of().plan("test", create=False)

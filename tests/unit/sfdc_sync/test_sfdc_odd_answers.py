@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 import requests
 
-from sfdc_sync.operations.doctor import examine
+from sfdc_sync.integrity.prerequisites import check_account
+from sfdc_sync.operations.doctor import check_comments, check_record, examine
 from sfdc_sync.policy.sfdc import SfdcPolicy
 from sfdc_sync.salesforce.client import Salesforce
 from sfdc_sync.salesforce.responses import ErrorAction, read_results
@@ -135,6 +137,40 @@ async def test_every_page_is_read_once(serve: Serve) -> None:
 async def test_an_object_without_its_fields_is_not_one_that_hides_them_all(serve: Serve, body: Any) -> None:
     with pytest.raises(Retryable, match="without its fields"):
         await serve(FakeSalesforce(lambda _request: (200, body))).describe("Account")
+
+
+WHOLE: dict[str, Any] = {
+    "type": "picklist",
+    "length": 40,
+    "createable": True,
+    "updateable": True,
+    "externalId": True,
+    "unique": True,
+    "restrictedPicklist": True,
+    "referenceTo": ["Account"],
+    "relationshipName": "Account",
+    "picklistValues": [{"value": "new", "active": True}],
+}
+ODD: tuple[Any, ...] = (None, "x", 5, -1, [], [None], [5], {}, {"a": 1})
+
+
+def _say(body: object, _request: requests.PreparedRequest) -> Answer:
+    return 200, body
+
+
+@pytest.mark.parametrize("key", WHOLE)
+async def test_an_odd_description_of_a_field_is_judged_and_breaks_no_check(serve: Serve, key: str) -> None:
+    policy = SfdcPolicy()
+    record, accounts = policy.ticket_record, policy.organizations
+    names = {*record.fields, record.external_id, "Type", *(rule.source for rule in accounts.fields.values())}
+    for odd in ODD:
+        answer = {"keyPrefix": "001", "fields": [{**WHOLE, "name": name, key: odd} for name in names]}
+        fake = FakeSalesforce(partial(_say, answer))
+        found = await serve(fake).describe("Account")
+        assert found is not None
+        assert len(check_record(record, found)) >= len(record.fields)
+        assert check_comments(record.comments, found)
+        assert check_account(accounts, found)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ One run at a time among all replicas (a lease). A run that is killed heals by th
 is done is not done again, and what an organization was made for is its external id, which Zendesk holds once.
 """
 
+import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -266,8 +267,7 @@ class _Run:
     async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         async with self._stack:
             if not self._closed:
-                why = str(error) if isinstance(error, SupportOpsError) else type(error).__name__
-                await self.close("failed", {}, why)
+                await self.close("failed", {}, _why(error))
 
     async def follow_merges(self, reading: Reading) -> None:
         """Records of tickets that name accounts which were merged meanwhile: the worker writes them anew."""
@@ -362,6 +362,13 @@ class _Run:
             if key in links and key not in self._refused
         )
         await repository.set_right(right)
+
+
+def _why(error: BaseException | None) -> str:
+    """Why a run has failed, for whoever reads the list of runs."""
+    if isinstance(error, asyncio.CancelledError | KeyboardInterrupt):
+        return "ended from outside before it was through: what is done is done, the next run goes on"
+    return str(error) if isinstance(error, SupportOpsError) else type(error).__name__
 
 
 def lost_sharing(plan: Plan) -> tuple[str, ...]:

@@ -28,6 +28,7 @@ from sfdc_sync.salesforce.auth import (
     transport_errors,
 )
 from sfdc_sync.salesforce.composite import MOST_QUERIES, composite_of, page_of, parts_of
+from sfdc_sync.salesforce.described import described
 from sfdc_sync.salesforce.refusals import moved, version_refusal, versions_in
 from sfdc_sync.salesforce.responses import (
     ErrorAction,
@@ -113,10 +114,7 @@ class Salesforce:
             answer = await self._in_thread("describe", partial(self._call, "GET", path))
         except NotFound:
             return None
-        fields = answer.get("fields") if isinstance(answer, dict) else None
-        if not isinstance(answer, dict) or not isinstance(fields, list):
-            raise Retryable(f"Salesforce describes {object_name} without its fields")
-        return {**answer, "fields": [each for each in fields if isinstance(each, dict)]}
+        return described(answer, object_name)
 
     async def sign_in(self) -> None:
         """Log in, if that is not done yet. Raises DestinationPaused, with what to do about it."""

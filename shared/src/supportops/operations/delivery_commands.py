@@ -72,7 +72,8 @@ def add_delivery_commands(app: typer.Typer, service: AnyService) -> None:
     )
     app.add_typer(group, name="deliveries")
     _add_looks(group, service)
-    _add_changes(group, service)
+    _add_retry(group, service)
+    _add_cancel(group, service)
     add_resume_command(group, service)
 
 
@@ -121,7 +122,7 @@ def _add_looks(group: typer.Typer, service: AnyService) -> None:
         raise typer.Exit(on_database(service, show))
 
 
-def _add_changes(group: typer.Typer, service: AnyService) -> None:
+def _add_retry(group: typer.Typer, service: AnyService) -> None:
     @group.command("retry")
     def retry(  # noqa: PLR0913  # a command has as many parameters as it has options
         keys: Keys = None,
@@ -146,6 +147,8 @@ def _add_changes(group: typer.Typer, service: AnyService) -> None:
 
         raise typer.Exit(on_database(service, again))
 
+
+def _add_cancel(group: typer.Typer, service: AnyService) -> None:
     @group.command("cancel")
     def cancel_(  # noqa: PLR0913  # a command has as many parameters as it has options
         reason: Annotated[str, typer.Option("--reason", help="Why: it is kept with each call.")],

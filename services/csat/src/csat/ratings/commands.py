@@ -29,7 +29,13 @@ def add_history_commands(
     app: typer.Typer, service: Service[Settings, CsatPolicy], bring_in_history: BringIn
 ) -> None:
     """Add the commands of this file to csat's command line."""
+    _add_backfill(app, service, bring_in_history)
+    _add_erase(app, service)
 
+
+def _add_backfill(
+    app: typer.Typer, service: Service[Settings, CsatPolicy], bring_in_history: BringIn
+) -> None:
     @app.command()
     def backfill(
         since: Annotated[
@@ -60,6 +66,8 @@ def add_history_commands(
 
         raise typer.Exit(execute(service, bring_in))
 
+
+def _add_erase(app: typer.Typer, service: Service[Settings, CsatPolicy]) -> None:
     @app.command("erase")
     def erase_person(
         requester: Annotated[str, typer.Option(help="The person's user id in Zendesk.")],

@@ -36,9 +36,11 @@ def side_app(probes: Sequence[Probe], metrics: Metrics) -> Starlette:
         await readiness.look()
         return Response(metrics.exposition(), media_type=CONTENT_TYPE_LATEST)
 
-    return Starlette(
+    app = Starlette(
         routes=[Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", show_metrics)]
     )
+    app.router.redirect_slashes = False  # a redirect would name the host that the request names
+    return app
 
 
 def side_server(settings: SideSettings, probes: Sequence[Probe], metrics: Metrics) -> HttpServer:

@@ -114,6 +114,18 @@ async def test_each_code_has_its_reaction(code: str, error: type[Exception]) -> 
     [
         (always(429, {"ok": False}, **{"Retry-After": "7"}), SlackRateLimited, timedelta(seconds=7)),
         (always(429, b"slow down"), SlackRateLimited, timedelta(seconds=5)),
+        (always(429, b"", **{"Retry-After": "0"}), SlackRateLimited, timedelta(seconds=5)),
+        (always(429, b"", **{"Retry-After": "-3"}), SlackRateLimited, timedelta(seconds=5)),
+        (
+            always(429, b"", **{"Retry-After": "Mon, 02 Nov 2026 09:00:30 GMT"}),
+            SlackRateLimited,
+            timedelta(seconds=30),
+        ),
+        (always(200, {"ok": False, "error": "ratelimited"}), SlackRateLimited, timedelta(seconds=5)),
+        (always(403, b"<html>proxy"), UnknownOutcome, None),
+        (always(302, b"", Location="https://login.example"), UnknownOutcome, None),
+        (always(200, b'{"ok":true,"channel":"C9","ts":"1.'), UnknownOutcome, None),
+        (always(200, {"ok": True, "channel": "C9", "ts": 1.5}), UnknownOutcome, None),
         (always(429, b"", **{"Retry-After": "1e9"}), SlackRateLimited, timedelta(seconds=5)),
         (always(429, b"", **{"Retry-After": "999999"}), SlackRateLimited, timedelta(hours=1)),
         (always(503, b"<html>", **{"Retry-After": "3"}), UnknownOutcome, timedelta(seconds=3)),

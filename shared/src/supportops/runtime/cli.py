@@ -14,7 +14,6 @@ A command reads the settings that it needs and no others: one that looks into th
 that knows nothing but `DATABASE_URL` (`execute_with(service, DatabaseCommandSettings, …)`).
 """
 
-import os
 import sys
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
@@ -39,7 +38,7 @@ from supportops.runtime import supervisor
 from supportops.runtime.check_config import check_config_command
 from supportops.runtime.command_line import CommandLine, ensure_stdout, is_output_failure
 from supportops.runtime.failures import in_one_line
-from supportops.runtime.output import ReaderGone, emit
+from supportops.runtime.output import emit
 from supportops.store import Store, open_store
 from supportops.store.migrate import upgrade
 from supportops.store.outbox import publish_again
@@ -177,26 +176,11 @@ def execute_with[T: CommandSettings](
         )
         if announce:
             log.info("service.started", settings=settings.summary())
-        ended = _finish(command(settings), service.name)
-        try:
-            sys.stdout.flush()
-        except BrokenPipeError:
-            _give_up_stdout()
-        return ended
-    except ReaderGone:
-        _give_up_stdout()
-        return supervisor.FAILED
+        return _finish(command(settings), service.name)
     except Exception as error:
         if (code := _said(error, service.name)) is not None:
             return code
         raise
-
-
-def _give_up_stdout() -> None:
-    """Let what is left go nowhere: the interpreter would complain about it at its end."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    os.close(nowhere)
 
 
 def _no_options() -> None:

@@ -1,6 +1,5 @@
 """What commands print: a JSON document with `--json`, a table for people, plain text when nobody watches."""
 
-import errno
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,26 +17,8 @@ type Report = Callable[[float | None, str], None]
 """Tells how far a work has come: the share from 0 to 1 (None: nobody knows), and a few words."""
 
 
-class ReaderGone(BrokenPipeError):
-    """Stdout is a pipe that was closed (`| head`): no fault of ours, and not that of a server."""
-
-
 def emit(data: Row | Sequence[Row], *, as_json: bool, title: str = "") -> None:
-    """Print one record or a list of records to stdout, in the form that was asked for. Raises ReaderGone."""
-    with to_reader():
-        _emit(data, as_json=as_json, title=title)
-
-
-@contextmanager
-def to_reader() -> Iterator[None]:
-    """What is printed inside has one meaning of a closed pipe: ReaderGone."""
-    try:
-        yield
-    except BrokenPipeError as error:
-        raise ReaderGone(errno.EPIPE, "whoever read this has gone away") from error
-
-
-def _emit(data: Row | Sequence[Row], *, as_json: bool, title: str) -> None:
+    """Print one record or a list of records to stdout, in the form that was asked for."""
     if as_json:
         sys.stdout.write(orjson.dumps(data, default=str, option=orjson.OPT_INDENT_2).decode() + "\n")
     elif isinstance(data, Mapping):

@@ -18,7 +18,7 @@ from sfdc_sync.settings import Settings
 from supportops.errors import SupportOpsError
 from supportops.operations.on_database import on_database
 from supportops.runtime.cli import Service, execute
-from supportops.runtime.output import Report, emit, progress, to_reader
+from supportops.runtime.output import Report, emit, progress
 from supportops.runtime.supervisor import CLEAN, FAILED
 from supportops.store import Store
 from supportops.web.csv_text import to_csv
@@ -135,13 +135,11 @@ def _show(rows: Sequence[Mapping[str, Any]], form: str) -> None:
     if form == "json":
         emit([{name: row[name] for name in COLUMNS} for row in rows], as_json=True)
     elif form == "csv":
-        with to_reader():
-            sys.stdout.write(as_csv(rows))
+        sys.stdout.write(as_csv(rows))
     else:
         for name in REPORTS:
             if mine := [row for row in rows if row["report"] == name]:
-                with to_reader():
-                    typer.echo(f"{name} ({REPORTS[name]}): {len(mine)}")
+                typer.echo(f"{name} ({REPORTS[name]}): {len(mine)}")
                 emit([{column: row[column] for column in _SHORT} for row in mine], as_json=False)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 from pydantic import SecretStr
+from sqlalchemy import select
 
 from notifier.breaches.acknowledge import take_click
 from notifier.policy.breach_settings import Acknowledging
@@ -14,11 +15,12 @@ from notifier.posting.names import AT_ONCE, NameWatch, names_of
 from notifier.settings import SlackSettings
 from notifier.slack.client import SlackCredentialError, SlackRateLimited, open_slack
 from notifier.slack.requests import Click
+from notifier.tables import breach_targets
 from supportops.clock import ManualClock
 from supportops.observability.metrics import Metrics
 from supportops.store import Store
 from tests.integration.notifier.pages import MINUTE, NOW, notice, posted
-from tests.support.engine import store_on
+from tests.support.engine import rows_of, store_on
 
 pytestmark = pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)
 OPEN, CLOSED = "C0SUPPORTOPS", "C0CLOSED1"
@@ -127,3 +129,16 @@ async def test_who_takes_a_notice_is_known_at_once_and_keeps_the_better_name(
         if number == 0:
             store.clock.advance(timedelta(days=2))  # type: ignore[attr-defined]
             assert await look(store, slack) == {"U0ADA": "Ada Agent"}
+
+
+@pytest.mark.parametrize(("user", "channel", "taken"), [("", OPEN, None), ("U0ADA", "", "U0ADA")])
+async def test_a_press_of_nobody_takes_nothing_and_one_from_nowhere_is_answered_nowhere(
+    store: Store, user: str, channel: str, taken: str | None
+) -> None:
+    await notice(store, "1", "posted", target="open", **posted())
+    await take_click(
+        store, Acknowledging(), Click("c", "breach_take", "1", user, None, channel), outsider=False
+    )
+    async with store.reading() as conn:
+        assert (await conn.execute(select(breach_targets.c.taken_by))).scalar() == taken
+    assert [row["lane"] for row in (await rows_of(store)).values() if row["lane"] == user] == []

@@ -74,8 +74,8 @@ def reply_to(click: Click, row: Row | None, rules: Acknowledging, outsider: bool
 
 
 async def take_click(store: Store, rules: Acknowledging, click: Click, outsider: bool) -> None:
-    """Do what the press of a button asks for, once, however often Slack sends it."""
-    if click.action not in (TAKE, GIVE_BACK):
+    """Do what the press of a button asks for, once, however often Slack sends it. Nobody's press does nothing."""
+    if click.action not in (TAKE, GIVE_BACK) or not click.user:
         return
     async with store.transaction() as tx:
         if not await is_first(tx, click.id):
@@ -84,7 +84,8 @@ async def take_click(store: Store, rules: Acknowledging, click: Click, outsider:
         row = rows.get(click.value)
         reply = reply_to(click, row, rules, outsider, tx.now)
         say = {"channel": click.channel, "user": click.user, "text": reply.words}
-        tx.deliveries.schedule(BREACH_WORDS, click.id, lane=click.user, payload=say)
+        if click.channel:  # else there is no place where that person alone could be told
+            tx.deliveries.schedule(BREACH_WORDS, click.id, lane=click.user, payload=say)
         if row is not None and reply.values is not None:
             if click.name:
                 await hear_names(tx, {click.user: click.name}, in_passing=True)

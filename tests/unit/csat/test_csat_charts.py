@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from csat.dashboard import charts, view_model
+from csat.dashboard.routes import FILTERS
 from csat.kpi.measures import Counts, Figure, kpi
 from csat.policy.kpi import KpiPolicy
 from supportops.web.layout import PageLayout
@@ -99,10 +100,9 @@ def test_a_line_is_told_in_words_too() -> None:
     "hostile", ["<script>alert(1)</script>", "</title><image href=x>", '" onload="x', "a&b"]
 )
 def test_labels_of_a_chart_are_text(hostile: str) -> None:
-    look = PageLayout("csat.dashboard", Site("csat", "/dashboard"))
+    look = PageLayout("csat.dashboard", Site("csat", "/dashboard"), FILTERS)
     panel, *_ = view_model.panels([(date(2026, 9, 7), Counts(10, 10, 10, 9, 1))], "week", RULES)
     period = view_model.Period(hostile, hostile, panel.periods[0].figure)
-    look.templates.filters.update(percent=str, interval=str, number=str)
     module = look.templates.get_template("charts.html").make_module({})
     text = str(module.trend(view_model.Panel(panel.kind, panel.chart, (period,), hostile), "week"))  # type: ignore[attr-defined]
     assert hostile not in text

@@ -31,22 +31,23 @@ class DashboardQuery:
     step: Step
 
 
+FILTERS = (
+    formatting.percent,
+    formatting.number,
+    formatting.interval,
+    formatting.verdict,
+    formatting.moment,
+    formatting.day,
+)
+
+
 class Dashboard:
     """The numbers on one page."""
 
     def __init__(self, store: Store, policy: KpiPolicy, site: Site) -> None:
         self._store = store
         self._policy = policy
-        self._layout = PageLayout("csat.dashboard", site)
-        filters = (
-            formatting.percent,
-            formatting.number,
-            formatting.interval,
-            formatting.verdict,
-            formatting.moment,
-            formatting.day,
-        )
-        self._layout.templates.filters.update({each.__name__: each for each in filters})
+        self._layout = PageLayout("csat.dashboard", site, FILTERS)
 
     async def show(self, request: Request) -> Response:
         """The page about the view that the address names; 422 when it names none."""

@@ -2,9 +2,11 @@
 
     python runtime_program.py GRACE COMPONENT...
     python runtime_program.py END
+    python runtime_program.py HANGS
 
 A component that works says "up NAME" on stdout when it has begun. END is the name of an exception in ENDS, which the
-main coroutine raises while somebody is left in a thread that never ends.
+main coroutine raises while somebody is left in a thread that never ends. HANGS is the name of a command in HANGS, which
+waits for a call in a thread of its own pool.
 """
 
 import asyncio
@@ -12,8 +14,13 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
+from typing import Any
 
+import typer
 from starlette.types import Receive, Scope, Send
 
 from supportops.config import DatabaseCommandSettings, ServiceSettings
@@ -22,7 +29,7 @@ from supportops.config.rules_file import Rules, Section
 from supportops.errors import Permanent
 from supportops.observability.metrics import Metrics
 from supportops.runtime import supervisor
-from supportops.runtime.cli import Service, execute_with
+from supportops.runtime.cli import Service, build_app, execute_with
 from supportops.runtime.http_server import HttpServer
 from supportops.runtime.supervisor import run, run_until_stopped
 
@@ -140,6 +147,60 @@ async def break_off(error: BaseException) -> int:
     raise error
 
 
+async def hang() -> int:
+    """Wait for a call that hangs, in a pool that nobody waits for; say it when that ends."""
+    pool = ThreadPoolExecutor(1)
+    try:
+        sys.stdout.write("up hang\n")
+        sys.stdout.flush()
+        await asyncio.get_running_loop().run_in_executor(pool, threading.Event().wait)
+        return 0
+    finally:
+        await asyncio.sleep(0)
+        sys.stdout.write("told\n")
+        sys.stdout.flush()
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+async def never_tell() -> int:
+    """The same, and what there is to say cannot be said."""
+    try:
+        return await hang()
+    finally:
+        await asyncio.Event().wait()
+
+
+async def leave_behind() -> int:
+    """End by itself while the call hangs."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(hang(), 0.01)
+    return 3
+
+
+HANGS: dict[str, Callable[[], Coroutine[Any, Any, int]]] = {
+    "hang": hang,
+    "never-tell": never_tell,
+    "signalled-twice": never_tell,
+    "leave-behind": leave_behind,
+}
+
+
+def hanging_command(name: str) -> None:
+    """A command of a service's own command line, from its first line to the end of the process."""
+    os.environ["DATABASE_URL"] = "sqlite:///nobody-opens-it.db"
+    supervisor.LAST_WORDS = 0.5 if name == "never-tell" else 3600
+    service = Service(
+        name="csat", package="csat", about="", settings=ServiceSettings, policy=Section("csat", Rules)
+    )
+    app = build_app(service)
+
+    @app.command("hang")
+    def _hang() -> None:
+        raise typer.Exit(execute_with(service, DatabaseCommandSettings, lambda _settings: HANGS[name]()))
+
+    app(["hang"])
+
+
 def command(name: str) -> int:
     """The same by way of a service's command line, which says what it knows in one line."""
     os.environ["DATABASE_URL"] = "sqlite:///nobody-opens-it.db"
@@ -165,4 +226,6 @@ async def main(grace: timedelta, names: list[str]) -> int:
 if __name__ == "__main__":
     if sys.argv[1] in ENDS:
         sys.exit(command(sys.argv[1]))
+    if sys.argv[1] in HANGS:
+        hanging_command(sys.argv[1])
     sys.exit(run(main(parse_duration(sys.argv[1]), sys.argv[2:])))

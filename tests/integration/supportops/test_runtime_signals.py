@@ -41,6 +41,10 @@ def start(tmp_path: Path) -> Iterator[Start]:
         child.kill()
 
 
+def _wait_for(words: str, child: ChildProcess) -> None:
+    eventually_now(lambda: words in child.tail(), within=20, about=words)
+
+
 def _end(child: ChildProcess, within: float = 10) -> int:
     eventually_now(lambda: not child.running, within=within, about="the process has ended")
     assert child.returncode is not None
@@ -112,6 +116,28 @@ def test_nor_a_process_that_ends_by_an_exception(start: Start) -> None:
         assert _end(child) == code
         assert child.tail().count(words or "Traceback") == (1 if words else 0)
         assert ("Traceback" in child.tail()) == (end == "mistake")
+
+
+def test_a_call_that_hangs_does_not_hold_a_command(start: Start) -> None:
+    """Neither one that is interrupted, which says first what there is to say, nor one that ends by itself."""
+    ends: list[tuple[str, tuple[signal.Signals, ...], int]] = [
+        ("hang", (signal.SIGINT,), 130),
+        ("hang", (signal.SIGTERM,), 143),
+        ("never-tell", (signal.SIGTERM,), 143),
+        ("signalled-twice", (signal.SIGINT, signal.SIGTERM), 143),
+        ("leave-behind", (), 3),
+    ]
+    children = [start(name, up=0) for name, *_ in ends]
+    for child, (_name, signals, _code) in zip(children, ends, strict=True):
+        said = ["up hang", *("told" for _ in signals[1:])]
+        for sign, words in zip(signals, said, strict=False):
+            _wait_for(words, child)
+            os.kill(child.pid, sign)
+    for child, (name, _signals, code) in zip(children, ends, strict=True):
+        assert _end(child) == code
+        assert "told" in child.tail()
+        assert ("csat: interrupted" in child.tail()) == (name == "hang")
+        assert "Traceback" not in child.tail()
 
 
 def test_a_component_that_breaks_stops_the_others_in_order(start: Start) -> None:

@@ -14,6 +14,7 @@ A command reads the settings that it needs and no others: one that looks into th
 that knows nothing but `DATABASE_URL` (`execute_with(service, DatabaseCommandSettings, …)`).
 """
 
+import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
@@ -250,6 +251,9 @@ async def _awaited(result: Awaitable[int], service: str) -> int:
     """The exit code; what went wrong is said before the loop closes, which may take long (`supervisor.run`)."""
     try:
         return await result
+    except asyncio.CancelledError:
+        typer.echo(f"{service}: interrupted", err=True)
+        raise
     except Exception as error:
         if (code := _said(error, service)) is not None:
             return code

@@ -7,7 +7,7 @@ from typing import Any, Final, TextIO
 
 import typer
 
-from supportops.runtime.supervisor import FAILED
+from supportops.runtime.supervisor import FAILED, threads_left_to_themselves
 
 _UNWRITABLE: Final = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EBADF, errno.EIO, errno.EFBIG)
 
@@ -23,6 +23,10 @@ class CommandLine(typer.Typer):
         self._name = name
 
     def __call__(self, *args: Any, **options: Any) -> Any:
+        with threads_left_to_themselves():
+            return self._called(*args, **options)
+
+    def _called(self, *args: Any, **options: Any) -> Any:
         try:
             try:
                 return super().__call__(*args, **options)

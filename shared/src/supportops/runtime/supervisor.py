@@ -1,7 +1,8 @@
 """Runs the components of a process together, and stops them in order.
 
 Exit codes: 0 stopped as asked; 1 a component failed or ended by itself; 124 stopped as asked, but something
-did not finish within the grace time and was cancelled; 130 / 143 a second SIGINT / SIGTERM, at once.
+did not finish within the grace time and was cancelled; 130 / 143 a second SIGINT / SIGTERM, at once, or the first
+one of a command that ends by itself otherwise.
 """
 
 import asyncio
@@ -23,6 +24,8 @@ log = get_logger("supportops.runtime.supervisor")
 
 CLEAN, FAILED, GRACE_EXCEEDED = 0, 1, 124
 CLOSING = 2.0  # seconds
+LAST_WORDS = 5.0
+"""Seconds that an interrupted command has to say in its rows that it was interrupted."""
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 type Handler = Callable[[int, FrameType | None], Any] | int | None
@@ -133,14 +136,14 @@ def _signals(on_signal: Callable[[signal.Signals], None]) -> Iterator[None]:
 def run(main: Coroutine[Any, Any, int]) -> int:
     """Run a service's main coroutine on uvloop (where there is one) and return its exit code.
 
-    Ctrl-C before `run_until_stopped` has begun ends with 130, without a traceback. Once `main` has ended, also by an
-    exception, who is left in a thread that cannot be cancelled (the lookup of a name that hangs) holds the process up
-    for CLOSING at most; then the process says the exception and ends with its exit code.
+    SIGINT and SIGTERM cancel `main` (130, 143); within `run_until_stopped` they are its own. A second one ends at once.
+    Once `main` has ended, also by an exception, who is left in a thread that cannot be cancelled (the lookup of a name
+    that hangs) holds the loop up for CLOSING at most; then the process says the exception and ends with its exit code.
     """
     try:
         with ExitStack() as closed, asyncio.Runner(loop_factory=_loop_factory()) as runner:
             try:
-                code = runner.run(main)
+                code = runner.run(_interruptible(main))
             except BaseException as error:
                 closed.callback(_leave_later(partial(_give_up, error)).cancel)
                 raise
@@ -152,24 +155,85 @@ def run(main: Coroutine[Any, Any, int]) -> int:
         return 128 + signal.SIGINT
 
 
+async def _interruptible(main: Coroutine[Any, Any, int]) -> int:
+    """As `main`, which the first signal cancels: it has LAST_WORDS to tidy up and to say so."""
+    if threading.current_thread() is not threading.main_thread():
+        return await main
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    heard: list[int] = []
+
+    def on_signal(number: int, _frame: FrameType | None) -> None:
+        code = 128 + number
+        if heard or task is None:
+            os._exit(code)
+        heard.append(code)
+        late.callback(_later(LAST_WORDS, partial(os._exit, code)).cancel)
+        loop.call_soon_threadsafe(task.cancel)
+
+    with ExitStack() as late:
+        for number in STOP_SIGNALS:
+            late.callback(signal.signal, number, signal.getsignal(number))
+            signal.signal(number, on_signal)
+        try:
+            return await main
+        except asyncio.CancelledError:
+            if not heard:
+                raise
+            return heard[0]
+
+
+@contextmanager
+def threads_left_to_themselves() -> Iterator[None]:
+    """The whole of a process: after it, threads that were begun in it hold the interpreter's end for CLOSING at most.
+
+    A call that hangs in a pool of threads cannot be cancelled, and Python would wait for it.
+    """
+    before = set(threading.enumerate())
+    ended: Callable[[], NoReturn] = partial(_leave, CLEAN)
+    try:
+        yield
+    except SystemExit as error:
+        ended = partial(_leave, _code_of(error))
+        raise
+    except BaseException:  # the interpreter says it
+        ended = partial(_leave, FAILED)
+        raise
+    finally:
+
+        def leave() -> None:
+            if any(not each.daemon for each in set(threading.enumerate()) - before):
+                ended()
+
+        _leave_later(leave)
+
+
 def _leave_later(leave: Callable[[], object]) -> threading.Timer:
-    late = threading.Timer(CLOSING, leave)
+    return _later(CLOSING, leave)
+
+
+def _later(seconds: float, leave: Callable[[], object]) -> threading.Timer:
+    late = threading.Timer(seconds, leave)
     late.daemon = True
     late.start()
     return late
 
 
-def _give_up(error: BaseException) -> None:
+def _give_up(error: BaseException) -> NoReturn:
     """End as the interpreter ends when nobody catches `error`."""
     if isinstance(error, KeyboardInterrupt):
         _leave(128 + signal.SIGINT)
     if not isinstance(error, SystemExit):
         sys.excepthook(type(error), error, error.__traceback__)
         _leave(FAILED)
-    if error.code is None or isinstance(error.code, int):
-        _leave(error.code or CLEAN)
-    sys.stderr.write(f"{error.code}\n")
-    _leave(FAILED)
+    if isinstance(error.code, str):
+        sys.stderr.write(f"{error.code}\n")
+    _leave(_code_of(error))
+
+
+def _code_of(end: SystemExit) -> int:
+    if end.code is None or isinstance(end.code, int):
+        return end.code or CLEAN
+    return FAILED
 
 
 def _leave(code: int) -> NoReturn:

@@ -73,6 +73,12 @@ def test_a_plan_that_was_changed_is_not_applied(edit: str) -> None:
         parsed(orjson.dumps(head))
 
 
+def test_a_plan_says_how_many_rows_nobody_could_read() -> None:
+    made = PlanDocument(datetime(2026, 3, 1, tzinfo=UTC), "00D", "abc", Plan((UPDATE,), unreadable=2))
+    assert orjson.loads(written(made))["counts"] == {"update": 1, "unchanged": 0, "unreadable": 2}
+    assert parsed(written(made)) == made
+
+
 def test_how_a_plan_is_laid_out_may_change() -> None:
     made = PlanDocument(datetime(2026, 3, 1, tzinfo=UTC), "00D", "abc", Plan((UPDATE,)))
     assert parsed(orjson.dumps(orjson.loads(written(made)))) == made

@@ -179,6 +179,7 @@ async def test_what_a_job_says_is_said_of_the_right_organization(
 ) -> None:
     fake = Fake()
     fake.give(body=answer)
+    fake.give(body={"organizations": []})  # for whom nothing is said of
     async with side_of(fake) as side:
         written = await side.update([update("1"), update("2")])
     assert [each.reason for each in written] == expected
@@ -188,9 +189,10 @@ async def test_what_a_job_says_is_said_of_the_right_organization(
 async def test_a_made_organization_is_never_guessed_from_the_order_of_results() -> None:
     fake = Fake()
     fake.give(body=job({"id": 8, "status": "Created"}, {"id": 7, "status": "Created"}))
+    fake.give(body={"organizations": [ROW]})
     async with side_of(fake) as side:
         written = await side.create([create(A), create(B)])
-    assert [each.organization_id for each in written] == [None, None]
+    assert [(each.item.account_id, each.organization_id) for each in written] == [(A, "1"), (B, None)]
 
 
 async def test_a_job_that_cannot_be_read_may_have_made_them_and_is_asked_about() -> None:

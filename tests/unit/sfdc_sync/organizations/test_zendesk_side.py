@@ -130,10 +130,34 @@ async def test_a_job_that_never_ends_is_an_unknown_outcome() -> None:
     assert sum(waits.slept) <= JOB_PATIENCE.total_seconds()
 
 
-async def test_a_job_that_zendesk_has_forgotten_is_one_as_well() -> None:
-    zendesk, _, _ = side(QUEUED, NotFound("gone"))
-    with pytest.raises(UnknownOutcome):
-        await zendesk.update([update("1")])
+SILENT: list[tuple[str, list[object]]] = [
+    ("completed", [Job("j", "completed", {})]),
+    ("completed", [QUEUED, Job("j", "completed", {})]),
+    ("failed", [Job("j", "failed", {})]),
+    ("forgotten", [QUEUED, NotFound("gone")]),
+]
+
+
+@pytest.mark.parametrize(("status", "script"), SILENT)
+async def test_what_a_job_does_not_say_is_read_from_the_organizations(
+    status: str, script: list[object]
+) -> None:
+    """Nothing more will come of a job that has ended: to ask it again would only be to wait."""
+    changed = detail("1", A).model_copy(update={"organization_fields": {"support_level": "b"}})
+    zendesk, fake, waits = side(*script, there=[changed, detail("2", B)])
+    done = await zendesk.update([update("1"), update("2")])
+    assert [(each.state, each.reason) for each in done] == [
+        ("done", f"job {status} without a word of it, but it is so"),
+        ("refused", f"job {status}: nothing is said of this one"),
+    ]
+    assert (fake.script, len(waits.slept)) == ([], len(script) - 1)
+
+
+async def test_what_a_job_does_not_say_it_made_is_looked_for_and_not_made_twice() -> None:
+    zendesk, fake, _ = side(Job("j", "completed", {}), there=[detail("7", A)])
+    done = await zendesk.create([create(A), create(B)])
+    assert [(each.state, each.organization_id) for each in done] == [("done", "7"), ("refused", None)]
+    assert len(fake.sent) == 1
 
 
 async def test_an_update_is_repeated_after_a_lost_answer() -> None:

@@ -103,11 +103,14 @@ class Plan:
     linked: int = 0
     accounts: int = 0
     organizations: int = 0
+    unreadable: int = 0
+    """Rows of either side that nobody could read: where there are any, nothing is created or marked."""
 
     @property
     def counts(self) -> dict[str, int]:
-        """Items by action, and `unchanged`."""
-        return {**Counter(item.action.value for item in self.items), "unchanged": self.unchanged}
+        """Items by action, `unchanged`, and `unreadable` where rows were."""
+        found = {**Counter(item.action.value for item in self.items), "unchanged": self.unchanged}
+        return found | ({"unreadable": self.unreadable} if self.unreadable else {})
 
     @property
     def writes(self) -> list[Item]:
@@ -139,3 +142,13 @@ def _empty(value: Value) -> bool:
 def joined(tags: Sequence[str]) -> str:
     """Tags as one value."""
     return " ".join(tags)
+
+
+def value_of(organization: Organization, key: str) -> Value:
+    """What an organization holds under a change's key."""
+    plain: Mapping[str, Value] = {
+        NAME: organization.name,
+        EXTERNAL_ID: organization.external_id,
+        TAGS: joined(organization.tags),
+    }
+    return plain[key] if key in plain else organization.values.get(key.removeprefix(FIELD))

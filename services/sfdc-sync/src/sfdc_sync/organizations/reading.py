@@ -39,6 +39,11 @@ class Reading:
     accounts: AccountsRead = field(default_factory=AccountsRead)
     whole: bool = False
 
+    @property
+    def odd(self) -> int:
+        """Rows of either side that could not be read."""
+        return self.unreadable + self.accounts.unusable
+
 
 class WrongEnvironment(Permanent):
     """This is not the Salesforce that was read before, or not one that may write here."""

@@ -165,7 +165,7 @@ class OrganizationSync:
             ]
             told = [each for each in document.plan.items if each.action is Action.SHARING]
             held = [each.item for each in judged if each.verdict == HOLDS]
-            plan = replace(document.plan, items=(*held, *told))
+            plan = replace(document.plan, items=(*held, *told), unreadable=reading.odd)
             return await run.finish(reading, plan, [each for each in judged if each.verdict != HOLDS])
 
     async def undo(self, run_id: str, by: str) -> RunResult:
@@ -215,7 +215,8 @@ class OrganizationSync:
             else item
             for item in plan.items
         )
-        return replace(plan, items=items, linked=max(plan.linked, reading.linked))
+        linked = max(plan.linked, reading.linked)
+        return replace(plan, items=items, linked=linked, unreadable=reading.odd)
 
     async def judged(self, plan: Plan, organizations: Collection[Organization] = ()) -> list[Tripped]:
         """What the brake says about a plan."""
@@ -253,7 +254,6 @@ class _Run:
         self._sync, self._kind, self._by, self._of = sync, kind, by, of
         self._closed = False
         self._renamed = 0
-        self._odd = 0
         self._stack = AsyncExitStack()
         self.id = ""
 
@@ -282,7 +282,6 @@ class _Run:
 
     async def finish(self, reading: Reading, plan: Plan, left: Sequence[Judged] = ()) -> RunResult:
         """Brake, write, and keep what is right from now on."""
-        self._odd = reading.unreadable + reading.accounts.unusable
         tripped = await self._sync.judged(plan, reading.world.organizations)
         if tripped and await self._sync.repository.use_release(self.id) is None:
             await self._sync.repository.add_rows(self.id, plan.items, "held")
@@ -321,8 +320,7 @@ class _Run:
         )
 
     def _counted(self, plan: Plan) -> dict[str, int]:
-        told = {"records": self._renamed, "unreadable": self._odd}
-        return plan.counts | {name: count for name, count in told.items() if count}
+        return plan.counts | ({"records": self._renamed} if self._renamed else {})
 
     async def _batch(
         self, work: Callable[[Sequence[Item]], Awaitable[list[Written]]], some: Sequence[tuple[int, Item]]

@@ -13,10 +13,7 @@ from typing import Any
 import orjson
 
 from sfdc_sync.organizations.model import (
-    EXTERNAL_ID,
     FIELD,
-    NAME,
-    TAGS,
     Account,
     Action,
     Change,
@@ -24,8 +21,8 @@ from sfdc_sync.organizations.model import (
     Organization,
     Plan,
     Value,
-    joined,
     same,
+    value_of,
 )
 from supportops.errors import Permanent
 
@@ -84,6 +81,7 @@ def parsed(text: bytes) -> PlanDocument:
             read["linked"],
             read["accounts"],
             read["organizations"],
+            head["counts"].get("unreadable", 0),
         )
         moment = datetime.fromisoformat(head["made_at"])
         return PlanDocument(moment, head["salesforce_org"], head["rules"], plan, tuple(head["brake"]))
@@ -194,16 +192,6 @@ def undo_of(item: Item, organization: Organization | None) -> Judged:
     if back:
         return Judged(undone, HOLDS, reason)
     return Judged(undone, MOVED if touched else ALREADY, reason or "is as it was before")
-
-
-def value_of(organization: Organization, key: str) -> Value:
-    """What an organization holds under a change's key."""
-    plain: Mapping[str, Value] = {
-        NAME: organization.name,
-        EXTERNAL_ID: organization.external_id,
-        TAGS: joined(organization.tags),
-    }
-    return plain[key] if key in plain else organization.values.get(key.removeprefix(FIELD))
 
 
 def _named(change: Change) -> str:

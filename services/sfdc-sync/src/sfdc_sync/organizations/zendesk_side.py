@@ -5,12 +5,23 @@ A write that may have happened is asked about before it is done again. One row t
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from typing import Protocol
 
-from sfdc_sync.organizations.model import EXTERNAL_ID, FIELD, NAME, TAGS, Action, Item, Organization, Value
+from sfdc_sync.organizations.model import (
+    EXTERNAL_ID,
+    FIELD,
+    NAME,
+    TAGS,
+    Action,
+    Item,
+    Organization,
+    Value,
+    same,
+    value_of,
+)
 from sfdc_sync.policy.organizations import OrganizationsPolicy
 from supportops.errors import DestinationPaused, Forbidden, NotFound, Permanent, Retryable, UnknownOutcome
 from supportops.vendors.zendesk import Job, JobItem, OrganizationDetail, OrganizationPage
@@ -146,8 +157,20 @@ class ZendeskSide:
 
     async def _update(self, items: Sequence[Item]) -> list[Written]:
         rows = [{"id": int(item.organization_id or 0), **body(item)} for item in items]
-        job = await self._finished(await self.patiently(lambda: self._zendesk.update_many(rows), repeat=True))
-        return [_written(item, _of_update(item, job, place), job) for place, item in enumerate(items)]
+        started = await self.patiently(lambda: self._zendesk.update_many(rows), repeat=True)
+        try:
+            job = await self._finished(started)
+        except NotFound:
+            job = replace(started, status="forgotten")
+        told = [(item, _of_update(item, job, place)) for place, item in enumerate(items)]
+        silent = [item.organization_id for item, result in told if result is None and item.organization_id]
+        now = await self.by_id(silent, set()) if silent else {}
+        return [
+            _written(item, result, job)
+            if result is not None
+            else _read_back(item, now.get(item.organization_id or ""), job)
+            for item, result in told
+        ]
 
     async def _create(self, items: Sequence[Item]) -> list[Written]:
         there: dict[str, str] = {}
@@ -158,31 +181,41 @@ class ZendeskSide:
             rows = [body(item) for item in left]
             try:
                 job = await self._finished(await self.patiently(partial(self._zendesk.create_many, rows)))
-            except UnknownOutcome:
-                found = await self.by_external_id(item.account_id or "" for item in left)
-                there |= {str(each.external_id): each.id for each in found}
+            except (UnknownOutcome, NotFound):
+                there |= await self._made(left)
                 left = [item for item in left if item.account_id not in there]
                 continue
-            made = [_written(item, job.items.get(place), job) for place, item in enumerate(left)]
+            silent = [item for place, item in enumerate(left) if place not in job.items]
+            there |= await self._made(silent) if silent else {}
+            made = [
+                _written(item, job.items.get(place), job)
+                for place, item in enumerate(left)
+                if item.account_id not in there
+            ]
             return [*_there(items, there), *made]
         never = [Written(item, "refused", reason="no answer, several times") for item in left]
         return [*_there(items, there), *never]
 
+    async def _made(self, items: Sequence[Item]) -> dict[str, str]:
+        """Account's id -> organization's, of those that were made for these items by now."""
+        found = await self.by_external_id((item.account_id or "" for item in items), set())
+        return {str(each.external_id): each.id for each in found}
+
     async def _finished(self, job: Job) -> Job:
-        """The job once Zendesk is through with it. Raises UnknownOutcome when that takes too long."""
+        """The job once Zendesk is through with it; it may have nothing to say of items, also when it is `completed`.
+
+        Raises UnknownOutcome when that takes too long, NotFound when Zendesk has forgotten it.
+        """
         waited = 0.0
         for poll in range(10_000):
-            if job.finished and (job.items or job.status != "completed"):
+            if job.finished:
                 return job
             pause = _POLL[min(poll, len(_POLL) - 1)]
             waited += pause
             if waited > JOB_PATIENCE.total_seconds():
                 break
             await self._sleep(pause)
-            try:
-                job = await self.patiently(partial(self._zendesk.job, job.id))
-            except NotFound as error:
-                raise UnknownOutcome("Zendesk has forgotten the job") from error
+            job = await self.patiently(partial(self._zendesk.job, job.id))
         raise UnknownOutcome(f"job {job.id} is not finished after {JOB_PATIENCE}")
 
     async def patiently[T](self, call: Callable[[], Awaitable[T]], *, repeat: bool = False) -> T:
@@ -240,6 +273,13 @@ def _written(item: Item, result: JobItem | None, job: Job) -> Written:
             reason="made, but Zendesk did not name it: the next run finds it by its external id",
         )
     return Written(item, "done", result.id or item.organization_id)
+
+
+def _read_back(item: Item, now: Organization | None, job: Job) -> Written:
+    """What became of an item of which its job says nothing: what the organization holds afterwards."""
+    if now is not None and all(same(value_of(now, each.key), each.after) for each in item.changes):
+        return Written(item, "done", now.id, f"job {job.status} without a word of it, but it is so")
+    return _written(item, None, job)
 
 
 def _there(items: Sequence[Item], there: Mapping[str, str]) -> list[Written]:

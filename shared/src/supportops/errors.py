@@ -9,6 +9,7 @@ SupportOpsError
 │       └── CredentialRefused  the login is wrong for every row: waits as well, and somebody is told
 ├── Permanent            give up on this piece of work; the reason is kept
 │   ├── NotFound         what it is about is not there
+│   ├── Unreadable       it is there, and is not what its vendor documents
 │   ├── Forbidden        the credential may not do this
 │   └── Refused          the broker will never take this record (too large, no such topic, no right)
 ├── Undecodable          the record cannot be read by anyone: dead letter at once
@@ -74,6 +75,10 @@ class Refused(Permanent):
     def __init__(self, message: str, *, too_large: bool = False) -> None:
         super().__init__(message)
         self.too_large = too_large
+
+
+class Unreadable(Permanent):
+    """A row that came and is not what its vendor documents. It is there: nothing else is known of it."""
 
 
 class Conflict(Retryable):

@@ -1,5 +1,6 @@
 """Many surveys due at once are read and written down together; each ends as it would have alone."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -7,8 +8,9 @@ import pytest
 from csat import tables
 from csat.destinations import SURVEY, SURVEY_TAG
 from csat.policy.csat import CsatPolicy
+from supportops.errors import Unreadable
 from supportops.store import Store
-from supportops.vendors.zendesk import Zendesk
+from supportops.vendors.zendesk import Rows, Ticket, Zendesk
 from tests.integration.csat.app import NOW, Csat
 from tests.integration.csat.assertions import on, rows_of
 from tests.integration.csat.events import solved
@@ -67,6 +69,19 @@ async def test_a_ticket_that_is_gone_moved_or_objected_to_disturbs_no_other(
     )
 
 
+async def test_one_that_cannot_be_read_is_not_deleted_and_takes_no_other_along(
+    live_store: Store, zendesk: Zendesk, outside: Outside
+) -> None:
+    helpdesk = Unreading(zendesk)
+    csat = Csat(live_store, helpdesk)
+    tickets = await heard(csat, outside, count=4)
+    helpdesk.odd = tickets[1]
+    async with csat.at_work():
+        await csat.settled()
+    assert await asked(outside, tickets) == [1, 0, 1, 1]
+    assert "deleted" not in {row.rule for row in await rows_of(live_store, tables.decisions)}
+
+
 @pytest.mark.parametrize("kind", ["drop_after_commit", "drop"])
 async def test_lost_answers_of_some_repeat_none(
     live_store: Store, zendesk: Zendesk, outside: Outside, kind: str
@@ -102,3 +117,26 @@ class Counting:
     def __getattr__(self, name: str) -> Any:
         self._calls.append(name)
         return getattr(self._zendesk, name)
+
+
+class Unreading:
+    """Zendesk, one of whose tickets cannot be read."""
+
+    odd = ""
+
+    def __init__(self, zendesk: Zendesk) -> None:
+        self._zendesk = zendesk
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._zendesk, name)
+
+    async def tickets(self, ticket_ids: Iterable[str]) -> Rows[Ticket]:
+        found = await self._zendesk.tickets(ticket_ids)
+        if found.pop(self.odd, None) is not None:
+            found.unreadable[self.odd] = Unreadable("updated_at")
+        return found
+
+    async def ticket(self, ticket_id: str) -> Ticket | None:
+        if ticket_id == self.odd:
+            raise Unreadable("updated_at")
+        return await self._zendesk.ticket(ticket_id)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from supportops.clock import Clock
-from supportops.errors import Permanent
+from supportops.errors import Permanent, Unreadable
 from supportops.observability.log_limit import LimitedWarnings
 from supportops.observability.logging import get_logger
 from supportops.observability.metrics import Recorder
@@ -82,10 +82,16 @@ class ReferenceCache[T]:
             return None
 
     async def get_many(self, keys: Iterable[str]) -> dict[str, T]:
-        """The things that exist among `keys`, by id."""
+        """The things that exist among `keys` and can be read, by id."""
         wanted = list(dict.fromkeys(keys))
-        found = await asyncio.gather(*(self.get(key) for key in wanted))
+        found = await asyncio.gather(*(self._readable(key) for key in wanted))
         return {key: value for key, value in zip(wanted, found, strict=True) if value is not None}
+
+    async def _readable(self, key: str) -> T | None:
+        try:
+            return await self.get(key)
+        except Unreadable:
+            return None
 
     def put(self, key: str, value: T | None) -> None:
         """Remember what was learnt on the way (an event told us); None: there is none."""
@@ -118,12 +124,22 @@ class ReferenceCache[T]:
                 if isinstance(found, BaseException):
                     future.set_exception(found)
                 else:
-                    self.put(key, found.get(key))
-                    future.set_result(found.get(key))
+                    self._answer(key, found, future)
         finally:
             for key, future in waiting.items():
                 del self._asked[key]
                 future.cancel()  # nothing, unless we were cancelled ourselves
+
+    def _answer(self, key: str, found: Mapping[str, T], future: asyncio.Future[T | None]) -> None:
+        try:
+            value = found.get(key)
+        except (
+            Unreadable
+        ) as error:  # it is there and cannot be read: who asks for it hears so, and nobody else
+            future.set_exception(error)
+        else:
+            self.put(key, value)
+            future.set_result(value)
 
     def _count(self, outcome: str) -> None:
         self._metrics.count("reference_cache", cache=self.name, outcome=outcome)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from supportops.errors import Permanent, Retryable
+from supportops.errors import Permanent, Retryable, Unreadable
 from supportops.time_zones import IANA, zone_of
 from supportops.vendors.zendesk import Zendesk
 from supportops.vendors.zendesk.sla import RoadClosed, SlaRoad
@@ -116,11 +116,32 @@ async def test_a_road_that_closes_says_so(fake: Fake, zendesk: Zendesk, answer: 
         await zendesk.slas.read(SlaRoad.SIDELOAD, ["7"])
 
 
-async def test_an_odd_target_is_left_out_and_takes_no_other_along(fake: Fake, zendesk: Zendesk) -> None:
-    odd = {"stage": "active", "metric": "resolution_time", "breach_at": 17}
-    fake.give(200, {"policy_metrics": [odd, {"stage": None}, ACTIVE]})
-    (only,) = (await zendesk.slas.read(SlaRoad.TICKET, ["7"]))["7"]
+async def test_a_target_that_says_nothing_is_not_gone(fake: Fake, zendesk: Zendesk) -> None:
+    fake.give(200, {"policy_metrics": [{"stage": "active"}, ACTIVE]})
+    fake.give(
+        200, {"policy_metrics": [ACTIVE, {"metric": "resolution_time", "stage": "active", "breach_at": 17}]}
+    )
+    fake.give(200, {})
+    (only,) = (await zendesk.slas.read(SlaRoad.TICKET, ["7"]))["7"]  # what has no name is no target
     assert only.metric == "first_reply_time"
+    with pytest.raises(Unreadable, match="breach_at"):
+        (await zendesk.slas.read(SlaRoad.TICKET, ["7"])).get("7")
+    with pytest.raises(Retryable, match="without its targets"):
+        await zendesk.slas.read(SlaRoad.TICKET, ["7"])
+
+
+@pytest.mark.parametrize("witness", [TARGETS, None])
+async def test_one_silent_ticket_closes_no_road(fake: Fake, zendesk: Zendesk, witness: Any) -> None:
+    fake.give(*beside("tickets"))
+    assert set(await zendesk.slas.read(SlaRoad.SIDELOAD, ["7"])) == {"7"}
+    fake.give(200, {"tickets": [{"id": 8, "status": "open"}]})
+    fake.give(*beside("tickets", witness))
+    if witness:
+        assert await zendesk.slas.read(SlaRoad.SIDELOAD, ["8"]) == {}
+    else:
+        with pytest.raises(RoadClosed):
+            await zendesk.slas.read(SlaRoad.SIDELOAD, ["8"])
+    assert fake.query(-1)["ids"] == ["7"]
 
 
 SCHEDULE = {"id": 5, "name": "Office", "time_zone": "Eastern Time (US & Canada)"}

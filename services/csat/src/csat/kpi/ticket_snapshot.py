@@ -139,7 +139,7 @@ class DescribeSolves:
         if not ids:
             return {}
         try:
-            return await read(list(dict.fromkeys(ids)))
+            return dict(await read(list(dict.fromkeys(ids))))  # what cannot be read describes nothing
         except Permanent as error:
             self._say_once("description.not_readable", f"{what}: {error}")
             return {}

@@ -204,7 +204,7 @@ class Backfill:
         ]
         if not untold:
             return list(tickets)
-        found = await self._patiently(lambda: self._sources.tickets(untold))
+        found = dict(await self._patiently(lambda: self._sources.tickets(untold)))  # those that can be read
         return [found.get(ticket.id, ticket) for ticket in tickets]
 
     async def _names(self, tickets: Sequence[Ticket]) -> list[dict[str, str]]:

@@ -12,6 +12,7 @@ from csat.surveys import repository
 from csat.surveys.exclusion_rules import DecisionInput, DecisionTime, FreshTicket, Requester, lot_of
 from csat.surveys.ports import Helpdesk, Organizations
 from supportops.config.quiet_hours import quiet_until
+from supportops.errors import Unreadable
 from supportops.store import Store
 from supportops.vendors.zendesk import Ticket, User, merged_at
 
@@ -61,28 +62,33 @@ class EligibilityReader:
     async def read(self, solve: Solve) -> Eligibility:
         """The ticket of a solve, afresh."""
         ticket = await self._zendesk.ticket(solve.ticket_id)
-        return (await self._readings([solve], {} if ticket is None else {ticket.id: ticket}))[solve.ticket_id]
+        tickets = {} if ticket is None else {ticket.id: ticket}
+        found = (await self._readings([solve], tickets))[solve.ticket_id]
+        if isinstance(found, Unreadable):
+            raise found
+        return found
 
     async def read_many(self, solves: Sequence[Solve]) -> dict[str, Eligibility]:
-        """The tickets of several solves, afresh, by ticket id: one call for all of them."""
-        return await self._readings(solves, await self._zendesk.tickets([each.ticket_id for each in solves]))
+        """The tickets of several solves, afresh, by ticket id: one call for all. Without those that cannot be read."""
+        found = await self._readings(solves, await self._zendesk.tickets([each.ticket_id for each in solves]))
+        return {key: each for key, each in found.items() if not isinstance(each, Unreadable)}
 
     async def _readings(
         self, solves: Sequence[Solve], tickets: Mapping[str, Ticket]
-    ) -> dict[str, Eligibility]:
+    ) -> dict[str, Eligibility | Unreadable]:
         asking = {each.id: each.requester_id for each in tickets.values()}
         async with self._store.reading() as conn:
             merges = await repository.merges_of(conn, list(asking))
             people = await repository.requesters_of(conn, asking, in_hand=self._policy.once_per is not None)
-        return {
-            solve.ticket_id: await self._reading(
-                solve,
-                tickets.get(solve.ticket_id),
-                people.get(solve.ticket_id, Requester()),
-                merges.get(solve.ticket_id),
-            )
-            for solve in solves
-        }
+        found: dict[str, Eligibility | Unreadable] = {}
+        for solve in solves:
+            key = solve.ticket_id
+            requester, merge = people.get(key, Requester()), merges.get(key)
+            try:
+                found[key] = await self._reading(solve, tickets.get(key), requester, merge)
+            except Unreadable as error:  # it, its requester or its organization; the others' surveys go on
+                found[key] = error
+        return found
 
     async def _reading(
         self, solve: Solve, ticket: Ticket | None, requester: Requester, known_merge: datetime | None

@@ -31,7 +31,9 @@ class AddTicketTag:
         if len(ids) == 1:
             return [await self._tag_ticket(ids[0])]
         with quota_pauses_all():
-            tickets = await self._zendesk.tickets(ids)
+            tickets = dict(
+                await self._zendesk.tickets(ids)
+            )  # the readable ones: the others are asked for alone
         tagging = (self._tag_ticket(ticket_id, tickets.get(ticket_id)) for ticket_id in ids)
         return await asyncio.gather(*tagging, return_exceptions=True)
 

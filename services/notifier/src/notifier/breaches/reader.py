@@ -18,10 +18,10 @@ from notifier.policy.conditions import NO_FORM
 from notifier.tables import remembered
 from supportops.business_hours import BusinessHours
 from supportops.clock import Clock
-from supportops.errors import Permanent, SupportOpsError
+from supportops.errors import Permanent, SupportOpsError, Unreadable
 from supportops.observability.logging import get_logger
 from supportops.store import Store
-from supportops.vendors.zendesk import References, Ticket, Zendesk
+from supportops.vendors.zendesk import References, Rows, Ticket, Zendesk
 from supportops.vendors.zendesk.sla import RoadClosed, SlaRoad, Targets
 
 log = get_logger("notifier.breaches")
@@ -43,14 +43,23 @@ class SlaReader:
         self._zendesk, self._references, self._store = zendesk, references, store
         self._road: SlaRoad | None = None
 
-    async def read(self, ticket_ids: Sequence[str]) -> dict[str, Reading]:
-        """A reading of each ticket, by id; one that is gone says so. Permanent when no road leads to its targets."""
+    async def read(self, ticket_ids: Sequence[str]) -> Rows[Reading]:
+        """A reading of each ticket, by id; one that is gone says so, and one that cannot be read is `unreadable`.
+
+        Permanent when no road leads to its targets.
+        """
         tickets = await self._zendesk.tickets(ticket_ids)
         now = self._store.clock.now()
         targets = await self._targets(tickets) if tickets else {}
-        readings = {each: Reading(each, now, gone=GONE) for each in ticket_ids}
-        for ticket_id, ticket in tickets.items():
-            readings[ticket_id] = await self._reading(ticket, targets.get(ticket_id, ()), now)
+        readings: Rows[Reading] = Rows()
+        for each in ticket_ids:
+            try:
+                ticket = tickets.get(each)
+                of_it = targets.get(each, ())
+                gone = Reading(each, now, gone=GONE)
+                readings[each] = gone if ticket is None else await self._reading(ticket, of_it, now)
+            except Unreadable as error:
+                readings.unreadable[each] = error
         return readings
 
     async def road(self) -> SlaRoad | None:
@@ -70,12 +79,15 @@ class SlaReader:
             except RoadClosed as error:
                 log.warning("sla.road_closed", road=road, reason=str(error))
                 await self._remember(None)
-        found: dict[str, Targets] = {}
+        found: Rows[Targets] = Rows()
         for ticket_id in ticket_ids:
-            found |= await self._found_out(ticket_id)
+            try:
+                found.add(await self._found_out(ticket_id))
+            except Unreadable as error:
+                found.unreadable[ticket_id] = error
         return found
 
-    async def _found_out(self, ticket_id: str) -> Mapping[str, Targets]:
+    async def _found_out(self, ticket_id: str) -> Rows[Targets]:
         if (road := await self.road()) is not None:  # another ticket has shown it meanwhile
             try:
                 return await self._zendesk.slas.read(road, [ticket_id])
@@ -87,7 +99,9 @@ class SlaReader:
         if probe.road is not None:
             log.info("sla.road_found", road=probe.road)
             await self._remember(probe.road)
-        return {ticket_id: probe.targets}
+        found: Rows[Targets] = Rows()
+        found[ticket_id] = probe.targets
+        return found
 
     async def _remember(self, road: SlaRoad | None) -> None:
         self._road = road
@@ -147,7 +161,8 @@ class FreshReadings:
         except (TimeoutError, SupportOpsError) as error:
             words = str(error) or "no answer"
             log.warning("breach.not_read_afresh", ticket_id=reading.ticket_id, reason=words)
-            self._blind_until = self._clock.now() + BLIND_FOR
+            if not isinstance(error, Permanent):  # which is about this ticket: the others are read
+                self._blind_until = self._clock.now() + BLIND_FOR
             return reading, True
 
 

@@ -27,8 +27,9 @@ from notifier.tables import breach_targets, breach_tickets
 from supportops.business_hours import BusinessHours
 from supportops.delivery import Cancel, Delivery, DestinationSpec, Done, Outcome
 from supportops.delivery.pausing import quota_pauses_all
-from supportops.errors import DestinationPaused, SupportOpsError
+from supportops.errors import DestinationPaused, SupportOpsError, Unreadable
 from supportops.store import Transaction
+from supportops.vendors.zendesk import Rows
 from supportops.workers.periodic import Periodic
 
 MANY = 20
@@ -60,7 +61,7 @@ class SlaReadings:
         """
         read = self._context.reader.read
         try:
-            return await read(ids)
+            return _told(await read(ids))
         except DestinationPaused:
             raise
         except SupportOpsError as error:
@@ -70,7 +71,7 @@ class SlaReadings:
         failed: SupportOpsError | None = None
         for each in dict.fromkeys(ids):
             try:
-                found |= await read([each])
+                found |= _told(await read([each]))
             except DestinationPaused:
                 raise
             except SupportOpsError as error:
@@ -84,6 +85,8 @@ class SlaReadings:
     async def _planned(
         self, reading: Reading | SupportOpsError, record: Record, hours: BusinessHours | None
     ) -> Outcome | BaseException:
+        if isinstance(reading, Unreadable):
+            return Cancel(f"{reading}; what was planned stays, and it is read again")
         if isinstance(reading, SupportOpsError):
             return reading
         return self._outcome(reading, record, hours, await self._context.quiet(reading))
@@ -101,6 +104,10 @@ class SlaReadings:
         running = {key: target.stage for key, target in reading.running().items()}
         said = {"rule": rule.name if rule else None, "objection": objection or None, "running": running}
         return Done(said, then, record.reads(reading.ticket_id))
+
+
+def _told(readings: Rows[Reading]) -> Mapping[str, Reading | SupportOpsError]:
+    return {**readings, **readings.unreadable}
 
 
 async def write_reading(

@@ -7,7 +7,7 @@ from sfdc_sync.matching.rules import OrganizationKey
 from sfdc_sync.policy.fields import ASSIGNEE_SOURCES, NAME_SOURCES, SLA_SOURCES
 from sfdc_sync.policy.sfdc import SfdcPolicy
 from sfdc_sync.ticket_records.fit import Value
-from supportops.errors import DestinationPaused, Permanent
+from supportops.errors import DestinationPaused, Permanent, Unreadable
 from supportops.vendors.cache import ReferenceCache
 from supportops.vendors.zendesk import References, Ticket, Zendesk
 from supportops.vendors.zendesk.models import Named, Organization, User
@@ -125,7 +125,10 @@ class ZendeskDirectory:
         ids = sorted(tickets, key=int)
         if self._road is None:
             for ticket_id in ids:
-                probe = await self._allowed(self._zendesk.slas.probe(ticket_id))
+                try:
+                    probe = await self._allowed(self._zendesk.slas.probe(ticket_id))
+                except Unreadable:  # its targets are unknown; another ticket may show the road
+                    continue
                 if probe.road is not None or not probe.answered:
                     self._road = probe.road
                     break
@@ -143,9 +146,14 @@ class ZendeskDirectory:
         return await self._allowed(cache.get_many(key for key in sorted(ids) if _ID.fullmatch(key)))
 
     async def _allowed[T](self, reading: Awaitable[T]) -> T:
-        """A refusal is about our rights, not about these tickets: everything waits for a person."""
+        """A refusal is about our rights, not about these tickets: everything waits for a person.
+
+        Raises Unreadable for a row that came and says nothing.
+        """
         try:
             return await reading
+        except Unreadable:
+            raise
         except Permanent as error:
             raise DestinationPaused(
                 f"Zendesk refuses a look-up: {error}", self._policy.pauses.config

@@ -1,6 +1,7 @@
 """Zendesk's REST API, as far as the services need it (docs/vendors/zendesk.md#rest)."""
 
 from supportops.vendors.cache import ReferenceCache
+from supportops.vendors.zendesk.calls import Rows
 from supportops.vendors.zendesk.client import Refused, Zendesk, open_zendesk
 from supportops.vendors.zendesk.exports import ExportPage, Exports
 from supportops.vendors.zendesk.history import TagHistory, added_at, merged_at, tag_history
@@ -47,6 +48,7 @@ __all__ = [
     "ReferenceCache",
     "References",
     "Refused",
+    "Rows",
     "Satisfaction",
     "SatisfactionRating",
     "SurveyAnswer",

@@ -2,20 +2,21 @@
 
 from collections.abc import AsyncIterator, Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, overload
 
 import httpx
 import orjson
 from pydantic import BaseModel, ValidationError
 
 from supportops.clock import Clock
-from supportops.errors import CredentialRefused, DestinationPaused, Permanent, Retryable
+from supportops.errors import CredentialRefused, DestinationPaused, Permanent, Retryable, Unreadable
 from supportops.observability.log_limit import LimitedWarnings
 from supportops.observability.logging import get_logger
 from supportops.observability.metrics import Recorder
 from supportops.vendors.call_metrics import counted_call
 from supportops.vendors.http_client import LOGIN_WAIT, check, map_transport_errors, no_answer, retry_after
 from supportops.vendors.rate_limit import RateLimiter
+from supportops.vendors.zendesk.models import Identified
 
 log = get_logger("supportops.zendesk")
 sparse = LimitedWarnings(log)
@@ -39,6 +40,39 @@ class Refused(Permanent):
     def closed(self) -> bool:
         """Whether the reason is that the ticket is closed (it takes almost no update any more)."""
         return "closed" in orjson.dumps(self.details.get("status", "")).decode().lower()
+
+
+class Rows[M](dict[str, M]):
+    """Rows by id. What did not come is missing; who asks for a row that came and cannot be read gets `Unreadable`.
+
+    Walking over them gives the readable ones.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unreadable: dict[str, Unreadable] = {}
+
+    @overload
+    def get(self, key: str, default: None = None, /) -> M | None: ...
+    @overload
+    def get[D](self, key: str, default: D, /) -> M | D: ...
+    def get(self, key: str, default: object = None, /) -> object:
+        """The row, or `default` where none came."""
+        self._raise_for(key)
+        return super().get(key, default)
+
+    def add(self, others: "Rows[M]") -> None:
+        """Take others in, with those that cannot be read."""
+        self.update(others)
+        self.unreadable |= others.unreadable
+
+    def __missing__(self, key: str) -> M:
+        self._raise_for(key)
+        raise KeyError(key)
+
+    def _raise_for(self, key: str) -> None:
+        if (error := self.unreadable.get(key)) is not None:
+            raise error
 
 
 class Calls:
@@ -130,6 +164,30 @@ def read_all[M: BaseModel](model: type[M], answer: Answer, key: str) -> list[M]:
     return readable(model, objects(answer, key))
 
 
+def read_asked[M: Identified](
+    model: type[M], answer: Answer, key: str, asked: Iterable[str], into: Rows[M]
+) -> None:
+    """Put the rows under `key` into `into`: those that cannot be read as unreadable, too.
+
+    An odd row without an id may be any of those `asked` for that did not come: then nothing is known of these either.
+    """
+    nameless: Unreadable | None = None
+    for row in listed(answer, key):
+        try:
+            read_row = as_model(model, row)
+        except Unreadable as error:
+            sparse.warning("vendor.odd_row", model.__name__, vendor="zendesk", reason=str(error))
+            number = row.get("id") if isinstance(row, dict) else None
+            if isinstance(number, int | str) and str(number).isdecimal():
+                into.unreadable[str(number)] = error
+            else:
+                nameless = error
+        else:
+            into[read_row.id] = read_row
+    if nameless is not None:
+        into.unreadable |= {each: nameless for each in asked if each not in into}
+
+
 def readable[M: BaseModel](model: type[M], rows: Iterable[object]) -> list[M]:
     """Those of `rows` that are what Zendesk documents."""
     found: list[M] = []
@@ -156,12 +214,12 @@ def listed(answer: Mapping[str, Any], key: str) -> list[object]:
 
 
 def as_model[M: BaseModel](model: type[M], value: object) -> M:
-    """One object of an answer; the error names fields only, values may be a customer's words."""
+    """One object of an answer; Unreadable names fields only, values may be a customer's words."""
     try:
         return model.model_validate(value)
     except ValidationError as error:
         fields = sorted({".".join(map(str, detail["loc"])) or "(all)" for detail in error.errors()})
-        raise Permanent(f"zendesk: a {model.__name__} we cannot read: {', '.join(fields)}") from None
+        raise Unreadable(f"zendesk: a {model.__name__} we cannot read: {', '.join(fields)}") from None
 
 
 def _json(response: httpx.Response, what: str) -> Answer:

@@ -19,7 +19,17 @@ from supportops.observability.log_limit import LimitedWarnings
 from supportops.observability.logging import get_logger
 from supportops.observability.metrics import Recorder
 from supportops.vendors.rate_limit import RateLimiter
-from supportops.vendors.zendesk.calls import Calls, Refused, digits, read, read_all, readable
+from supportops.vendors.zendesk.calls import (
+    Calls,
+    Refused,
+    Rows,
+    digits,
+    listed,
+    read,
+    read_all,
+    read_asked,
+    readable,
+)
 from supportops.vendors.zendesk.connection import open_connection
 from supportops.vendors.zendesk.exports import Exports
 from supportops.vendors.zendesk.models import (
@@ -80,23 +90,27 @@ class Zendesk:
         people = {each.id: each for each in read_all(User, answer, "users")}
         return _with_requester(_with_metrics(read(Ticket, answer, "ticket"), answer), people)
 
-    async def tickets(self, ticket_ids: Iterable[str]) -> dict[str, Ticket]:
-        """Those of the tickets that exist, by id, each with its metrics (`solved_at`) and its requester."""
-        found: dict[str, Ticket] = {}
+    async def tickets(self, ticket_ids: Iterable[str]) -> Rows[Ticket]:
+        """Those of the tickets that exist, by id, each with its metrics (`solved_at`) and its requester.
+
+        Asking the answer for one that exists and cannot be read raises `Unreadable`.
+        """
+        found: Rows[Ticket] = Rows()
         for some in batched(dict.fromkeys(map(digits, ticket_ids)), MANY):
             query = {"ids": ",".join(some), "include": "metric_sets,users"}
             answer = await self._calls.get("tickets", "/tickets/show_many", query)
             people = {each.id: each for each in read_all(User, answer, "users")}
-            for ticket in read_all(Ticket, answer, "tickets"):
-                found[ticket.id] = _with_requester(_with_metrics(ticket, answer), people)
+            read_asked(Ticket, answer, "tickets", some, found)
+            for ticket_id in found.keys() & set(some):
+                found[ticket_id] = _with_requester(_with_metrics(found[ticket_id], answer), people)
         return found
 
-    async def users(self, user_ids: Iterable[str]) -> dict[str, User]:
-        """Those of the people that exist, by id."""
+    async def users(self, user_ids: Iterable[str]) -> Rows[User]:
+        """Those of the people that exist, by id; unreadable ones as in `tickets`."""
         return await self._show_many("users", User, user_ids)
 
-    async def organizations(self, organization_ids: Iterable[str]) -> dict[str, Organization]:
-        """Those of the organizations that exist, by id."""
+    async def organizations(self, organization_ids: Iterable[str]) -> Rows[Organization]:
+        """Those of the organizations that exist, by id; unreadable ones as in `tickets`."""
         return await self._show_many("organizations", Organization, organization_ids)
 
     async def ticket_forms(self) -> dict[str, Named]:
@@ -118,7 +132,7 @@ class Zendesk:
         found: list[Comment] = []
         try:
             async for page in self._calls.pages("comments", path, query):
-                found.extend(read_all(Comment, page, "comments"))
+                found.extend(readable(Comment, listed(page, "comments")))
                 if len(found) >= limit:
                     break
         except NotFound:
@@ -131,7 +145,7 @@ class Zendesk:
         found: list[Audit] = []
         try:
             async for page in self._calls.pages("audits", path, {"page[size]": str(MANY)}):
-                found.extend(read_all(Audit, page, "audits"))
+                found.extend(readable(Audit, listed(page, "audits")))
                 if len(found) >= MOST_AUDITS:
                     break
         except NotFound:
@@ -177,11 +191,11 @@ class Zendesk:
         path = f"/tickets/{digits(ticket_id)}/tags"
         await self._calls.delete("remove_tags", path, _tags(tags, updated_stamp))
 
-    async def _show_many[M: Identified](self, what: str, model: type[M], ids: Iterable[str]) -> dict[str, M]:
-        found: dict[str, M] = {}
+    async def _show_many[M: Identified](self, what: str, model: type[M], ids: Iterable[str]) -> Rows[M]:
+        found: Rows[M] = Rows()
         for some in batched(dict.fromkeys(map(digits, ids)), MANY):
             answer = await self._calls.get(what, f"/{what}/show_many", {"ids": ",".join(some)})
-            found |= {each.id: each for each in read_all(model, answer, what)}
+            read_asked(model, answer, what, some, found)
         return found
 
     async def _list(self, what: str) -> dict[str, Named]:

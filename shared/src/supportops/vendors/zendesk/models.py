@@ -51,7 +51,8 @@ def _aware(moment: datetime) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
-def _empty_when_null(value: object) -> object:
+def empty_when_null(value: object) -> object:
+    """Null is the empty list."""
     return () if value is None else value
 
 
@@ -66,7 +67,7 @@ Id = Annotated[str, BeforeValidator(_id), Field(pattern=r"^[0-9]{1,20}$")]
 Word = Annotated[str, BeforeValidator(_lower)]
 UtcDatetime = Annotated[datetime, BeforeValidator(_written), AfterValidator(_aware)]
 Text = Annotated[str, BeforeValidator(_id)]
-Words = Annotated[tuple[str, ...], BeforeValidator(_empty_when_null)]
+Words = Annotated[tuple[str, ...], BeforeValidator(empty_when_null)]
 
 
 def items(value: object) -> object:

@@ -240,6 +240,7 @@ class Refusing:
         (CredentialRefused("the client's secret is wrong", timedelta(minutes=1)), range(1, 2)),
         (DestinationAway("no token", timedelta(seconds=3)), range(2, 8)),
         (Retryable("no connection"), range(2, 6)),
+        (Retryable("503, and Retry-After: 0", timedelta()), range(2, 6)),
         (
             Retryable("429", timedelta(seconds=60)),
             range(PATIENCE, PATIENCE + 1),

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from csat.kpi.attributes import Material, value_of
+from csat.kpi.attributes import LONGEST, Material, value_of
 from csat.policy.kpi import KpiPolicy, Source
 
 FIELD = Source(organization_field="support_level")
@@ -30,6 +30,13 @@ FIELD = Source(organization_field="support_level")
 )
 def test_values(source: Source, material: Material, value: str) -> None:
     assert value_of(source, material) == value
+
+
+@pytest.mark.parametrize("letter", ["x", "\u00e4", "\u20ac", "\U0001f600"])
+def test_a_value_of_a_megabyte_still_fits_the_keys_of_the_numbers(letter: str) -> None:
+    value = value_of(FIELD, Material(organization_fields={"support_level": letter * 2**20}))
+    assert LONGEST - 4 < len(value.encode()) <= LONGEST
+    assert set(value) == {letter}
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ no connection, pool full           Retryable          nothing was sent
 time-out or drop after sending     Retryable for reads, UnknownOutcome for writes
 3xx                                Permanent          redirects are never followed with our credentials
 401                                CredentialRefused  the login is wrong for every row, not for this one
-403 / 404 / 409                    Forbidden / NotFound / Conflict
+403 / 404, 410 / 409               Forbidden / NotFound / Conflict
 408, 425, 429                      Retryable          after Retry-After
 other 4xx                          Permanent
 5xx                                Retryable for reads, UnknownOutcome for writes, after Retry-After
@@ -120,7 +120,7 @@ def check(response: httpx.Response, what: str, *, now: datetime, detail: str = "
         raise CredentialRefused(message, after or LOGIN_WAIT)
     if status == 403:
         raise Forbidden(message)
-    if status == 404:
+    if status in (404, 410):
         raise NotFound(message)
     if status == 409:
         raise Conflict(message, after)

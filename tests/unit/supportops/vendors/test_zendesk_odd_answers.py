@@ -169,7 +169,7 @@ LISTS: dict[str, tuple[str, dict[str, Any], set[str], Ask]] = {
         | {"recipient", "satisfaction_rating"},
         _exported,
     ),
-    "users": ("users", USER, {"id"}, _users),
+    "users": ("users", USER, {"id", "organization_id", "suspended"}, _users),
     "organizations": ("organizations", ORGANIZATION, {"id", "name"}, _organizations),
     "ticket_forms": (
         "ticket_forms",

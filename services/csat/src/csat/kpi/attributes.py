@@ -16,10 +16,19 @@ class Material:
     tags: Iterable[str] = ()
 
 
+LONGEST = 400
+"""Bytes of a value: six stand in one key of `cells`, and PostgreSQL takes 2,704 for all of it."""
+
+
 def value_of(source: Source, material: Material) -> str:
     """The value as it is shown; "" where there is none."""
     raw = _raw(source, material)
-    return source.labels.get(raw, raw)
+    return fitting(source.labels.get(raw, raw))
+
+
+def fitting(value: str) -> str:
+    """As much of a value as the numbers can count by."""
+    return value if len(value) <= LONGEST // 4 else value.encode()[:LONGEST].decode(errors="ignore")
 
 
 def _raw(source: Source, material: Material) -> str:

@@ -14,7 +14,7 @@ from typing import Protocol
 from csat import tables
 from csat.destinations import DESCRIPTION
 from csat.kpi import ticket_facts
-from csat.kpi.attributes import Material, value_of
+from csat.kpi.attributes import Material, fitting, value_of
 from csat.policy.kpi import KpiPolicy
 from csat.solve import Solve
 from supportops.delivery import Delivery, DestinationSpec, Done, Outcome
@@ -152,7 +152,7 @@ class DescribeSolves:
 
 def _name(found: Mapping[str, Named] | Mapping[str, User], key: str | None) -> str:
     thing = found.get(key or "")
-    return thing.name if thing is not None else ""
+    return fitting(thing.name) if thing is not None else ""
 
 
 def _outcome(solve: Solve, names: dict[str, str]) -> Outcome:

@@ -244,7 +244,7 @@ class Backfill:
             except CredentialRefused:
                 raise
             except Retryable as error:
-                named = error.after.total_seconds() if error.after is not None else None
+                named = error.after.total_seconds() if error.after else None  # to wait for no time is no wait
                 wait = named if named is not None else min(2.0**attempt, LONGEST_WAIT)
                 spent += time.monotonic() - begin + wait
                 away = named is None or isinstance(error, DestinationAway)

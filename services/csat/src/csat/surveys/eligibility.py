@@ -1,6 +1,6 @@
 """What a decision rests on, read at the due moment: the ticket afresh, and no more besides than a rule asks for."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Self
@@ -12,9 +12,12 @@ from csat.surveys import repository
 from csat.surveys.exclusion_rules import DecisionInput, DecisionTime, FreshTicket, Requester, lot_of
 from csat.surveys.ports import Helpdesk, Organizations
 from supportops.config.quiet_hours import quiet_until
-from supportops.errors import Unreadable
+from supportops.errors import DestinationPaused, SupportOpsError
+from supportops.observability.logging import get_logger
 from supportops.store import Store
 from supportops.vendors.zendesk import Ticket, User, merged_at
+
+log = get_logger("csat.surveys")
 
 GRACE = timedelta(hours=1)
 """For a survey whose quiet hours end after its deadline: it goes out then, if nothing else is in the way."""
@@ -22,10 +25,14 @@ GRACE = timedelta(hours=1)
 
 @dataclass(frozen=True)
 class Eligibility:
-    """A ticket as it is now, and what its survey's decision rests on; `quiet_until`: its requester sleeps."""
+    """A ticket as it is now, and what its survey's decision rests on; `quiet_until`: its requester sleeps.
+
+    `person`: the requester; None when they are gone.
+    """
 
     ticket: Ticket | None
     facts: DecisionInput
+    person: User | None = None
     quiet_until: datetime | None = None
     time_zone: str = ""
 
@@ -50,6 +57,14 @@ class _Times:
         return cls(woken + GRACE if woken else deadline, quiet_until(now, hours, zone), zone.key)
 
 
+@dataclass(frozen=True)
+class _Known:
+    """What our own tables say, by ticket: when it was merged, and what is known of its requester."""
+
+    merges: Mapping[str, datetime | None]
+    people: Mapping[str, Requester]
+
+
 class EligibilityReader:
     """Reads tickets for decisions."""
 
@@ -62,50 +77,46 @@ class EligibilityReader:
     async def read(self, solve: Solve) -> Eligibility:
         """The ticket of a solve, afresh."""
         ticket = await self._zendesk.ticket(solve.ticket_id)
-        tickets = {} if ticket is None else {ticket.id: ticket}
-        found = (await self._readings([solve], tickets))[solve.ticket_id]
-        if isinstance(found, Unreadable):
-            raise found
-        return found
+        return await self._reading(solve, ticket, await self._known_of([ticket] if ticket else []))
 
     async def read_many(self, solves: Sequence[Solve]) -> dict[str, Eligibility]:
-        """The tickets of several solves, afresh, by ticket id: one call for all. Without those that cannot be read."""
-        found = await self._readings(solves, await self._zendesk.tickets([each.ticket_id for each in solves]))
-        return {key: each for key, each in found.items() if not isinstance(each, Unreadable)}
+        """The tickets of several solves, afresh, by ticket id: one call for all of them.
 
-    async def _readings(
-        self, solves: Sequence[Solve], tickets: Mapping[str, Ticket]
-    ) -> dict[str, Eligibility | Unreadable]:
-        asking = {each.id: each.requester_id for each in tickets.values()}
+        One about which something cannot be read is left out: whoever needs it reads it by itself, and is told.
+        """
+        tickets = await self._zendesk.tickets([each.ticket_id for each in solves])
+        known = await self._known_of(tickets.values())
+        found: dict[str, Eligibility] = {}
+        for solve in solves:
+            try:
+                found[solve.ticket_id] = await self._reading(solve, tickets.get(solve.ticket_id), known)
+            except DestinationPaused:
+                raise
+            except SupportOpsError as error:
+                log.info("ticket.read_by_itself", ticket_id=solve.ticket_id, error=str(error))
+        return found
+
+    async def _known_of(self, tickets: Iterable[Ticket]) -> _Known:
+        asking = {each.id: each.requester_id for each in tickets}
         async with self._store.reading() as conn:
             merges = await repository.merges_of(conn, list(asking))
             people = await repository.requesters_of(conn, asking, in_hand=self._policy.once_per is not None)
-        found: dict[str, Eligibility | Unreadable] = {}
-        for solve in solves:
-            key = solve.ticket_id
-            requester, merge = people.get(key, Requester()), merges.get(key)
-            try:
-                found[key] = await self._reading(solve, tickets.get(key), requester, merge)
-            except Unreadable as error:  # it, its requester or its organization; the others' surveys go on
-                found[key] = error
-        return found
+        return _Known(merges, people)
 
-    async def _reading(
-        self, solve: Solve, ticket: Ticket | None, requester: Requester, known_merge: datetime | None
-    ) -> Eligibility:
+    async def _reading(self, solve: Solve, ticket: Ticket | None, known: _Known) -> Eligibility:
         if ticket is None:
             return Eligibility(None, DecisionInput(solve.solved_at, None, None))
-        needed = ticket.organization_id is None or self._policy.quiet_hours is not None
-        person = await self.person(ticket) if needed else ticket.requester
-        fresh = await self._fresh(ticket, person, known_merge)
+        person = await self._person(ticket)
+        fresh = await self._fresh(ticket, person, known.merges.get(ticket.id))
         now = self._store.clock.now()
         times = _Times.of(solve, now, self._policy, person)
+        requester = known.people.get(ticket.id, Requester())
         moment = DecisionTime(now, solve.due_at, times.deadline)
         sampling_value = lot_of(repository.solve_key(solve.ticket_id, solve.solved_at))
         facts = DecisionInput(solve.solved_at, None, fresh, requester, moment, sampling_value)
-        return Eligibility(ticket, facts, times.quiet_until, times.time_zone)
+        return Eligibility(ticket, facts, person, times.quiet_until, times.time_zone)
 
-    async def person(self, ticket: Ticket) -> User | None:
+    async def _person(self, ticket: Ticket) -> User | None:
         """The ticket's requester; None when they are gone."""
         if ticket.requester is not None or ticket.requester_id is None:
             return ticket.requester

@@ -185,8 +185,8 @@ class AskRequester:
         if not decision.send:
             return Prepared(reading, decision)
         mode = self._policy.ask_by
-        person = await self._reader.person(ticket) if mode == "hosted" else None
-        locale = person.locale if person is not None else None
+        person = reading.person
+        locale = person.locale if person is not None and mode == "hosted" else None
         survey = await repository.reserve_survey(
             tx, ticket.id, solve.solved_at, ticket.requester_id, mode, locale
         )

@@ -8,8 +8,8 @@ surrogates (an emoji that someone cut in two); both are taken out before keys ar
 import json
 from typing import Any, Final
 
-from ingest.webhooks import fields
 from ingest.webhooks.native import Unreadable
+from supportops.json_text import cleaned, no_constant
 
 _SPECIAL: Final = ("\\u0000", "\\ud", "\\uD")
 
@@ -22,7 +22,7 @@ def load(body: bytes) -> dict[str, object]:
         raise Unreadable("not UTF-8") from None
     pairs = _cleaned if any(special in text for special in _SPECIAL) else _object
     try:
-        raw: Any = json.loads(text, object_pairs_hook=pairs, parse_constant=_no_constant)
+        raw: Any = json.loads(text, object_pairs_hook=pairs, parse_constant=no_constant)
     except ValueError:
         raise Unreadable("not JSON") from None
     if not isinstance(raw, dict):
@@ -38,8 +38,4 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _cleaned(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    return _object([(fields.cleaned(key), fields.cleaned(value)) for key, value in pairs])
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
+    return _object([(cleaned(key), cleaned(value)) for key, value in pairs])

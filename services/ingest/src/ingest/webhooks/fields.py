@@ -1,6 +1,6 @@
 """One tolerant reader per kind of value that Zendesk sends (docs/vendors/zendesk.md#event-bodies). Pure.
 
-Each takes what came out of the JSON (cleaned once by `cleaned`) and gives our form of it. They run twenty times for
+Each takes what came out of the JSON (cleaned once by `body.load`) and gives our form of it. They run twenty times for
 each webhook, so the usual case comes first in each.
 """
 
@@ -8,7 +8,6 @@ import re
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
-from typing import Any
 
 MAX_ID = 10**32
 LONGEST_PLAIN_ID = 33
@@ -16,17 +15,7 @@ EARLIEST_YEAR = 2005
 AHEAD = timedelta(days=1)  # more than a wrong clock or zone explains
 _DIGITS = re.compile(r"[0-9]{1,32}", re.ASCII)
 _ID = re.compile(r"[!-~]{1,200}", re.ASCII)  # leaves room for our suffixes in a column of 255
-_HALF_SURROGATES = re.compile("[\ud800-\udfff]")
 _WORDS = {"on-hold": "hold", "on hold": "hold"}
-
-
-def cleaned(value: Any) -> Any:
-    """Text, and texts in lists, without NUL and half surrogates; objects are clean already (`body.load`)."""
-    if isinstance(value, str):
-        return _HALF_SURROGATES.sub("\ufffd", value.replace("\x00", ""))
-    if isinstance(value, list):
-        return [cleaned(item) for item in value]
-    return value
 
 
 def as_text(value: object) -> str | None:

@@ -1,6 +1,7 @@
 """How a call to Zendesk is made and its answer read: share, time-outs, errors in two shapes, cursor pages."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, overload
 
@@ -9,12 +10,20 @@ import orjson
 from pydantic import BaseModel, ValidationError
 
 from supportops.clock import Clock
-from supportops.errors import CredentialRefused, DestinationPaused, Permanent, Retryable, Unreadable
+from supportops.errors import CredentialRefused, DestinationPaused, NotFound, Permanent, Retryable, Unreadable
+from supportops.json_text import load_cleaned
 from supportops.observability.log_limit import LimitedWarnings
 from supportops.observability.logging import get_logger
 from supportops.observability.metrics import Recorder
 from supportops.vendors.call_metrics import counted_call
-from supportops.vendors.http_client import LOGIN_WAIT, check, map_transport_errors, no_answer, retry_after
+from supportops.vendors.http_client import (
+    LOGIN_WAIT,
+    READS,
+    check,
+    map_transport_errors,
+    no_answer,
+    retry_after,
+)
 from supportops.vendors.rate_limit import RateLimiter
 from supportops.vendors.zendesk.models import Identified
 
@@ -29,8 +38,12 @@ _SCOPES = "the token may not do this; docs/setup/zendesk.md lists the scopes tha
 type Answer = dict[str, Any]
 
 
+class NotItsWords(NotFound):
+    """A 404 whose body is no object: whatever has answered, it was not Zendesk's API."""
+
+
 class Refused(Permanent):
-    """422: Zendesk understood and says no; `details` by field, as Zendesk gives them."""
+    """422 of a write: Zendesk understood and says no; `details` by field, as Zendesk gives them."""
 
     def __init__(self, message: str, details: Mapping[str, Any]) -> None:
         super().__init__(message)
@@ -87,6 +100,14 @@ class Calls:
         """Read; `call` is the name of the call in metrics and messages."""
         return await self._send(call, self._client.build_request("GET", path, params=dict(query or {})))
 
+    async def find(self, call: str, path: str, query: Mapping[str, str] | None = None) -> Answer | None:
+        """Read one thing; None when it is not there."""
+        try:
+            with in_its_words():
+                return await self.get(call, path, query)
+        except NotFound:
+            return None
+
     async def put(self, call: str, path: str, body: Mapping[str, object]) -> Answer:
         """Write."""
         return await self._write("PUT", call, path, body)
@@ -133,35 +154,54 @@ class Calls:
         if response.status_code == 429 and _is_account_wide(response):
             wait = retry_after(response.headers, now) or UNTOLD_WAIT
             self._share.close(wait)
-            raise DestinationPaused(f"{what}: 429 {_error_of(response)[1]}", wait)
+            raise DestinationPaused(f"{what}: 429 {_error_of(_error_body(response) or {})[1]}", wait)
         check_answer(response, what, now=now)
+
+
+@contextmanager
+def in_its_words() -> Iterator[None]:
+    """A 404 of somebody else (of a proxy, of an account that is suspended) does not say that a thing is gone."""
+    try:
+        yield
+    except NotItsWords as error:
+        raise Retryable(str(error)) from error
 
 
 def check_answer(response: httpx.Response, what: str, *, now: datetime) -> None:
     """Return when the answer is 2xx, else raise what it means, in Zendesk's own words where it gives any."""
-    details, words = ({}, "") if response.is_success else _error_of(response)
-    if response.status_code == 422:
+    if response.is_success:
+        return
+    body, status = _error_body(response), response.status_code
+    details, words = _error_of(body or {})
+    if status == 422 and response.request.method not in READS:
         raise Refused(f"{what}: 422 {words}", details)
-    if response.has_redirect_location:
-        host = httpx.URL(response.headers["location"]).host or "another page"
-        told = f"{what}: {response.status_code}, the account is not here but at {host}: set ZENDESK_BASE_URL"
+    if status < 400:
+        host = httpx.URL(response.headers.get("location", "")).host or "another page"
+        told = f"{what}: {status}, the account is not here but at {host}: set ZENDESK_BASE_URL"
         raise DestinationPaused(told, LOGIN_WAIT)
-    if response.status_code == 403 and "scope" in words.lower():
+    if status == 403 and "scope" in words.lower():
         raise CredentialRefused(f"{what}: 403 {words}: {_SCOPES}", LOGIN_WAIT)
+    if status == 404 and body is None:
+        raise NotItsWords(f"{what}: 404, and not in the words of Zendesk's API: is ZENDESK_BASE_URL right?")
     check(response, what, now=now, detail=words)
 
 
 def read[M: BaseModel](model: type[M], answer: Answer, key: str) -> M:
-    """The object under `key` of an answer; Permanent when it is not what Zendesk documents."""
-    return as_model(model, answer.get(key))
+    """The object under `key` of an answer; Permanent when it is not what Zendesk documents.
+
+    Retryable when it is not there: such an answer (an error with a status of 200, say) says nothing about the object.
+    """
+    if answer.get(key) is None:
+        raise Retryable(f"zendesk: an answer without its {key}")
+    return as_model(model, answer[key])
 
 
 def read_all[M: BaseModel](model: type[M], answer: Answer, key: str) -> list[M]:
     """The readable rows of the list under `key`. An odd one is logged and left out: it must not take the others along.
 
-    Who needs that very row asks for it by itself, and is told what is wrong with it.
+    Who needs that very row asks for it by itself, and is told what is wrong with it. Retryable without the list.
     """
-    return readable(model, objects(answer, key))
+    return readable(model, listed(answer, key))
 
 
 def read_asked[M: Identified](
@@ -224,8 +264,8 @@ def as_model[M: BaseModel](model: type[M], value: object) -> M:
 
 def _json(response: httpx.Response, what: str) -> Answer:
     try:
-        answer = orjson.loads(response.content)
-    except orjson.JSONDecodeError as error:
+        answer = load_cleaned(response.content)
+    except ValueError as error:
         raise no_answer(response.request.method, f"{what}: the answer is not JSON") from error
     if not isinstance(answer, dict):
         raise no_answer(response.request.method, f"{what}: the answer is not an object")
@@ -261,14 +301,17 @@ def _is_account_wide(response: httpx.Response) -> bool:
     return left is None or left.strip() == "0"
 
 
-def _error_of(response: httpx.Response) -> tuple[dict[str, Any], str]:
-    """Details and words of an error body in either shape (docs/vendors/zendesk.md#rest); HTML gives neither."""
+def _error_body(response: httpx.Response) -> Answer | None:
+    """The object in an error's body; None for HTML and whatever else is not in Zendesk's words."""
     try:
-        body = orjson.loads(response.content)
-    except orjson.JSONDecodeError:
-        return {}, ""
-    if not isinstance(body, dict):
-        return {}, ""
+        body = load_cleaned(response.content)
+    except ValueError:
+        return None
+    return body if isinstance(body, dict) else None
+
+
+def _error_of(body: Answer) -> tuple[dict[str, Any], str]:
+    """Details and words of an error in either shape (docs/vendors/zendesk.md#rest)."""
     details = body.get("details") if isinstance(body.get("details"), dict) else {}
     listed = [each.get("title") or each.get("code") for each in objects(body, "errors")]
     said = [body.get("error"), body.get("description"), *listed]

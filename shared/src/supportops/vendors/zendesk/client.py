@@ -24,7 +24,8 @@ from supportops.vendors.zendesk.calls import (
     Refused,
     Rows,
     digits,
-    listed,
+    in_its_words,
+    objects,
     read,
     read_all,
     read_asked,
@@ -83,11 +84,10 @@ class Zendesk:
         None when it is deleted or not ours to see.
         """
         query = {"include": "metric_sets,users"}
-        try:
-            answer = await self._calls.get("ticket", f"/tickets/{digits(ticket_id)}", query)
-        except NotFound:
+        answer = await self._calls.find("ticket", f"/tickets/{digits(ticket_id)}", query)
+        if answer is None:
             return None
-        people = {each.id: each for each in read_all(User, answer, "users")}
+        people = _beside(answer)
         return _with_requester(_with_metrics(read(Ticket, answer, "ticket"), answer), people)
 
     async def tickets(self, ticket_ids: Iterable[str]) -> Rows[Ticket]:
@@ -98,8 +98,9 @@ class Zendesk:
         found: Rows[Ticket] = Rows()
         for some in batched(dict.fromkeys(map(digits, ticket_ids)), MANY):
             query = {"ids": ",".join(some), "include": "metric_sets,users"}
-            answer = await self._calls.get("tickets", "/tickets/show_many", query)
-            people = {each.id: each for each in read_all(User, answer, "users")}
+            with in_its_words():
+                answer = await self._calls.get("tickets", "/tickets/show_many", query)
+            people = _beside(answer)
             read_asked(Ticket, answer, "tickets", some, found)
             for ticket_id in found.keys() & set(some):
                 found[ticket_id] = _with_requester(_with_metrics(found[ticket_id], answer), people)
@@ -131,10 +132,11 @@ class Zendesk:
         query = {"sort": "-created_at", "page[size]": str(min(limit, MANY))}
         found: list[Comment] = []
         try:
-            async for page in self._calls.pages("comments", path, query):
-                found.extend(readable(Comment, listed(page, "comments")))
-                if len(found) >= limit:
-                    break
+            with in_its_words():
+                async for page in self._calls.pages("comments", path, query):
+                    found.extend(read_all(Comment, page, "comments"))
+                    if len(found) >= limit:
+                        break
         except NotFound:
             return []
         return found[:limit]
@@ -144,10 +146,11 @@ class Zendesk:
         path = f"/tickets/{digits(ticket_id)}/audits"
         found: list[Audit] = []
         try:
-            async for page in self._calls.pages("audits", path, {"page[size]": str(MANY)}):
-                found.extend(readable(Audit, listed(page, "audits")))
-                if len(found) >= MOST_AUDITS:
-                    break
+            with in_its_words():
+                async for page in self._calls.pages("audits", path, {"page[size]": str(MANY)}):
+                    found.extend(read_all(Audit, page, "audits"))
+                    if len(found) >= MOST_AUDITS:
+                        break
         except NotFound:
             return []
         return found[:MOST_AUDITS]
@@ -194,7 +197,8 @@ class Zendesk:
     async def _show_many[M: Identified](self, what: str, model: type[M], ids: Iterable[str]) -> Rows[M]:
         found: Rows[M] = Rows()
         for some in batched(dict.fromkeys(map(digits, ids)), MANY):
-            answer = await self._calls.get(what, f"/{what}/show_many", {"ids": ",".join(some)})
+            with in_its_words():
+                answer = await self._calls.get(what, f"/{what}/show_many", {"ids": ",".join(some)})
             read_asked(model, answer, what, some, found)
         return found
 
@@ -261,6 +265,11 @@ def _with_metrics(ticket: Ticket, answer: Mapping[str, Any]) -> Ticket:
     sets = readable(MetricSet, (row for row in rows if isinstance(row, dict)))
     mine = next((each for each in sets if each.ticket_id in (ticket.id, None)), None)
     return ticket if mine is None else ticket.model_copy(update={"metrics": mine})
+
+
+def _beside(answer: Mapping[str, Any]) -> dict[str, User]:
+    """The people that were sideloaded, by id; who is missing here is asked for."""
+    return {each.id: each for each in readable(User, objects(answer, "users"))}
 
 
 def _with_requester(ticket: Ticket, people: Mapping[str, User]) -> Ticket:

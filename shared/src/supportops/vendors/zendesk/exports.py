@@ -7,8 +7,8 @@ from typing import Any
 
 from aiolimiter import AsyncLimiter
 
-from supportops.errors import Permanent
-from supportops.vendors.zendesk.calls import Answer, Calls, objects, readable
+from supportops.errors import Retryable
+from supportops.vendors.zendesk.calls import Answer, Calls, listed, objects, readable
 from supportops.vendors.zendesk.models import MetricSet, Ticket
 
 PER_MINUTE = 5.0
@@ -43,12 +43,15 @@ class Exports:
         query = start | {"per_page": str(size), "include": "metric_sets"}
         await self._pace.acquire()
         answer = await self._calls.get("export", "/incremental/tickets/cursor", query)
-        after = answer.get("after_cursor")
-        if not after:
-            raise Permanent("zendesk export: an answer without a cursor")
+        after, last = answer.get("after_cursor"), answer.get("end_of_stream") is True
+        listed(answer, "tickets")  # such an answer says nothing, not that nothing changed
+        if not isinstance(after, str) or not after:
+            raise Retryable("zendesk export: an answer without a cursor")
+        if after == cursor and not last:
+            raise Retryable("zendesk export: a page that names itself as the next one")
         rows, metrics = objects(answer, "tickets"), _metrics(answer)
         tickets = tuple(_with_metrics(each, metrics) for each in readable(Ticket, rows))
-        return ExportPage(tickets, str(after), bool(answer.get("end_of_stream")), _reached(rows))
+        return ExportPage(tickets, after, last, _reached(rows))
 
 
 def _with_metrics(ticket: Ticket, metrics: Mapping[str, MetricSet]) -> Ticket:

@@ -24,6 +24,7 @@ from pydantic import (
     ValidationInfo,
     ValidatorFunctionWrapHandler,
     field_validator,
+    model_validator,
 )
 
 from supportops.observability.logging import get_logger
@@ -47,7 +48,13 @@ def _written(value: object) -> object:
     raise ValueError("no moment")
 
 
+FIRST_YEAR, LAST_YEAR = 1970, 2999
+"""What lies outside is no moment of a ticket, and nothing could be added to it."""
+
+
 def _aware(moment: datetime) -> datetime:
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise ValueError("no moment")
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
@@ -199,6 +206,13 @@ class Comment(Identified):
     public: bool = False
     created_at: UtcDatetime | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _body_where_there_is_no_plain_one(cls, row: object) -> object:
+        if isinstance(row, dict) and not isinstance(row.get("plain_body", ""), str):
+            return {key: value for key, value in row.items() if key != "plain_body"}
+        return row
+
 
 class AuditEvent(Answered):
     """One thing that an audit tells of; types that Zendesk does not document are left to whoever looks.
@@ -223,6 +237,8 @@ class Audit(Answered):
 
 class User(Identified):
     """A person: customer, agent or administrator."""
+
+    decides = frozenset({"organization_id", "suspended"})
 
     name: str = ""
     email: str | None = None

@@ -11,10 +11,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
-from supportops.errors import NotFound, Permanent
-from supportops.vendors.zendesk.calls import Calls, as_model, next_cursor, objects, read_all
+from supportops.errors import NotFound
+from supportops.vendors.zendesk.calls import (
+    Answer,
+    Calls,
+    as_model,
+    digits,
+    next_cursor,
+    not_again,
+    objects,
+    read,
+    read_all,
+)
 from supportops.vendors.zendesk.models import (
     Answered,
     Id,
@@ -77,20 +87,17 @@ class Satisfaction:
 
     async def rating(self, rating_id: str) -> SatisfactionRating | None:
         """A legacy rating with its moments; None when it is gone."""
-        if not rating_id.isdigit():
-            raise Permanent(f"not an id of a rating: {rating_id[:40]!r}")
-        try:
-            answer = await self._calls.get("rating", f"/satisfaction_ratings/{rating_id}")
-        except NotFound:
+        answer = await self._calls.find("rating", f"/satisfaction_ratings/{digits(rating_id)}")
+        if answer is None:
             return None
-        found = only(answer.get("satisfaction_rating"))
-        return None if found is None else as_model(SatisfactionRating, found)
+        shown = {"satisfaction_rating": only(answer.get("satisfaction_rating"))}
+        return read(SatisfactionRating, shown, "satisfaction_rating")
 
     async def ratings(self, since: datetime, until: datetime, cursor: str | None) -> Page[SatisfactionRating]:
         """A page of legacy ratings that changed between two moments, from the first page or after `cursor`."""
         query = {"start_time": _epoch(since), "end_time": _epoch(until)}
         page = await self._page("ratings", "/satisfaction_ratings", query, cursor)
-        return Page(tuple(read_all(SatisfactionRating, page, "satisfaction_ratings")), next_cursor(page))
+        return _rows(SatisfactionRating, page, "satisfaction_ratings", cursor)
 
     async def responses(
         self, since: datetime, until: datetime, cursor: str | None
@@ -118,7 +125,7 @@ class Satisfaction:
             page = await self._page("survey_responses", "/guide/survey_responses", query, cursor)
         except NotFound:
             return None
-        return Page(tuple(read_all(SurveyResponse, page, "survey_responses")), next_cursor(page))
+        return _rows(SurveyResponse, page, "survey_responses", cursor)
 
     async def _response(self, response_id: str, locale: str) -> SurveyResponse | None:
         if not (_RESPONSE_ID.fullmatch(response_id) and _LOCALE.fullmatch(locale)):
@@ -150,6 +157,14 @@ class Satisfaction:
     async def _page(self, call: str, path: str, query: dict[str, str], cursor: str | None) -> dict[str, Any]:
         paging = {"page[size]": str(MANY)} | ({"page[after]": cursor} if cursor else {})
         return await self._calls.get(call, path, query | paging)
+
+
+def _rows[M: BaseModel](model: type[M], page: Answer, key: str, cursor: str | None) -> Page[M]:
+    """The page after `cursor`. Retryable when it does not say where a list goes on, or names itself."""
+    following = next_cursor(page, whole=True)
+    if following is not None:
+        not_again(following, {cursor} if cursor else set())
+    return Page(tuple(read_all(model, page, key)), following)
 
 
 def _is_response(event: dict[str, Any]) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from itertools import batched
 
 from supportops.errors import NotFound
-from supportops.vendors.zendesk.calls import Calls, as_model, digits, listed, read
+from supportops.vendors.zendesk.calls import Calls, as_model, digits, in_its_words, listed, read
 from supportops.vendors.zendesk.models import Answered, Id, Identified, Word
 
 MANY = 100
@@ -54,11 +54,8 @@ class TicketSharing:
 
     async def organization(self, organization_id: str) -> OrganizationSharing | None:
         """The organization as it is now; None when it is gone."""
-        try:
-            answer = await self._calls.get("organization", f"/organizations/{digits(organization_id)}")
-        except NotFound:
-            return None
-        return read(OrganizationSharing, answer, "organization")
+        answer = await self._calls.find("organization", f"/organizations/{digits(organization_id)}")
+        return None if answer is None else read(OrganizationSharing, answer, "organization")
 
     async def organizations(self, organization_ids: Iterable[str]) -> dict[str, OrganizationSharing]:
         """Those that exist, by id."""
@@ -103,8 +100,11 @@ class TicketSharing:
     async def _memberships(self, path: str) -> list[Membership]:
         found: list[Membership] = []
         try:
-            async for page in self._calls.pages("memberships", path, {"page[size]": str(MANY)}, whole=True):
-                found += [as_model(Membership, row) for row in listed(page, "organization_memberships")]
+            with in_its_words():
+                async for page in self._calls.pages(
+                    "memberships", path, {"page[size]": str(MANY)}, whole=True
+                ):
+                    found += [as_model(Membership, row) for row in listed(page, "organization_memberships")]
         except NotFound:
             return []
         return found

@@ -13,9 +13,17 @@ from supportops.clock import ManualClock
 from supportops.messaging.positions import Positions
 from supportops.observability.metrics import Metrics
 from supportops.store import Store
-from supportops.store.offsets import Advance, Position, PositionMoved, first_positions, take_and_advance
+from supportops.store.offsets import (
+    Advance,
+    Position,
+    PositionMoved,
+    first_positions,
+    read_positions,
+    take_and_advance,
+)
 from supportops.store.tables import ENGINE
 from tests.support.engine import rows_of
+from tests.support.topic_ids import FIRST, SECOND, FakeClient
 
 ONE, OTHER = TopicPartition("t", 0), TopicPartition("t", 1)
 NOTHING: Mapping[TopicPartition, int] = {}
@@ -23,11 +31,12 @@ NOTHING: Mapping[TopicPartition, int] = {}
 
 @dataclass
 class FakeLibrary:
-    """What a broker says of partitions: the group's committed offsets, oldest records, ends."""
+    """What a broker says of partitions: the group's committed offsets, oldest records, ends, topics' ids."""
 
     commits: dict[TopicPartition, int] = field(default_factory=dict)
     begins: dict[TopicPartition, int] = field(default_factory=dict)
     ends: dict[TopicPartition, int] = field(default_factory=dict)
+    _client: FakeClient = field(default_factory=FakeClient)
 
     async def committed(self, partition: TopicPartition) -> int | None:
         return self.commits.get(partition)
@@ -44,10 +53,10 @@ def positions(store: Store, metrics: Metrics) -> Positions:
     return Positions(store, "csat", metrics)
 
 
-async def stored(store: Store, **offsets: int) -> None:
+async def stored(store: Store, topic_id: str | None = FIRST, **offsets: int) -> None:
     """Rows of partitions `p0`, `p1` …"""
     async with store.transaction() as tx:
-        rows = {("t", int(name[1:])): Position(offset) for name, offset in offsets.items()}
+        rows = {("t", int(name[1:])): Position(offset, topic_id=topic_id) for name, offset in offsets.items()}
         await first_positions(tx.conn, "csat", rows, tx.now)
 
 
@@ -95,7 +104,7 @@ async def test_a_position_that_the_topic_does_not_have_is_named_and_read_from_th
     positions: Positions, store: Store, metrics: Metrics, it: Misfit
 ) -> None:
     await stored(store, p0=it.row, p1=3)
-    library = FakeLibrary({ONE: 15}, begins={ONE: it.begin}, ends={ONE: it.end})
+    library = FakeLibrary({ONE: it.row}, begins={ONE: it.begin}, ends={ONE: it.end})
     assert await located(positions, library, ONE, OTHER) == {ONE: Position(it.begin), OTHER: Position(3)}
     assert metrics.value("consumer_resets", group="csat", topic="t", kind=it.kind) == 1
     o = ENGINE.consumer_offsets
@@ -104,6 +113,114 @@ async def test_a_position_that_the_topic_does_not_have_is_named_and_read_from_th
     assert (found.reset_kind, found.reset_from, found.reset_at) == (it.kind, it.row, store.clock.now())
     assert await located(positions, library, ONE) == {ONE: Position(it.begin)}
     assert metrics.value("consumer_resets", group="csat", topic="t", kind=it.kind) == 1  # told once
+
+
+def named(topic_id: str | None) -> FakeClient:
+    """The broker's topic has that id; None: it tells no ids."""
+    return FakeClient({"t": topic_id}) if topic_id else FakeClient(knows=(0, 8))
+
+
+@dataclass
+class Anew:
+    """A row at 50 and the id that it names, the id that the broker tells, the group's committed offset; where it goes
+    on, up to where it is in doubt, and why.
+    """
+
+    before: str | None
+    now: str | None
+    committed: int | None
+    on: int
+    doubt: int | None = None
+    kind: str | None = None
+
+
+@pytest.mark.parametrize(
+    "it",
+    [
+        Anew(FIRST, FIRST, 50, on=50),
+        Anew(FIRST, FIRST, None, on=50),  # nobody was a member for a week: the broker has forgotten the group
+        Anew(FIRST, SECOND, None, on=3, kind="made_anew"),
+        Anew(FIRST, SECOND, 3, on=3, kind="made_anew"),
+        Anew(
+            FIRST, SECOND, 40, on=3, doubt=40, kind="made_anew"
+        ),  # read by a life that the database has forgotten
+        Anew(FIRST, SECOND, 90, on=3, doubt=90, kind="made_anew"),
+        Anew(None, FIRST, 50, on=50),
+        Anew(None, FIRST, 20, on=50),  # Kafka was told late
+        Anew(None, FIRST, None, on=3, doubt=50, kind="maybe_anew"),
+        Anew(None, None, None, on=3, doubt=50, kind="maybe_anew"),
+        Anew(None, None, 50, on=50),
+        Anew(FIRST, None, 50, on=50),
+        Anew(FIRST, None, None, on=3, doubt=50, kind="maybe_anew"),
+    ],
+)
+async def test_a_topic_made_anew_is_known_by_its_id_whatever_it_holds(
+    positions: Positions, store: Store, metrics: Metrics, it: Anew
+) -> None:
+    await stored(store, it.before, p0=50)
+    commits = {} if it.committed is None else {ONE: it.committed}
+    library = FakeLibrary(commits, begins={ONE: 3}, ends={ONE: 95}, _client=named(it.now))
+    remembered = {ONE: 50}  # by a member that was at work meanwhile: of the old topic
+    expected = {ONE: Position(it.on, reread_until=it.doubt)}
+    assert await located(positions, library, ONE, remembered=remembered) == expected
+    assert await located(positions, library, ONE) == expected  # and noticed once
+    kinds = ("made_anew", "maybe_anew", "beyond_end", "before_beginning", "restored")
+    counted = {k: metrics.value("consumer_resets", group="csat", topic="t", kind=k) for k in kinds}
+    assert {kind: times for kind, times in counted.items() if times} == ({it.kind: 1} if it.kind else {})
+    now_named = it.now or (it.before if it.kind is None else None)
+    assert {at.topic_id for at in (await positions_of(store)).values()} == {now_named}
+
+
+async def positions_of(store: Store) -> dict[Any, Position]:
+    async with store.reading() as conn:
+        return await read_positions(conn, "csat")
+
+
+async def test_what_may_be_the_old_topic_is_in_doubt_no_further_than_it_reaches(
+    positions: Positions, store: Store
+) -> None:
+    await stored(store, None, p0=50)
+    library = FakeLibrary(ends={ONE: 20}, _client=named(None))
+    assert await located(positions, library, ONE) == {ONE: Position(0, reread_until=20)}
+
+
+async def test_one_topic_made_anew_leaves_another_alone(
+    positions: Positions, store: Store, metrics: Metrics
+) -> None:
+    other = TopicPartition("u", 0)
+    await stored(store, p0=50)
+    async with store.transaction() as tx:
+        await first_positions(tx.conn, "csat", {other: Position(9, topic_id=SECOND)}, tx.now)
+    library = FakeLibrary(_client=FakeClient({"t": SECOND, "u": SECOND}))
+    assert await located(positions, library, ONE, other) == {ONE: Position(0), other: Position(9)}
+    assert metrics.value("consumer_resets", group="csat", topic="u", kind="made_anew") == 0
+
+
+async def test_rows_learn_the_ids_of_their_topics_each_its_own(positions: Positions, store: Store) -> None:
+    await stored(store, None, p0=50, p1=7)
+    spots = {ONE: Position(50), OTHER: Position(7), TopicPartition("u", 1): Position(9)}
+    async with store.transaction() as tx:
+        await first_positions(
+            tx.conn, "csat", {**spots, ("t", 2): Position(1)}, tx.now
+        )  # that one is not ours
+    library = FakeLibrary(dict.fromkeys(spots, 7), _client=FakeClient({"t": FIRST, "u": SECOND}))
+    await positions.locate(library, list(spots), {})
+    names = {spot: at.topic_id for spot, at in (await positions_of(store)).items()}
+    assert names == {("t", 0): FIRST, ("t", 1): FIRST, ("t", 2): None, ("u", 1): SECOND}
+
+
+async def test_retention_that_was_faster_does_not_hide_a_restored_database(
+    positions: Positions, store: Store, metrics: Metrics
+) -> None:
+    """What stood behind the row is gone; what stands there was handled by the life that the database has forgotten."""
+    await stored(store, p0=5)
+    library = FakeLibrary(commits={ONE: 100}, begins={ONE: 9})
+    assert await located(positions, library, ONE) == {ONE: Position(9, reread_until=100)}
+    for kind in ("before_beginning", "restored"):
+        assert metrics.value("consumer_resets", group="csat", topic="t", kind=kind) == 1
+    library.begins[ONE] = 30
+    assert await located(positions, library, ONE) == {ONE: Position(30, reread_until=100)}
+    assert metrics.value("consumer_resets", group="csat", topic="t", kind="restored") == 1
 
 
 class TestRestored:

@@ -52,6 +52,7 @@ class Lane:
     committed: int | None = None  # what Kafka was told, for its displays
     dead_in_a_row: int = 0
     reread_until: int = 0
+    topic_id: str | None = None  # which topic the position is of, where the broker tells it
     trouble: Trouble | None = None
     suspect_until: float = 0.0  # it may be the one whose error was raised (monotonic time)
     closed: str | None = None
@@ -68,6 +69,7 @@ class Lane:
         self.next_offset = self.handed_over = position.next_offset
         self.dead_in_a_row = position.dead_in_a_row
         self.reread_until = position.reread_until or 0
+        self.topic_id = position.topic_id
         self.located, self.trouble, self.suspect_until = True, None, 0.0
 
     def lose(self) -> None:

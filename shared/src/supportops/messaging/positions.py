@@ -3,10 +3,15 @@
 | there is | we go on |
 |---|---|
 | no row | at the group's committed offset, else at the oldest record |
-| a row beyond the topic's end (made anew, or data was lost) | at the oldest record |
+| a row of another topic of that name (it was deleted and made anew) | at the oldest record |
+| a row that names no topic, and no committed offset: deleted with its topic, or too old | at the oldest record |
+| a row beyond the topic's end (data was lost) | at the oldest record |
 | a row before the topic's beginning (retention was faster) | at the oldest record |
 | a row behind what was done already (the database was restored) | at the row; effects are asked about first |
 | any other row | at the row |
+
+What is read again is skipped by its id, and asked about where the inbox may have forgotten it: to read too much costs
+time, to read too little loses events.
 """
 
 import asyncio
@@ -16,6 +21,7 @@ from typing import Any
 
 from aiokafka import TopicPartition
 
+from supportops.messaging.topic_ids import topic_ids
 from supportops.observability.logging import get_logger
 from supportops.observability.metrics import Recorder
 from supportops.store import Store
@@ -27,6 +33,7 @@ from supportops.store.offsets import (
     Spot,
     begin_epoch,
     first_positions,
+    name_topics,
     read_positions,
     reset_position,
     take_and_advance,
@@ -37,11 +44,15 @@ _log = get_logger("supportops.consumer")
 
 @dataclass(frozen=True)
 class Known:
-    """What the broker says of a partition: the group's committed offset, the oldest record, the end."""
+    """What the broker says of a partition: the group's committed offset, the oldest record, the end, and the topic's id
+    (None where it tells none); `reset`: why the row did not fit.
+    """
 
     committed: int | None
     begin: int
     end: int
+    topic_id: str | None = None
+    reset: ResetKind | None = None
 
 
 class Positions:
@@ -67,7 +78,10 @@ class Positions:
         for partition in partitions:
             if kind := _misfit(rows[partition], known[partition]):
                 rows[partition] = await self._reset(partition, rows[partition], known[partition], kind)
-        done = {p: max(known[p].committed or 0, remembered.get(p, 0)) for p in partitions}
+                known[partition] = replace(known[partition], reset=kind)
+        rows |= await self._named({p: rows[p] for p in partitions}, known)
+        # What was remembered of another topic says nothing of this one.
+        done = {p: max(at.committed or 0, 0 if at.reset else remembered.get(p, 0)) for p, at in known.items()}
         if behind := {p: at for p, at in done.items() if _is_behind(rows[p], at)}:
             rows |= await self._restored(behind, rows)
         return {p: (rows[p], known[p]) for p in partitions}
@@ -93,11 +107,23 @@ class Positions:
         self, partition: TopicPartition, row: Position, known: Known, kind: ResetKind
     ) -> Position:
         """Go on at the oldest record: never silently, and never from the end."""
-        reset = Reset(kind, row.next_offset, known.begin, known.committed)
+        to = _begun_anew(row, known, kind)
         async with self._store.transaction() as tx:
-            await reset_position(tx.conn, self._group, partition, reset, tx.now)
-        self._alarm(partition, kind, stored=row.next_offset, begin=known.begin, end=known.end)
-        return Position(known.begin, row.dead_in_a_row, accounted_for=known.committed)
+            await reset_position(tx.conn, self._group, partition, Reset(kind, row.next_offset, to), tx.now)
+        ids = {"topic_id": known.topic_id, "topic_before": row.topic_id}
+        self._alarm(partition, kind, stored=row.next_offset, begin=known.begin, end=known.end, **ids)
+        return to
+
+    async def _named(
+        self, rows: Mapping[TopicPartition, Position], known: Mapping[TopicPartition, Known]
+    ) -> dict[Spot, Position]:
+        """Rows of an older release, or of a broker that told no ids before, learn which topic they are of."""
+        ids = {p: at.topic_id for p, at in known.items() if at.topic_id and not rows[p].topic_id}
+        if not ids:
+            return {}
+        async with self._store.transaction() as tx:
+            await name_topics(tx.conn, self._group, dict(ids))
+        return {p: replace(rows[p], topic_id=topic_id) for p, topic_id in ids.items()}
 
     async def _restored(
         self, behind: Mapping[TopicPartition, int], rows: Mapping[Spot, Position]
@@ -124,7 +150,9 @@ class Positions:
 
 
 MEANING: dict[ResetKind, str] = {
-    "beyond_end": "the topic ends before our position: it was made anew or lost data; read again from its beginning",
+    "made_anew": "the topic is another one of the same name: it was deleted and made anew; read from its beginning",
+    "maybe_anew": "nothing tells whether the topic is still the one that was read: read again from its beginning",
+    "beyond_end": "the topic ends before our position: it lost data, or was made anew; read again from its beginning",
     "before_beginning": "records were removed by retention before they were read; read on from the oldest one",
     "restored": "the database is older than what was done: records are read again, effects are asked about first",
 }
@@ -138,14 +166,16 @@ async def _ask(library: Any, committed: Mapping[TopicPartition, int | None]) -> 
     partitions = list(committed)
     begins = await library.beginning_offsets(partitions)
     ends = await library.end_offsets(partitions)
-    return {p: Known(committed[p], begins[p], ends[p]) for p in partitions}
+    ids = await topic_ids(library, {p.topic for p in partitions})
+    return {p: Known(committed[p], begins[p], ends[p], ids.get(p.topic)) for p in partitions}
 
 
 def _first(known: Known) -> Position:
     """Where a group begins that has no row: where it stood in Kafka, if that is still there, else at the oldest."""
     at = known.committed
     there = at is not None and known.begin <= at <= known.end
-    return Position(at if at is not None and there else known.begin, accounted_for=at)
+    next_offset = at if at is not None and there else known.begin
+    return Position(next_offset, accounted_for=at, topic_id=known.topic_id)
 
 
 def _is_behind(row: Position, done: int) -> bool:
@@ -154,6 +184,30 @@ def _is_behind(row: Position, done: int) -> bool:
 
 
 def _misfit(row: Position, known: Known) -> ResetKind | None:
+    if row.topic_id and known.topic_id:
+        if row.topic_id != known.topic_id:
+            return "made_anew"
+    elif known.committed is None and row.next_offset > known.begin:
+        return "maybe_anew"  # Kafka deletes committed offsets with their topic, and when they are old
     if row.next_offset > known.end:
         return "beyond_end"
     return "before_beginning" if row.next_offset < known.begin else None
+
+
+def _begun_anew(row: Position, known: Known, kind: ResetKind) -> Position:
+    """The position at the oldest record.
+
+    Doubtful is what may have been handled without our database's knowing: in a new topic what somebody of the group has
+    read of it (before the database was restored), in one that may be the old one what the row says. Where the topic has
+    only become shorter at its beginning, the row's own doubts stay.
+    """
+    if kind == "before_beginning":
+        return replace(row, next_offset=known.begin)
+    until = {"made_anew": known.committed, "maybe_anew": min(row.next_offset, known.end)}.get(kind)
+    return Position(
+        known.begin,
+        row.dead_in_a_row,
+        reread_until=until if until is not None and until > known.begin else None,
+        accounted_for=known.committed,
+        topic_id=known.topic_id,
+    )

@@ -10,6 +10,7 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from supportops.errors import summary
 from supportops.messaging.lanes import Lane, Lanes, lag_of
 from supportops.messaging.positions import Positions
+from supportops.messaging.topic_ids import topic_ids
 from supportops.observability.log_limit import LimitedWarnings
 from supportops.observability.logging import get_logger
 from supportops.store import is_outage
@@ -58,6 +59,18 @@ class Progress:
         else:
             for lane, offset in reported.items():
                 lane.committed = offset
+
+    async def of_other_topics(self) -> list[Lane]:
+        """Lanes whose position is of a topic that is not there any more, another one having its name."""
+        named = {lane: lane.topic_id for lane in self._lanes if lane.located and lane.topic_id}
+        if not named:
+            return []
+        now = await topic_ids(self._consumer, {lane.partition.topic for lane in named})
+        return [
+            lane
+            for lane, known in named.items()
+            if lane.located and now.get(lane.partition.topic, known) != known
+        ]
 
     async def pass_over_marks(self) -> None:
         """Offsets that hold no record (the marks of a foreign producer's transactions) are finished as well.

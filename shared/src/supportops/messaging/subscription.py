@@ -33,6 +33,7 @@ from supportops.store.offsets import Position, PositionMoved
 from supportops.waiting import wait_first
 
 REPORT_EVERY = 1.0  # seconds
+TOPICS_EVERY = 10.0  # seconds between looks at whether a topic was made anew
 FULL_FETCH = 256 * 1024  # bytes that end the wait of a consumer that lingers
 WORKERS = 2  # batches in hand at once: one is written while the next is decoded
 LEAVE_TIME = 5.0  # seconds for leaving the group
@@ -240,6 +241,8 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
             self._consumer.seek(lane.partition, position.next_offset)
             lane.locate(position)
             lane.committed = known.committed
+            if known.reset:
+                lane.remembered = 0
 
     # -- work --------------------------------------------------------------------------------------------------
 
@@ -268,12 +271,13 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
             _log.warning("consumer.position_moved", group=self._group, error=str(moved))
             for lane, _ in batch:
                 lane.lose()
-            self._lost.set()
         finally:
             for lane, piece in batch:
                 lane.finish(piece)
         for lane, _ in batch:
             lane.idle.set()
+            if not lane.located:
+                self._lost.set()
         self.last_progress = time.monotonic()
         self._room.set()
         self._more.set()  # for a partition whose next records waited for these
@@ -290,15 +294,27 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         await self._progress.report_positions(lanes)
 
     async def _tick(self) -> None:
-        """Report once a second."""
+        """Report once a second; see now and then whether the topics are still those that we read."""
+        look_at = time.monotonic() + TOPICS_EVERY
         while True:
             await asyncio.sleep(REPORT_EVERY)
+            if time.monotonic() >= look_at:
+                await self._look_for_new_topics()
+                look_at = time.monotonic() + TOPICS_EVERY
             lag = await self._progress.report()
             self.measured(dict.fromkeys(self._topics, 0) | lag)
             self.look_for_topics()
             self._more.set()  # for what came while marks were passed over
             if self._embedded_fetch:
                 self._embedded_fetch.look()
+
+    async def _look_for_new_topics(self) -> None:
+        """One that was made anew while we were reading is found out late, and loses nothing by it: what was skipped is
+        read when its position is found anew.
+        """
+        for lane in await self._progress.of_other_topics():
+            lane.lose()
+            self._lost.set()
 
     @property
     def partitions(self) -> int:

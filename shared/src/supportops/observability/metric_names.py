@@ -108,7 +108,8 @@ METRICS: dict[MetricName, MetricSpec] = {
         "Events on the broker that this member has not finished.", "group", "topic"
     ),
     "consumer_resets": _counter(
-        "Partitions that went on elsewhere than where they had stopped (beyond_end, before_beginning, restored).",
+        "Partitions that went on elsewhere than where they had stopped "
+        "(made_anew, maybe_anew, beyond_end, before_beginning, restored).",
         "group",
         "topic",
         "kind",

@@ -7,6 +7,7 @@ it, or whose database is not the one it knew, changes nothing and hears of it (`
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from itertools import groupby
 from typing import Any, Literal
 
 import orjson
@@ -21,7 +22,7 @@ from supportops.store.upsert import insert_into
 
 type Spot = tuple[str, int]
 """Topic and partition."""
-type ResetKind = Literal["beyond_end", "before_beginning", "restored"]
+type ResetKind = Literal["made_anew", "maybe_anew", "beyond_end", "before_beginning", "restored"]
 
 SAME_RESTORE = timedelta(minutes=10)  # partitions that notice one within this time mean the same
 
@@ -32,22 +33,23 @@ class PositionMoved(SupportOpsError):
 
 @dataclass(frozen=True)
 class Position:
-    """One row: the first record that is not finished, and what a restart must not forget."""
+    """One row: the first record that is not finished, in which topic, and what a restart must not forget."""
 
     next_offset: int
     dead_in_a_row: int = 0
     reread_until: int | None = None
     accounted_for: int | None = None
+    topic_id: str | None = None
+    """The topic that the offset is of, where the broker tells ids."""
 
 
 @dataclass(frozen=True)
 class Reset:
-    """A partition that cannot go on where it stood (`before`), and begins at `to`."""
+    """A partition that cannot go on where it stood (offset `before`), and where it begins instead."""
 
     kind: ResetKind
     before: int
-    to: int
-    accounted_for: int | None = None
+    to: Position
 
 
 @dataclass(frozen=True)
@@ -110,15 +112,21 @@ async def take_and_advance(
 async def reset_position(conn: AsyncConnection, group: str, spot: Spot, reset: Reset, now: datetime) -> None:
     """Start a partition anew, and remember why. Raises PositionMoved when it is not where it was."""
     values = {
-        "next_offset": reset.to,
-        "reread_until": None,
-        "accounted_for": reset.accounted_for,
+        **asdict(reset.to),
         "reset_kind": reset.kind,
         "reset_at": now,
         "reset_from": reset.before,
         "updated_at": now,
     }
     await _update_one(conn, group, spot, reset.before, values)
+
+
+async def name_topics(conn: AsyncConnection, group: str, ids: Mapping[Spot, str]) -> None:
+    """Put down which topics rows are of that do not say so yet."""
+    o = ENGINE.consumer_offsets
+    for (topic, topic_id), spots in groupby(sorted(ids), key=lambda spot: (spot[0], ids[spot])):
+        here = (o.c.consumer_group == group, o.c.topic == topic, o.c.partition.in_([p for _, p in spots]))
+        await conn.execute(update(o).where(*here, o.c.topic_id.is_(None)).values(topic_id=topic_id))
 
 
 async def begin_epoch(
@@ -154,7 +162,7 @@ async def begin_epoch(
 
 
 def _position(row: Any) -> Position:
-    return Position(row.next_offset, row.dead_in_a_row, row.reread_until, row.accounted_for)
+    return Position(row.next_offset, row.dead_in_a_row, row.reread_until, row.accounted_for, row.topic_id)
 
 
 async def _update_one(

@@ -221,6 +221,16 @@ def undo_engine_0003(op: Op) -> None:
     op.drop_table("lanes")
 
 
+def engine_topic_ids(op: Op) -> None:
+    """Positions know which topic they are of; rows learn it when their partitions are assigned next."""
+    op.add_column("consumer_offsets", sa.Column("topic_id", sa.Text))
+
+
+def undo_engine_topic_ids(op: Op) -> None:
+    """Undo `engine_topic_ids`."""
+    op.drop_column("consumer_offsets", "topic_id")
+
+
 # The least of a lane's moments: never too late, and put right by the first claim that looks.
 _FILL_LANES = """
 INSERT INTO lanes (destination, lane, claimable_at, free_at, version)

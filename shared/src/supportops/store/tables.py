@@ -258,8 +258,9 @@ def _consumer_offsets(metadata: MetaData) -> Table:
 
     `dead_in_a_row`: dead letters since the last handled event. `reread_until`: records before this offset may have been
     handled by a life that the database has forgotten (it was restored). `accounted_for`: the offset that Kafka named
-    when it and we last disagreed: one disagreement is not noticed twice. `reset_*`: the last time that the position
-    was not the one we had left: what happened, when, and from where.
+    when it and we last disagreed: one disagreement is not noticed twice. `topic_id`: which topic the offset is of,
+    where the broker tells it; one that is made anew has another. `reset_*`: the last time that the position was not the
+    one we had left: what happened, when, and from where.
     """
     return Table(
         "consumer_offsets",
@@ -275,6 +276,7 @@ def _consumer_offsets(metadata: MetaData) -> Table:
         Column("reset_kind", Text),
         Column("reset_at", UtcDateTime),
         Column("reset_from", BigInteger),
+        Column("topic_id", Text),
     )
 
 

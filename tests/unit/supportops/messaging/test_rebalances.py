@@ -15,9 +15,10 @@ from supportops.messaging.positions import Known, Positions
 from supportops.messaging.progress import Progress
 from supportops.messaging.reader import Reader
 from supportops.messaging.subscription import Fetching, Subscription
-from supportops.store.offsets import Position, PositionMoved
+from supportops.store.offsets import Position, PositionMoved, ResetKind
 from tests.support.eventually import eventually
 from tests.support.records import FakeRecord
+from tests.support.topic_ids import FIRST, SECOND, FakeClient
 
 NOW = timedelta(0)
 ONE, OTHER = TopicPartition("t", 0), TopicPartition("t", 1)
@@ -30,6 +31,7 @@ class FakeLibrary:
         self.committed: dict[TopicPartition, int] = {}
         self.sought: dict[TopicPartition, int] = {}
         self.topics = {"t": {0, 1}}
+        self._client = FakeClient()
 
     def partitions_for_topic(self, topic: str) -> set[int] | None:
         return self.topics.get(topic)
@@ -46,11 +48,13 @@ class Stored:
 
     def __init__(self) -> None:
         self.rows: dict[TopicPartition, int] = {ONE: 5, OTHER: 0}
+        self.reset: ResetKind | None = None
 
     async def locate(
         self, _library: Any, partitions: Sequence[TopicPartition], _remembered: object
     ) -> dict[TopicPartition, tuple[Position, Known]]:
-        return {p: (Position(self.rows[p]), Known(None, 0, 100)) for p in partitions}
+        at = Known(None, 0, 100, reset=self.reset)
+        return {p: (Position(self.rows[p], topic_id=FIRST), at) for p in partitions}
 
 
 class Member(Subscription):
@@ -207,3 +211,54 @@ async def test_a_topic_that_is_gone_or_may_not_be_read_any_more_is_named(member:
     member.library.topics["t"] = {0}
     member.look_for_topics()
     assert member.complaints(NOW) == []
+
+
+class TestTopicMadeAnew:
+    """While a member reads it: found out late, and nothing is lost by that."""
+
+    async def test_its_positions_are_found_anew(self, member: Member) -> None:
+        await member.assign(ONE, OTHER)
+        await member._look_for_new_topics()
+        assert member.located
+        member.library._client.ids["t"] = SECOND
+        await member._look_for_new_topics()
+        member.stored.rows = {ONE: 0, OTHER: 3}
+        loops = member.loops()
+        await eventually(lambda: member.library.sought == {ONE: 0, OTHER: 3})
+        await end(loops)
+
+    async def test_a_broker_that_tells_nothing_now_changes_nothing(self, member: Member) -> None:
+        await member.assign(ONE)
+        member.library._client.ids.clear()
+        await member._look_for_new_topics()
+        assert member.located
+
+    async def test_a_batch_in_hand_is_finished_first(self, member: Member) -> None:
+        await member.assign(ONE)
+        loops = member.loops()
+        member.hand_over(ONE, 5, 6)
+        await eventually(lambda: member.begun == [5, 6])
+        member.library._client.ids["t"] = SECOND
+        await member._look_for_new_topics()
+        member.stored.rows[ONE] = 0
+        await eventually(lambda: not member._lost.is_set(), about="there was nothing to find yet")
+        assert member.library.sought == {ONE: 5}
+        member.go.set()
+        await eventually(lambda: member.library.sought == {ONE: 0})
+        await end(loops)
+
+    async def test_what_was_finished_of_the_old_topic_is_forgotten(self, member: Member) -> None:
+        """Else the new one, being shorter, would pass for a database that was restored."""
+        member.go.set()
+        await member.assign(ONE)
+        loops = member.loops()
+        member.hand_over(ONE, 5, 6)
+        await eventually(lambda: member.done == [5, 6])
+        (lane,) = member._lanes
+        assert lane.remembered == 7
+        member.stored.reset = "made_anew"
+        lane.lose()
+        member._lost.set()
+        await eventually(lambda: lane.located)
+        assert lane.remembered == 0
+        await end(loops)

@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
+import structlog
 
 from sandbox.demo import reaper
 from supportops.clock import ManualClock
@@ -26,6 +28,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Choose the rungs; the controlling process opens the run's state folder for its workers."""
     load_profile()
     hear_interrupts()
+    keep_loggers_catchable()
     os.environ.setdefault("SUPPORTOPS_MODE", "test")  # made-up secrets, stand-ins for every account
     if hasattr(config, "workerinput"):
         reaper.announce(os.getpid())
@@ -44,6 +47,18 @@ def hear_interrupts() -> None:
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def keep_loggers_catchable() -> None:
+    """A logger that was used after a command's `configure` would keep its processors: `capture_logs` of a later test
+    in this process would hear nothing of it.
+    """
+    configure = structlog.configure
+
+    def uncached(**options: Any) -> None:
+        configure(**options | {"cache_logger_on_first_use": False})
+
+    structlog.configure = cast(Any, uncached)
 
 
 def _chosen(kind: infra.Kind) -> infra.Choice:

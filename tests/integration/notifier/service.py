@@ -31,10 +31,11 @@ class Delivering:
         raise NotImplementedError
 
     @asynccontextmanager
-    async def delivering(self) -> AsyncIterator[None]:
-        """The courier runs meanwhile."""
+    async def delivering(self, *only: str) -> AsyncIterator[None]:
+        """The courier runs meanwhile, for all destinations or for those named."""
         stopping = asyncio.Event()
-        courier = Courier(self.store, [hasty(each) for each in self.destinations()], Metrics())
+        destinations = [each for each in self.destinations() if not only or each.spec.name in only]
+        courier = Courier(self.store, [hasty(each) for each in destinations], Metrics())
         running = asyncio.create_task(courier.run(stopping))
         try:
             yield
@@ -57,8 +58,13 @@ class Delivering:
             for row in rows
         }
 
-    async def settled(self, within: float = 20, *, ahead: bool = False) -> dict[str, dict[str, Any]]:
-        """`deliveries`, as soon as nothing waits any more; `ahead`: but for what is due in more than a minute."""
+    async def settled(
+        self, within: float = 20, *, ahead: bool = False, of: str = ""
+    ) -> dict[str, dict[str, Any]]:
+        """`deliveries`, as soon as nothing `of` a destination waits any more (none: of all).
+
+        `ahead`: but for what is due in more than a minute.
+        """
 
         async def all_finished() -> dict[str, dict[str, Any]]:
             found = await self.deliveries()
@@ -66,7 +72,9 @@ class Delivering:
             assert not [
                 key
                 for key, row in found.items()
-                if row["state"] in ("waiting", "leased") and not (ahead and row["due_at"].timestamp() > soon)
+                if key.startswith(of)
+                and row["state"] in ("waiting", "leased")
+                and not (ahead and row["due_at"].timestamp() > soon)
             ]
             return found
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from notifier.destinations import POSTS
+from notifier.destinations import POSTS, ROUTING
 from notifier.policy.kinds import KINDS
 from notifier.policy.notifier import NotifierPolicy
 from supportops.contracts import Change, FeedbackReceived, TicketDeleted, TicketMerged, TicketUpdated
@@ -48,7 +48,11 @@ async def test_a_comment_and_what_is_done_with_it_are_one_message(
 ) -> None:
     ticket = outside.create(form="Self-Managed", status="open")
     number = outside.comment(str(ticket["id"]), "Please try again.")
-    settled = await service.after(solved(ticket, now), commented(ticket, said(number), now))
+    await service.hears(solved(ticket, now), commented(ticket, said(number), now))
+    async with service.delivering(ROUTING):
+        await service.settled(of=ROUTING)
+    async with service.delivering():
+        settled = await service.settled()
     assert outcomes(settled, POSTS) == ["done", "moot"]
     (post,) = outside.posts()
     assert post["text"].endswith("— solved")

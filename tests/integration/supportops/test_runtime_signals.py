@@ -33,7 +33,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
         children.append(child)
         child.start()
         wanted = len(components) if up is None else up
-        eventually_now(lambda: child.tail().count("up ") >= wanted, within=20, about="components up")
+        eventually_now(lambda: child.tail(1000).count("up ") >= wanted, within=20, about="components up")
         return child
 
     yield start
@@ -42,7 +42,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 
 def _wait_for(words: str, child: ChildProcess) -> None:
-    eventually_now(lambda: words in child.tail(), within=20, about=words)
+    eventually_now(lambda: words in child.tail(1000), within=20, about=words)
 
 
 def _end(child: ChildProcess, within: float = 10) -> int:

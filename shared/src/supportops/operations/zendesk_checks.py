@@ -4,16 +4,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import httpx
-import orjson
 
 from supportops.clock import Clock
 from supportops.config import ZendeskSettings
 from supportops.config.zendesk_settings import API_TOKENS_END
 from supportops.errors import DestinationPaused, Permanent
+from supportops.json_text import load_cleaned
 from supportops.observability.metrics import Metrics
 from supportops.operations.checks import Check, Finding, Verdict, skew_of_date
 from supportops.vendors.http_client import map_transport_errors
-from supportops.vendors.zendesk.calls import check_answer
+from supportops.vendors.zendesk.calls import check_answer, objects
 from supportops.vendors.zendesk.connection import open_connection
 
 LOGIN_REMEDY = (
@@ -62,7 +62,7 @@ def account_check(
             began = clock.now()
             response = await _answer(zendesk, "/users/me", clock)
             skew = skew_of_date("clock: zendesk", response.headers.get("date", ""), began, clock.now())
-            found = [role(object_of(response).get("user") or {}), skew]
+            found = [role(thing_of(object_of(response), "user")), skew]
             for path, judge in (
                 ("/organization_fields", lambda answer: organization_field_of(answer, organization_field)),
                 ("/webhooks", ticket_webhook),
@@ -101,7 +101,7 @@ def rights_check(settings: ZendeskSettings, scopes: Sequence[str], clock: Clock,
 
 async def rights_found(zendesk: httpx.AsyncClient, clock: Clock, missing: Verdict) -> list[Finding]:
     """The same through an open connection."""
-    user = object_of(await _answer(zendesk, "/users/me", clock)).get("user") or {}
+    user = thing_of(object_of(await _answer(zendesk, "/users/me", clock)), "user")
     key = user.get("custom_role_id")
     if not isinstance(key, int) or user.get("role") == "admin":
         return rights(user, None, missing)
@@ -109,7 +109,7 @@ async def rights_found(zendesk: httpx.AsyncClient, clock: Clock, missing: Verdic
         answer = await _answer(zendesk, f"/custom_roles/{key}", clock)
     except Permanent as error:  # roles are for administrators to see
         return [Finding(RIGHTS, "skipped", f"role {key} cannot be read: {error}", RIGHTS_REMEDY)]
-    return rights(user, object_of(answer).get("custom_role") or {}, missing)
+    return rights(user, thing_of(object_of(answer), "custom_role"), missing)
 
 
 def rights(user: Mapping[str, Any], role: Mapping[str, Any] | None, missing: Verdict) -> list[Finding]:
@@ -123,12 +123,12 @@ def rights(user: Mapping[str, Any], role: Mapping[str, Any] | None, missing: Ver
     if role is None:
         told = "an agent may set notes of organizations, and neither their fields nor what is shared"
         return [Finding(RIGHTS, missing, told, RIGHTS_REMEDY)]
-    may = role.get("configuration") or {}
+    may = thing_of(role, "configuration")
     name = role.get("name") or "its role"
     found = []
     if may.get("organization_editing") is not True:
         found.append(Finding(RIGHTS, missing, f"{name} may not edit organizations", RIGHTS_REMEDY))
-    if (access := may.get("end_user_profile_access")) not in _EDITS_USERS:
+    if (access := str(may.get("end_user_profile_access") or "")) not in _EDITS_USERS:
         told = (
             f"{name} has access {access or 'of no kind'} to end users: their ticket_restriction cannot be set"
         )
@@ -139,7 +139,7 @@ def rights(user: Mapping[str, Any], role: Mapping[str, Any] | None, missing: Ver
 def organization_field_of(answer: Mapping[str, Any], key: str) -> Finding:
     """Whether organizations have the custom field, as text, and in use. Pure."""
     name, remedy = f"organization field {key}", "Admin Center, People, Configuration, Organization fields."
-    rows = [row for row in answer.get("organization_fields") or () if isinstance(row, dict)]
+    rows = objects(answer, "organization_fields")
     field = next((row for row in rows if row.get("key") == key), None)
     if field is None:
         return Finding(name, "failed", "there is none of this key", remedy)
@@ -153,8 +153,7 @@ def organization_field_of(answer: Mapping[str, Any], key: str) -> Finding:
 def ticket_webhook(answer: Mapping[str, Any]) -> Finding:
     """Whether an active webhook tells of tickets, by events or by triggers. Pure."""
     name, remedy = "zendesk webhooks", "docs/setup/zendesk.md: the webhook of ingest, and its subscriptions."
-    hooks = [hook for hook in answer.get("webhooks") or () if isinstance(hook, dict)]
-    telling = [hook for hook in hooks if _tells_of_tickets(hook)]
+    telling = [hook for hook in objects(answer, "webhooks") if _tells_of_tickets(hook)]
     active = [hook for hook in telling if hook.get("status") == "active"]
     if active:
         return Finding(name, "ok", ", ".join(str(hook.get("name")) for hook in active))
@@ -164,7 +163,8 @@ def ticket_webhook(answer: Mapping[str, Any]) -> Finding:
 
 
 def _tells_of_tickets(hook: Mapping[str, Any]) -> bool:
-    kinds = [str(kind) for kind in hook.get("subscriptions") or ()]
+    subscriptions = hook.get("subscriptions")
+    kinds = [str(kind) for kind in subscriptions] if isinstance(subscriptions, list) else []
     return any(
         kind.startswith("zen:event-type:ticket") or kind == "conditional_ticket_events" for kind in kinds
     )
@@ -181,9 +181,15 @@ async def _answer(zendesk: httpx.AsyncClient, path: str, clock: Clock) -> httpx.
 def object_of(response: httpx.Response) -> dict[str, Any]:
     """The JSON object of an answer; Permanent, with the likely mistake, when it is something else."""
     try:
-        answer = orjson.loads(response.content)
-    except orjson.JSONDecodeError:
+        answer = load_cleaned(response.content)
+    except ValueError:
         answer = None
     if not isinstance(answer, dict):
         raise Permanent("the answer is not one of Zendesk's API: is ZENDESK_BASE_URL right?")
     return answer
+
+
+def thing_of(answer: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    """The object under `key`; an empty one where there is none."""
+    found = answer.get(key)
+    return found if isinstance(found, dict) else {}

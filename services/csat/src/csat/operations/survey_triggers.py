@@ -11,6 +11,7 @@ import orjson
 
 from csat.policy.csat import CsatPolicy
 from supportops.operations.checks import Finding
+from supportops.vendors.zendesk.calls import objects
 
 CHECK = "other surveys"
 _WORDS = ("satisfaction", "csat", "survey")
@@ -47,20 +48,18 @@ def asks(rule: Mapping[str, Any]) -> bool:
     """Whether an action of this rule asks for a rating."""
     return any(
         word in orjson.dumps(action).decode().casefold()
-        for action in rule.get("actions") or ()
-        if isinstance(action, dict) and action.get("field") not in (*_TELLING, *_TAGS)
+        for action in objects(rule, "actions")
+        if action.get("field") not in (*_TELLING, *_TAGS)
         for word in _WORDS
     )
 
 
 def _needs(rule: Mapping[str, Any], tag: str) -> bool:
     """Whether the rule's conditions name the tag."""
-    conditions = rule.get("conditions") or {}
-    every = conditions.get("all") or () if isinstance(conditions, dict) else ()
+    conditions = rule.get("conditions")
     return any(
-        isinstance(one, dict)
-        and one.get("field") == "current_tags"
+        one.get("field") == "current_tags"
         and one.get("operator") == "includes"
         and tag in str(one.get("value", "")).split()
-        for one in every
+        for one in (objects(conditions, "all") if isinstance(conditions, dict) else ())
     )

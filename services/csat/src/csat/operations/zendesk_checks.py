@@ -13,9 +13,9 @@ from csat.policy.csat import CsatPolicy
 from supportops.clock import Clock
 from supportops.errors import DestinationPaused, NotFound, Permanent
 from supportops.operations.checks import Check, Finding, skew_of_date
-from supportops.operations.zendesk_checks import LOGIN_REMEDY, object_of
+from supportops.operations.zendesk_checks import LOGIN_REMEDY, object_of, thing_of
 from supportops.vendors.http_client import map_transport_errors
-from supportops.vendors.zendesk.calls import check_answer
+from supportops.vendors.zendesk.calls import check_answer, listed, next_cursor, objects
 
 PAGES = 20  # of a hundred rows: more business rules no account has
 
@@ -44,7 +44,7 @@ class AccountChecks:
         except (DestinationPaused, Permanent) as error:
             return [Finding("zendesk login", "failed", str(error), LOGIN_REMEDY)]
         clock = skew_of_date("clock: zendesk", response.headers.get("date", ""), began, self._clock.now())
-        user = object_of(response).get("user") or {}
+        user = thing_of(object_of(response), "user")
         return [*rights(user, native=self._policy.ask_by == "native"), clock]
 
     async def forms(self) -> Iterable[Finding]:
@@ -94,7 +94,8 @@ class AccountChecks:
         found = []
         for name in self._policy.excluded_organizations:
             answer = object_of(await self._response("/organizations/search", {"name": name}))
-            exact = any(row.get("name") == name for row in answer.get("organizations") or ())
+            listed(answer, "organizations")
+            exact = any(row.get("name") == name for row in objects(answer, "organizations"))
             words = "" if exact else "no organization has exactly this name: nobody is excluded by it"
             verdict = Finding(f"excluded organization {name}", "ok" if exact else "warning", words)
             found.append(verdict if exact else Finding(verdict.check, "warning", words, remedy))
@@ -116,11 +117,11 @@ class AccountChecks:
         rows: list[Mapping[str, Any]] = []
         for _ in range(PAGES):
             answer = object_of(await self._response(path, query))
-            rows += [row for row in answer.get(kind) or () if isinstance(row, dict)]
-            meta = answer.get("meta") or {}
-            if not meta.get("has_more") or not meta.get("after_cursor"):
+            listed(answer, kind)  # without it nothing is known, which is not "none"
+            rows += objects(answer, kind)
+            if (cursor := next_cursor(answer, whole=True)) is None:
                 break
-            query = query | {"page[after]": str(meta["after_cursor"])}
+            query = query | {"page[after]": cursor}
         return rows
 
     async def _response(self, path: str, query: Mapping[str, str]) -> httpx.Response:

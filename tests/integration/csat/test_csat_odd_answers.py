@@ -101,6 +101,8 @@ READINGS: dict[str, tuple[Mapping[str, object], Mapping[str, Any], type[Outcome]
     "the ticket: a page of nobody": ({"/tickets/7": HTML}, {}, TryAgain),
     "the ticket: refused": ({"/tickets/7": httpx.Response(422, json=ERROR)}, {}, Discard),
     "the ticket: odd tags": ({}, {"tags": {"a": 1}}, Discard),
+    "the ticket: public?": ({}, {"is_public": "perhaps"}, Discard),
+    "the ticket: internal": ({}, {"is_public": False}, Cancel),
     "the person: an error": ({"/users/show_many": ERROR}, {}, TryAgain),
     "the person: a page of nobody": ({"/users/show_many": HTML}, {}, TryAgain),
     "the person: perhaps suspended": (
@@ -113,6 +115,7 @@ READINGS: dict[str, tuple[Mapping[str, object], Mapping[str, Any], type[Outcome]
         {"organization_id": None},
         Discard,
     ),
+    "the person: deleted": ({"/users/show_many": {"users": [{"id": 601, "active": False}]}}, {}, Cancel),
     "the person: gone": ({"/users/show_many": {"users": []}}, {}, Done),
     "the organization: an error": ({"/organizations/show_many": ERROR}, {}, TryAgain),
     "the organization: excluded": (

@@ -73,7 +73,10 @@ def about(ticket: FreshTicket | None, **values: object) -> DecisionInput:
         (replace(ASKABLE, recipient="mail-list@gitlab.com"), "excluded_recipient"),
         (replace(ASKABLE, recipient="Mail-List@GitLab.com"), "excluded_recipient"),
         (replace(ASKABLE, recipient="not-mail-list@gitlab.com"), "send"),
+        (replace(ASKABLE, is_public=False), "private"),
+        (replace(ASKABLE, is_public=None), "send"),
         (replace(ASKABLE, requester_suspended=True), "requester_suspended"),
+        (replace(ASKABLE, requester_deleted=True), "requester_deleted"),
         (replace(ASKABLE, recipient=None), "send"),
         (replace(ASKABLE, recipient=""), "send"),
     ],
@@ -125,6 +128,8 @@ CURES = {
     "excluded_tag": {"tags": frozenset({"close_by_merge"})},
     "merged": {"tags": frozenset()},
     "excluded_recipient": {"recipient": None},
+    "private": {"is_public": True},
+    "requester_deleted": {"requester_deleted": False},
     "requester_suspended": {"requester_suspended": False},
 }
 WRONG_IN_ALL_WAYS = FreshTicket(
@@ -134,7 +139,9 @@ WRONG_IN_ALL_WAYS = FreshTicket(
     satisfaction="bad",
     last_solved_at=DUE,
     recipient="mail-list@gitlab.com",
+    is_public=False,
     requester_suspended=True,
+    requester_deleted=True,
 )
 
 
@@ -170,6 +177,7 @@ def test_organizations_tags_and_recipients_are_the_policys() -> None:
     internal = replace(ASKABLE, organization="GitLab", tags=frozenset({"close_by_merge"}))
     assert decide(about(replace(internal, recipient="mail-list@gitlab.com")), policy).send
     assert decide(about(replace(internal, tags=frozenset({"folded"}))), policy).rule == "merged"
+    assert decide(about(replace(ASKABLE, is_public=False)), CsatPolicy(survey_private=True)).send
 
 
 def test_the_draw_is_even_and_always_the_same() -> None:

@@ -135,7 +135,7 @@ async def _one(key: str, row: object, ask: Ask) -> Any:
     return await _met(ask, httpx.Response(200, json={key: row}))
 
 
-@pytest.mark.parametrize("name", ["organization_id", "suspended"])
+@pytest.mark.parametrize("name", ["organization_id", "suspended", "active"])
 async def test_what_decides_about_a_person_is_never_guessed(name: str) -> None:
     with pytest.raises(Permanent, match=name):
         (await _one("users", [USER | {name: {"odd": 1}}], LISTS["users"])).get("601")

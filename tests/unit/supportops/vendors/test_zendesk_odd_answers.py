@@ -60,6 +60,7 @@ USER: dict[str, Any] = {
     "role": "end-user",
     "organization_id": 4,
     "suspended": False,
+    "active": True,
     "tags": [],
     "locale": "de",
     "time_zone": "Berlin",
@@ -159,17 +160,17 @@ LISTS: dict[str, tuple[str, dict[str, Any], set[str], Ask]] = {
         "tickets",
         TICKET,
         {"id", "status", "updated_at", "tags", "requester_id", "organization_id", "ticket_form_id"}
-        | {"recipient", "satisfaction_rating"},
+        | {"recipient", "satisfaction_rating", "is_public"},
         _tickets,
     ),
     "export": (
         "tickets",
         TICKET | {"generated_timestamp": 1772359200},
         {"id", "status", "updated_at", "tags", "requester_id", "organization_id", "ticket_form_id"}
-        | {"recipient", "satisfaction_rating"},
+        | {"recipient", "satisfaction_rating", "is_public"},
         _exported,
     ),
-    "users": ("users", USER, {"id", "organization_id", "suspended"}, _users),
+    "users": ("users", USER, {"id", "organization_id", "suspended", "active"}, _users),
     "organizations": ("organizations", ORGANIZATION, {"id", "name"}, _organizations),
     "ticket_forms": (
         "ticket_forms",

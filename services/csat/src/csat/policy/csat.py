@@ -35,6 +35,9 @@ class CsatPolicy(Rules):
     excluded_recipients: tuple[Name, ...] = Field(
         ("mail-list@gitlab.com",), description="Tickets received at these addresses are not surveyed (C6)."
     )
+    survey_private: bool = Field(
+        False, description="Whether tickets without a public comment, which no requester saw, are surveyed."
+    )
     once_per: Duration | None = Field(
         None, description="A requester is asked at most once in this time; null: about every ticket."
     )

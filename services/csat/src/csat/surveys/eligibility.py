@@ -132,7 +132,9 @@ class EligibilityReader:
             recipient=ticket.recipient,
             is_follow_up=ticket.is_follow_up,
             merged_at=await self._merged_at(ticket, known_merge),
+            is_public=ticket.is_public,
             requester_suspended=person is not None and person.suspended,
+            requester_deleted=person is not None and not person.active,
         )
 
     async def _organization(self, ticket: Ticket, person: User | None) -> str | None:

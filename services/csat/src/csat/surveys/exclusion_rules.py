@@ -17,7 +17,8 @@ class FreshTicket:
 
     `satisfaction` is the score word ("unoffered", "offered", "good", "bad"), None where the plan has no CSAT.
     `last_solved_at` and `organization` (the name of the ticket's, or of the requester's where the ticket has none)
-    are None when unknown or not there. `merged_at`: when this very ticket was merged into another one.
+    are None when unknown or not there. `merged_at`: when this very ticket was merged into another one. `is_public`:
+    whether it has a public comment; None: Zendesk did not say.
     """
 
     status: str
@@ -28,7 +29,9 @@ class FreshTicket:
     recipient: str | None = None
     is_follow_up: bool = False
     merged_at: datetime | None = None
+    is_public: bool | None = None
     requester_suspended: bool = False
+    requester_deleted: bool = False
 
 
 @dataclass(frozen=True)
@@ -149,11 +152,22 @@ def _recipient(ticket: FreshTicket, _facts: DecisionInput, policy: CsatPolicy) -
     return f"tickets received at {ticket.recipient} are not surveyed" if address and excluded else None
 
 
+def _private(ticket: FreshTicket, _facts: DecisionInput, policy: CsatPolicy) -> str | None:
+    """A survey is a public comment: it would show an internal ticket to somebody who is not to see it."""
+    if ticket.is_public is not False or policy.survey_private:
+        return None
+    return "the ticket has no public comment: its requester never saw it"
+
+
 def _suspended(ticket: FreshTicket, _facts: DecisionInput, _policy: CsatPolicy) -> str | None:
     """Zendesk sends no mail to a suspended user: they would be counted as asked and never hear of it."""
     return (
         "the requester is suspended in Zendesk: no mail reaches them" if ticket.requester_suspended else None
     )
+
+
+def _requester_deleted(ticket: FreshTicket, _facts: DecisionInput, _policy: CsatPolicy) -> str | None:
+    return "the requester is deleted in Zendesk: no mail reaches them" if ticket.requester_deleted else None
 
 
 def _opted_out(_ticket: FreshTicket, facts: DecisionInput, _policy: CsatPolicy) -> str | None:
@@ -201,6 +215,8 @@ RULES: tuple[tuple[str, Objection], ...] = (
     ("excluded_tag", _tag),
     ("merged", _merged),
     ("excluded_recipient", _recipient),
+    ("private", _private),
+    ("requester_deleted", _requester_deleted),
     ("requester_suspended", _suspended),
     ("opted_out", _opted_out),
     ("asked_recently", _asked_recently),

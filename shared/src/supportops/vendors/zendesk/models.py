@@ -149,7 +149,15 @@ class Ticket(Identified):
     """A ticket as it is now (docs/vendors/zendesk.md#tickets)."""
 
     decides = frozenset(
-        {"tags", "requester_id", "organization_id", "form_id", "recipient", "satisfaction_rating"}
+        {
+            "tags",
+            "requester_id",
+            "organization_id",
+            "form_id",
+            "recipient",
+            "satisfaction_rating",
+            "is_public",
+        }
     )
 
     status: Word
@@ -236,14 +244,15 @@ class Audit(Answered):
 
 
 class User(Identified):
-    """A person: customer, agent or administrator."""
+    """A person: customer, agent or administrator; not `active`: deleted."""
 
-    decides = frozenset({"organization_id", "suspended"})
+    decides = frozenset({"organization_id", "suspended", "active"})
 
     name: str = ""
     email: str | None = None
     organization_id: Id | None = None
     suspended: bool = False
+    active: bool = True
     locale: str | None = None
     time_zone: str | None = None
     iana_time_zone: str | None = None

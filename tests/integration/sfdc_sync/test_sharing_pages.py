@@ -39,11 +39,14 @@ async def test_one_asks_another_approves_and_undoes(world: SharingWorld, browser
     assert (stale.status_code, "look once more" in stale.text) == (409, True)
     assert (await browser.send("/sharing/1", do="approve", seen=seen)).status_code == 303
     assert (await world.worked(1)).request.state is State.APPLIED
+    world.outside.zendesk.account.organization(GROABLET).shared_tickets = True
     assert (await browser.send("/sharing/1", do="undo")).status_code == 409  # without a reason
     assert (await browser.send("/sharing/1", do="undo", reason="a mis\x00take")).status_code == 303
     assert (await world.worked(1)).request.state is State.UNDONE
     told = (await browser.http.get("/sharing/1")).text
     assert "undo_asked: a mistake" in told
+    assert "left alone" in told
+    assert "shared_tickets true, shared_comments false" in told
     assert "otto-operates" in told
 
 

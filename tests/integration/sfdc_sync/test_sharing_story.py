@@ -9,7 +9,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.exc import DBAPIError
 
 from sandbox.zendesk.records import User
-from sfdc_sync.sharing import audit_log, requests
+from sfdc_sync.sharing import audit_log, requests, text
 from sfdc_sync.sharing.rules.lifecycle import NotAllowed, State
 from sfdc_sync.sharing.rules.options import Option
 from sfdc_sync.tables import sharing_audit, sharing_requests
@@ -215,15 +215,25 @@ async def test_what_zendesk_does_not_keep_is_found_by_reading_back(
 
 
 async def test_undoing_leaves_alone_what_somebody_changed_and_closes_for_who_left(
-    world: SharingWorld,
+    world: SharingWorld, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """And says so: to the customer, who must not hear that all is as before, and to whoever looks."""
     number = await world.apply(Option.SELECTED_VIEW, str(RITA), str(SAM))
     world.user(RITA).organization_id = ACME
     world.outside.zendesk.account.organization(GROABLET).shared_tickets = True
     await world.undo(number)
-    assert (await world.worked(number)).request.state is State.UNDONE
+    done = await world.worked(number)
+    assert done.request.state is State.UNDONE
     assert world.sharing() == (True, False)
     assert world.levels() == {RITA: REQUESTED, SAM: REQUESTED, ADA_AGENT: None}
+    said = world.comments(done.request.ticket_id)[-1].body
+    assert ("sharing-1-undone" in said, "that stays as it is now" in said) == (True, True)
+    async with world.store.reading() as conn:
+        told = await text.document(conn, number, world.store.clock.now())
+    assert told is not None
+    text.show(told)
+    left = "shared_tickets false, shared_comments false\tshared_tickets true, shared_comments false"
+    assert f"{GROABLET}\torganization\t{left}" in capsys.readouterr().out
 
 
 async def test_of_several_requests_the_last_one_is_undone_first(world: SharingWorld) -> None:

@@ -52,6 +52,11 @@ class SharingCommentPolicy(Rules):
     undone: CommentText = (
         "How the tickets of {organization} were shared before is in force again.\n\nReference: {reference}"
     )
+    undone_in_part: CommentText = Field(
+        default="What was agreed about the tickets of {organization} is taken back. Support has changed part of it "
+        "since: that stays as it is now.\n\nReference: {reference}",
+        description="where undoing left alone what somebody had changed by hand",
+    )
 
 
 class SharingPolicy(Rules):

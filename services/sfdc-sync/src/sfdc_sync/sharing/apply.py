@@ -177,7 +177,7 @@ async def _applied(tx: Transaction, stored: Stored, was: Situation, target: Shar
         "people": len(target.members),
     }
     await repository.move(tx, fresh, Action.APPLY, WORKER, details, applied_at=tx.now, reason="")
-    _tell(tx, stored, "applied")
+    _tell(tx, stored, {"what": "applied"})
 
 
 async def _undone(
@@ -191,13 +191,13 @@ async def _undone(
     }
     await repository.move(tx, fresh, Action.UNDONE, WORKER, details)
     await repository.record_drift(tx, stored.request.number, [])
-    _tell(tx, stored, "undone")
+    _tell(tx, stored, {"what": "undone", "in_part": bool(left_alone)})
 
 
-def _tell(tx: Transaction, stored: Stored, what: str) -> None:
+def _tell(tx: Transaction, stored: Stored, what: Mapping[str, Any]) -> None:
     number, ticket_id = stored.request.number, stored.request.ticket_id
-    payload = {"request": number, "what": what}
-    tx.deliveries.schedule(SHARING_COMMENT, f"{number}:{what}", lane=ticket_id, payload=payload)
+    payload = {"request": number, **what}
+    tx.deliveries.schedule(SHARING_COMMENT, f"{number}:{what['what']}", lane=ticket_id, payload=payload)
 
 
 def _not_kept_words(wrong: Sequence[Difference]) -> str:

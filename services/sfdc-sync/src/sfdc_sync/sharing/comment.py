@@ -47,8 +47,7 @@ class CommentOnTicket:
         if stored is None:
             return Cancel("the request is gone")
         ticket_id = stored.request.ticket_id
-        template = self._policy.applied if delivery.payload["what"] == "applied" else self._policy.undone
-        text = template.format(
+        text = self._template(delivery).format(
             reference=reference(delivery),
             organization=stored.organization,
             option=OPTIONS[stored.request.option].title.lower(),
@@ -72,6 +71,11 @@ class CommentOnTicket:
             if error.closed:
                 return Cancel("the ticket is closed: it takes no comment any more")
             raise
+
+    def _template(self, delivery: Delivery) -> str:
+        if delivery.payload["what"] == "applied":
+            return self._policy.applied
+        return self._policy.undone_in_part if delivery.payload.get("in_part") else self._policy.undone
 
 
 def reference(delivery: Delivery) -> str:

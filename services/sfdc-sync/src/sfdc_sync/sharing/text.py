@@ -1,5 +1,6 @@
 """A sharing request in words and as JSON, for the command line and the page."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -47,6 +48,7 @@ async def document(conn: AsyncConnection, number: int, now: datetime) -> dict[st
     mine = d.destination.in_(DESTINATIONS) & (d.key.startswith(f"{number}:", autoescape=True))
     calls = await calls_where(conn, mine, now)
     request = stored.request
+    audit = [entry(*each) async for each in audit_log.entries(conn, number)]
     return {
         **row(stored),
         "effect": OPTIONS[request.option].effect,
@@ -62,7 +64,15 @@ async def document(conn: AsyncConnection, number: int, now: datetime) -> dict[st
         "target": asdict(stored.target) if stored.target else None,
         "waits": waits_of(calls, now),
         "drift": await repository.drift_of(conn, number),
-        "audit": [entry(*each) async for each in audit_log.entries(conn, number)],
+        "left_alone": [
+            {
+                "subject": each["subject"] or request.organization_id,
+                **{name: each[name] for name in ("field", "wanted", "found")},
+            }
+            for happened in audit
+            for each in happened["details"].get("left_alone", ())
+        ],
+        "audit": audit,
     }
 
 
@@ -105,7 +115,7 @@ def entry(found: Entry, digest: str) -> dict[str, Any]:
 
 def show(told: Mapping[str, Any]) -> None:
     """The document for people: how it stands, who may see what, and what happened."""
-    lists = ("access", "audit", "drift", "before", "target", "waits")
+    lists = ("access", "audit", "drift", "left_alone", "before", "target", "waits")
     standing = {name: value for name, value in told.items() if name not in lists and value not in (None, "")}
     emit({**standing, **told["waits"]}, as_json=False, title=f"Request {told['request']}: how it stands")
     columns = ("means", "user", "organization", "now", "then")
@@ -113,12 +123,18 @@ def show(told: Mapping[str, Any]) -> None:
     emit(people, as_json=False, title="Who may see what, now and then")
     if told["drift"]:
         emit(told["drift"], as_json=False, title="Changed by hand since")
+    if told["left_alone"]:
+        sys.stdout.write("changed by hand before it was undone, and so left alone:\n")
+        emit(
+            told["left_alone"], as_json=False, title="Changed by hand before it was undone, and so left alone"
+        )
     happened = [
         {
             "at (UTC)": f"{each['at']:%Y-%m-%d %H:%M:%S}",
             "action": each["action"],
             "by": each["by"],
             "via": each["via"],
+            "why": each["details"].get("reason", ""),
         }
         for each in told["audit"]
     ]

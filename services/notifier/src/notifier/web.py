@@ -3,16 +3,16 @@
 from dataclasses import dataclass
 from typing import Any
 
-from fastapi import Depends, FastAPI, Request, Response
+from fastapi import Depends, FastAPI, HTTPException, Request, Response
 from sqlalchemy import func, select
 
 from notifier import tables
 from notifier.bot.intake import add_bot
-from notifier.breaches.acknowledge import take_click
+from notifier.breaches.acknowledge import SLOW, take_clicks
 from notifier.destinations import POSTS, ROUTING, UPDATES
 from notifier.operations.pages import FIGURES, NOTICES, mount_pages
 from notifier.policy.breach_settings import Acknowledging
-from notifier.slack.requests import SlackRequests
+from notifier.slack.requests import SlackRequests, in_time
 from supportops.config import HttpSettings
 from supportops.store import Store
 from supportops.web.app import operators_app
@@ -62,9 +62,11 @@ def add_interactions(app: FastAPI, store: Store, slack: SlackSide) -> None:
 
     @app.post(INTERACTIONS, include_in_schema=False)
     async def interactions(request: Request) -> Response:
-        for click in await slack.requests.clicks(request):
-            outsider = slack.requests.is_outsider(click.home)
-            await take_click(store, slack.acknowledging, click, outsider)
+        clicks = await slack.requests.clicks(request)
+        if not await in_time(take_clicks(store, slack.acknowledging, slack.requests, clicks)):
+            raise HTTPException(
+                503, SLOW
+            )  # Slack shows who pressed that it went wrong, and does not send it again
         return Response(status_code=200)
 
 

@@ -1,30 +1,24 @@
 """Takes questions down over HTTP: believed only with Slack's signature, answered within Slack's three seconds.
 
 What is asked becomes a delivery, and its id a row: whichever replica Slack sends a copy to, it is answered once. No
-vendor is called here, so nothing but our own database can be slow, and that has two seconds.
+vendor is called here, so nothing but our own database can be slow, and that has two seconds; then it goes on unheard.
 """
 
-import asyncio
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
 import orjson
 from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.responses import JSONResponse
-from sqlalchemy.exc import SQLAlchemyError
 
 from notifier.bot.questions import Question, of_command, of_mention, teams_of
 from notifier.destinations import BOT_ANSWERS
-from notifier.slack.requests import NOT_OURS, SlackRequests, is_first
-from supportops.observability.logging import get_logger
-from supportops.store import Store, is_outage
+from notifier.slack.requests import NOT_OURS, SlackRequests, in_time, is_first
+from supportops.store import Store
 
 COMMANDS, EVENTS = "/slack/commands", "/slack/events"
-PATIENCE = timedelta(seconds=2)
 LOOKING = "Looking …"
 AWAY = "My database does not answer, so I may not have taken that down. If nothing comes within a minute, ask again."
-log = get_logger("notifier.bot")
 
 
 async def take_down(store: Store, question: Question) -> bool:
@@ -33,19 +27,6 @@ async def take_down(store: Store, question: Question) -> bool:
         if not await is_first(tx, question.id):
             return False
         tx.deliveries.schedule(BOT_ANSWERS, question.id, lane=question.user, payload=question.payload())
-    return True
-
-
-async def taken_in_time(store: Store, question: Question) -> bool:
-    """Whether it is on record now, or was before; False when our database is away or slow."""
-    try:
-        async with asyncio.timeout(PATIENCE.total_seconds()):
-            await take_down(store, question)
-    except (SQLAlchemyError, OSError) as error:  # TimeoutError is an OSError
-        if not is_outage(error):
-            raise
-        log.warning("bot.not_taken", reason=type(error).__name__)
-        return False
     return True
 
 
@@ -75,13 +56,13 @@ def add_bot(app: FastAPI, store: Store, requests: SlackRequests) -> None:
 async def answer_command(store: Store, requests: SlackRequests, fields: dict[str, str], body: bytes) -> str:
     """Take a slash command of our workspace down; what its sender sees at once."""
     question = of_command(fields, body, requests.clock.now())
-    return LOOKING if await taken_in_time(store, question) else AWAY
+    return LOOKING if await in_time(take_down(store, question)) else AWAY
 
 
 async def take_event(store: Store, requests: SlackRequests, payload: Mapping[str, Any]) -> bool:
     """Take an event of our workspace down; False when it must come again. What asks nothing is left."""
     question = of_mention(payload, requests.clock.now())
-    return question is None or await taken_in_time(store, question)
+    return question is None or await in_time(take_down(store, question))
 
 
 def refuse_other_events(requests: SlackRequests, payload: Mapping[str, Any]) -> None:

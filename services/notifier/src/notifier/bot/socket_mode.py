@@ -14,9 +14,9 @@ from fastapi import HTTPException
 from pydantic import SecretStr
 
 from notifier.bot.intake import answer_command, ephemeral, refuse_other_events, take_event
-from notifier.breaches.acknowledge import take_click
+from notifier.breaches.acknowledge import SLOW, take_clicks
 from notifier.policy.breach_settings import Acknowledging
-from notifier.slack.requests import SlackRequests
+from notifier.slack.requests import SlackRequests, in_time
 from supportops.config import SettingsError
 from supportops.observability.logging import get_logger
 from supportops.store import Store
@@ -54,10 +54,10 @@ class Intake:
                 refuse_other_events(self.requests, payload)
                 return {} if await take_event(self.store, self.requests, payload) else None
             if kind == "interactive":
-                for click in self.requests.clicks_in(payload):
-                    await take_click(
-                        self.store, self.acknowledging, click, self.requests.is_outsider(click.home)
-                    )
+                clicks = self.requests.clicks_in(payload)
+                if not await in_time(take_clicks(self.store, self.acknowledging, self.requests, clicks)):
+                    log.warning("bot.not_taken", kind=kind, reason=SLOW)
+                    return None
         except HTTPException as error:
             log.warning("bot.refused", kind=kind, reason=error.detail)
         return {}

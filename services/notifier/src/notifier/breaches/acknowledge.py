@@ -19,7 +19,7 @@ from notifier.policy.breach_settings import Acknowledging
 from notifier.posting.names import hear_names
 from notifier.slack.client import SlackRateLimited, SlackRefused
 from notifier.slack.message import Message
-from notifier.slack.requests import Click, is_first
+from notifier.slack.requests import Click, SlackRequests, is_first
 from notifier.tables import breach_targets
 from supportops.delivery import Cancel, Delivery, DestinationSpec, Discard, Done, Outcome, Snooze
 from supportops.store import Store, Transaction
@@ -29,6 +29,7 @@ NOT_ALLOWED = (
     "You are not among those who can take notices on; whoever keeps the notifier's rules can add you."
 )
 UNKNOWN = "This notice is not on record any more."
+SLOW = "our database is slow: the press is worked on; if the message does not change within a minute, press again"
 FREE = "Nobody has taken it on."
 _TOO_LATE = {
     TargetState.ANSWERED: "Too late: it was answered in time.",
@@ -91,6 +92,14 @@ async def take_click(store: Store, rules: Acknowledging, click: Click, outsider:
                 await hear_names(tx, {click.user: click.name}, in_passing=True)
             change_target(tx, click.value, row, **reply.values)
             _follow(tx, click.value, row, rules, reply.values["taken_until"])
+
+
+async def take_clicks(
+    store: Store, rules: Acknowledging, requests: SlackRequests, clicks: Sequence[Click]
+) -> None:
+    """The same for every press of one request."""
+    for click in clicks:
+        await take_click(store, rules, click, requests.is_outsider(click.home))
 
 
 def _follow(tx: Transaction, target: str, row: Row, rules: Acknowledging, until: datetime | None) -> None:

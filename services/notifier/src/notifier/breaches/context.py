@@ -1,9 +1,10 @@
 """What the destinations of breach notices work with."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from notifier.breaches.arming import Quiet, Situation
 from notifier.breaches.reader import AccountHours, FreshReadings, SlaReader
@@ -19,6 +20,8 @@ from supportops.observability.metrics import Recorder
 from supportops.store import Store
 from supportops.vendors.zendesk import Zendesk
 
+KINDS = 1_000
+"""Of tickets, by what rules look at: as many are remembered."""
 NO_RULE = "no rule concerns it"
 
 
@@ -63,6 +66,15 @@ class BreachContext:
 
     def rule_of(self, ticket: TicketFacts) -> tuple[BreachRule | None, str]:
         """The first rule that concerns a ticket; else None, and what each of them has against it."""
+        return self._judged(ticket)
+
+    @cached_property
+    def _judged(self) -> Callable[[TicketFacts], tuple[BreachRule | None, str]]:
+        return lru_cache(KINDS)(
+            self._judge
+        )  # it follows from the facts alone, and a notice asks several times
+
+    def _judge(self, ticket: TicketFacts) -> tuple[BreachRule | None, str]:
         if ticket.form is not None and self.policy.is_secret(ticket.form):
             return None, f"tickets with the form {ticket.form} are shown nowhere"
         objections = []

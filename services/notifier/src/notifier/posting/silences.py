@@ -1,5 +1,6 @@
 """Silences: by rule, ticket or organization, each with a reason and an end."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -58,14 +59,21 @@ class Silences:
         self._store = store
         self._known: Sequence[Silence] = ()
         self._until: datetime | None = None
+        self._reading = asyncio.Lock()  # hundreds of messages that are due at once wait for one reading
 
     async def of(self, *, rule: str, ticket_id: str, organization_id: str | None) -> Silence | None:
         """The silence that holds longest for a message, if there is one."""
         now = self._store.clock.now()
-        if self._until is None or not now < self._until < now + 2 * BELIEVED:
-            async with self._store.reading() as conn:
-                self._known = await in_force(conn, now)
-            self._until = now + BELIEVED
+        if not self._is_fresh(now):
+            async with self._reading:
+                now = self._store.clock.now()
+                if not self._is_fresh(now):
+                    async with self._store.reading() as conn:
+                        self._known = await in_force(conn, now)
+                    self._until = now + BELIEVED
         about = {("rule", rule), ("ticket", ticket_id), ("organization", organization_id)}
         mine = [each for each in self._known if (each.about, each.value) in about and each.ends_at > now]
         return max(mine, key=lambda each: each.ends_at, default=None)
+
+    def _is_fresh(self, now: datetime) -> bool:
+        return self._until is not None and now < self._until < now + 2 * BELIEVED

@@ -3,8 +3,10 @@
 Slack waits three seconds for the answer; what takes longer is a delivery.
 """
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -16,12 +18,17 @@ from notifier.slack.signature import is_slacks, signed
 from notifier.slack.text import clean
 from notifier.tables import slack_requests
 from supportops.clock import Clock
-from supportops.store import Transaction
+from supportops.observability.logging import get_logger
+from supportops.store import Transaction, is_outage
 from supportops.store.upsert import insert_for
 
 MOST = 1024 * 1024  # bytes of a body
+PATIENCE = timedelta(seconds=2)  # of the three that Slack waits
 NOT_SLACK = "this is not signed by Slack"
 NOT_OURS = "this is not from our workspace"
+
+log = get_logger("notifier.slack")
+_going_on: set["asyncio.Task[object]"] = set()  # the loop itself keeps no task alive
 
 
 @dataclass(frozen=True)
@@ -104,6 +111,36 @@ class SlackRequests:
     def is_outsider(self, home: str | None) -> bool:
         """Whether somebody belongs to another workspace (guests of a shared channel). Not told: one of ours."""
         return self.settings.team_id is not None and home is not None and home != self.settings.team_id
+
+
+async def in_time(work: Coroutine[Any, Any, object]) -> bool:
+    """Whether work on our database ended within Slack's patience; False when that is slow or away.
+
+    Slow work goes on: what was asked for is done once, however late, or never, which is logged.
+    """
+    task = asyncio.create_task(work, name="slack.request")
+    _going_on.add(task)
+    task.add_done_callback(_going_on.discard)
+    done, _ = await asyncio.wait([task], timeout=PATIENCE.total_seconds())
+    if not done:
+        log.warning("slack.request_slow", seconds=PATIENCE.total_seconds())
+        task.add_done_callback(_ended)
+        return False
+    error = task.exception()
+    if error is not None and not is_outage(error):
+        raise error
+    return not _tell(error)
+
+
+def _ended(task: "asyncio.Task[object]") -> None:
+    if not task.cancelled():
+        _tell(task.exception())
+
+
+def _tell(error: BaseException | None) -> bool:
+    if error is not None:
+        log.warning("slack.request_lost", reason=type(error).__name__)
+    return error is not None
 
 
 async def is_first(tx: Transaction, request_id: str) -> bool:

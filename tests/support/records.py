@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from supportops.contracts import Event, encode
 from supportops.errors import Refused, Retryable
-from supportops.messaging.ports import Answer, Outgoing
+from supportops.messaging.ports import Answer, Header, Outgoing
 
 
 @dataclass
@@ -14,7 +14,7 @@ class FakeRecord:
 
     key: bytes | None = None
     value: bytes | None = None
-    headers: Sequence[tuple[str, bytes]] = ()
+    headers: Sequence[Header] = ()
     topic: str = "zendesk.tickets"
     partition: int = 0
     offset: int = 0
@@ -24,6 +24,11 @@ def record_of(event: Event, offset: int = 0, partition: int = 0) -> FakeRecord:
     """The record that carries `event`."""
     key, value, headers = encode(event)
     return FakeRecord(key, value, headers, event.topic, partition, offset)
+
+
+def texts(record: Outgoing) -> dict[str, str]:
+    """The headers of a record as text, the last of each name."""
+    return {name: (value or b"").decode() for name, value in record.headers}
 
 
 @dataclass
@@ -54,4 +59,4 @@ class FakePublisher:
     @property
     def ids(self) -> list[str]:
         """The event ids that were published, in order."""
-        return [dict(record.headers)["ce_id"].decode() for record in self.records]
+        return [texts(record)["ce_id"] for record in self.records]

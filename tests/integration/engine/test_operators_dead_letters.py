@@ -9,6 +9,7 @@ from supportops.contracts import Event, TicketSolved
 from supportops.errors import Permanent
 from supportops.messaging import Consumer, ConsumerPolicy, Handlers
 from supportops.observability.metrics import Metrics
+from supportops.operations.dead_letter_commands import _details
 from supportops.operations.dead_letters import Letter, LetterFilter, drop, letters, original, replay
 from supportops.store import Store, Transaction
 from tests.support.consuming import Stage, consumer, read_all, stage_on
@@ -17,7 +18,8 @@ from tests.support.eventually import eventually
 from tests.support.records import FakeRecord, record_of
 
 pytestmark = pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)
-GARBAGE = FakeRecord(b"\x00key", b"\xff\x00", [("x", b"\xfe"), ("ce_type", b"support.ticket.solved.v1")])
+ODD = [("x", b"\xfe"), ("null", None), ("empty", b""), ("ce_type", b"support.ticket.solved.v1")]
+GARBAGE = FakeRecord(b"\x00key", b"\xff\x00", ODD)
 
 
 @pytest.fixture
@@ -93,6 +95,7 @@ async def test_bytes_that_are_no_text_come_back_as_they_were(stage: Stage, live_
     back = original(letter, stage.group)
     assert (back.topic, back.key, back.value) == (stage.topic, GARBAGE.key, GARBAGE.value)
     assert back.headers == [*GARBAGE.headers, ("ce_reprocess", stage.group.encode())]
+    assert _details(letter, personal=False)["headers"][:3] == ["x: \\xfe", "null (null)", "empty: "]
 
 
 async def test_a_letter_that_was_cut_is_replayed_from_its_origin(stage: Stage, live_store: Store) -> None:

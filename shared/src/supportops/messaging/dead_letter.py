@@ -1,9 +1,10 @@
 """Records that no retry will help: kept with reason and origin, byte for byte, so that replay is exact."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from supportops.contracts import dead_letter_topic
-from supportops.messaging.ports import Record
+from supportops.messaging.ports import Header, Record
 
 
 @dataclass(frozen=True)
@@ -13,7 +14,7 @@ class DeadLetter:
     topic: str
     key: bytes | None
     value: bytes | None
-    headers: list[tuple[str, bytes]]
+    headers: Sequence[Header]
 
 
 def bury(record: Record, group: str, stage: str, reason: str, attempts: int) -> DeadLetter:
@@ -30,7 +31,8 @@ def bury(record: Record, group: str, stage: str, reason: str, attempts: int) -> 
         "dl_partition": str(record.partition),
         "dl_offset": str(record.offset),
     }
-    headers = [*record.headers, *((name, value.encode(errors="replace")) for name, value in origin.items())]
+    ours = ((name, value.encode(errors="replace")) for name, value in origin.items())
+    headers: list[Header] = [*record.headers, *ours]
     return DeadLetter(dead_letter_topic(group).name, record.key, record.value, headers)
 
 
@@ -48,7 +50,7 @@ def smaller(letter: DeadLetter) -> DeadLetter | None:
     ours = [(name, value) for name, value in letter.headers if name.startswith("dl_")]
     value = letter.value or b""
     if "dl_cut" not in dict(ours):
-        kept = own if sum(len(name) + len(held) for name, held in own) <= CUT_HEADERS else []
+        kept = own if sum(len(name) + len(held or b"") for name, held in own) <= CUT_HEADERS else []
         cut = ("dl_cut", str(len(value)).encode())
         return DeadLetter(letter.topic, letter.key, value[:CUT_VALUE], [*kept, *ours, cut])
     if value or own:

@@ -6,6 +6,9 @@ from typing import Protocol
 
 from supportops.errors import Refused, Retryable
 
+type Header = tuple[str, bytes | None]
+"""Name and value; None is Kafka's null, which is not the empty value."""
+
 
 class Record(Protocol):
     """A record as it was read; `value` and header values are bytes as they came."""
@@ -21,7 +24,7 @@ class Record(Protocol):
     @property
     def value(self) -> bytes | None: ...
     @property
-    def headers(self) -> Sequence[tuple[str, bytes]]: ...
+    def headers(self) -> Sequence[Header]: ...
 
 
 class Outgoing(Protocol):
@@ -34,7 +37,7 @@ class Outgoing(Protocol):
     @property
     def value(self) -> bytes | None: ...
     @property
-    def headers(self) -> Sequence[tuple[str, bytes]]: ...
+    def headers(self) -> Sequence[Header]: ...
 
 
 type Answer = Refused | Retryable | None

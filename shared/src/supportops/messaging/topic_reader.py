@@ -15,6 +15,7 @@ from aiokafka.errors import KafkaError
 
 from supportops.messaging.connection import connection_options, no_answer
 from supportops.messaging.kafka import Broker
+from supportops.messaging.ports import Header
 
 AT_ONCE = 200  # records of one poll
 PATIENCE = timedelta(seconds=15)  # without any record, before the end that was promised
@@ -30,7 +31,7 @@ class StoredRecord:
     timestamp_ms: int
     key: bytes | None
     value: bytes | None
-    headers: tuple[tuple[str, bytes], ...]
+    headers: tuple[Header, ...]
 
 
 async def read_topic(
@@ -98,5 +99,5 @@ def _stored(record: Any) -> StoredRecord:
         timestamp_ms=record.timestamp,
         key=record.key,
         value=record.value,
-        headers=tuple((str(name), bytes(value or b"")) for name, value in record.headers),
+        headers=tuple(record.headers),
     )

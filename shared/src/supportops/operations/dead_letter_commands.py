@@ -226,10 +226,14 @@ def _row(letter: Letter) -> dict[str, Any]:
     return _shown_fields(letter) | {"buried_at": letter.buried_at.isoformat(timespec="seconds")}
 
 
+def _shown_header(name: str, value: bytes | None) -> str:
+    return f"{name} (null)" if value is None else f"{name}: {value.decode('utf-8', 'backslashreplace')}"
+
+
 def _details(letter: Letter, *, personal: bool) -> dict[str, Any]:
     """With headers, and, where personal data may be shown, the value: as text, and exactly (base64)."""
     record = letter.record
-    headers = [f"{name}: {value.decode('utf-8', 'backslashreplace')}" for name, value in record.headers]
+    headers = [_shown_header(*header) for header in record.headers]
     body: dict[str, Any] = {"value": HIDDEN}
     if personal:
         value = record.value or b""

@@ -17,6 +17,7 @@ from sqlalchemy import select
 from supportops.contracts import dead_letter_topic
 from supportops.errors import Permanent
 from supportops.messaging.kafka import Broker
+from supportops.messaging.ports import Header
 from supportops.messaging.topic_reader import StoredRecord, read_one, read_topic
 from supportops.store import Store, Transaction
 from supportops.store.outbox import list_refused, unpack_headers
@@ -68,7 +69,7 @@ class Publishable:
     topic: str
     key: bytes | None
     value: bytes | None
-    headers: list[tuple[str, bytes]]
+    headers: list[Header]
 
 
 async def letters(broker: Broker, store: Store, group: str, wanted: LetterFilter) -> AsyncGenerator[Letter]:
@@ -190,7 +191,7 @@ def digest(record: StoredRecord) -> str:
     parts = [
         record.key or b"",
         record.value or b"",
-        *(name.encode() + value for name, value in record.headers),
+        *(name.encode() + (value or b"") for name, value in record.headers),
     ]
     lengths = ",".join(str(len(part)) for part in parts).encode()
     return hashlib.sha256(lengths + b"".join(parts)).hexdigest()
@@ -218,7 +219,7 @@ def _letter(record: StoredRecord, marks: dict[tuple[int, int], tuple[str, str]])
 def _of(record: StoredRecord, header: str) -> str:
     """The last header of that name as text; bytes that are no text are shown, not hidden."""
     values = [value for name, value in record.headers if name == header]
-    return values[-1].decode("utf-8", "backslashreplace") if values else ""
+    return (values[-1] or b"").decode("utf-8", "backslashreplace") if values else ""
 
 
 def _is_wanted(letter: Letter, wanted: LetterFilter) -> bool:

@@ -9,6 +9,8 @@ from sandbox.salesforce.ids import normal
 from sandbox.salesforce.schema import Field
 
 _NUMBERS = ("double", "currency", "percent", "int")
+_MOST = 10**18  # no number field holds more digits than 18
+_YEARS = range(1700, 4001)
 _TRUTH = {"true": True, "false": False}
 
 
@@ -68,9 +70,16 @@ def _units(text: str) -> int:
 def _date(column: Field, value: Any) -> str:
     """A day alone; a moment is refused."""
     try:
-        return date.fromisoformat(str(value)).isoformat()
+        day = date.fromisoformat(str(value))
     except ValueError as error:
         raise _unreadable(column, value) from error
+    _in_range(column, day)
+    return day.isoformat()
+
+
+def _in_range(column: Field, day: date) -> None:
+    if day.year not in _YEARS:
+        raise Refused("FIELD_INTEGRITY_EXCEPTION", f"{column.name}: invalid date: {day}", [column.name])
 
 
 def _datetime(column: Field, value: Any) -> str:
@@ -80,6 +89,7 @@ def _datetime(column: Field, value: Any) -> str:
         raise _unreadable(column, value) from error
     if at.tzinfo is None:
         raise _unreadable(column, value)
+    _in_range(column, at)
     return stamp(int(at.timestamp() * 1000) * 1_000_000)
 
 
@@ -93,9 +103,13 @@ def _boolean(column: Field, value: Any) -> bool:
 
 def _number(column: Field, value: Any) -> float:
     try:
-        return float(value)
+        number = float(value)
     except (TypeError, ValueError) as error:
         raise _unreadable(column, value) from error
+    if not abs(value if isinstance(value, int) else number) < _MOST:
+        text = f"{column.name}: value outside of valid range on numeric field: {value}"
+        raise Refused("NUMBER_OUTSIDE_VALID_RANGE", text, [column.name])
+    return number
 
 
 def _reference(column: Field, value: Any) -> str:

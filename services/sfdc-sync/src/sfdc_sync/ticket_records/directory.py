@@ -168,7 +168,9 @@ def _value(value: object) -> Value:
     """A custom field's value; what is neither a word, a number nor a list of words is unreadable, and so empty."""
     if isinstance(value, str | bool | int | float):
         return value
-    return [str(item) for item in value] if isinstance(value, list) else None
+    if not isinstance(value, list):
+        return None
+    return [str(item) for item in value if isinstance(item, str | int | float) and not isinstance(item, bool)]
 
 
 def _custom_fields(ticket: Ticket, wanted: Collection[str]) -> dict[str, Value]:

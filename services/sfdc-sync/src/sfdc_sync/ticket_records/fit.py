@@ -7,8 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
-from math import isfinite
+from decimal import ROUND_HALF_UP, Decimal
 
 from sfdc_sync.policy.fields import FieldRule
 from sfdc_sync.salesforce.record_id import normalise
@@ -18,9 +17,12 @@ Sent = str | bool | int | float | None
 
 # Control characters are refused or dropped by Salesforce's XML layer; half of a surrogate pair is no character.
 _UNSENDABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
-_INTEGER = re.compile(r"[+-]?\d{1,15}", re.ASCII)
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,4})?", re.ASCII | re.IGNORECASE)
 _ADDRESSES = frozenset({"requester_email", "assignee_email"})
 _MOST_DIGITS = 18  # that any number field of Salesforce holds
+_FIRST, _LAST = datetime(1700, 1, 1, tzinfo=UTC), datetime(4000, 12, 31, tzinfo=UTC)  # that it knows
+_ADDRESS = re.compile(r"[^\s@]+@[^\s@]+")
+_EMAIL_LENGTH = 80  # of its type for addresses
 
 
 class Unfit(Exception):
@@ -66,8 +68,11 @@ def _as_text(rule: FieldRule, value: Value) -> Fitted:
 def _as_email(rule: FieldRule, value: Value) -> Fitted:
     """An address as it is; one that is longer than the field is left out."""
     address = _clean(_words(value))
-    if not _fits(rule, address):
-        raise Unfit(f"the address is longer than {rule.max_length} characters; an address is never cut")
+    longest = rule.max_length or (_EMAIL_LENGTH if rule.type == "email" else None)
+    if not _within(longest, address):
+        raise Unfit(f"the address is longer than {longest} characters; an address is never cut")
+    if address and rule.type == "email" and not _ADDRESS.fullmatch(address):
+        raise Unfit("no e-mail address")
     return Fitted(address or None)
 
 
@@ -119,7 +124,11 @@ def _clean(text: str) -> str:
 
 
 def _fits(rule: FieldRule, text: str) -> bool:
-    return rule.max_length is None or len(text.encode("utf-16-le", "surrogatepass")) <= 2 * rule.max_length
+    return _within(rule.max_length, text)
+
+
+def _within(longest: int | None, text: str) -> bool:
+    return longest is None or len(text.encode("utf-16-le", "surrogatepass")) <= 2 * longest
 
 
 def _cut(text: str, units: int | None) -> str:
@@ -130,33 +139,33 @@ def _cut(text: str, units: int | None) -> str:
 
 
 def _as_number(rule: FieldRule, value: Value) -> Fitted:
+    """A number in plain digits: what Python would read as one besides (`1_0`, digits of other scripts) is a guess."""
     if isinstance(value, list):
         raise Unfit("a list is no number")
     text = str(int(value)) if isinstance(value, bool) else str(value).strip()
-    if rule.decimals is not None:
-        return _rounded(text, rule.decimals)
-    if _INTEGER.fullmatch(text):
-        return Fitted(int(text))
-    try:
-        number = float(text)
-    except ValueError as error:
-        raise Unfit("not a number") from error
-    if not isfinite(number):
-        raise Unfit("not a finite number")
-    return Fitted(number)
+    if not _NUMBER.fullmatch(text):
+        raise Unfit("not a number")
+    exact = _in_range(Decimal(text), rule.decimals or 0)
+    if rule.decimals is None:
+        return _as_json(exact, "")
+    rounded = _in_range(exact.quantize(Decimal(1).scaleb(-rule.decimals), ROUND_HALF_UP), rule.decimals)
+    return _as_json(rounded, "" if rounded == exact else f"rounded to {rule.decimals} decimals")
 
 
-def _rounded(text: str, decimals: int) -> Fitted:
-    """Half up at `decimals` places, worked out in decimal: 2.675 becomes 2.68."""
-    try:
-        exact = Decimal(text)
-    except InvalidOperation as error:
-        raise Unfit("not a number") from error
-    if not exact.is_finite() or exact.adjusted() >= _MOST_DIGITS - decimals:
+def _in_range(number: Decimal, decimals: int) -> Decimal:
+    if number and number.adjusted() >= _MOST_DIGITS - decimals:
         raise Unfit(f"not a number of at most {_MOST_DIGITS} digits")
-    rounded = exact.quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP)
-    said = "" if rounded == exact else f"rounded to {decimals} decimals"
-    return Fitted(int(rounded) if decimals == 0 else float(rounded), said)
+    return number
+
+
+def _as_json(number: Decimal, said: str) -> Fitted:
+    """Whole numbers as such, others as JSON's floating point, which holds 15 digits exactly: more are said."""
+    if number == number.to_integral_value():
+        return Fitted(int(number), said)
+    sent = float(number)
+    return Fitted(
+        sent, said if Decimal(repr(sent)) == number else said or "digits after the 15th are left out"
+    )
 
 
 def _as_checkbox(_rule: FieldRule, value: Value) -> Fitted:
@@ -177,7 +186,7 @@ def _as_datetime(_rule: FieldRule, value: Value) -> Fitted:
 
 
 def _as_date(_rule: FieldRule, value: Value) -> Fitted:
-    """The day in UTC."""
+    """The day in UTC; a date alone, as Zendesk's date fields hold it, is that day everywhere."""
     return Fitted(_moment(value).date().isoformat())
 
 
@@ -186,9 +195,12 @@ def _moment(value: Value) -> datetime:
         raise Unfit("not a moment")
     try:
         moment = datetime.fromisoformat(value.strip())
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise Unfit("not a moment") from error
+    if not _FIRST <= moment <= _LAST:
+        raise Unfit(f"not between the years {_FIRST.year} and {_LAST.year}, which Salesforce knows")
+    return moment
 
 
 def _as_reference(rule: FieldRule, value: Value) -> Fitted:

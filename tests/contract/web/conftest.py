@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from supportops.clock import ManualClock
-from tests.contract.web.installation import Installation, installed
+from supportops.web.auth.accounts import Account, write_users
+from supportops.web.auth.roles import ROLES
+from tests.contract.web.installation import HASHED, Installation, installed
 
 
 @pytest.fixture
@@ -16,3 +18,11 @@ async def installation(
     """Every service that has pages, migrated when it is asked."""
     async with installed(new_database, clock, tmp_path) as ready:
         yield ready
+
+
+@pytest.fixture
+def users(tmp_path: Path) -> Path:
+    """A user for each role, named like it."""
+    file = tmp_path / "users"
+    write_users(file, [Account(f"of-{role}", role, HASHED) for role in ROLES])
+    return file

@@ -102,14 +102,6 @@ async def test_nobody_else_ends_a_session(installation: Installation, word: str)
         assert await opens(browser, "csat")
 
 
-@pytest.fixture
-def users(tmp_path: Path) -> Path:
-    """A user for each role, named like it."""
-    file = tmp_path / "users"
-    write_users(file, [Account(f"of-{role}", role, HASHED) for role in ROLES])
-    return file
-
-
 async def with_pages_for_each_role(installation: Installation, users: Path) -> FastAPI:
     """A service's HTTP side as another service would write it."""
     login, store = chosen(users), await installation.store("notifier")

@@ -10,12 +10,13 @@ from pydantic import SecretStr
 from sqlalchemy import select
 
 from notifier.breaches.acknowledge import take_click
+from notifier.operations.explain import explain_ticket
 from notifier.policy.breach_settings import Acknowledging
 from notifier.posting.names import AT_ONCE, NameWatch, names_of
 from notifier.settings import SlackSettings
 from notifier.slack.client import SlackCredentialError, SlackRateLimited, open_slack
 from notifier.slack.requests import Click
-from notifier.tables import breach_targets
+from notifier.tables import breach_notices, breach_targets
 from supportops.clock import ManualClock
 from supportops.observability.metrics import Metrics
 from supportops.store import Store
@@ -142,3 +143,15 @@ async def test_a_press_of_nobody_takes_nothing_and_one_from_nowhere_is_answered_
     async with store.reading() as conn:
         assert (await conn.execute(select(breach_targets.c.taken_by))).scalar() == taken
     assert [row["lane"] for row in (await rows_of(store)).values() if row["lane"] == user] == []
+
+
+async def test_a_tickets_story_names_its_channels_except_for_the_bot(store: Store, slack: Slack) -> None:
+    await notice(store, "1", "posted", target="open", **posted(channel=OPEN))
+    await notice(store, "2", "posted", target="open", **posted(channel=CLOSED))
+    await look(store, slack, OPEN)
+    async with store.reading() as conn:
+        tickets = (await conn.execute(select(breach_notices.c.ticket_id))).scalars().all()
+        for named, place in ((True, f"#support-ops ({OPEN})"), (False, OPEN)):
+            stories = [await explain_ticket(conn, each, NOW, False, named=named) for each in tickets]
+            told = {line.what.partition(" posted in ")[2] for story in stories for line in story.lines}
+            assert told == {place, CLOSED}

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from notifier import tables
 from notifier.bot.answers import BotAnswers, Replies
@@ -281,7 +282,7 @@ async def open_bot(
             Lookups(vendors.zendesk, vendors.references, names, policy, clock),
             Gate(vendors.slack, policy.bot, requests.team_id),
             csat,
-            explain_ticket,
+            partial(explain_ticket, named=False),
             vendors.base_url,
             vendors.metrics,
         )

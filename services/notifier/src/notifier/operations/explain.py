@@ -2,7 +2,7 @@
 each message why the other feeds did not get it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -24,14 +24,22 @@ from notifier.destinations import (
 )
 from notifier.notices.payloads import SUCCESS
 from notifier.operations.why_not import decisions_of, sent_lines, what_became
+from notifier.posting.names import caller, names_of
 from notifier.tables import breach_notices, breach_tickets, feed_messages, feed_tickets
 from supportops.operations.delivery_history import Call, Row, calls_where, rows_of
 from supportops.operations.timeline import Explanation, Line, explanation, when
 from supportops.store.tables import ENGINE
 
+type Called = Callable[[str], str]
 
-async def explain_ticket(conn: AsyncConnection, ticket_id: str, now: datetime, words: bool) -> Explanation:
-    """The ticket's messages as of `now`; `words`: with what events told of the ticket, customers' texts among them."""
+
+async def explain_ticket(
+    conn: AsyncConnection, ticket_id: str, now: datetime, words: bool, *, named: bool = True
+) -> Explanation:
+    """The ticket's messages as of `now`; `words`: with what events told of the ticket, customers' texts among them.
+
+    `named`: with the names of channels, which Slack shows of a private one to nobody outside it.
+    """
     heard = await rows_of(conn, select(feed_tickets).where(feed_tickets.c.ticket_id == ticket_id))
     query = select(feed_messages).where(feed_messages.c.ticket_id == ticket_id)
     messages = await rows_of(conn, query.order_by(feed_messages.c.changed_at))
@@ -52,9 +60,11 @@ async def explain_ticket(conn: AsyncConnection, ticket_id: str, now: datetime, w
     hidden = () if words else ("reading",)
     document["watched"] = [{n: v for n, v in row.items() if n not in hidden} for row in watched]
     document["notices"] = notices
-    standing = {"ticket": _heard_words(heard), "messages": _messages_words(messages)}
+    places = [row["channel"] for row in (*messages, *notices)] if named else []
+    called = caller(await names_of(conn, places))
+    standing = {"ticket": _heard_words(heard), "messages": _messages_words(messages, called)}
     standing["targets"] = _watched_words(watched)
-    lines = [*_lines(heard, messages), *decided, *_notice_lines(notices)]
+    lines = [*_lines(heard, messages, called), *decided, *_notice_lines(notices, called)]
     return explanation(calls, now, standing, lines, document)
 
 
@@ -89,7 +99,7 @@ def _watched_words(watched: Sequence[Row]) -> str:
     return f"{read}, {rule}, {breach}"
 
 
-def _notice_lines(notices: Sequence[Row]) -> list[Line]:
+def _notice_lines(notices: Sequence[Row], called: Called) -> list[Line]:
     """What was decided about each notice, also a no, with the rule and the version of the rules that said so."""
     lines = []
     for row in notices:
@@ -97,7 +107,8 @@ def _notice_lines(notices: Sequence[Row]) -> list[Line]:
         said = f"breach notice {row['metric']} {row['step']}"
         if row["posted_at"] is not None:
             detail = f"by {row['road']}, {row['late_ms']} ms late, {by}"
-            lines.append(Line(row["posted_at"], f"{said} posted in {row['channel'] or row['road']}", detail))
+            place = called(row["channel"]) if row["channel"] else row["road"]
+            lines.append(Line(row["posted_at"], f"{said} posted in {place}", detail))
         elif row["decided_at"] is not None:
             lines.append(Line(row["decided_at"], f"{said}: no ({row['state']})", f"{row['reason']}; {by}"))
         else:
@@ -105,17 +116,17 @@ def _notice_lines(notices: Sequence[Row]) -> list[Line]:
     return lines
 
 
-def _messages_words(messages: Sequence[Row]) -> str:
+def _messages_words(messages: Sequence[Row], called: Called) -> str:
     if not messages:
         return "none in Slack"
     return "; ".join(
-        f"{row['state']} in {row['channel']} ({row['feed']}), ts {row['ts']}" for row in messages
+        f"{row['state']} in {called(row['channel'])} ({row['feed']}), ts {row['ts']}" for row in messages
     )
 
 
-def _lines(heard: Sequence[Row], messages: Sequence[Row]) -> list[Line]:
+def _lines(heard: Sequence[Row], messages: Sequence[Row], called: Called) -> list[Line]:
     lines = [Line(row["changed_at"], "last event heard", "") for row in heard]
     for row in messages:
         detail = f"comment {row['item']}, revision {row['revision']}, ts {row['ts']}"
-        lines.append(Line(row["changed_at"], f"message {row['state']} in {row['channel']}", detail))
+        lines.append(Line(row["changed_at"], f"message {row['state']} in {called(row['channel'])}", detail))
     return lines

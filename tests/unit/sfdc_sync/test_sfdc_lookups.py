@@ -1,9 +1,11 @@
 """The look-ups of matching: which queries are asked, how answers are read, what is remembered."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
+
+import pytest
 
 from sfdc_sync.matching.matcher import Asked, Match, Matcher
 from sfdc_sync.matching.rules import AccountRule, ContactRule, OrganizationKey, Person
@@ -145,6 +147,82 @@ async def test_addresses_are_compared_without_case() -> None:
         ContactRule.EMAIL,
         AccountRule.CONTACT,
     )
+
+
+HOSTILE_ADDRESSES = [
+    "half\ud83d@acme.example",
+    "nul\x00@acme.example",
+    "line\nbreak@acme.example",
+    "x" * 81 + "@acme.example",
+    "x" * 20_000 + "@acme.example",
+    "two@acme.example, rita@acme.example",
+    "nobody",
+    "' OR Email != '",
+]
+RITA = {"Id": "0035500001H9kZuAAJ", "Email": "rita@acme.example", "CreatedDate": "2025", "Account": None}
+
+
+@pytest.mark.parametrize("hostile", HOSTILE_ADDRESSES, ids=lambda each: repr(each[:12]))
+async def test_an_address_that_no_contact_can_have_spoils_no_look_up(hostile: str) -> None:
+    org = Org(contacts=[RITA])
+    odd, right = await matcher(org).match([asked(None, hostile), asked(None, "rita@acme.example")])
+    assert (odd.contact and odd.contact.rule) == ContactRule.NONE
+    assert (right.contact and right.contact.rule) == ContactRule.EMAIL
+    assert (right.account and right.account.rule) == AccountRule.NONE, (
+        "a contact without an account gives none"
+    )
+    ((query,),) = org.rounds
+    assert query.endswith("Email IN ('rita@acme.example')")
+
+
+@pytest.mark.parametrize(
+    "hostile", ["Half \ud83d", "nul\x00", "x" * 20_000, "", " "], ids=lambda each: repr(each[:9])
+)
+async def test_nor_does_a_name_that_no_account_can_have(hostile: str) -> None:
+    org = Org(account(ACME, "Acme Ltd"))
+    keys = OrganizationKey("7", hostile), OrganizationKey("8", "acme ltd")
+    odd, right = await matcher(org).match([asked(key) for key in keys])
+    assert (odd.account and odd.account.rule) == AccountRule.NONE
+    assert (right.account and right.account.rule) == AccountRule.NAME
+    assert max(len(query.encode()) for query in org.rounds[0]) <= MOST_BYTES
+
+
+@pytest.mark.parametrize("name", ["Acme  Ltd", " ACME Ltd ", "Acme\xa0Ltd", "\uff21cme Ltd"])
+async def test_an_account_is_found_by_a_name_in_another_spelling(name: str) -> None:
+    match = await one(Org(account(ACME, "Acme Ltd")), asked(OrganizationKey("7", name)))
+    assert (match.account and match.account.rule) == AccountRule.NAME
+
+
+async def test_a_name_that_another_organization_has_is_no_evidence_whoever_is_in_the_batch() -> None:
+    """Zendesk may have twins of one name: whether both are asked about at once is chance."""
+    twins = {"acme ltd": {"7", "8"}}
+
+    async def namesakes(names: Collection[str]) -> dict[str, set[str]]:
+        return {name: twins[name] for name in names if name in twins}
+
+    for others in ([], ["8"]):
+        found = Matcher(
+            Org(account(ACME, "Acme Ltd")),
+            POLICY,
+            clock=ManualClock(NOW),
+            lifetime=timedelta(minutes=10),
+            namesakes=namesakes,
+        )
+        keys = [OrganizationKey(key, "ACME Ltd") for key in ("7", *others)]
+        matches = await found.match([asked(key) for key in keys])
+        assert {each.account and each.account.rule for each in matches} == {AccountRule.NONE}
+
+
+async def test_tickets_of_one_requester_are_one_question_and_tags_of_an_address_are_part_of_it() -> None:
+    org = Org(contacts=[RITA])
+    addresses = ["rita@acme.example", "RITA@acme.example", "rita+sales@acme.example"]
+    found = await matcher(org).match([asked(None, each) for each in addresses])
+    assert [each.contact and each.contact.rule for each in found] == [
+        ContactRule.EMAIL,
+        ContactRule.EMAIL,
+        ContactRule.NONE,
+    ]
+    assert " ".join(org.rounds[0]).count("@acme.example") == 2
 
 
 async def test_nothing_is_asked_when_matching_is_off() -> None:

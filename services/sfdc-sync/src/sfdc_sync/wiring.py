@@ -117,11 +117,13 @@ def directory_of(
 
 def facts_of(policy: SfdcPolicy, salesforce: Salesforce, directory: ZendeskDirectory, store: Store) -> Facts:
     """What finds out all that is known of tickets; merges of accounts that runs have seen are known for good."""
+    known = Repository(store)
     matcher = Matcher(
         salesforce,
         policy.matching,
         clock=store.clock,
         lifetime=policy.lookup_lifetime,
-        merges=Repository(store).merges,
+        merges=known.merges,
+        namesakes=known.namesakes,
     )
     return Facts(directory, matcher, policy)

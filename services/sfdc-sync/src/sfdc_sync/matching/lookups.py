@@ -1,5 +1,7 @@
 """The look-ups that matching needs, for many tickets in few calls: accounts three ways, contacts by e-mail."""
 
+import re
+import unicodedata
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -10,6 +12,11 @@ from sfdc_sync.salesforce.record_id import normalise
 from sfdc_sync.salesforce.soql import in_lists
 
 Row = Mapping[str, Any]
+MOST_ADDRESS, MOST_NAME = 80, 255  # characters of a contact's address, of an account's name
+_UNASKABLE = re.compile("[\x00-\x1f\x7f\ud800-\udfff\ufffe\uffff]")  # no query may hold them
+_ADDRESS = re.compile(
+    "[^\\s@\x00-\x1f\x7f\ud800-\udfff\ufffe\uffff]+@[^\\s@\x00-\x1f\x7f\ud800-\udfff\ufffe\uffff]+"
+)
 MOST_MERGES = 5  # of an account that was merged into one that was merged
 
 
@@ -77,8 +84,8 @@ class Lookups:
             keys = sorted(key.id for key in organizations)
             queries += in_lists(f"{select} {policy.organization_id} IN", keys)
         if policy.by_name:  # an organization that names its account is never matched by name
-            names = sorted({key.name.strip() for key in organizations if key.account_id is None} - {""})
-            queries += in_lists(f"{select} Name IN", names)
+            names = {name for key in organizations if key.account_id is None for name in _spellings(key.name)}
+            queries += in_lists(f"{select} Name IN", sorted(names))
         return queries
 
     def _contact_queries(self, emails: Collection[str]) -> list[str]:
@@ -160,6 +167,17 @@ class Lookups:
             self._account(parent) if isinstance(parent, dict) else None,
             active if isinstance(active, bool) else None,
         )
+
+
+def is_address(text: str) -> bool:
+    """Whether a contact can have this address; any other would spoil the look-up of its whole batch."""
+    return len(text) <= MOST_ADDRESS and _ADDRESS.fullmatch(text) is not None
+
+
+def _spellings(name: str) -> set[str]:
+    """How an account of this name may spell it: as it is, and Unicode-normalised with single spaces."""
+    found = {name.strip(), " ".join(unicodedata.normalize("NFKC", name).split())}
+    return {each for each in found if 0 < len(each) <= MOST_NAME and not _UNASKABLE.search(each)}
 
 
 def _by_organization(accounts: Collection[Account]) -> dict[str, list[Account]]:

@@ -1,10 +1,10 @@
 """Matches many tickets at once: what is remembered, what is looked up, and the rules on top."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from sfdc_sync.matching.lookups import Found, Lookups, Merges, Reader, no_merges
+from sfdc_sync.matching.lookups import Found, Lookups, Merges, Reader, is_address, no_merges
 from sfdc_sync.matching.memory import Memory
 from sfdc_sync.matching.rules import (
     NO_ACCOUNT,
@@ -20,6 +20,14 @@ from sfdc_sync.matching.rules import (
 )
 from sfdc_sync.policy.matching import MatchingPolicy
 from supportops.clock import Clock
+
+type Namesakes = Callable[[Collection[str]], Awaitable[Mapping[str, Collection[str]]]]
+"""Folded name -> ids of the organizations of Zendesk that have it, beside those of the batch."""
+
+
+async def no_namesakes(_names: Collection[str]) -> Mapping[str, Collection[str]]:
+    """None are known."""
+    return {}
 
 
 @dataclass(frozen=True)
@@ -57,8 +65,9 @@ class Matcher:
         clock: Clock,
         lifetime: timedelta,
         merges: Merges = no_merges,
+        namesakes: Namesakes = no_namesakes,
     ) -> None:
-        self._policy = policy
+        self._policy, self._namesakes = policy, namesakes
         self._lookups = Lookups(salesforce, policy, merges)
         self._accounts: Memory[AccountMatch] = Memory(clock, lifetime)
         self._contacts: Memory[list[Contact]] = Memory(clock, lifetime)
@@ -86,7 +95,8 @@ class Matcher:
         open_keys = [key for key in organizations.values() if key.id not in known.accounts]
         open_emails = [email for email in emails if email not in known.contacts]
         found = await self._lookups.find(open_keys, open_emails)
-        fresh = {key.id: self._judge(key, found, organizations.values()) for key in open_keys}
+        namesakes = await self._of_one_name(open_keys, organizations.values())
+        fresh = {key.id: self._judge(key, found, namesakes) for key in open_keys}
         contacts = {email: found.by_email.get(email, []) for email in open_emails}
         # A conflict or a missing account is somebody's to mend: it is asked again soon.
         self._accounts.keep(
@@ -95,8 +105,22 @@ class Matcher:
         self._contacts.keep(contacts)
         return _Known(known.accounts | fresh, known.contacts | contacts)
 
+    async def _of_one_name(
+        self, asked: Collection[OrganizationKey], batch: Collection[OrganizationKey]
+    ) -> Mapping[str, set[str]]:
+        """Folded name -> ids of all organizations that have it, as far as anybody here knows."""
+        found: dict[str, set[str]] = {}
+        names = {folded(key.name) for key in asked if key.account_id is None}
+        if not names or not self._policy.account.by_name:
+            return found
+        for name, ids in (await self._namesakes(names)).items():
+            found.setdefault(name, set()).update(ids)
+        for key in batch:
+            found.setdefault(folded(key.name), set()).add(key.id)
+        return found
+
     def _judge(
-        self, key: OrganizationKey, found: Found, organizations: Collection[OrganizationKey]
+        self, key: OrganizationKey, found: Found, namesakes: Mapping[str, Collection[str]]
     ) -> AccountMatch:
         name = folded(key.name)
         return match_account(
@@ -104,7 +128,7 @@ class Matcher:
             by_id=found.by_id.get(key.account_id or ""),
             by_organization=found.by_organization.get(key.id, []),
             by_name=found.by_name.get(name, []) if self._policy.account.by_name else [],
-            namesakes=[each.id for each in organizations if each.id != key.id and folded(each.name) == name],
+            namesakes=[each for each in namesakes.get(name, ()) if each != key.id],
         )
 
     def _one(self, asked: Asked, known: _Known) -> Match:
@@ -132,7 +156,9 @@ def _none_of(asked: Asked) -> AccountMatch | None:
 
 
 def _address(email: str | None) -> str:
-    return (email or "").strip().lower()
+    """As addresses are compared; empty where no contact can have it."""
+    address = (email or "").strip().lower()
+    return address if is_address(address) else ""
 
 
 def _memory_key(key: OrganizationKey) -> str:

@@ -201,10 +201,15 @@ class Repository:
 
     async def named(self, names: Collection[str]) -> list[str]:
         """Ids of organizations that have one of the folded names."""
-        found: list[str] = []
+        return [key for keys in (await self.namesakes(names)).values() for key in sorted(keys)]
+
+    async def namesakes(self, names: Collection[str]) -> dict[str, set[str]]:
+        """Folded name -> ids of organizations that have it, as far as our own list goes."""
+        found: dict[str, set[str]] = defaultdict(set)
         for some in batched(sorted(names), KEYS):
-            query = select(_O.c.organization_id).where(_O.c.folded_name.in_(some), _O.c.deleted_at.is_(None))
-            found += [row["organization_id"] for row in await self._rows(query)]
+            query = select(_O).where(_O.c.folded_name.in_(some), _O.c.deleted_at.is_(None))
+            for row in await self._rows(query):
+                found[row["folded_name"]].add(row["organization_id"])
         return found
 
     async def wanted_of(self, ids: Collection[str]) -> dict[str, dict[str, Value]]:

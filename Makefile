@@ -114,7 +114,7 @@ screenshots: $(READY) ## Take the pictures of pages anew (needs Chromium) and re
 chaos: $(READY) ## Bad days one by one, 10,000 webhooks while everything is killed, interrupted runs, all examples of properties; prints a table
 	@$(BIN)/python -m pytest -m long -o addopts= --import-mode=importlib -s tests/chaos tests/e2e $(ARGS)
 	@$(BIN)/python -m pytest -o addopts= --import-mode=importlib -v --no-header $(addprefix tests/integration/engine/test_,\
-		consumer_bad_topics.py restored_database.py publishing_on_kafka.py)
+		consumer_bad_topics.py restored_database.py publishing_on_kafka.py forbidden_topic.py)
 	@EXAMPLES=long $(BIN)/python -m pytest -q -n $(WORKERS) tests/unit $(addprefix tests/,contract/csat \
 		integration/csat/test_csat_tally.py integration/csat/test_csat_histories.py integration/engine/test_delivery_properties.py)
 

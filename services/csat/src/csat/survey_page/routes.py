@@ -1,13 +1,13 @@
 """The page behind a survey link: GET shows it, POST votes or says that its reader wants no more surveys."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from csat.policy.csat import CsatPolicy
-from csat.ratings.answer import Answer, BadAnswer, clean, parse_answer
+from csat.ratings.answer import BadAnswer, clean, parse_answer
 from csat.ratings.repository import Rating, rating_of_ticket
 from csat.survey_link.tokens import SurveyTokens
 from csat.survey_link.translations import Language, Languages, shipped
@@ -124,13 +124,14 @@ class SurveyPage:
             answer = parse_answer(
                 fields.get("score", ""), said, fields.get("reason", ""), limit=limit, reasons=reasons
             )
-            answer = _with_saved_comment(answer, shown, fields)
             if self._policy.page.confirm and fields.get("confirm") != "yes":
                 raise BadAnswer("confirm", "the box that a person ticks is not ticked")
         except BadAnswer as error:
             return self._form(shown, fields, self._problem(shown.language, error.field, said))
         async with self._store.transaction() as tx:
-            rating = await vote(tx, shown.opened.survey, answer, from_agents=from_agents)
+            # The page does not show a saved comment, so an empty field says nothing about it: it stays, unless removed.
+            keep = "comment_drop" not in fields
+            rating = await vote(tx, shown.opened.survey, answer, from_agents=from_agents, keep_comment=keep)
         self._metrics.count("survey_votes", score=answer.score)
         about = {"ticket_id": rating.ticket_id, "score": answer.score, "revision": rating.revision}
         log.info("vote.taken", from_agents=from_agents, **about)
@@ -187,14 +188,6 @@ class SurveyPage:
             opted_out=shown.opted_out,
             **values,
         )
-
-
-def _with_saved_comment(answer: Answer, shown: Shown, fields: Mapping[str, str]) -> Answer:
-    """The page does not show a saved comment, so an empty field says nothing about it: it stays, unless removed."""
-    saved = shown.rating.answer.comment if shown.rating is not None else None
-    if answer.comment or not saved or "comment_drop" in fields:
-        return answer
-    return replace(answer, comment=saved)
 
 
 def mount_survey_page(app: FastAPI, survey_page: SurveyPage) -> None:

@@ -245,3 +245,10 @@ def test_only_tickets_at_web_addresses_are_linked(base_url: str, ticket_id: str,
 def test_equal_looks_have_equal_digests() -> None:
     assert render(ADA, LOOK).digest == render(ADA, LOOK).digest
     assert render(ADA, LOOK).digest != render(FeedLine("12345", AT, status="solved"), LOOK).digest
+
+
+@pytest.mark.parametrize("name", ["\u200b", "\u2060\u200e\u3164", "\u00ad\ufeff \u202e"])
+def test_a_name_that_nobody_sees_is_no_name(name: str) -> None:
+    message = render(FeedLine("5", AT, "open", person=name, organization=name), LOOK)
+    assert message.text == render(FeedLine("5", AT, "open"), LOOK).text
+    assert one_line(f"Acme{name}Ltd").replace(" ", "") == "AcmeLtd"

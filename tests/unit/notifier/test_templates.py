@@ -97,3 +97,23 @@ def test_a_feed_names_whom_it_calls_by_id_alone() -> None:
     for wrong in ("everyone", "<!here>", "@ada", "C12345678"):
         with pytest.raises(ValueError, match="mention"):
             FeedRule(name="a", channel="C1", mention=(wrong,))
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{{ comment | replace('', '" + "y" * 600 + "') | replace('y', '" + "z" * 600 + "') }}",
+        "{{ 'a' | replace('a', '" + "b" * 1_000 + "') | replace('b', 'cccccccc') }}",
+    ],
+)
+def test_a_template_that_makes_much_of_little_stays_small(template: str) -> None:
+    text = shown(
+        FeedRule.model_validate({"name": "f", "channel": "C1", "template": template}).template or "",
+        "x" * 900,
+    )
+    assert text == "<https://acme.example/agent/tickets/5|Ticket #5>"
+
+
+def test_replacing_is_as_it_always_was() -> None:
+    assert shown("{{ title | replace('a', 'bb') }}", "banana") == "bbbnbbnbb"
+    assert shown("{{ title | replace('a', '') }}", "banana") == "bnn"

@@ -54,16 +54,22 @@ class Mail:
             raise Retryable(f"smtp: {type(error).__name__}") from error
 
     def letter(self, key: str, to: Sequence[str], subject: str, text: str) -> EmailMessage:
-        """The letter; a subject of several lines becomes one, so that nothing in it is a header."""
+        """The letter; its subject is one line without controls, and nothing in it is a header or is decoded."""
         letter = EmailMessage(policy=SMTP)
         letter["From"], letter["To"] = self._server.sender, ", ".join(to)
-        letter["Subject"] = " ".join(subject.split())[:LONGEST_SUBJECT]
+        letter["Subject"] = _plain(subject)[:LONGEST_SUBJECT]
         letter["Date"] = format_datetime(self._clock.now())
         host = self._server.sender.rpartition("@")[2]
         letter["Message-ID"] = f"<{hashlib.sha256(key.encode()).hexdigest()[:40]}@{host}>"
         letter["Auto-Submitted"] = "auto-generated"
         letter.set_content(text.encode("utf-8", "replace").decode())
         return letter
+
+
+def _plain(text: str) -> str:
+    """Text for a header: `=?` would begin an encoded word, and a stranger's is theirs to write and nobody's to read."""
+    visible = "".join(each if each.isprintable() else " " for each in text)
+    return " ".join(visible.replace("=?", "= ?").split())
 
 
 def _hand_in(settings: MailServer, letter: EmailMessage) -> None:

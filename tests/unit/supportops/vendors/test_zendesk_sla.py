@@ -178,6 +178,17 @@ async def test_plans_without_schedules_have_none(fake: Fake, zendesk: Zendesk, s
     assert await zendesk.schedules.all() == []
 
 
+async def test_half_an_answer_is_no_account_without_hours(fake: Fake, zendesk: Zendesk) -> None:
+    fake.give(200, {})
+    with pytest.raises(Retryable, match="schedules"):
+        await zendesk.schedules.all()
+    fake.give(200, {"schedules": [SCHEDULE]})
+    fake.give(200, {})
+    (schedule,) = await zendesk.schedules.all()
+    with pytest.raises(Retryable, match="holidays"):
+        await zendesk.schedules.hours(schedule)
+
+
 def test_every_name_is_a_time_zone() -> None:
     assert [name for name in IANA if zone_of(name) is None] == []
     assert zone_of("Europe/Berlin") is zone_of("Europe/Berlin")

@@ -104,8 +104,8 @@ def _own_words(line: FeedLine, look: Look, ticket: str) -> str:
         values = _values(line, look, share) | {"ticket": _Ready(ticket)}
         shown = rendered(look.template or "", values, _put_in).strip()
         if len(shown) <= TEXT_LIMIT:
-            break
-    return shown or ticket
+            return shown or ticket
+    return ticket  # the template alone is too long for Slack
 
 
 def _values(line: FeedLine, look: Look, share: float) -> dict[str, str]:

@@ -42,6 +42,7 @@ weightiest change's.
 """
 FILTERS: Final = ("default", "length", "lower", "replace", "title", "trim", "truncate", "upper")
 LONGEST_TEMPLATE: Final = 1_500
+LONGEST_VALUE: Final = 20_000  # characters that `replace` may make of a value
 _ALLOWED: Final = (
     nodes.And,
     nodes.Compare,
@@ -113,8 +114,15 @@ def _compiled(text: str, finalize: Finalize) -> Template:
     return _environment(finalize).from_string(text)
 
 
+def _replace(text: object, old: object, new: object) -> str:
+    """Jinja's `replace` within bounds: a template that makes much of little would take the worker's memory."""
+    said, before, after = str(text), str(old), str(new)
+    grows = max(1, len(after) - len(before))
+    return said.replace(before, after, max(0, LONGEST_VALUE - len(said)) // grows)
+
+
 def _environment(finalize: Finalize | None) -> ImmutableSandboxedEnvironment:
-    return ImmutableSandboxedEnvironment(
+    environment = ImmutableSandboxedEnvironment(
         autoescape=False,  # nosec B701  # Jinja's is HTML's; ours is `finalize`, for every destination its own
         finalize=finalize,
         undefined=StrictUndefined,
@@ -122,3 +130,5 @@ def _environment(finalize: Finalize | None) -> ImmutableSandboxedEnvironment:
         lstrip_blocks=True,
         extensions=(),
     )
+    environment.filters["replace"] = _replace
+    return environment

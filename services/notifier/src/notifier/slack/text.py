@@ -14,7 +14,11 @@ WIDEST = 5  # what the widest character, an escaped ampersand, takes
 _ESCAPE_TABLE = str.maketrans(_ESCAPES)
 # Controls that turn or hide the text around them: one line of a stranger must not rearrange the rest of ours.
 _BIDI_CONTROLS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
-_DROPPED = dict.fromkeys((*range(0x20), *range(0x7F, 0xA0), *map(ord, _BIDI_CONTROLS), 0xFEFF))
+_INVISIBLE = (
+    "\u00ad\u034f\u061c\u115f\u1160\u180e\u200b\u200e\u200f\u2060\u2061\u2062\u2063\u2064\u3164\ufeff\uffa0"
+)
+"""Marks that nobody sees: a name of them alone would be no name. Joiners stay: scripts and emoji need them."""
+_DROPPED = dict.fromkeys((*range(0x20), *range(0x7F, 0xA0), *map(ord, _BIDI_CONTROLS + _INVISIBLE)))
 _CLEANING = _DROPPED | {0x09: "\t", 0x0A: "\n", 0x85: "\n", 0x2028: "\n", 0x2029: "\n"}
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _UNCLEAN = re.compile(

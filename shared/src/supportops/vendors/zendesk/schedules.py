@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 from supportops.business_hours import WEEK_MINUTES, BusinessHours
 from supportops.errors import Forbidden, NotFound, Permanent
 from supportops.time_zones import zone_of
-from supportops.vendors.zendesk.calls import Calls, read_all, readable
+from supportops.vendors.zendesk.calls import Calls, listed, readable
 from supportops.vendors.zendesk.models import Answered, Named, Objects
 
 LONGEST_HOLIDAY = timedelta(days=366)
@@ -60,13 +60,13 @@ class Schedules:
             answer = await self._calls.get("schedules", "/business_hours/schedules")
         except (NotFound, Forbidden):
             return []
-        return read_all(Schedule, answer, "schedules")
+        return readable(Schedule, listed(answer, "schedules"))
 
     async def hours(self, schedule: Schedule) -> BusinessHours:
         """A schedule with its holidays. Permanent when its time zone has a name that nobody knows."""
         path = f"/business_hours/schedules/{schedule.id}/holidays"
         days: set[date] = set()
-        for holiday in read_all(Holiday, await self._calls.get("holidays", path), "holidays"):
+        for holiday in readable(Holiday, listed(await self._calls.get("holidays", path), "holidays")):
             days.update(holiday.days())
         return BusinessHours(_zone(schedule), schedule.minutes, frozenset(days))
 

@@ -13,7 +13,9 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 
 from notifier import tables
+from notifier.breaches.acknowledge import UNKNOWN
 from notifier.breaches.render import GIVE_BACK, TAKE
+from notifier.destinations import SLA_READINGS
 from notifier.policy.breach_settings import Acknowledging
 from notifier.settings import SlackRequestsSettings
 from notifier.slack.requests import SlackRequests
@@ -108,6 +110,25 @@ async def test_taken_it_is_quiet_shows_who_has_it_and_a_public_reply_ends_that(
 
         await eventually(told_again, within=20)  # the reply answered something else: the target still runs
     assert len(outside.posts(CHANNEL)) == 2
+
+
+async def test_who_presses_before_the_post_is_on_record_takes_it_all_the_same(
+    open_breaches: OpenBreaches, outside: Outside, now: datetime
+) -> None:
+    service = await open_breaches(policy(rule("1h")))
+    ticket = new_ticket(outside, target(soon(minutes=30)))
+    await service.hears(created(ticket, now))
+    async with service.delivering(SLA_READINGS):
+        (notice,) = await eventually(service.rows)
+    assert notice["state"] == "planned"
+    assert await press(service, pressed(notice["target"])) == 200
+    assert await press(service, pressed("of-no-notice", action_ts="3.3")) == 200
+    async with service.delivering():
+        await eventually(lambda: len(outside.ephemeral()) == 2, within=20)
+    words = [word["text"].split(" until")[0] for word in outside.ephemeral()]
+    assert words == [UNKNOWN, "It is yours"]
+    (taken,) = await service.rows(tables.breach_targets)
+    assert taken["taken_by"] == USER
 
 
 async def test_given_back_what_was_held_comes_at_once(

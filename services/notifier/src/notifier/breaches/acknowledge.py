@@ -4,11 +4,14 @@ The button's request changes our rows and is answered at once; what Slack is to 
 edits itself, and who pressed in vain is told why.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
+from sqlalchemy import Select, select
+
+from notifier.breaches.arming import NoticeState
 from notifier.breaches.context import BreachContext
 from notifier.breaches.render import GIVE_BACK, TAKE, moment
 from notifier.breaches.repository import Row, is_taken, schedule_look
@@ -20,7 +23,7 @@ from notifier.posting.names import hear_names
 from notifier.slack.client import SlackRateLimited, SlackRefused
 from notifier.slack.message import Message
 from notifier.slack.requests import Click, SlackRequests, is_first
-from notifier.tables import breach_targets
+from notifier.tables import breach_notices, breach_targets
 from supportops.delivery import Cancel, Delivery, DestinationSpec, Discard, Done, Outcome, Snooze
 from supportops.store import Store, Transaction
 
@@ -30,6 +33,9 @@ NOT_ALLOWED = (
 )
 UNKNOWN = "This notice is not on record any more."
 SLOW = "our database is slow: the press is worked on; if the message does not change within a minute, press again"
+AGAIN = ":again"  # of the ids of presses that waited
+RECORDED = timedelta(minutes=2)
+"""After this a post is on record, also when the worker that made it died before it could write it down."""
 FREE = "Nobody has taken it on."
 _TOO_LATE = {
     TargetState.ANSWERED: "Too late: it was answered in time.",
@@ -74,15 +80,23 @@ def reply_to(click: Click, row: Row | None, rules: Acknowledging, outsider: bool
     return Reply(f"It is yours until {moment(until)}, or until a public reply.", taken)
 
 
-async def take_click(store: Store, rules: Acknowledging, click: Click, outsider: bool) -> None:
-    """Do what the press of a button asks for, once, however often Slack sends it. Nobody's press does nothing."""
+async def take_click(
+    store: Store, rules: Acknowledging, click: Click, outsider: bool, *, again: bool = False
+) -> None:
+    """Do what the press of a button asks for, once, however often Slack sends it. Nobody's press does nothing.
+
+    Who is quicker than the record of the post waits for it; `again`: has waited.
+    """
     if click.action not in (TAKE, GIVE_BACK) or not click.user:
         return
     async with store.transaction() as tx:
-        if not await is_first(tx, click.id):
+        if not await is_first(tx, f"{click.id}{AGAIN}" if again else click.id):
             return
         rows = await tx.load(breach_targets, [click.value])
         row = rows.get(click.value)
+        if row is None and not again and (await tx.read(_being_told(click.value, tx.now))).first():
+            _wait_for_record(tx, click, outsider)
+            return
         reply = reply_to(click, row, rules, outsider, tx.now)
         say = {"channel": click.channel, "user": click.user, "text": reply.words}
         if click.channel:  # else there is no place where that person alone could be told
@@ -92,6 +106,18 @@ async def take_click(store: Store, rules: Acknowledging, click: Click, outsider:
                 await hear_names(tx, {click.user: click.name}, in_passing=True)
             change_target(tx, click.value, row, **reply.values)
             _follow(tx, click.value, row, rules, reply.values["taken_until"])
+
+
+def _being_told(target: str, now: datetime) -> Select[tuple[str]]:
+    """Notices of the target that are due and not on record as posted: Slack may show one already."""
+    n = breach_notices.c
+    return select(n.key).where(n.target == target, n.state == NoticeState.PLANNED, n.due_at <= now).limit(1)
+
+
+def _wait_for_record(tx: Transaction, click: Click, outsider: bool) -> None:
+    wait = {"click": asdict(click), "outsider": outsider, "until": (tx.now + RECORDED).isoformat()}
+    due_at = tx.now + timedelta(seconds=1)
+    tx.deliveries.schedule(BREACH_WORDS, f"{click.id}{AGAIN}", lane=click.user, payload=wait, due_at=due_at)
 
 
 async def take_clicks(
@@ -135,6 +161,8 @@ class BreachWords:
 
     async def _say(self, delivery: Delivery) -> Outcome:
         try:
+            if "click" in delivery.payload:
+                return await self._press_again(delivery.payload)
             if "target" in delivery.payload:
                 return await self._remind(str(delivery.payload["target"]), str(delivery.payload["until"]))
             channel, user, text = (str(delivery.payload[name]) for name in ("channel", "user", "text"))
@@ -144,6 +172,18 @@ class BreachWords:
         except SlackRefused as error:  # they left the channel, or never were in it
             return Discard(str(error))
         return Done({"said": text})
+
+    async def _press_again(self, payload: Mapping[str, Any]) -> Outcome:
+        store, click = self._context.store, Click(**payload["click"])
+        now = store.clock.now()
+        async with store.reading() as conn:
+            told = select(breach_targets.c.key).where(breach_targets.c.key == click.value)
+            is_told = (await conn.execute(told)).first() is not None
+            waits = not is_told and (await conn.execute(_being_told(click.value, now))).first() is not None
+        if waits and now < datetime.fromisoformat(payload["until"]):
+            return Snooze(None, "the notice is not on record yet")
+        await take_click(store, self._context.rules.acknowledge, click, payload["outsider"], again=True)
+        return Done({"pressed": click.value})
 
     async def _remind(self, target: str, until: str) -> Outcome:
         async with self._context.store.reading() as conn:

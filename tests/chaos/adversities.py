@@ -35,11 +35,14 @@ def kill_at_random(system: System, seconds: float, dice: random.Random, every: f
     return killed
 
 
-def kill_each(system: System, dice: random.Random, every: float) -> None:
-    """SIGKILL each of our processes once, in any order, started again at once."""
-    ours = [name for name in system.children if name != "sandbox"]
-    for name in dice.sample(ours, len(ours)):
-        system.restart(name)
+def kill_one_of_each(system: System, dice: random.Random, every: float) -> None:
+    """SIGKILL a process of each service, in any order, started again at once."""
+    ours: dict[str, list[str]] = {}
+    for name in system.children:
+        ours.setdefault(name.partition("-")[0], []).append(name)
+    del ours["sandbox"]
+    for service in dice.sample(sorted(ours), len(ours)):
+        system.restart(dice.choice(ours[service]))
         pass_time(system, every * dice.uniform(0.5, 1.5))
 
 

@@ -24,7 +24,7 @@ def test_a_bad_minute(tmp_path: Path) -> None:
             adversities.lost_answers(system, 2)
             adversities.away(system, place.kafka, 1)
             adversities.away(system, place.postgres, 1)
-            adversities.kill_each(system, random.Random(20261122), every=0.8)
+            adversities.kill_one_of_each(system, random.Random(20261122), every=0.8)
 
         adversities.send_while(system, 300, 30, trouble)
         clean(system)

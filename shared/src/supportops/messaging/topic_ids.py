@@ -10,7 +10,7 @@ from io import BytesIO
 from typing import Any
 from uuid import UUID
 
-from aiokafka.errors import IncompatibleBrokerVersion, KafkaError
+from aiokafka.errors import IncompatibleBrokerVersion
 from aiokafka.protocol.abstract import AbstractType
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import (
@@ -122,7 +122,7 @@ async def topic_ids(library: Any, topics: Collection[str]) -> dict[str, str]:
     """The ids of `topics`, as far as the broker tells them; `library` is a started consumer.
 
     A topic that is not there, or not ours to see, has none; with a broker of before Kafka 2.8 no topic has one. Bounded
-    in time and raises no error of the broker's: whoever needs the ids can do without them for a while.
+    in time and raises nothing of the broker's, odd answers included: the ids can be done without for a while.
     """
     try:
         async with asyncio.timeout(ANSWER_TIME):
@@ -131,9 +131,9 @@ async def topic_ids(library: Any, topics: Collection[str]) -> dict[str, str]:
             if node is None:
                 return {}
             answer = await client.send(node, _AskTopics(topics))
+        return {topic[1]: str(topic[2]) for topic in answer.topics if topic[0] == 0 and topic[2] != NONE}
     except (NotImplementedError, IncompatibleBrokerVersion):
         return {}
-    except (KafkaError, OSError, TimeoutError) as error:
+    except Exception as error:  # noqa: BLE001  # an odd answer raises anything, and ends no consumer
         _warn.warning("consumer.topic_ids_not_told", "topic ids", error=summary(error))
         return {}
-    return {topic[1]: str(topic[2]) for topic in answer.topics if topic[0] == 0 and topic[2] != NONE}

@@ -35,6 +35,7 @@ async def test_the_question_makes_no_topic() -> None:
         FakeClient(fails_with=KafkaConnectionError("closed")),
         FakeClient(fails_with=NodeNotReadyError("1")),
         FakeClient(fails_with=OSError("reset")),
+        FakeClient(fails_with=ValueError("Buffer underrun decoding string")),
         FakeClient(silent=True),
         FakeClient(node=None),
     ],

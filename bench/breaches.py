@@ -1,17 +1,16 @@
 """Row "breach notices": 10,000 due within a minute over 200 channels, Slack's limits lifted: how late they are."""
 
-import tempfile
-from pathlib import Path
-
 from bench.figures import Figure, last_line
 from bench.servers import Servers, child, finish
+from sandbox.demo import reaper
 from tests.support.sandbox import SandboxProcess
 
 
 def measure(servers: Servers, count: int = 10_000, seconds: int = 60) -> list[Figure]:
     """From the moment a notice was due to its post, in milliseconds; PostgreSQL, and Slack as the stand-in."""
     url = servers.new_database()
-    with tempfile.TemporaryDirectory() as home, SandboxProcess(Path(home)) as sandbox:
+    home = reaper.temporary_folder("supportops-bench-")
+    with SandboxProcess(home) as sandbox:
         sandbox.post("limits", slack={"per_second": None})
         result = last_line(
             finish(child("bench.breach_notices", url, sandbox.url, str(count), str(seconds)), 500)

@@ -1,7 +1,6 @@
 """Row "ingest": webhooks/s of one worker, durable before 200, the relay running, beside two floors."""
 
 import asyncio
-import tempfile
 import uuid
 from collections.abc import Callable, Coroutine
 from functools import partial
@@ -12,6 +11,7 @@ import yaml
 from bench.figures import Figure, alternate, percentile
 from bench.hooks import Load, comment_added, flat_out, paced, request
 from bench.servers import Servers
+from sandbox.demo import reaper
 from supportops.config import KafkaSettings
 from supportops.contracts import all_topics
 from supportops.messaging import Broker
@@ -29,24 +29,21 @@ Run = Callable[[str], Coroutine[None, None, Load]]
 def measure(servers: Servers, rounds: int = 3) -> list[Figure]:
     """Throughput on both databases, and the answer's time at 100/s."""
     asyncio.run(topics(servers.kafka))
-    with tempfile.TemporaryDirectory() as folder:
-        home = Path(folder)
-        figures = []
-        bare = 0.0
-        for dialect in ("postgresql", "sqlite"):
-            ours, hand, bare = alternate(
-                rounds,
-                *(partial(throughput, kind, servers, dialect, home) for kind in ("ours", "hand", "bare")),
-            )
-            figures += [
-                Figure(f"ingest on {dialect}", ours, UNIT, ">= 0.8 x", ours >= 0.8 * hand, hand, "by hand"),
-                Figure(f"ingest on {dialect}", ours, UNIT, ">= 0.2 x", ours >= 0.2 * bare, bare, "bare"),
-            ]
-        ours, bare = (answer_time(kind, servers, home) for kind in ("ours", "bare"))
-        figures.append(
-            Figure("answer at 100/s, p50", ours, "ms", "<= 8 x bare", ours <= 8 * bare, bare, "bare")
+    home = reaper.temporary_folder("supportops-bench-")
+    figures = []
+    bare = 0.0
+    for dialect in ("postgresql", "sqlite"):
+        ours, hand, bare = alternate(
+            rounds,
+            *(partial(throughput, kind, servers, dialect, home) for kind in ("ours", "hand", "bare")),
         )
-        return figures
+        figures += [
+            Figure(f"ingest on {dialect}", ours, UNIT, ">= 0.8 x", ours >= 0.8 * hand, hand, "by hand"),
+            Figure(f"ingest on {dialect}", ours, UNIT, ">= 0.2 x", ours >= 0.2 * bare, bare, "bare"),
+        ]
+    ours, bare = (answer_time(kind, servers, home) for kind in ("ours", "bare"))
+    figures.append(Figure("answer at 100/s, p50", ours, "ms", "<= 8 x bare", ours <= 8 * bare, bare, "bare"))
+    return figures
 
 
 async def topics(kafka: str) -> None:

@@ -5,7 +5,6 @@ import re
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from typing import Any
 
 from bench.figures import Figure
 from bench.servers import Servers
+from sandbox.demo import reaper
 from sfdc_sync.salesforce.record_id import to18
 from tests.support.eventually import eventually_now
 from tests.support.sandbox import INTEGRATION_LOGIN, ZENDESK_CLIENT, SandboxProcess
@@ -43,16 +43,16 @@ class Run:
 
 def measure(servers: Servers) -> list[Figure]:
     """Compare everything once, with 1,000 wrong plans and 100 new accounts; then kill a run and repeat it."""
-    with tempfile.TemporaryDirectory() as home, SandboxProcess(Path(home)) as outside:
+    home = reaper.temporary_folder("supportops-bench-")
+    with SandboxProcess(home) as outside:
         plant(outside)
-        environment = settings(outside.url, servers.new_database(), Path(home))
-        subprocess.run(  # nosec B603 # our own command
-            [sys.executable, "-m", "sfdc_sync", "migrate"], env=environment, check=True, capture_output=True
-        )
-        run = sync(environment, Path(home), "--full", "--create")
-        assert run.code == 0, (Path(home) / "sync.log").read_text()[-2_000:]
+        environment = settings(outside.url, servers.new_database(), home)
+        migrated = reaper.run([sys.executable, "-m", "sfdc_sync", "migrate"], environment=environment)
+        assert migrated.returncode == 0, migrated.stdout
+        run = sync(environment, home, "--full", "--create")
+        assert run.code == 0, (home / "sync.log").read_text()[-2_000:]
         check(outside)
-        resumed = killed_and_resumed(outside, environment, Path(home))
+        resumed = killed_and_resumed(outside, environment, home)
     polls = run.calls["job"]
     allowed = PAGES + WRONG // 100 + NEW // 100 + polls + FIXED
     total = run.calls.total()
@@ -149,9 +149,9 @@ def settings(url: str, database: str, home: Path) -> dict[str, str]:
 @contextmanager
 def started(environment: dict[str, str], home: Path, *arguments: str) -> Iterator["subprocess.Popen[bytes]"]:
     """The command `sfdc-sync sync`, its words in sync.log."""
-    with (home / "sync.log").open("wb") as out:
-        command = [sys.executable, "-m", "sfdc_sync", "sync", *arguments]
-        yield subprocess.Popen(command, env=environment, stdout=out, stderr=out)  # nosec B603 # our own command
+    program = [sys.executable, "-m", "sfdc_sync", "sync", *arguments]
+    with (home / "sync.log").open("wb") as out, reaper.guarded(program) as (command, register):
+        yield subprocess.Popen(command, env=environment, stdout=out, stderr=register)  # nosec B603 # our own command
 
 
 def sync(environment: dict[str, str], home: Path, *arguments: str) -> Run:

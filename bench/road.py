@@ -1,14 +1,12 @@
 """Webhook sent -> Slack called at 100/s; accepted and delivered, sustained; memory under event load."""
 
 import asyncio
-import tempfile
 import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import psutil
@@ -16,6 +14,7 @@ import psutil
 from bench.figures import Figure, percentile
 from bench.hooks import Load, paced
 from bench.servers import Servers
+from sandbox.demo import reaper
 from tests.chaos.rules import rules
 from tests.support.eventually import eventually_now
 from tests.support.system import Plan, System, postgres_databases, running
@@ -43,11 +42,11 @@ def road(servers: Servers) -> Iterator[System]:
     our_rules = rules("24h", CHANNELS)
     for feed in our_rules["notifier"]["feeds"]:
         feed["lookups"] = False
-    with tempfile.TemporaryDirectory() as home:
-        databases = postgres_databases(servers.postgres, f"bench_{uuid.uuid4().hex[:8]}")
-        with running(Plan(servers.kafka, databases, Path(home), our_rules)) as system:
-            system.control.post("/control/limits", json={"slack": {"per_second": None}}).raise_for_status()
-            yield system
+    home = reaper.temporary_folder("supportops-bench-")
+    databases = postgres_databases(servers.postgres, f"bench_{uuid.uuid4().hex[:8]}")
+    with running(Plan(servers.kafka, databases, home, our_rules)) as system:
+        system.control.post("/control/limits", json={"slack": {"per_second": None}}).raise_for_status()
+        yield system
 
 
 def hook(system: System) -> str:

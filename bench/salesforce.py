@@ -1,14 +1,13 @@
 """Row "Salesforce calls per 1,000 ticket records under backlog"."""
 
 import asyncio
-import tempfile
 import uuid
-from pathlib import Path
 from typing import Any
 
 from bench.figures import Figure
 from bench.hooks import flat_out, request
 from bench.servers import Servers
+from sandbox.demo import reaper
 from tests.chaos.rules import rules
 from tests.support.eventually import eventually_now
 from tests.support.system import Plan, System, postgres_databases, running
@@ -19,11 +18,11 @@ TICKETS = 1000
 
 def measure(servers: Servers) -> list[Figure]:
     """Let 1,000 tickets be created while the worker is down; start it; count its calls."""
-    with tempfile.TemporaryDirectory() as home:
-        databases = postgres_databases(servers.postgres, f"bench_{uuid.uuid4().hex[:8]}")
-        plan = Plan(servers.kafka, databases, Path(home), rules(), {"sfdc_sync": 1})
-        with running(plan) as system:
-            calls = count_calls(system)
+    home = reaper.temporary_folder("supportops-bench-")
+    databases = postgres_databases(servers.postgres, f"bench_{uuid.uuid4().hex[:8]}")
+    plan = Plan(servers.kafka, databases, home, rules(), {"sfdc_sync": 1})
+    with running(plan) as system:
+        calls = count_calls(system)
     return [Figure("Salesforce calls per 1,000 ticket records", calls, "calls", "<= 10", calls <= 10)]
 
 

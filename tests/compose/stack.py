@@ -7,7 +7,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -61,8 +60,7 @@ class Stack:
             name: free_port()
             for name in ("INGEST_PORT", "CSAT_PORT", "NOTIFIER_PORT", "SFDC_SYNC_PORT", "SANDBOX_PORT")
         }
-        self.secrets = Path(tempfile.mkdtemp(prefix="supportops-compose-"))
-        reaper.remove_folder(self.secrets)
+        self.secrets = reaper.temporary_folder("supportops-compose-")
         _write_secrets(self.secrets)
         own = {name: str(port) for name, port in self.ports.items()} | {
             "CONFIG_NAME": "demo.yaml",

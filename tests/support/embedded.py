@@ -1,8 +1,6 @@
 """The embedded broker (Tansu, from PyPI): Kafka's protocol in one small process, in memory only."""
 
 import shutil
-import tempfile
-from pathlib import Path
 
 from sandbox.demo import reaper
 from tests.support.eventually import eventually_now
@@ -13,8 +11,7 @@ class EmbeddedKafka:
     """A broker of one's own; what it held is gone when it stops."""
 
     def __init__(self, *, port: int | None = None) -> None:
-        self.home = Path(tempfile.mkdtemp(prefix="supportops-tansu-"))
-        reaper.remove_folder(self.home)
+        self.home = reaper.temporary_folder("supportops-tansu-")
         self.port = port or free_port()
         self._child = ChildProcess([], log=self.home / "tansu.log")
 

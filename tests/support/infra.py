@@ -13,7 +13,6 @@ import json
 import os
 import shutil
 import signal
-import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -156,8 +155,7 @@ class State:
     @classmethod
     def begin(cls) -> "State":
         """Make the folder and name it in the environment, which workers inherit."""
-        folder = Path(tempfile.mkdtemp(prefix="supportops-test-"))
-        reaper.remove_folder(folder)
+        folder = reaper.temporary_folder("supportops-test-")
         os.environ[STATE] = str(folder)
         return cls(folder)
 

@@ -2,8 +2,6 @@
 
 import base64
 import shutil
-import subprocess
-import tempfile
 import uuid
 from pathlib import Path
 
@@ -50,9 +48,9 @@ def _fetch(folder: Path) -> None:
     if mvn is None:
         raise Unavailable("no mvn to fetch Apache Kafka with")
     wanted = ["dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={folder}"]
-    fetched = subprocess.run([mvn, "-q", "-B", "-f", str(POM), *wanted], capture_output=True, text=True)
+    fetched = reaper.run([mvn, "-q", "-B", "-f", str(POM), *wanted])
     if fetched.returncode != 0:
-        raise Unavailable(f"Maven could not fetch Apache Kafka:\n{(fetched.stdout + fetched.stderr)[-1500:]}")
+        raise Unavailable(f"Maven could not fetch Apache Kafka:\n{fetched.stdout[-1500:]}")
 
 
 def java() -> str:
@@ -67,8 +65,7 @@ class KafkaServer:
     """A broker of one's own in a temporary folder. `advertised` is for a proxy's port in front of it."""
 
     def __init__(self, *, port: int | None = None, advertised: int | None = None) -> None:
-        self.home = Path(tempfile.mkdtemp(prefix="supportops-kafka-"))
-        reaper.remove_folder(self.home)
+        self.home = reaper.temporary_folder("supportops-kafka-")
         self.port = port or free_port()
         self.advertised = advertised or self.port
         self._child = ChildProcess([], log=self.home / "kafka.log")
@@ -100,7 +97,9 @@ class KafkaServer:
         )
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "_")
         tool = ["kafka.tools.StorageTool", "format", "--standalone", "-c", str(properties), "-t", cluster]
-        subprocess.run([*run_java, *tool], check=True, capture_output=True)
+        formatted = reaper.run([*run_java, *tool])
+        if formatted.returncode != 0:
+            raise Unavailable(f"Kafka's storage could not be formatted: {formatted.stdout[-1000:]}")
 
     def _up(self) -> bool:
         if not self._child.running:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from sandbox.demo import reaper
 from tests.support.downloads import kept
 
 FETCH_SECONDS, RUN_SECONDS = 110, 60
@@ -44,7 +45,8 @@ def _fetched(npm: str, source: Path) -> Path:
         for name in ("package.json", "package-lock.json"):
             shutil.copyfile(source / name, folder / name)
         command = [npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
-        subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=FETCH_SECONDS)
+        done = reaper.run(command, folder=folder, seconds=FETCH_SECONDS)
+        assert done.returncode == 0, done.stdout[-1500:]
 
     digest = hashlib.sha256((source / "package-lock.json").read_bytes()).hexdigest()[:16]
     return kept(f"node-{source.name}-{digest}", fetch)

@@ -4,7 +4,6 @@ import os
 import shutil
 import signal
 import subprocess
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -47,8 +46,7 @@ class PostgresServer:
     """
 
     def __init__(self, *, port: int | None = None, fsync: bool = True) -> None:
-        self.home = Path(tempfile.mkdtemp(prefix="supportops-postgres-"))
-        reaper.remove_folder(self.home)
+        self.home = reaper.temporary_folder("supportops-postgres-")
         self.port = port or free_port()
         self._fsync = fsync
         self.user = "postgres" if os.geteuid() == 0 else None
@@ -89,17 +87,7 @@ class PostgresServer:
         if self.user:
             shutil.chown(self.home, user=self.user, group=self.user)
         initdb = [str(found / "initdb"), "-D", str(data), "-U", "postgres", "-A", "trust", "-E", "UTF8"]
-        # Guarded: it goes on writing into the folder when we are killed meanwhile.
-        with reaper.guarded([*initdb, "--locale=C.UTF-8", "--no-sync"]) as (command, register):
-            made = subprocess.run(
-                command,
-                stdout=subprocess.PIPE,
-                stderr=register,
-                text=True,
-                user=self.user,
-                group=self.user,
-                extra_groups=[] if self.user else None,
-            )
+        made = reaper.run([*initdb, "--locale=C.UTF-8", "--no-sync"], user=self.user)
         if made.returncode != 0:
             raise Unavailable(f"initdb failed: {made.stdout[-1000:]}")
 

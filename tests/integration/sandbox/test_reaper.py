@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -58,6 +59,44 @@ def test_nothing_is_left_of_a_run(
     eventually_now(lambda: gone(pids), within=30, about="everybody is gone")
     eventually_now(lambda: not (tmp_path / "data").exists(), within=30, about="the folder is gone")
     eventually_now((tmp_path / "told").exists, within=30, about="the command has run")
+
+
+WRITES_ON = """
+from sandbox.demo import reaper
+
+folder = reaper.temporary_folder("left-")
+print(folder, flush=True)
+writes_for_a_minute = 'echo $$ >"$0/pid"; while [ $((n += 1)) -lt 600 ]; do mkdir -p "$0/data"; sleep 0.1; done'
+reaper.run(["/bin/sh", "-c", writes_for_a_minute, str(folder)])
+"""
+
+
+def test_a_command_that_writes_into_a_folder_of_the_run_ends_with_it(tmp_path: Path) -> None:
+    """Java's formatting of Kafka's storage did not: it made the folder again after the reaper had removed it."""
+    first = subprocess.Popen(
+        [sys.executable, "-c", WRITES_ON],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=clean_environment({"TMPDIR": str(tmp_path)}),
+    )
+    with first:
+        assert first.stdout is not None
+        folder = Path(first.stdout.readline().strip())
+        eventually_now((folder / "data").exists, within=30, about="the command writes")
+        writer = int((folder / "pid").read_text())
+        first.kill()
+        first.wait(timeout=30)
+    eventually_now(lambda: gone([writer]), within=30, about="the writer is gone")
+    eventually_now(
+        lambda: list(tmp_path.iterdir()) == [], within=30, about="its folder and the register are gone"
+    )
+
+
+def test_what_a_command_said_and_how_long_it_may_take() -> None:
+    said = reaper.run(["/bin/sh", "-c", "echo $WORD; echo wrong >&2; exit 3"], environment={"WORD": "right"})
+    assert (said.returncode, said.stdout) == (3, "right\nwrong\n")
+    with pytest.raises(subprocess.TimeoutExpired):
+        reaper.run(["/bin/sleep", "60"], seconds=0.1)
 
 
 def test_a_child_runs_under_its_own_number_with_its_own_output() -> None:

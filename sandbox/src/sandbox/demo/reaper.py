@@ -12,6 +12,7 @@ and do not reach servers that lead sessions. This file runs by itself, on POSIX 
 
 import json
 import os
+import secrets
 import select
 import shutil
 import signal
@@ -20,7 +21,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Literal
@@ -72,6 +73,43 @@ def guarded(command: Sequence[str], errors: Errors = "2>&1") -> Iterator[tuple[l
 def announce(pid: int) -> None:
     """A process that was started otherwise ends with the run as well."""
     _write("process", str(pid))
+
+
+def run(
+    command: Sequence[str],
+    *,
+    environment: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+    seconds: float | None = None,
+    user: str | None = None,
+) -> "subprocess.CompletedProcess[str]":
+    """Run a command to its end, which comes at the latest with that of the run: else it would go on writing.
+
+    Its output and its errors are together in `stdout`. Raises TimeoutExpired after `seconds`.
+    """
+    with guarded(command) as (announced, register):
+        return subprocess.run(  # nosec B603 # what a run starts
+            announced,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=register,
+            text=True,
+            check=False,
+            env=environment,
+            cwd=folder,
+            timeout=seconds,
+            user=user,
+            group=user,
+            extra_groups=[] if user else None,
+        )
+
+
+def temporary_folder(prefix: str) -> Path:
+    """A new folder that goes at the end of the run: it is announced before it is made."""
+    folder = Path(tempfile.gettempdir()) / (prefix + secrets.token_hex(8))
+    remove_folder(folder)
+    folder.mkdir(mode=0o700)
+    return folder
 
 
 def remove_folder(folder: Path) -> None:

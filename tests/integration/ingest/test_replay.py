@@ -58,6 +58,18 @@ async def test_published_bodies_stay_unless_a_group_asks(ingest: Ingest) -> None
     )
 
 
+async def test_a_parked_body_that_one_group_has_taken_is_still_to_come_for_the_others(
+    ingest: Ingest,
+) -> None:
+    body = z.native("ticket.undeleted", account_id=777)
+    await ingest.send(body)
+    fixed, parked = replace(ingest.account, id="777"), WebhookFilter(disposition="parked")
+    assert await repository.replay(ingest.store, fixed, parked, "csat") == Replayed(1, 1)
+    assert await repository.replay(ingest.store, fixed, parked) == Replayed(1, 1)
+    only, everybody = await ingest.promised()
+    assert (only.reprocess, everybody.reprocess, everybody.id) == ("csat", None, body["id"])
+
+
 async def test_a_replay_is_narrowed_and_paged(ingest: Ingest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(repository, "PAGE", 3)
     for number in range(1, 11):

@@ -197,7 +197,7 @@ async def replay(
     Without `group` the bodies that were ignored or parked are read by today's rules; what can be read now is
     published under its own event id, the rest stays. With `group` every body that can be read is published
     once more, also those that were, under a new id and addressed to that consumer group alone
-    (`ce_reprocess`).
+    (`ce_reprocess`). The log stays as it is then: what was parked is still to come for all other groups.
     """
     target = None if group is None else _Target(group, str(uuid7()))
     reader = _Reader(account, road, store.clock.now())
@@ -236,15 +236,20 @@ async def _replay_page(
         for event in reading.events:
             tx.publish(event if target is None else _readdressed(event, target))
             events += 1
-        tx.write(
-            _ANEW,
-            b_key=row["key"],
-            b_disposition=reading.disposition,
-            b_kind=reading.kind,
-            b_reason=reading.reason,
-            b_ticket_id=reading.ticket_id,
-        )
+        if target is None:
+            _note(tx, row["key"], reading)
     return Replayed(len(page), events, left["ignored"], left["parked"])
+
+
+def _note(tx: Transaction, key: str, reading: ParsedWebhook) -> None:
+    tx.write(
+        _ANEW,
+        b_key=key,
+        b_disposition=reading.disposition,
+        b_kind=reading.kind,
+        b_reason=reading.reason,
+        b_ticket_id=reading.ticket_id,
+    )
 
 
 def _readdressed(event: Event, target: _Target) -> Event:

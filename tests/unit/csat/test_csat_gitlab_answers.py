@@ -1,7 +1,8 @@
 """What GitLab's answers mean, as a table (docs/vendors/gitlab.md#answers)."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import httpx
 import pytest
@@ -136,7 +137,7 @@ async def _issue_pages(pages: list[int]) -> list[int]:
     transport = httpx.MockTransport(answer)
     async with httpx.AsyncClient(transport=transport, base_url="https://g.example/api/v4") as client:
         gitlab = GitLab(client, "4", clock=ManualClock(NOW), metrics=Metrics())
-        assert len([issue async for issue in gitlab.newest(NOW)]) == sum(pages)
+        assert len([issue async for issue in gitlab.newest(NOW, "zdcsat1")]) == sum(pages)
     return asked
 
 
@@ -144,3 +145,61 @@ async def test_pages_are_read_until_one_is_not_full() -> None:
     assert await _issue_pages([100, 100, 3]) == [1, 2, 3]
     assert await _issue_pages([100] * 10) == list(range(1, 11))
     assert await _issue_pages([0]) == [1]
+
+
+MARKER = "zdcsat1"
+OURS = {"project_id": 4, "iid": 14, "web_url": "x", "description": MARKER}
+
+
+async def _look(body: object, ask: Callable[[GitLab], Awaitable[list[Any]]]) -> list[Any]:
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, json=body))
+    async with httpx.AsyncClient(transport=transport, base_url="https://g.example/api/v4") as client:
+        return await ask(GitLab(client, "4", clock=ManualClock(NOW), metrics=Metrics()))
+
+
+async def _search(gitlab: GitLab) -> list[Any]:
+    return await gitlab.search(MARKER)
+
+
+async def _newest(gitlab: GitLab) -> list[Any]:
+    return [each async for each in gitlab.newest(NOW, MARKER)]
+
+
+async def _notes(gitlab: GitLab) -> list[Any]:
+    return [each async for each in gitlab.notes("14", MARKER)]
+
+
+@pytest.mark.parametrize("ask", [_search, _newest, _notes])
+@pytest.mark.parametrize("body", [{}, 5, "x", {"message": "try later"}])
+async def test_an_answer_without_its_list_does_not_say_that_nothing_is_there(
+    body: object, ask: Callable[[GitLab], Awaitable[list[Any]]]
+) -> None:
+    """Else the issue, or the note, would be made a second time."""
+    with pytest.raises(Retryable, match="without its list"):
+        await _look(body, ask)
+
+
+ODD: list[Any] = [None, 5, "x", [None], {"a": 1}, [{"name": "bug"}]]
+
+
+@pytest.mark.parametrize("odd", ODD)
+@pytest.mark.parametrize("ask", [_search, _newest])
+async def test_what_is_odd_about_an_issue_hides_neither_it_nor_its_neighbours(
+    odd: Any, ask: Callable[[GitLab], Awaitable[list[Any]]]
+) -> None:
+    fields = ("title", "labels", "confidential", "assignee", "state")
+    rows = [odd, {"iid": odd}, *(OURS | {name: odd} for name in fields)]
+    assert [each.iid for each in await _look(rows, ask)] == [14] * len(fields)
+
+
+@pytest.mark.parametrize("ask", [_search, _newest])
+async def test_what_we_look_for_and_cannot_read_is_not_gone(
+    ask: Callable[[GitLab], Awaitable[list[Any]]],
+) -> None:
+    with pytest.raises(Retryable, match="cannot read"):
+        await _look([OURS | {"iid": None}], ask)
+
+
+async def test_an_odd_note_hides_no_other() -> None:
+    found = await _look([{"id": 1, "body": None}, {"id": 2, "body": MARKER}, 5], _notes)
+    assert [each.id for each in found] == [2]

@@ -264,3 +264,20 @@ async def test_odd_messages_of_a_history_hide_no_other(odd: Any) -> None:
     body = {"ok": True, "messages": [odd, {"metadata": odd}, {"ts": odd}, good], "response_metadata": odd}
     async with slack(always(200, body)) as client:
         assert [seen.ts async for seen in client.history("C9", NOW)] == ["1.5"]
+
+
+@pytest.mark.parametrize("odd", [None, {}, "x", 5])
+async def test_an_answer_without_its_list_does_not_say_that_nothing_is_there(odd: Any) -> None:
+    """Else a message would be posted a second time, or a channel that is there be none."""
+    for body in ({"ok": True}, {"ok": True, "messages": odd, "channels": odd}):
+        async with slack(always(200, body)) as client:
+            with pytest.raises(Retryable, match="without its messages"):
+                assert [seen async for seen in client.history("C9", NOW)]
+            with pytest.raises(Retryable, match="without its channels"):
+                await client.channel_id("feed")
+
+
+async def test_a_history_that_stops_in_its_middle_is_not_its_end() -> None:
+    async with slack(always(200, page() | {"has_more": True})) as client:
+        with pytest.raises(Retryable, match="there is more"):
+            assert [seen async for seen in client.history("C9", NOW)]

@@ -10,7 +10,15 @@ from urllib.parse import quote
 
 import httpx
 import orjson
-from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+)
 
 from supportops.clock import Clock
 from supportops.errors import CredentialRefused, DestinationPaused, Permanent
@@ -37,7 +45,10 @@ class _Answer(BaseModel):
 
 
 class Issue(_Answer):
-    """An issue as GitLab shows it; `iid` is the number that people see and that addresses use."""
+    """An issue as GitLab shows it; `iid` is the number that people see and that addresses use.
+
+    It is found by its description and named by its numbers; what decorates it may be anything.
+    """
 
     project_id: int
     iid: int
@@ -46,6 +57,14 @@ class Issue(_Answer):
     description: str | None = None
     labels: tuple[str, ...] = ()
     confidential: bool = False
+
+    @field_validator("title", "labels", "confidential", mode="wrap")
+    @classmethod
+    def _odd_is_none(cls, value: Any, read: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
+        try:
+            return read(value)
+        except ValidationError:
+            return cls.model_fields[str(info.field_name)].default
 
 
 class Note(_Answer):
@@ -92,10 +111,14 @@ class GitLab:
     async def search(self, word: str) -> list[Issue]:
         """Issues whose description holds `word`, as far as GitLab's index knows them by now."""
         query = {"search": word, "in": "description", "state": "all", "scope": "all", "per_page": str(PAGE)}
-        return await self._issues("search_issues", query)
+        rows = await self._list("search_issues", f"{self._project}/issues", query)
+        return _readable(Issue, rows, "search_issues", word)
 
-    async def newest(self, since: datetime) -> AsyncIterator[Issue]:
-        """Issues made at or after `since`, newest first, at most 1000: straight from its table, not from an index."""
+    async def newest(self, since: datetime, word: str) -> AsyncIterator[Issue]:
+        """Issues made at or after `since`, newest first, at most 1000: straight from its table, not from an index.
+
+        Of those that cannot be read it is enough that none holds `word`.
+        """
         query = {
             "state": "all",
             "scope": "all",
@@ -105,10 +128,10 @@ class GitLab:
             "per_page": str(PAGE),
         }
         for page in range(1, MOST_PAGES + 1):
-            issues = await self._issues("list_issues", query | {"page": str(page)})
-            for issue in issues:
+            rows = await self._list("list_issues", f"{self._project}/issues", query | {"page": str(page)})
+            for issue in _readable(Issue, rows, "list_issues", word):
                 yield issue
-            if len(issues) < PAGE:
+            if len(rows) < PAGE:
                 return
 
     async def issue(self, iid: str) -> Issue:
@@ -132,15 +155,14 @@ class GitLab:
         answer = await self._send("create_note", "POST", path, body={"body": body})
         return _read(Note, answer, "POST", "gitlab create_note")
 
-    async def notes(self, iid: str) -> AsyncIterator[Note]:
-        """What was said on an issue, newest first, at most 1000."""
+    async def notes(self, iid: str, word: str) -> AsyncIterator[Note]:
+        """What was said on an issue, newest first, at most 1000; `word` as for `newest`."""
         query = {"sort": "desc", "order_by": "created_at", "per_page": str(PAGE)}
         for page in range(1, MOST_PAGES + 1):
             path = f"{self._project}/issues/{int(iid)}/notes"
-            answer = await self._send("list_notes", "GET", path, query=query | {"page": str(page)})
-            rows = answer if isinstance(answer, list) else []
-            for row in rows:
-                yield _read(Note, row, "GET", "gitlab list_notes")
+            rows = await self._list("list_notes", path, query | {"page": str(page)})
+            for note in _readable(Note, rows, "list_notes", word):
+                yield note
             if len(rows) < PAGE:
                 return
 
@@ -156,10 +178,12 @@ class GitLab:
         """The token's scopes and when it ends; NotFound for tokens that cannot be asked about."""
         return _object(await self._send("token", "GET", "/personal_access_tokens/self"))
 
-    async def _issues(self, call: str, query: Mapping[str, str]) -> list[Issue]:
-        answer = await self._send(call, "GET", f"{self._project}/issues", query=query)
-        rows = answer if isinstance(answer, list) else []
-        return [_read(Issue, row, "GET", f"gitlab {call}") for row in rows]
+    async def _list(self, call: str, path: str, query: Mapping[str, str]) -> list[object]:
+        """The rows of a list. An answer without one does not say that there is nothing (decision 199)."""
+        answer = await self._send(call, "GET", path, query=query)
+        if not isinstance(answer, list):
+            raise no_answer("GET", f"gitlab {call}: an answer without its list")
+        return answer
 
     async def _send(
         self,
@@ -267,6 +291,21 @@ def _json(response: httpx.Response, what: str) -> Any:
 
 def _object(answer: Any) -> Mapping[str, Any]:
     return answer if isinstance(answer, dict) else {}
+
+
+def _readable[M: BaseModel](model: type[M], rows: Sequence[object], call: str, word: str) -> list[M]:
+    """The rows that can be read; one that cannot takes no neighbour with it. Retryable when `word` stands in one: it is
+    what is looked for.
+    """
+    found = []
+    for row in rows:
+        try:
+            found.append(model.model_validate(row))
+        except ValidationError as error:
+            if word in orjson.dumps(row).decode():
+                raise no_answer("GET", f"gitlab {call}: what we look for, and cannot read") from error
+            sparse.warning("gitlab.row_unreadable", call, call=call)
+    return found
 
 
 def _read[M: BaseModel](model: type[M], value: object, method: str, what: str) -> M:

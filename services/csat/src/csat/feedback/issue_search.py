@@ -24,7 +24,7 @@ async def find_issue(gitlab: GitLab, marker: str, *, since: datetime, now: datet
     for issue in await gitlab.search(marker):
         if (found := _ours(issue, marker)) is not None:
             return found
-    async for issue in gitlab.newest(max(since, now - INDEXED) - SKEW):
+    async for issue in gitlab.newest(max(since, now - INDEXED) - SKEW, marker):
         if (found := _ours(issue, marker)) is not None:
             return found
     return None
@@ -32,7 +32,7 @@ async def find_issue(gitlab: GitLab, marker: str, *, since: datetime, now: datet
 
 async def is_noted(gitlab: GitLab, iid: str, marker: str, answer_number: int) -> bool:
     """Whether the issue has our note on this answer."""
-    async for note in gitlab.notes(iid):
+    async for note in gitlab.notes(iid, marker):
         if answer_shown(note.body, marker) == answer_number:
             return True
     return False

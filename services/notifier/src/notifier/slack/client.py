@@ -177,10 +177,12 @@ class SlackClient:
         method = "conversations.history" if thread_ts is None else "conversations.replies"
         for _ in range(MAX_PAGES):
             answer = await self._send(method, self._http.build_request("GET", f"/{method}", params=query))
-            for message in _seen(answer):
+            for message in _seen(_listed(answer, "messages", method)):
                 yield message
             cursor = _next_cursor(answer)
             if not cursor:
+                if answer.get("has_more") is True:
+                    raise Retryable(f"slack {method}: there is more, and the answer does not say where")
                 return
             query["cursor"] = cursor
         raise SlackChannelError("history_too_long")
@@ -195,7 +197,7 @@ class SlackClient:
         for _ in range(MAX_PAGES):
             request = self._http.build_request("GET", "/conversations.list", params=query)
             answer = await self._send("conversations.list", request)
-            for channel in _objects(answer, "channels"):
+            for channel in _listed(answer, "channels", "conversations.list"):
                 if _text(channel, "name") == name.removeprefix("#"):
                     return _text(channel, "id") or None
             if not (cursor := _next_cursor(answer)):
@@ -316,9 +318,9 @@ def _visible(channel: str, message: Message) -> Json:
     return {"channel": channel, "text": message.text, "attachments": message.attachments}
 
 
-def _seen(answer: Json) -> list[SeenMessage]:
+def _seen(messages: list[Json]) -> list[SeenMessage]:
     found = []
-    for message in _objects(answer, "messages"):
+    for message in messages:
         metadata = message.get("metadata")
         if isinstance(metadata, dict) and isinstance(metadata.get("event_payload"), dict):
             found.append(
@@ -327,10 +329,16 @@ def _seen(answer: Json) -> list[SeenMessage]:
     return found
 
 
-def _objects(answer: Json, name: str) -> list[Json]:
-    """The objects in a list of an answer; whatever else is there is nothing to us."""
+def _listed(answer: Json, name: str, method: str) -> list[Json]:
+    """The objects in a list of an answer; whatever else stands in it is nothing to us.
+
+    An answer without its list does not say that nothing is there (decision 199): what is looked for in it would be
+    posted a second time, or never.
+    """
     rows = answer.get(name)
-    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+    if not isinstance(rows, list):
+        raise Retryable(f"slack {method}: an answer without its {name}")
+    return [row for row in rows if isinstance(row, dict)]
 
 
 def _next_cursor(answer: Json) -> str:

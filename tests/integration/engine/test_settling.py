@@ -15,6 +15,9 @@ from supportops.clock import ManualClock
 from supportops.delivery import Cancel, DestinationSpec, Discard, Done, Outcome, Snooze, TryAgain
 from supportops.delivery.claims import LEASE
 from supportops.delivery.final_write import HISTORY, Completed
+from supportops.delivery.outages.breaker import BUG_ROWS
+from supportops.delivery.outages.rows import breaker_of
+from supportops.delivery.signs import Sign
 from supportops.observability.metrics import Metrics
 from supportops.store import Store, Transaction
 from supportops.store.tables import ENGINE
@@ -279,6 +282,23 @@ class TestGroups:
         await through_the_queue(hand, [(one, Done({"text": "\ud800"})), (other, Done())])
         rows = await rows_of(hand.store)
         assert (rows[one.key]["state"], rows[other.key]["state"]) == ("waiting", "done")
+
+
+async def test_a_bug_in_what_follows_of_row_after_row_stops_the_destination(hand: ByHand) -> None:
+    """Else call after call would be made outside, and none be written down."""
+
+    def broken(_tx: Transaction) -> None:
+        raise KeyError("a bug of ours")
+
+    for number in range(BUG_ROWS):
+        await hand.schedule(f"k{number}")
+    claimed = await hand.claim()
+    await through_the_queue(hand, [(each, Done(then=broken)) for each in claimed[1:]])
+    assert not (await breaker_of(hand.store, "slack")).is_open
+    await through_the_queue(hand, [(claimed[0], Done(then=broken))])
+    breaker = await breaker_of(hand.store, "slack")
+    assert (breaker.is_open, breaker.cause) == (True, Sign.BUG)
+    assert all(row["uncertain"] for row in (await rows_of(hand.store)).values())
 
 
 SAME_TICKET = insert(tables.tickets).values(solves=0)

@@ -28,7 +28,7 @@ from supportops.delivery.final_write import Completed, commit_finals, final_of, 
 from supportops.delivery.outages.breaker import Breaker
 from supportops.delivery.outages.watching import log_change, watch
 from supportops.delivery.retry import BUG_WAIT
-from supportops.delivery.signs import WAITS
+from supportops.delivery.signs import WAITS, Sign, Signal
 from supportops.observability.log_limit import LimitedWarnings
 from supportops.observability.logging import get_logger, info_each
 from supportops.observability.metrics import Recorder
@@ -117,7 +117,7 @@ class Completer:
                         rows[0].outcome, TryAgain | Snooze
                     ):  # nothing follows: not the row's own fault
                         await asyncio.sleep(1)
-                    rows = [replace(rows[0], outcome=_not_recorded(error))]
+                    rows = [replace(rows[0], outcome=_not_recorded(error), signal=Signal(Sign.BUG))]
 
     async def write(self, rows: Sequence[Completed]) -> None:
         """Write rows and all that follows from them, in one transaction; raises what goes wrong there."""
@@ -245,7 +245,11 @@ def _newest(rows: Sequence[Completed]) -> Collection[Completed]:
 
 
 def _not_recorded(error: Exception) -> Outcome:
-    """The call has ended, but what follows from it cannot be written: the next attempt asks what happened."""
+    """The call has ended, but what follows from it cannot be written: the next attempt asks what happened.
+
+    It is a mistake of ours like one in the call itself: where row after row has it, the destination is stopped before
+    more is done outside that nobody can write down.
+    """
     return TryAgain(BUG_WAIT, f"not recorded: {type(error).__name__}: {error}", uncertain=True)
 
 

@@ -58,6 +58,17 @@ async def test_a_throttle_allows_a_burst_and_then_a_steady_pace(
     assert [await first.wait_before(name) for name in "aaaab"] == [0, 0, 0, 0, 0]
 
 
+@sqlite_alone
+async def test_a_clock_that_was_a_day_ahead_locks_nobody_out(
+    installation: Installation, clock: ManualClock
+) -> None:
+    throttle = Throttle(await installation.store("csat"), "test", 2)
+    clock.advance(timedelta(days=1))
+    assert await throttle.wait_before("a") == 0
+    clock.advance(-timedelta(days=1))
+    assert [await throttle.wait_before("a") for _ in range(3)] == [0, 0, 30]
+
+
 async def test_tries_at_the_same_moment_are_all_counted(installation: Installation) -> None:
     throttle = Throttle(await installation.store("csat"), "test", 5)
     waits = await asyncio.gather(*(throttle.wait_before("a") for _ in range(20)))

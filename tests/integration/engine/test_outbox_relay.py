@@ -115,6 +115,18 @@ async def test_what_a_dead_process_left_is_swept_by_another(
     assert broker.ids == ["control", "left-1", "left-2"]
 
 
+async def test_what_a_process_with_a_clock_that_was_a_day_ahead_left_is_swept_now(
+    app_database: str, broker: FakePublisher, clock: ManualClock, metrics: Metrics
+) -> None:
+    async with store_on(app_database, clock) as store:
+        clock.advance(timedelta(days=1))
+        await publish(store, "left")
+        clock.advance(-timedelta(days=1))
+        async with running(relay(broker, store, metrics)):
+            await eventually(lambda: nothing_waits(store))
+    assert broker.ids == ["left"]
+
+
 async def test_a_row_belongs_to_its_own_process_first_and_then_to_one_sweeper(
     store: Store, clock: ManualClock
 ) -> None:

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import delete
 
 from supportops.clock import ManualClock
@@ -47,3 +48,17 @@ async def test_what_is_due_tomorrow_and_what_was_put_off_stays_so(store: Store, 
     await hand.complete((await hand.take(), TryAgain(timedelta(hours=6), "503")))
     await upkeep(store)
     assert await hand.claim() == []
+
+
+@pytest.mark.parametrize("ahead", [timedelta(hours=1), DAY])
+async def test_what_was_to_be_done_at_once_is_not_put_off_by_a_clock_that_was_ahead(
+    store: Store, clock: ManualClock, ahead: timedelta
+) -> None:
+    hand = ByHand(store, SPEC)
+    clock.advance(ahead)
+    await hand.schedule("at once")
+    await hand.schedule("at a time", due_at=clock.now() + SECOND)
+    clock.advance(-ahead)
+    assert await hand.claim() == []
+    await upkeep(store)
+    assert [delivery.key for delivery in await hand.claim()] == ["at once"]

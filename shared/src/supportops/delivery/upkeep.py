@@ -1,6 +1,7 @@
 """What a courier puts right at its start and every ten minutes: missing lanes, moments of a clock that was wrong.
 
-A worker whose clock was a day ahead once leaves leases, paces and waits that end tomorrow. None of ours is as long.
+A worker whose clock was a day ahead once leaves leases, paces and waits that end tomorrow: none of ours is as long.
+What it was asked to have done at once is due tomorrow, too, and was made tomorrow, by which it is known.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from supportops.observability.logging import get_logger
 from supportops.store import Store, is_outage
-from supportops.store.lanes import adopt
+from supportops.store.lanes import Lane, adopt, refresh
 from supportops.store.tables import ENGINE, waiting
 
 EVERY = timedelta(minutes=10)
@@ -59,4 +60,17 @@ async def _free_what_a_wrong_clock_holds(conn: AsyncConnection, now: datetime) -
     beyond = or_(_L.c.free_at > now + LONGEST_HOLD, _L.c.claimable_at > now + LONGEST_WAIT)
     lanes = update(_L).where(beyond if rows else _L.c.free_at > now + LONGEST_HOLD)
     look = lanes.values(free_at=null(), claimable_at=now, version=_L.c.version + 1)
-    return rows + (await conn.execute(look)).rowcount
+    rows += (await conn.execute(look)).rowcount
+    return rows + await _free_what_was_due_at_once(conn, now)
+
+
+async def _free_what_was_due_at_once(conn: AsyncConnection, now: datetime) -> int:
+    """Of what such a clock has scheduled: a time that was chosen stays, for it may rest on another clock."""
+    at_once = (waiting(_D), _D.c.state == "waiting", _D.c.due_at == _D.c.created_at)
+    due = update(_D).where(*at_once, _D.c.next_attempt_at > now, _D.c.created_at > now + LONGEST_HOLD)
+    moved = due.values(due_at=now, next_attempt_at=now).returning(_D.c.destination, _D.c.lane)
+    freed = (await conn.execute(moved)).all()
+    if freed:
+        lanes = {Lane(row.destination, row.lane): None for row in freed}
+        await refresh(conn, lanes, now, only_unchanged=True)
+    return len(freed)

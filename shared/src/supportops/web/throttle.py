@@ -10,6 +10,7 @@ from supportops.store.tables import ENGINE, THROTTLES
 from supportops.store.upsert import insert_into
 
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
+SKEW = timedelta(seconds=5)  # by which clocks of replicas may differ
 LONGEST_KEY = 200
 
 _rates = ENGINE.rates
@@ -20,6 +21,7 @@ class Throttle:
 
     A row of `rates` per key says when the key is even again (GCRA: after a burst of `per_minute`, one more for each
     part of a minute that passes). What is refused is not counted, so that a flood does not make anybody wait longer.
+    No key is ever even later than in a minute: a moment further ahead is of a clock that was wrong, and binds nobody.
     """
 
     def __init__(self, store: Store, name: str, per_minute: int, all_together: int | None = None) -> None:
@@ -44,7 +46,7 @@ class Throttle:
         first = insert_into(tx.conn, _rates).values(name=name, free_at=tx.now)
         lock = first.on_conflict_do_update(index_elements=["name"], set_={"free_at": _rates.c.free_at})
         held: datetime = (await tx.conn.execute(lock.returning(_rates.c.free_at))).scalar_one()
-        even_at = max(held, tx.now)
+        even_at = max(held, tx.now) if held <= tx.now + MINUTE + SKEW else tx.now
         step = MINUTE / per_minute
         early = even_at - tx.now - step * (per_minute - 1)
         if early > timedelta():

@@ -17,7 +17,13 @@ from supportops.observability.log_limit import LimitedWarnings
 from supportops.observability.logging import get_logger
 from supportops.observability.metrics import Recorder
 from supportops.store import Store, is_outage
-from supportops.store.outbox import OutboxRow, claim_stale, forget_published, set_aside
+from supportops.store.outbox import (
+    OutboxRow,
+    claim_stale,
+    forget_published,
+    free_what_a_wrong_clock_holds,
+    set_aside,
+)
 from supportops.store.tables import ENGINE
 from supportops.waiting import wait_first
 
@@ -25,6 +31,7 @@ ROUND = 500  # rows published in one round
 AT_MOST_WAITING = 20_000  # rows kept in memory; more of them wait in the table for the sweep
 SWEEP_EVERY = timedelta(seconds=2)
 FORGET_EVERY = timedelta(milliseconds=200)
+PUT_RIGHT_EVERY = 600.0  # seconds between looks for rows that a clock which was ahead has put off
 _log = get_logger("supportops.relay")
 
 
@@ -135,8 +142,12 @@ class Relay:
             self._published = self._published[len(ids) :]
 
     async def _sweep_regularly(self) -> None:
+        look_at = 0.0
         while True:
             try:
+                if time.monotonic() >= look_at:
+                    await self._put_right()
+                    look_at = time.monotonic() + PUT_RIGHT_EVERY
                 swept = await self._sweep()
             except Exception as error:  # noqa: BLE001  # looked at again in a moment
                 self._warn.warning(
@@ -145,6 +156,11 @@ class Relay:
                 swept = False
             if not swept:
                 await asyncio.sleep(self._sweep_every.total_seconds())
+
+    async def _put_right(self) -> None:
+        async with self._store.statements() as conn:
+            if freed := await free_what_a_wrong_clock_holds(conn, ENGINE.outbox, self._store.clock.now()):
+                _log.warning("outbox.freed", rows=freed, reason="put off further than is possible")
 
     async def _sweep(self) -> bool:
         """One round over rows that were left behind; whether there may be more."""

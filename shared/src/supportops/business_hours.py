@@ -1,9 +1,11 @@
 """Business hours: how much of a stretch of time was worked, and the moment a worked length away from another.
 
 Pure. Weekly intervals and holidays are on the wall clock of one time zone; moments are aware. A day has the intervals
-that its wall clock shows, so a day on which clocks change is an hour shorter or longer.
+that its wall clock shows, so a day on which clocks change is an hour shorter or longer. A time that the clock skips is
+the moment at which it skips; one that it shows twice is the first.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
@@ -12,6 +14,7 @@ DAY_MINUTES = 24 * 60
 WEEK_MINUTES = 7 * DAY_MINUTES
 LONGEST = 800  # days that are looked through: more than two years without an hour of work is no schedule
 _DAY = timedelta(days=1)
+_SECOND = timedelta(seconds=1)
 
 
 class NoBusinessHours(ValueError):
@@ -89,12 +92,26 @@ class BusinessHours:
             for start, end in self.intervals
             if start < first + DAY_MINUTES and end > first
         )
-        return [(self._at(day, start), self._at(day, end)) for start, end in _joined(minutes)]
+        found = [(self._at(day, start), self._at(day, end)) for start, end in _joined(minutes)]
+        return [(opens, closes) for opens, closes in found if opens < closes]
 
     def _at(self, day: date, minutes: int) -> datetime:
         if minutes == DAY_MINUTES:
             day, minutes = day + _DAY, 0
-        return datetime.combine(day, time(minutes // 60, minutes % 60), self.zone).astimezone(UTC)
+        wall = datetime.combine(day, time(minutes // 60, minutes % 60), self.zone)
+        moment = wall.astimezone(UTC)
+        shown = moment.astimezone(self.zone)
+        return moment if shown.replace(tzinfo=None) == wall.replace(tzinfo=None) else self._skip(wall)
+
+    def _skip(self, wall: datetime) -> datetime:
+        """The moment at which the clock skips `wall`, which it never shows."""
+        before, after = (wall.replace(fold=fold).astimezone(UTC) for fold in (1, 0))
+        seconds = range((after - before) // _SECOND + 1)
+        offset = before.astimezone(self.zone).utcoffset()
+        changed = bisect_left(
+            seconds, True, key=lambda s: (before + s * _SECOND).astimezone(self.zone).utcoffset() != offset
+        )
+        return before + changed * _SECOND
 
 
 def _joined(minutes: list[tuple[int, int]]) -> list[tuple[int, int]]:

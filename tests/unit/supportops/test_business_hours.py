@@ -57,6 +57,38 @@ def test_a_day_on_which_clocks_change_is_as_long_as_it_is() -> None:
     assert night.between(at("2026-10-25T00:00"), at("2026-10-26T00:00")) == 25 * HOUR
 
 
+SPRING, AUTUMN = "2026-03-29", "2026-10-25"
+
+
+@pytest.mark.parametrize(
+    ("day", "minutes", "worked", "ends"),
+    [
+        (SPRING, (0, 150), 120, "03:00"),  # to 02:30, which the clock skips
+        (SPRING, (150, 240), 60, "04:00"),  # from 02:30
+        (SPRING, (150, 180), 0, None),
+        (SPRING, (130, 150), 0, None),
+        (SPRING, (120, 240), 60, "04:00"),
+        (AUTUMN, (0, 150), 150, "02:30"),  # 02:30 comes twice: the first
+        (AUTUMN, (150, 240), 150, "04:00"),
+    ],
+)
+def test_a_time_that_the_clock_skips_is_the_moment_of_the_skip(
+    day: str, minutes: tuple[int, int], worked: int, ends: str | None
+) -> None:
+    night = BusinessHours(BERLIN, (minutes,))
+    begins, length = at(f"{day}T00:00"), timedelta(minutes=worked)
+    assert night.between(begins, begins + 30 * HOUR) == length
+    if ends is not None:
+        assert night.after(begins, length) == at(f"{day}T{ends}").astimezone(UTC)
+        assert night.before(begins + 30 * HOUR, length) == night.after(begins, timedelta())
+
+
+def test_half_an_hour_is_skipped_where_clocks_change_by_that() -> None:
+    island = ZoneInfo("Australia/Lord_Howe")
+    begins = datetime(2026, 10, 4, tzinfo=island)
+    assert BusinessHours(island, ((0, 135),)).between(begins, begins + 12 * HOUR) == 2 * HOUR
+
+
 def test_overlapping_intervals_count_once() -> None:
     doubled = BusinessHours(UTC, ((540, 1020), (600, 1080), (0, 60)))
     sunday = datetime(2026, 11, 29, tzinfo=UTC)

@@ -126,7 +126,7 @@ class AppRequests:
         event = {
             "type": "app_mention",
             "user": user,
-            "text": f"<@{BOT_USER}> {text}",
+            "text": f"<@{BOT_USER}> {_as_sent(text)}",
             "ts": ts,
             "team": TEAM_ID,
         }
@@ -176,6 +176,11 @@ class AppRequests:
         kept = {name: message.get(name) for name in ("text", "response_type", "replace_original")}
         self._ledger.add("slack.response", key=key, mentions=mentions_of(message), **kept)
         return Response("ok")
+
+
+def _as_sent(typed: str) -> str:
+    """What Slack makes of what somebody types: three characters are entities."""
+    return typed.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _buttons(message: Json) -> list[Json]:

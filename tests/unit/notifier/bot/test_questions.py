@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from notifier.bot.questions import Asked, Question, of_command, of_mention, teams_of, understood
+from notifier.bot.tickets import number_of
 from notifier.slack.response_url import is_slacks_address
 
 NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
@@ -27,10 +28,48 @@ MENTION = {"type": "event_callback", "team_id": "T1", "event_id": "Ev1", "event"
         ("?", Asked("help", "")),
         ("kpi", Asked("csat", "")),
         ("<!channel> views", Asked("<!channel>", "views")),
+        ("Breaching?", Asked("breaching", "")),
+        ("#12.", Asked("ticket", "12")),
+        ("`view All unsolved`", Asked("view", "All unsolved")),
+        ("*views*", Asked("views", "")),
+        ("<@U9>\u00a0view\u00a0All\nunsolved", Asked("view", "All unsolved")),
+        ("view R&amp;D &lt;2h&gt;", Asked("view", "R&D <2h>")),
+        ("view &amp;lt;", Asked("view", "&lt;")),
+        ("view \u201cAll unsolved\u201d", Asked("view", "All unsolved")),
+        ("view <http://example.com|example.com> \u2014 mail", Asked("view", "example.com \u2014 mail")),
+        (
+            "view <mailto:a@b.example|a@b.example> <@U7> <#C1|x>",
+            Asked("view", "a@b.example <@U7> <#C1|x>"),
+        ),
+        (
+            "ticket <https://a.zendesk.com/agent/tickets/5>",
+            Asked("ticket", "https://a.zendesk.com/agent/tickets/5"),
+        ),
     ],
 )
 def test_a_line_is_understood(text: str, asked: Asked) -> None:
     assert understood(text) == asked
+
+
+@pytest.mark.parametrize(
+    ("said", "number"),
+    [
+        ("5", "5"),
+        ("#5", "5"),
+        ("5?", "5"),
+        ("https://a.zendesk.com/agent/tickets/5", "5"),
+        ("A.zendesk.com/agent/tickets/5/events", "5"),
+        ("https://a.zendesk.com/tickets/5?brand=1", "5"),
+        ("https://b.zendesk.com/agent/tickets/5", None),
+        ("https://a.zendesk.com/agent/users/5", None),
+        ("https://a.zendesk.com@evil.example/agent/tickets/5", None),
+        ("5 6", None),
+        ("\u0665", None),
+        ("", None),
+    ],
+)
+def test_a_ticket_is_named_by_its_number_or_its_address(said: str, number: str | None) -> None:
+    assert number_of(said, "https://a.zendesk.com") == number
 
 
 def test_a_command_is_read_and_cut() -> None:

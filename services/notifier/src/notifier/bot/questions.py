@@ -17,6 +17,9 @@ from notifier.slack.text import clean
 
 LONGEST_TEXT = 500
 LONGEST_WORD = 300
+_LINK = re.compile(r"<(?:mailto:|tel:|(?=https?://))([^<>|]+)(?:\|([^<>]*))?>")
+_ENTITIES = (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"))  # the last one last
+_QUOTES = "\"'`\u2018\u2019\u201c\u201d\u201e\u00ab\u00bb"
 _LEADING_MENTION = re.compile(r"^\s*<@[UW][A-Z0-9]+(?:\|[^>]*)?>\s*")
 COMMANDS = ("views", "view", "ticket", "breaching", "csat", "mine", "help")
 _ALIASES = {"tickets": "mine", "breaches": "breaching", "kpi": "csat", "": "help", "?": "help"}
@@ -74,12 +77,20 @@ class Asked:
 
 def understood(text: str) -> Asked:
     """The command and the rest of a line; `help` for nothing. `ticket #123` and `#123` are the same."""
-    words = _LEADING_MENTION.sub("", text).strip()
-    command, _, rest = words.partition(" ")
-    name = command.lower().rstrip(":")
-    if re.fullmatch(r"#?[0-9]{1,20}", command) and not rest:
-        return Asked("ticket", command.removeprefix("#"))
-    return Asked(_ALIASES.get(name, name), " ".join(rest.split()))
+    words = typed(_LEADING_MENTION.sub("", text)).split()
+    command, rest = words[0] if words else "", words[1:]
+    name = command.lower().strip("`*_").rstrip(":?!.,")
+    if re.fullmatch(r"#?[0-9]{1,20}", name) and not rest:
+        return Asked("ticket", name.removeprefix("#"))
+    return Asked(_ALIASES.get(name, name), " ".join(rest).strip(f"{_QUOTES} "))
+
+
+def typed(text: str) -> str:
+    """What somebody typed, of what Slack makes of it: its links are words again, its three entities characters."""
+    shown = _LINK.sub(lambda link: link[2] or link[1], text)
+    for entity, character in _ENTITIES:
+        shown = shown.replace(entity, character)
+    return shown
 
 
 def of_command(fields: Mapping[str, str], body: bytes, now: datetime) -> Question:

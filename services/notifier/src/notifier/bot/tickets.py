@@ -3,36 +3,47 @@
 import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from urllib.parse import urlsplit
 
 from notifier.bot.context import BotContext, NoAnswer, asking
 from notifier.bot.gate import Person
 from notifier.bot.parts import NAME, Words, answer, line, linked, listed, moment, ours, span, told
-from notifier.breaches.repository import Breaching, breaching
+from notifier.breaches.repository import Breaching, breached, breaching
 from notifier.feeds.render import ticket_url
 from notifier.slack.message import Message
 from supportops.operations.timeline import Explanation
 from supportops.vendors.zendesk import Ticket
 
 _ID = re.compile(r"#?([0-9]{1,20})")
+_PLACE = re.compile(r"(?:https?://)?([^/]+)/(?:agent/)?tickets/([0-9]{1,20})(?:[/?#].*)?", re.IGNORECASE)
 LAST = 12  # lines of a story
-NEXT = 10
+NEXT, LAST_BREACHED = 10, 3
 OLD = timedelta(minutes=3)  # a reading that is older says so
 UNSHOWN = "There is nothing to show: I do not know that ticket, or it is of a kind that Slack never sees."
 
 
 async def ticket(context: BotContext, argument: str) -> Message:
     """What became of a ticket here: what was said where and why not, and what waits. No customer's words."""
-    number = _ID.fullmatch(argument)
+    number = number_of(argument, context.base_url)
     if number is None:
         raise NoAnswer("Which one? Ask `ticket 12345`.")
     with asking("Zendesk, which says whether a ticket may be shown,"):
-        found = await context.zendesk.ticket(number[1])
+        found = await context.zendesk.ticket(number)
         shown = found is not None and await context.may_be_shown(found)
     if found is None or not shown:
         raise NoAnswer(UNSHOWN)
     async with context.store.reading() as conn:
-        story = await context.story(conn, number[1], context.now, False)  # without customers' words
+        story = await context.story(conn, number, context.now, False)  # without customers' words
     return answer(_ticket_line(context, found), *story_lines(story))
+
+
+def number_of(argument: str, base_url: str) -> str | None:
+    """The number of a ticket that somebody names, also by its address in our Zendesk; None: it is neither."""
+    said = argument.rstrip("?!.,")
+    if (number := _ID.fullmatch(said)) is not None:
+        return number[1]
+    place = _PLACE.fullmatch(said)
+    return place[2] if place is not None and place[1].lower() == urlsplit(base_url).netloc else None
 
 
 def story_lines(story: Explanation) -> list[Words]:
@@ -57,15 +68,18 @@ def story_lines(story: Explanation) -> list[Words]:
 
 
 async def next_to_breach(context: BotContext) -> Message:
-    """The next targets to breach, with the time that is left."""
+    """The next targets to breach, with the time that is left; above them how much is breached, and what was last."""
     now = context.now
     async with context.store.reading() as conn:
+        number, late = await breached(conn, now, LAST_BREACHED)
         found = await breaching(conn, now, NEXT)
-    if not found:
+    if not found and not number:
         return answer(ours("No target of a watched ticket runs."))
-    return answer(
-        ours(f"The next {len(found)} to breach:"), *(breaching_line(context, each, now) for each in found)
-    )
+    noun = "ticket is" if number == 1 else "tickets are"
+    above = [ours(f"{number} {noun} breached already; the last targets:")] if number else []
+    coming = f"The next {len(found)} to breach:" if found else "No other target runs."
+    lines = [[breaching_line(context, each, now) for each in some] for some in (late, found)]
+    return answer(*above, *lines[0], ours(coming), *lines[1])
 
 
 async def mine(context: BotContext, person: Person) -> Message:

@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from notifier.breaches.arming import Known, Notice, NoticeState, Plan, Refusal, Situation
-from notifier.breaches.targets import Reading, TargetState, Told
+from notifier.breaches.targets import Reading, TargetState, Told, key_of
 from notifier.destinations import BREACH_NOTICES, SLA_READINGS
 from notifier.tables import breach_notices, breach_targets, breach_tickets
 from supportops.store import Transaction
@@ -18,6 +18,7 @@ from supportops.store import Transaction
 Row = Mapping[str, Any]
 CAN_WAIT = "can_wait"  # of an edit's payload: nobody has asked for it just now
 BEFORE = "rule_before"  # of a notice's payload: under which rule an attempt may have been made
+OTHERS = 200
 _DECODER = msgspec.json.Decoder(Reading)
 
 
@@ -192,27 +193,42 @@ class Breaching:
 
 
 async def breaching(conn: AsyncConnection, now: datetime, limit: int = 10) -> list[Breaching]:
-    """The next targets to breach among the tickets that a rule concerns, those that are breached already first.
+    """The next targets to breach among the tickets that a rule concerns, the next one first.
 
-    As of the last reading of each ticket (`read_at`): nobody is asked.
+    As of the last reading of each ticket (`read_at`): nobody is asked. Of tickets with a target that is breached, the
+    other targets of the last `OTHERS` are looked at.
     """
     t = breach_tickets.c
-    query = (
-        select(t.reading, t.rule)
-        .where(t.open, t.rule.is_not(None), t.next_breach_at.is_not(None))
-        .order_by(t.next_breach_at, t.ticket_id)
-        .limit(limit)
-    )
+    late = _watched(t.next_breach_at <= now).order_by(t.next_breach_at.desc(), t.ticket_id).limit(OTHERS)
+    coming = _watched(t.next_breach_at > now).order_by(t.next_breach_at, t.ticket_id).limit(limit)
+    running = [each for query in (coming, late) for each in await _running(conn, query)]
+    shown = sorted((each for each in running if each.breach_at > now), key=_moment)[:limit]
+    return await _with_holders(conn, shown, now)
+
+
+async def breached(conn: AsyncConnection, now: datetime, limit: int) -> tuple[int, list[Breaching]]:
+    """How many of these tickets have a target that is breached and runs on, and the targets that were breached last."""
+    t = breach_tickets.c
+    late = _watched(t.next_breach_at <= now)
+    number = (await conn.execute(select(func.count()).select_from(late.subquery()))).scalar_one()
+    query = late.order_by(t.next_breach_at.desc(), t.ticket_id).limit(limit)
+    found = [each for each in await _running(conn, query) if each.breach_at <= now]
+    return number, await _with_holders(conn, sorted(found, key=_moment, reverse=True)[:limit], now)
+
+
+def _watched(which: ColumnElement[bool]) -> Select[Any]:
+    """Open tickets that a rule concerns."""
+    t = breach_tickets.c
+    return select(t.reading, t.rule).where(t.open, t.rule.is_not(None), which)
+
+
+def _moment(found: Breaching) -> tuple[datetime, str, str]:
+    return found.breach_at, found.ticket_id, found.metric
+
+
+async def _running(conn: AsyncConnection, query: Select[Any]) -> list[Breaching]:
+    """The targets that run of the tickets of a query."""
     rows = [(_DECODER.decode(row.reading), row.rule) for row in await conn.execute(query)]
-    running = [
-        (key, reading, each, rule) for reading, rule in rows for key, each in reading.running().items()
-    ]
-    running.sort(key=lambda found: (found[2].breach_at, found[0]))
-    shown = running[:limit]
-    targets = breach_targets.c
-    taken = select(breach_targets).where(targets.key.in_([key for key, *_ in shown]))
-    held = [dict(row) for row in (await conn.execute(taken)).mappings()]
-    holders = {row["key"]: row["taken_by"] for row in held if is_taken(row, now)}
     return [
         Breaching(
             reading.ticket_id,
@@ -222,8 +238,17 @@ async def breaching(conn: AsyncConnection, now: datetime, limit: int = 10) -> li
             rule,
             reading.assignee_id,
             reading.read_at,
-            holders.get(key),
+            None,
         )
-        for key, reading, target, rule in shown
+        for reading, rule in rows
+        for target in reading.running().values()
         if target.breach_at is not None
     ]
+
+
+async def _with_holders(conn: AsyncConnection, found: list[Breaching], now: datetime) -> list[Breaching]:
+    keys = {key_of(each.ticket_id, each.metric, each.breach_at): each for each in found}
+    taken = select(breach_targets).where(breach_targets.c.key.in_(list(keys)))
+    held = [dict(row) for row in (await conn.execute(taken)).mappings()]
+    holders = {row["key"]: row["taken_by"] for row in held if is_taken(row, now)}
+    return [replace(each, taken_by=holders.get(key)) for key, each in keys.items()]

@@ -8,7 +8,7 @@ import pytest
 from notifier.destinations import NOTICES, POSTS, TAGS
 from notifier.notices.handlers import NoticeHandlers
 from notifier.notices.messages import integrity_message
-from notifier.notices.success import Later, Ripe, Standing, judge
+from notifier.notices.success import Later, Ripe, Standing, answered_at, judge
 from notifier.policy.notices import IntegrityNotice, NoticesPolicy, RatingNotice, SuccessNotice
 from supportops.business_hours import BusinessHours
 from supportops.contracts import (
@@ -27,6 +27,8 @@ from supportops.contracts import (
 from supportops.messaging import Handlers
 from supportops.store import Transaction
 from supportops.ticket_version import version_of
+from supportops.vendors.zendesk import Comment as Said
+from supportops.vendors.zendesk.models import User
 from tests.unit.notifier.hostile import HOSTILE, dangers
 from tests.unit.notifier.test_feed_handlers import FakeRows
 
@@ -73,6 +75,35 @@ def test_when_customer_success_hears_of_a_ticket(
     assert judged == Ripe(expected) if isinstance(expected, str) else isinstance(judged, Later)
     if isinstance(judged, Later):
         assert judged.at == expected
+
+
+@pytest.mark.parametrize(
+    ("authors", "answered"),
+    [
+        ([("1", True)], None),  # the requester
+        ([("2", True)], None),  # a colleague in copy, who asks again
+        ([("3", True)], 0),
+        ([("3", True), ("2", True), ("1", True)], 0),
+        ([("3", True), ("3", False)], 0),
+        ([("3", True), ("2", True), ("4", True)], 2),  # nobody knows the last one any more
+        ([(None, True)], 0),
+        ([], None),
+    ],
+)
+async def test_what_counts_as_an_answer(authors: list[tuple[str | None, bool]], answered: int | None) -> None:
+    roles = {"1": "end-user", "2": "end-user", "3": "agent"}
+
+    async def person(user: str) -> User | None:
+        return User.model_validate({"id": user, "role": roles[user]}) if user in roles else None
+
+    comments = [
+        Said.model_validate(
+            {"id": 10 + hour, "author_id": author, "public": public, "created_at": f"{MONDAY + hour * HOUR}"}
+        )
+        for hour, (author, public) in enumerate(authors)
+    ]
+    expected = None if answered is None else MONDAY + answered * HOUR
+    assert await answered_at(reversed(comments), "1", person) == expected
 
 
 def test_a_holiday_is_no_business_day() -> None:

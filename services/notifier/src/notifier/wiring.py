@@ -38,7 +38,6 @@ from notifier.notices.held import SilencedByName
 from notifier.notices.merged import MergedThreads
 from notifier.notices.messages import IntegrityNotes, TicketNotes
 from notifier.notices.payloads import INTEGRITY, MERGED, RATING, SUCCESS, TAM
-from notifier.notices.people import People
 from notifier.notices.success import SuccessWatch
 from notifier.notices.tags import NoticeTags
 from notifier.notices.watching import EVERY as WATCH_EVERY
@@ -55,6 +54,7 @@ from notifier.posting.channels import ChannelDirectory
 from notifier.posting.fallback import ELSEWHERE, FallbackSource
 from notifier.posting.names import LOOK_EVERY as NAMES_EVERY
 from notifier.posting.names import NameWatch
+from notifier.posting.people import People
 from notifier.posting.post import Posts
 from notifier.posting.prepared import MessageSource
 from notifier.posting.silences import Silences
@@ -66,7 +66,6 @@ from notifier.slack.response_url import open_response_urls
 from notifier.slack.sender import Sender
 from notifier.web import START, SlackSide, create_app
 from supportops.clock import Clock, SystemClock
-from supportops.config import SettingsError
 from supportops.config.rules_file import Section
 from supportops.delivery import Budget, Destination, Rate
 from supportops.messaging import ConsumerPolicy, Handlers
@@ -263,8 +262,6 @@ async def open_bot(
 ) -> AsyncIterator[tuple[list[Destination], list[Component]]]:
     """Who answers the bot's questions, and its periodic job; nobody and none where Slack's requests are not taken."""
     requests, slack, clock = settings.slack_requests, settings.slack, vendors.store.clock
-    if slack.app_token is not None and requests.team_id is None:
-        raise SettingsError(["SLACK_TEAM_ID: must be set with SLACK_APP_TOKEN: whose requests are taken"])
     if not is_asked(settings):
         yield [], []
         return

@@ -145,6 +145,16 @@ def test_a_lead_in_business_hours_warns_on_friday_of_a_breach_on_monday() -> Non
     office = BusinessHours(UTC, tuple((day * 1440 + 600, day * 1440 + 1080) for day in range(1, 6)))
     (notice,) = asked(rule(hours="business"), 80 * HOUR, hours=office).wanted.values()
     assert notice.due_at == datetime(2026, 2, 27, 17, tzinfo=UTC)
+    key, record = notice.key, Known(NoticeState.PLANNED, notice.due_at, TARGET, "2h")
+    for hours, planned, reason in (
+        (None, {key: record}, None),  # Zendesk tells no hours now: what was planned by them stays
+        (office, {key: record}, None),
+        (None, {}, "its moment has moved"),
+        (BusinessHours(UTC, ()), {key: record}, "its moment has moved"),
+    ):
+        now_is = Situation(reading(), rule(hours="business"), "", planned, hours=hours)
+        refusal = decide(key, now_is, notice.due_at)
+        assert (refusal and refusal.reason) == reason
     (notice,) = asked(rule(hours="business"), 80 * HOUR, hours=BusinessHours(UTC, ())).wanted.values()
     assert notice.due_at == BREACH - 2 * HOUR  # a schedule without hours cannot be counted
 

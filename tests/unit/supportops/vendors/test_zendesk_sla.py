@@ -164,6 +164,14 @@ async def test_hours_and_holidays_are_the_accounts(fake: Fake, zendesk: Zendesk)
     assert hours.after(monday, timedelta(hours=1)) == monday + timedelta(hours=1)
 
 
+@pytest.mark.parametrize("status", [403, 404])
+async def test_holidays_that_are_not_shown_are_none(fake: Fake, zendesk: Zendesk, status: int) -> None:
+    fake.give(200, {"schedules": [SCHEDULE | {"intervals": [{"start_time": 1980, "end_time": 2460}]}]})
+    fake.give(status, {})
+    (schedule,) = await zendesk.schedules.all()
+    assert (await zendesk.schedules.hours(schedule)).intervals == ((1980, 2460),)
+
+
 async def test_a_time_zone_that_nobody_knows_names_the_remedy(fake: Fake, zendesk: Zendesk) -> None:
     fake.give(200, {"schedules": [SCHEDULE | {"time_zone": "Moon"}]})
     fake.give(200, {"holidays": []})

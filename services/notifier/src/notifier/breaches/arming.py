@@ -5,7 +5,7 @@ wanted? So whatever happened meanwhile, and in whatever order it was heard of, t
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -150,10 +150,8 @@ def _of_target(
     target: Target, rule: BreachRule, now_is: Situation, now: datetime
 ) -> Iterator[tuple[Notice, Refusal | None]]:
     assert target.breach_at is not None  # noqa: S101  # nosec B101  # it runs
-    leads = [(step, due_at(step, target.breach_at, rule, now_is.hours)) for step in rule.of_kind("before")]
-    before = [
-        _notice(now_is, target, step.name, due) for step, due in sorted(leads, key=lambda each: each[1])
-    ]
+    leads = [_lead(step, target, rule, now_is) for step in rule.of_kind("before")]
+    before = sorted(leads, key=lambda notice: notice.due_at)
     breached = _notice(now_is, target, BREACHED, target.breach_at)
     if target.breach_at > now:
         yield from _before_the_breach(before, now)
@@ -166,6 +164,17 @@ def _of_target(
     told = NoticeState.POSTED in states.values()
     if any(rule.of_kind("breached")) or any(rule.of_kind("every")) or not told:
         yield from _after_the_breach(breached, states, rule, now_is, now)
+
+
+def _lead(step: LeadStep, target: Target, rule: BreachRule, now_is: Situation) -> Notice:
+    """The notice of a step before the breach. What was planned by hours that are not known now stays."""
+    assert target.breach_at is not None  # noqa: S101  # nosec B101  # it runs
+    notice = _notice(now_is, target, step.name, due_at(step, target.breach_at, rule, now_is.hours))
+    known = now_is.known.get(notice.key)
+    stays = rule.hours == "business" and now_is.hours is None
+    if stays and known is not None and known.state is NoticeState.PLANNED:
+        return replace(notice, due_at=known.due_at)
+    return notice
 
 
 def _before_the_breach(before: list[Notice], now: datetime) -> Iterator[tuple[Notice, Refusal | None]]:

@@ -6,7 +6,7 @@ database: replicas and restarts do not ask again. A road that closes is forgotte
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,7 +18,7 @@ from notifier.policy.conditions import NO_FORM
 from notifier.tables import remembered
 from supportops.business_hours import BusinessHours
 from supportops.clock import Clock
-from supportops.errors import Permanent, SupportOpsError, Unreadable
+from supportops.errors import Permanent, Retryable, SupportOpsError, Unreadable
 from supportops.observability.logging import get_logger
 from supportops.store import Store
 from supportops.vendors.zendesk import References, Rows, Ticket, Zendesk
@@ -28,6 +28,10 @@ log = get_logger("notifier.breaches")
 
 ROAD = "zendesk.sla_road"
 HOURS_LIFETIME = timedelta(minutes=15)
+HOURS_AGAIN = timedelta(minutes=1)
+"""So soon hours that could not be read are asked for again."""
+FIRST_PATIENCE, HOURS_PATIENCE = 5.0, 0.5
+"""Seconds that somebody waits for hours: nobody knows any yet, or the last ones count on."""
 NO_ROAD = (
     "Zendesk shows SLA targets on no road that we know: is there an SLA policy, and does the plan have it?"
 )
@@ -170,25 +174,50 @@ class FreshReadings:
 class AccountHours:
     """The business hours in which leads are counted: the rules' own, else those of the account's schedule.
 
-    Kept for a while; when Zendesk cannot be asked, the last ones count on. None: there are none.
+    Kept for a while; when Zendesk cannot be asked, or does not answer at once, the last ones count on: notices that are
+    due wait for nobody. None: there are none.
     """
 
     zendesk: Zendesk
     wanted: str | HoursOverride | None
     _hours: BusinessHours | None = None
-    _read_at: datetime | None = None
+    _believed_until: datetime | None = None
+    _unread: str | None = None
+    _asking: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def current(self, now: datetime) -> BusinessHours | None:
         """The hours as of now."""
         if isinstance(self.wanted, HoursOverride):
             return self.wanted.hours()
-        if self._read_at is None or now - self._read_at > HOURS_LIFETIME:
-            try:
-                self._hours = await self.found()
-            except SupportOpsError as error:
-                log.warning("business_hours.not_read", reason=str(error))
-            self._read_at = now
+        if self._is_fresh(now) or (self._believed_until is not None and self._asking.locked()):
+            return self._hours
+        async with self._asking:
+            if not self._is_fresh(now):
+                await self._renew(now)
         return self._hours
+
+    def _is_fresh(self, now: datetime) -> bool:
+        return self._believed_until is not None and now < self._believed_until
+
+    async def sure(self, now: datetime) -> BusinessHours | None:
+        """The same for what can wait. Retryable while Zendesk has not told them once."""
+        hours = await self.current(now)
+        if self._unread is not None:
+            raise Retryable(f"zendesk: business hours are not known yet: {self._unread}")
+        return hours
+
+    async def _renew(self, now: datetime) -> None:
+        never = self._believed_until is None or self._unread is not None
+        try:
+            async with asyncio.timeout(FIRST_PATIENCE if never else HOURS_PATIENCE):
+                self._hours = await self.found()
+        except (TimeoutError, SupportOpsError) as error:
+            words = str(error) or "no answer"
+            log.warning("business_hours.not_read", reason=words)
+            self._unread = words if never and not isinstance(error, Permanent) else None
+            self._believed_until = now + HOURS_AGAIN
+        else:
+            self._unread, self._believed_until = None, now + HOURS_LIFETIME
 
     async def asked(self) -> BusinessHours | None:
         """The hours, asked for now; raises what went wrong."""

@@ -27,6 +27,7 @@ from notifier.destinations import SECOND_ROADS
 from notifier.feeds.render import ticket_url
 from notifier.policy.breach_settings import SecondRoad
 from notifier.policy.breaches import BreachRule
+from notifier.posting.people import People
 from notifier.slack.client import SlackRateLimited
 from notifier.slack.message import Json
 from notifier.slack.sender import Sender
@@ -61,6 +62,7 @@ class SecondRoads:
 
     def __init__(self, context: BreachContext, sender: Sender, outside: Outside) -> None:
         self._context, self._sender, self._outside = context, sender, outside
+        self._people = People(context.slack, context.policy.notices.people)
         times = (5 * SECOND, 15 * SECOND, 30 * SECOND, *[timedelta(minutes=2)] * 30)
         self.spec = DestinationSpec(SECOND_ROADS, concurrency=8, schedule=times, idempotent=True)
 
@@ -127,10 +129,10 @@ class SecondRoads:
         user = (await self._context.zendesk.users([assignee_id])).get(assignee_id)
         if user is None or not user.email:
             raise Permanent("the assignee has no e-mail address")
-        found = (await self._context.slack.read("users.lookupByEmail", {"email": user.email})).get("user")
-        if not isinstance(found, dict) or found.get("deleted") or found.get("is_bot") or not found.get("id"):
-            raise Permanent("the assignee is nobody in Slack")
-        return str(found["id"])
+        found = await self._people.slack_user(user.email)
+        if found is None:
+            raise Permanent("the assignee is nobody in Slack, or the bot may not look (users:read.email)")
+        return found
 
     def _body(self, key: str, facts: NoticeFacts, rule: BreachRule) -> Json:
         return {

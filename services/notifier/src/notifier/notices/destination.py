@@ -10,9 +10,9 @@ from notifier.destinations import NOTICES
 from notifier.feeds.context import MessageContext
 from notifier.notices.merged import MergedThreads
 from notifier.notices.payloads import MERGED, RATING, SUCCESS, TAM, Notice
-from notifier.notices.people import People
 from notifier.notices.success import SuccessWatch
 from notifier.policy.notices import NoticesPolicy
+from notifier.posting.people import People
 from notifier.posting.prepared import Note, schedule_note
 from supportops.delivery.destination import Cancel, Delivery, DestinationSpec, Done, Outcome
 from supportops.vendors.zendesk import Ticket

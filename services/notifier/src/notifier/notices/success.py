@@ -4,7 +4,7 @@ One delivery per ticket and arming is the timer: it looks, and comes again at th
 can be another one. An agent's public answer, or a reopening, makes a new arming; what was told is told once for each.
 """
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -20,6 +20,7 @@ from supportops.business_hours import BusinessHours, NoBusinessHours
 from supportops.delivery.destination import Cancel, Done, Outcome, Snooze
 from supportops.store import Transaction
 from supportops.vendors.zendesk import Comment, Ticket, Zendesk
+from supportops.vendors.zendesk.models import User
 
 LOOK_AGAIN = timedelta(hours=6)
 """Targets of an SLA move without a word: no longer than this is what was read believed."""
@@ -96,7 +97,7 @@ class SuccessWatch:
         if (why := await self._excluded(ticket)) is not None:
             return Cancel(why)
         now = self._context.store.clock.now()
-        judged = judge(await self._standing(ticket), self._rule, await self._hours.current(now), now)
+        judged = judge(await self._standing(ticket), self._rule, await self._hours.sure(now), now)
         if isinstance(judged, Ripe):
             return Done({"channel": self._rule.channel}, partial(self._tell, notice=notice, why=judged.why))
         wait = LOOK_AGAIN if judged.at is None else min(judged.at - now, LOOK_AGAIN)
@@ -139,12 +140,25 @@ class SuccessWatch:
         return Standing(
             ticket.status,
             ticket.created_at or ticket.updated_at,
-            _answered_at(comments, ticket.requester_id),
+            await answered_at(comments, ticket.requester_id, self._context.lookups.person),
             min(breached, default=None),
         )
 
 
-def _answered_at(comments: Iterable[Comment], requester_id: str | None) -> datetime | None:
-    """The newest public comment that is not the requester's, by the hundred newest."""
-    answers = (each.created_at for each in comments if each.public and each.author_id != requester_id)
-    return max((moment for moment in answers if moment is not None), default=None)
+async def answered_at(
+    comments: Iterable[Comment], requester_id: str | None, person: Callable[[str], Awaitable[User | None]]
+) -> datetime | None:
+    """The newest public comment of an agent, by the hundred newest: a customer's colleague answers nothing.
+
+    Who is not known any more is taken for an agent.
+    """
+    theirs = [
+        (each.created_at, each.author_id)
+        for each in comments
+        if each.public and each.created_at is not None and each.author_id != requester_id
+    ]
+    for moment, author_id in sorted(theirs, key=lambda each: each[0], reverse=True):
+        author = await person(author_id) if author_id is not None else None
+        if author is None or not author.is_customer:
+            return moment
+    return None

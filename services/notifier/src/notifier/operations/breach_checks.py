@@ -62,7 +62,12 @@ async def hours_finding(account: AccountHours) -> Finding:
     if hours is None:
         words = "the account has no schedule: leads in business hours are counted by the calendar"
         return Finding("business hours", "warning", words, HOURS_REMEDY)
-    words = f"{len(hours.intervals)} intervals a week, {len(hours.holidays)} holidays"
+    if not hours.intervals:
+        words = (
+            "the schedule has no hours that can be read: leads in business hours are counted by the calendar"
+        )
+        return Finding("business hours", "warning", words, HOURS_REMEDY)
+    words = f"{len(hours.intervals)} intervals a week, {len(hours.holidays)} holidays, in {hours.zone}"
     return Finding("business hours", "ok", words)
 
 

@@ -54,7 +54,7 @@ Step = Annotated[LeadStep, BeforeValidator(parse_step), PlainSerializer(lambda s
 Colour = Annotated[str, StringConstraints(pattern=r"^#[0-9A-Fa-f]{6}$")]
 ChannelName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,79}$")]
 TicketTag = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,80}$")]
-Mention = Annotated[str, StringConstraints(pattern=r"^(here|channel|U[A-Z0-9]{2,20}|S[A-Z0-9]{2,20})$")]
+Mention = Annotated[str, StringConstraints(pattern=r"^(here|channel|[UWS][A-Z0-9]{2,20})$")]
 _WORD = re.compile(r"[a-z_]{1,60}")
 
 

@@ -251,12 +251,18 @@ class User(Identified):
     name: str = ""
     email: str | None = None
     organization_id: Id | None = None
+    role: Word | None = None
     suspended: bool = False
     active: bool = True
     locale: str | None = None
     time_zone: str | None = None
     iana_time_zone: str | None = None
     user_fields: dict[str, Any] | None = None
+
+    @property
+    def is_customer(self) -> bool:
+        """Whether Zendesk calls the person an end user; agents and administrators have other roles."""
+        return self.role == "end-user"
 
 
 class Organization(Identified):

@@ -134,6 +134,8 @@ async def test_each_code_has_its_reaction(code: str, error: type[Exception]) -> 
         (always(200, [1]), UnknownOutcome, None),
         (always(200, {"ok": "yes"}), Retryable, None),
         (always(200, {}), Retryable, None),
+        (always(403, {"error": "blocked by policy"}), Retryable, None),  # of whoever stands before Slack
+        (always(200, {"ok": None, "error": "channel_not_found"}), Retryable, None),
     ],
 )
 async def test_answers_that_are_no_answer(

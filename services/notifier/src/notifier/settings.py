@@ -56,6 +56,13 @@ class SlackSettings(Block):
             raise ValueError("must be more than 0s and less than 30s")
         return value
 
+    @field_validator("app_token")
+    @classmethod
+    def _token_is_the_apps(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value.get_secret_value().startswith("xapp-"):
+            raise ValueError("must be an app-level token, which begins with xapp-: the bot's is SLACK_TOKEN")
+        return value
+
     @field_validator("base_url", "response_base_url")
     @classmethod
     def _address_is_usable(cls, value: str) -> str:
@@ -200,6 +207,12 @@ class Settings(WebSettings):
     second_road: SecondRoadSettings
     smtp: SmtpSettings
     csat: CsatApiSettings
+
+    @model_validator(mode="after")
+    def _workspace_of_the_socket_is_named(self) -> Self:
+        if self.slack.app_token is not None and self.slack_requests.team_id is None:
+            raise ValueError("SLACK_TEAM_ID must be set with SLACK_APP_TOKEN: whose requests are taken")
+        return self
 
 
 ZENDESK_SCOPES: Final = ("read", "tickets:write")

@@ -41,6 +41,11 @@ _RULES: tuple[Rule, ...] = (
     (("xox", "xapp"), re.compile(r"\b(?:xox[a-z]|xapp)-[\w-]+(?:\.[\w-]+)*"), SECRET),
     (("00D",), re.compile(r"\b00D\w{12,15}![\w.+/=-]+"), SECRET),
     (("/token:",), re.compile(r"(?<=/token:)\S+"), SECRET),
+    (
+        ("ticket=",),
+        re.compile(r"(?<=[?&]ticket=)[\w.~%+/=-]{24,}"),
+        SECRET,
+    ),  # of Slack's sockets; numbers are shorter
     (("/s/",), re.compile(r"(?<=/s/)[\w.~%+=-]{8,}"), SECRET),
     (
         ("oken=", "ecret=", "assword="),

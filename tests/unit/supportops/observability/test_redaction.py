@@ -19,6 +19,10 @@ TEXTS = {
     "slack app": ("xapp-1-A0-1-abc", "xapp-1-A0-1-abc"),
     "salesforce session": ("sid 00D5f000000ABCD!AQcAQH_x.y_z done", "AQcAQH_x.y_z"),
     "zendesk token": ("ops@example.com/token:s3cr3t0000 failed", "s3cr3t0000"),
+    "slack socket": (
+        "403, url='wss://wss-primary.slack.com/link/?ticket=8f1c2a3b-11f0-4a1b-9c2d-0123456789ab&app_id=4f'",
+        "8f1c2a3b-11f0",
+    ),
     "survey link": ("GET /s/eyJ0IjoxfQ.aBc-123_x HTTP/1.1", "eyJ0IjoxfQ.aBc-123_x"),
     "address with password": ("postgresql://csat:hunter2@db:5432/csat", "hunter2"),
     "query": ("https://x/cb?access_token=abcdefg&a=1", "abcdefg"),
@@ -47,6 +51,7 @@ HARMLESS = (
     "0190b6f0-7c1e-7aaa-bbbb-0123456789ab",
     "GET /s/ HTTP/1.1",
     "@here is no address",
+    "GET /explain?ticket=35436 HTTP/1.1",
 )
 
 

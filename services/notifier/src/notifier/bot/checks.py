@@ -2,15 +2,28 @@
 
 from collections.abc import Iterable
 
+import httpx
+
 from notifier.bot.csat import open_csat
+from notifier.bot.socket_mode import demand_the_extra
 from notifier.policy.notifier import NotifierPolicy
-from notifier.settings import SLACK_SCOPES, Settings
-from notifier.slack.client import Identity, SlackClient, SlackCredentialError, SlackRefused
+from notifier.settings import SLACK_SCOPES, Settings, SlackSettings
+from notifier.slack.client import (
+    Identity,
+    SlackClient,
+    SlackCredentialError,
+    SlackRateLimited,
+    SlackRefused,
+    open_slack,
+)
 from supportops.clock import Clock
+from supportops.config import SettingsError
 from supportops.errors import SupportOpsError
+from supportops.observability.metrics import Metrics
 from supportops.operations.checks import Check, Finding
 
 SCOPES, TEAM, GROUPS, CSAT = "slack scopes", "slack workspace", "bot: user groups", "bot: csat"
+SOCKET = "slack socket mode"
 SCOPES_REMEDY = (
     "Add them under OAuth & Permissions (docs/setup/slack.md has them all), and install the app again."
 )
@@ -19,6 +32,10 @@ GROUPS_REMEDY = "Name user groups by their ids (S…) in notifier.bot.access."
 CSAT_REMEDY = (
     "Check CSAT_API_URL, that CSAT_API_TOKEN is that of csat itself, and that HTTP_ALLOWED_HOSTS of csat, where it is "
     "set, names the host in that address."
+)
+SOCKET_REMEDY = (
+    "SLACK_APP_TOKEN is an app-level token (xapp-…) with connections:write, of the same app, in which Socket Mode is "
+    "switched on (docs/setup/slack.md, section 3)."
 )
 _NEEDED = frozenset({"chat:write"})
 
@@ -41,12 +58,16 @@ def bot_checks(settings: Settings, policy: NotifierPolicy, slack: SlackClient, c
     async def csat() -> Iterable[Finding]:
         return [await _csat(settings, clock)]
 
+    async def socket() -> Iterable[Finding]:
+        return [await socket_finding(settings.slack, clock)]
+
     found = [Check(SCOPES, scopes, SCOPES_REMEDY)]
     if is_asked(settings):
         found += [
             Check(TEAM, team, TEAM_REMEDY),
             Check(GROUPS, groups, GROUPS_REMEDY),
             Check(CSAT, csat, CSAT_REMEDY),
+            Check(SOCKET, socket, SOCKET_REMEDY),
         ]
     return found
 
@@ -92,6 +113,27 @@ async def _group(slack: SlackClient, group: str) -> Finding:
         return Finding(GROUPS, "failed", f"{group}: usergroups:read is missing", SCOPES_REMEDY)
     users = answer.get("users")
     return Finding(GROUPS, "ok", f"{group}: {len(users) if isinstance(users, list) else 0} people")
+
+
+async def socket_finding(
+    settings: SlackSettings, clock: Clock, transport: httpx.AsyncBaseTransport | None = None
+) -> Finding:
+    """Whether the worker could open a socket; none is opened."""
+    if settings.app_token is None:
+        return Finding(SOCKET, "skipped", "SLACK_APP_TOKEN is not set: requests come over HTTP")
+    try:
+        demand_the_extra()
+    except SettingsError as error:
+        return Finding(SOCKET, "failed", "; ".join(error.problems), SOCKET_REMEDY)
+    as_app = settings.model_copy(update={"token": settings.app_token})
+    async with open_slack(as_app, clock=clock, metrics=Metrics(), transport=transport) as slack:
+        try:
+            await slack.ask_for_socket()
+        except (SlackCredentialError, SlackRefused) as error:
+            return Finding(SOCKET, "failed", f"Slack opens none: {error.code}", SOCKET_REMEDY)
+        except SlackRateLimited:
+            return Finding(SOCKET, "skipped", "asked a moment ago: Slack takes this question once a minute")
+    return Finding(SOCKET, "ok", "Slack names an address for it")
 
 
 async def _csat(settings: Settings, clock: Clock) -> Finding:

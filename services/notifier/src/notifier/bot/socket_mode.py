@@ -1,13 +1,16 @@
 """Socket Mode: the same questions and buttons for a company that no request reaches from outside.
 
 Slack is called, and sends over that connection; nothing is signed, as nobody else can speak there. slack-sdk does the
-talking and reconnects by itself; it is an extra (`notifier[socket]`), imported only where it is asked for.
+talking; it is an extra (`notifier[socket]`), imported only where it is asked for. It reconnects by itself, but calls an
+address that was refused again and again, though each is good for one connection, and takes an open connection over
+which Slack says nothing for a good one: so a client that is deaf for `DEAF` is given up, and another one made.
 """
 
 import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from fastapi import HTTPException
@@ -18,6 +21,7 @@ from notifier.breaches.acknowledge import SLOW, take_clicks
 from notifier.policy.breach_settings import Acknowledging
 from notifier.slack.requests import SlackRequests, in_time
 from supportops.config import SettingsError
+from supportops.observability.log_limit import LimitedLibrary
 from supportops.observability.logging import get_logger
 from supportops.store import Store
 
@@ -26,9 +30,12 @@ if TYPE_CHECKING:
     from slack_sdk.socket_mode.request import SocketModeRequest
 
 log = get_logger("notifier.bot")
-# The client's own debug lines print whole payloads.
+# The client's own debug lines print whole payloads; while Slack is away it warns every five seconds.
 _QUIET = logging.getLogger("notifier.bot.socket")
 _QUIET.setLevel(logging.WARNING)
+_QUIET.addFilter(LimitedLibrary(_QUIET.name))
+DEAF = timedelta(minutes=1)
+LOOK_EVERY = timedelta(seconds=5)
 _MISSING = (
     "SLACK_APP_TOKEN: Socket Mode needs slack-sdk, which comes with the extra: supportops-notifier[socket]"
 )
@@ -49,7 +56,8 @@ class Intake:
         """
         try:
             if kind == "slash_commands":
-                return ephemeral(await self._command({key: str(value) for key, value in payload.items()}))
+                said = {key: value for key, value in payload.items() if isinstance(value, str)}
+                return ephemeral(await self._command(said))
             if kind == "events_api":
                 refuse_other_events(self.requests, payload)
                 return {} if await take_event(self.store, self.requests, payload) else None
@@ -70,11 +78,36 @@ class Intake:
 class Connection(Protocol):
     """What is used of slack-sdk's client, whose own methods have no types."""
 
+    message_listeners: list[Any]
+    """Called with the client, each message, and its text."""
+
     async def connect(self) -> None:
         """Connect, trying again until it is closed."""
 
     async def close(self) -> None:
         """Close the connection and stay away."""
+
+    async def is_connected(self) -> bool:
+        """Whether the connection is open, and pings are answered."""
+
+    async def session_id(self) -> str:
+        """Names the connection; another one after each reconnection."""
+
+
+class Hearing:
+    """Whether Slack is at the other end of a client's connection: it has greeted, and pings are answered."""
+
+    def __init__(self, client: Connection) -> None:
+        self._client, self._greeted = client, ""
+        client.message_listeners.append(self._hear)
+
+    async def _hear(self, _client: object, message: Mapping[str, Any], _text: str) -> None:
+        if message.get("type") == "hello":
+            self._greeted = await self._client.session_id()
+
+    async def is_good(self) -> bool:
+        """Whether it is so now."""
+        return await self._client.is_connected() and await self._client.session_id() == self._greeted
 
 
 class SocketMode:
@@ -84,19 +117,24 @@ class SocketMode:
 
     def __init__(self, base_url: str, token: SecretStr, intake: Intake) -> None:
         self._base_url, self._token, self._intake = base_url, token, intake
-        _demand_the_extra()
+        demand_the_extra()
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Connect, and take what comes, until `stopping`; the client tries again for as long as Slack is away."""
-        client = self._client()
-        connecting = asyncio.create_task(client.connect(), name="slack_socket.connect")
-        try:
-            await stopping.wait()
-        finally:
-            connecting.cancel()
-            await client.close()
+        """Connect, and take what comes, until `stopping`; for as long as Slack is away it is tried again."""
+        while not stopping.is_set():
+            client = self.client()
+            hearing = Hearing(client)
+            connecting = asyncio.create_task(client.connect(), name="slack_socket.connect")
+            try:
+                await _until_deaf(hearing, stopping)
+            finally:
+                connecting.cancel()
+                await client.close()
+            if not stopping.is_set():
+                log.error("bot.socket_deaf", seconds=DEAF.total_seconds(), remedy="notifier doctor")
 
-    def _client(self) -> Connection:
+    def client(self) -> Connection:
+        """Slack's client, not connected yet; it calls `_take` with what comes."""
         from slack_sdk.socket_mode.aiohttp import SocketModeClient  # the extra
         from slack_sdk.web.async_client import AsyncWebClient
 
@@ -114,7 +152,21 @@ class SocketMode:
             await client.send_socket_mode_response(SocketModeResponse(request.envelope_id, said or None))
 
 
-def _demand_the_extra() -> None:
+async def _until_deaf(hearing: Hearing, stopping: asyncio.Event) -> None:
+    """Wait for `stopping`, or until nobody was heard for `DEAF`."""
+    now = asyncio.get_running_loop().time
+    heard_at = now()
+    while now() - heard_at < DEAF.total_seconds():
+        try:
+            async with asyncio.timeout(LOOK_EVERY.total_seconds()):
+                await stopping.wait()
+            return
+        except TimeoutError:
+            if await hearing.is_good():
+                heard_at = now()
+
+
+def demand_the_extra() -> None:
     """SettingsError where slack-sdk, or what it connects with, is not installed."""
     try:
         import slack_sdk.socket_mode.aiohttp  # noqa: F401  # asked whether it is there

@@ -216,6 +216,10 @@ class SlackClient:
         user, team, team_id = (_text(answer, name) for name in ("user", "team", "team_id"))
         return Identity(user, team, team_id, scopes, headers.get("date", ""))
 
+    async def ask_for_socket(self) -> None:
+        """Ask where a socket could be opened, which only an app-level token may; none is opened."""
+        await self._write("apps.connections.open", {})
+
     async def post_ephemeral(self, channel: str, user: str, text: str) -> None:
         """Say something in a channel that one person alone sees; SlackRefused where that person is not in it."""
         await self._write("chat.postEphemeral", {"channel": channel, "user": user, "text": text})
@@ -277,8 +281,11 @@ def read_answer(method: str, response: httpx.Response, now: datetime) -> Json:
     if not isinstance(body, dict) or response.is_server_error:
         raise UnknownOutcome(f"slack {method}: {response.status_code}", after)
     if body.get("ok") is not True:
-        if not (code := _text(body, "error")):
-            raise Retryable(f"slack {method}: {response.status_code}, refused without a code", after)
+        code = _text(body, "error")
+        if body.get("ok") is not False or not code:  # whoever answered there was not Slack
+            raise Retryable(
+                f"slack {method}: {response.status_code}, refused without a code of Slack's", after
+            )
         _raise_for(method, code, body, after)
     return body
 

@@ -59,7 +59,7 @@ async def test_explain_says_why_not(service: Service, outside: Outside, now: dat
 
 async def test_preview_shows_a_tickets_message_and_posts_nothing(service: Service, outside: Outside) -> None:
     ticket = outside.create(form="Self-Managed", subject="Down")
-    found = {each.feed.name: each for each in await ticket_previews(service.context, str(ticket["id"]), None)}
+    found = {each.rule.name: each for each in await ticket_previews(service.context, str(ticket["id"]), None)}
     assert "Down" in found["self-managed"].document()["picture"]
     assert found["gitlab-com"].why_not == "forms: the ticket has 'Self-Managed'"
     assert outside.posts() == []

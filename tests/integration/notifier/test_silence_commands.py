@@ -116,6 +116,8 @@ def test_an_id_that_is_none_ends_nothing(run: Run, database: str, wrong: str) ->
         (("--rule", "a", "--ticket", "7", "--for", "1h"), "name one of"),
         (("--ticket", "seven", "--for", "1h"), "no id of Zendesk"),
         (("--organization", "7 8", "--for", "1h"), "no id of Zendesk"),
+        (("--ticket", "\u0667", "--for", "1h"), "no id of Zendesk"),
+        (("--ticket", "7", "--for", "1h", "--reason", " "), "say why"),
         (("--rule", "a", "--for", "soon"), "must be a number with a unit"),
         (("--rule", "a", "--for", "31d"), "at most 30d"),
         (("--rule", "a", "--for", "0s"), "more than 0s"),

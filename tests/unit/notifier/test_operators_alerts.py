@@ -3,14 +3,19 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpx
+import orjson
 import pytest
 
 from notifier.notices.problems import Known, Problem, Seen, news
 from notifier.operations.channel_checks import channels_of
-from notifier.operations.sibling_rules import judge
+from notifier.operations.doctor import zendesk_checks
+from notifier.operations.sibling_rules import CHECK, judge
 from notifier.policy.notifier import NotifierPolicy
 from notifier.posting.alerts import alert_message
+from supportops.clock import SystemClock
 from supportops.observability.metrics import Metrics
+from supportops.operations.checks import examine
 from tests.unit.notifier.hostile import HOSTILE, dangers
 
 NOW = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
@@ -125,3 +130,19 @@ def test_the_doctor_looks_at_every_channel_that_the_rules_name() -> None:
     sections = {"feeds": feeds, "notices": notices, "breaches": breaches, "fallback_channel": "C5"}
     policy = NotifierPolicy.model_validate(sections)
     assert channels_of(policy) == {f"C{number}": number == 2 for number in range(1, 9)}
+
+
+ODD: tuple[object, ...] = (None, "x", 5, {"a": 1}, [5, None], [{}], [{"actions": 5}])
+ODD_BODIES = [orjson.dumps(dict.fromkeys(("automations", "triggers", "webhooks"), odd)) for odd in ODD]
+ODD_BODIES += [orjson.dumps({"automations": [], "triggers": [], "webhooks": [{"endpoint": "https://[::1"}]})]
+ODD_BODIES += [orjson.dumps({"automations": [], "meta": {"has_more": True, "after_cursor": 5}})]
+
+
+@pytest.mark.parametrize("body", [*ODD_BODIES, b"", b"[]", b"<html>", b"{}"])
+async def test_the_doctor_lives_on_any_answer_of_zendesk(body: bytes) -> None:
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, content=body))
+    async with httpx.AsyncClient(transport=transport, base_url="https://acme.zendesk.com") as client:
+        found = {each.check: each for each in await examine(zendesk_checks(client, SystemClock(), {"tag"}))}
+    assert set(found) == {"clock: zendesk", CHECK}
+    if b"[" not in body:  # not even a list: nothing is known, which is not "none"
+        assert found[CHECK].verdict != "ok"

@@ -48,6 +48,50 @@ def test_why_not_is_told_and_one_feed_can_be_asked_for() -> None:
     ]
 
 
+BREACHES = NotifierPolicy.model_validate(
+    {
+        "never_forms": ["Security"],
+        "breaches": {
+            "rules": [
+                {"name": "premium", "channel": "C3", "title": "Under 2hrs", "tags": {"any": ["premium"]}},
+                {"name": "rest", "channel": "C4", "title": "Rest", "metrics": ["resolution_time"]},
+            ]
+        },
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("example", "shown"),
+    [
+        (
+            {"tags": ["premium"], "title": "<!here> down"},
+            {
+                "premium": "First reply time breaches 2026-01-05 11:00 UTC: Ticket",
+                "rest": "the rule premium above",
+            },
+        ),
+        (
+            {},
+            {
+                "premium": "its tags are not those of the rule",
+                "rest": "Resolution time breaches 2026-01-05 11:00 UTC: Ticket",
+            },
+        ),
+        ({"status": "solved"}, {"premium": "the ticket is solved", "rest": "the ticket is solved"}),
+        ({"form": "Security Issue"}, {"premium": "never_forms", "rest": "never_forms"}),
+    ],
+)
+def test_breach_notices_are_shown_as_well(example: dict[str, Any], shown: dict[str, str]) -> None:
+    found = [each.document() for each in previews(BREACHES, Example.model_validate(example))]
+    said = {each["breach_rule"]: each.get("picture") or each["why_not"] for each in found}
+    assert {name: shown[name] in words for name, words in said.items()} == dict.fromkeys(shown, True)
+    if "tags" in example:
+        assert said["premium"].splitlines()[0] == "Under 2hrs"
+        assert "<!here> down" in said["premium"]
+        assert found[0]["message"]["username"] == "Under 2hrs"
+
+
 EXAMPLES = NotifierPolicy.model_validate(
     load_yaml(Path("config/routing-example.yaml").read_text())["notifier"]
 )
@@ -87,7 +131,7 @@ EXAMPLES = NotifierPolicy.model_validate(
 )
 def test_the_picture_of_each_kind(example: dict[str, Any], feed: str, text: str) -> None:
     found = [each for each in previews(EXAMPLES, Example.model_validate(example)) if each.message is not None]
-    assert [each.feed.name for each in found] == [feed]
+    assert [each.rule.name for each in found] == [feed]
     first = found[0].document()["picture"].splitlines()[0]
     assert text in first.replace("https://example.zendesk.com/agent/tickets/12345", "URL")
 

@@ -17,9 +17,9 @@ from supportops.clock import Clock, SystemClock
 from supportops.errors import Permanent
 from supportops.observability.metrics import Metrics
 from supportops.operations.checks import Check, Finding, skew_of_date
-from supportops.operations.zendesk_checks import LOGIN_REMEDY, login_check
+from supportops.operations.zendesk_checks import LOGIN_REMEDY, login_check, object_of
 from supportops.vendors.http_client import map_transport_errors
-from supportops.vendors.zendesk.calls import check_answer
+from supportops.vendors.zendesk.calls import check_answer, listed, next_cursor, objects
 from supportops.vendors.zendesk.connection import open_connection
 
 
@@ -99,12 +99,12 @@ async def _rows(client: httpx.AsyncClient, kind: str, clock: Clock) -> list[Mapp
     path, query = f"/{kind}" if kind == "webhooks" else f"/{kind}/active", {"page[size]": "100"}
     rows: list[Mapping[str, Any]] = []
     for _ in range(PAGES):
-        answer = (await _get(client, path, query, clock)).json()
-        rows += [row for row in answer.get(kind) or () if isinstance(row, dict)]
-        meta = answer.get("meta") or {}
-        if not meta.get("has_more") or not meta.get("after_cursor"):
+        answer = object_of(await _get(client, path, query, clock))
+        listed(answer, kind)  # without it nothing is known, which is not "none"
+        rows += objects(answer, kind)
+        if (cursor := next_cursor(answer, whole=True)) is None:
             break
-        query = query | {"page[after]": str(meta["after_cursor"])}
+        query = query | {"page[after]": cursor}
     return rows
 
 

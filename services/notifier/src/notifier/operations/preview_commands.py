@@ -1,21 +1,28 @@
-"""`notifier preview`: the messages of a ticket, or of an example in a file, as they would look. Posts nothing."""
+"""`notifier preview`: the messages and breach notices of a ticket, or of an example in a file, as they would look.
+
+Posts nothing.
+"""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Protocol
 
 import typer
 from pydantic import AwareDatetime, Field, ValidationError
 
+from notifier.breaches.render import NoticeFacts
+from notifier.breaches.render import render as render_notice
+from notifier.breaches.targets import Target, TargetState, metric_word
 from notifier.changes.words import Shown
 from notifier.feeds.context import MessageContext, names_of
 from notifier.feeds.lookups import NotToBeShown, facts_of
 from notifier.feeds.merge import Content
 from notifier.feeds.render import FeedLine, Look, render
+from notifier.policy.breaches import BreachRule, TicketFacts
 from notifier.policy.conditions import Actor, Routable, Verdict
 from notifier.policy.kinds import COMMENTS, Kind
 from notifier.policy.notifier import NotifierPolicy
@@ -28,9 +35,13 @@ from supportops.config.rules_file import Rules
 from supportops.runtime.cli import AsJson, Service, execute, execute_with
 from supportops.runtime.output import emit
 from supportops.runtime.supervisor import CLEAN, FAILED
+from supportops.vendors.zendesk import Ticket
 
 TICKET = re.compile(r"[0-9]{1,20}", re.ASCII)
 EXAMPLE_URL = "https://example.zendesk.com"
+EXAMPLE_METRIC = "first_reply_time"
+
+type TargetsOf = Callable[[BreachRule], Sequence[Target]]
 
 
 class OpenContext(Protocol):
@@ -115,17 +126,18 @@ class Example(Rules):
 
 @dataclass(frozen=True)
 class Preview:
-    """What each feed would do with a message."""
+    """What a feed would do with a message, or a breach rule with a notice."""
 
-    feed: FeedRule
+    rule: FeedRule | BreachRule
     message: Message | None
     why_not: str = ""
 
     def document(self) -> dict[str, Any]:
         """For JSON."""
+        name = {"breach_rule" if isinstance(self.rule, BreachRule) else "feed": self.rule.name}
         if self.message is None:
-            return {"feed": self.feed.name, "message": None, "why_not": self.why_not}
-        return as_json(self.feed.name, self.feed.channel, self.message)
+            return name | {"message": None, "why_not": self.why_not}
+        return name | as_json(self.rule.channel, self.message)
 
 
 def add_preview_command(
@@ -137,11 +149,13 @@ def add_preview_command(
     def preview(
         what: Annotated[str, typer.Argument(help="A ticket's id, or a JSON file with an example.")],
         feed: Annotated[
-            str | None, typer.Option(help="Only this feed, also when it does not want it.")
+            str | None, typer.Option(help="Only this feed or breach rule, also when it does not want it.")
         ] = None,
         as_json: AsJson = False,
     ) -> None:
-        """Show what would be posted where, and why not elsewhere: for a ticket's newest comment, or an example."""
+        """Show what would be posted where, and why not elsewhere: for a ticket's newest comment and its SLA targets, or
+        for an example.
+        """
         if TICKET.fullmatch(what):
 
             async def of_ticket(settings: Settings) -> int:
@@ -164,7 +178,14 @@ def previews(policy: NotifierPolicy, example: Example, only: str | None = None) 
     for feed, why_not in _wanted(policy, example.routable(), only):
         look = Look(EXAMPLE_URL, feed.colour, policy.comment_length, feed.mention, feed.template)
         found.append(Preview(feed, None if why_not else render(example.line(), look), why_not))
-    return found
+    facts = TicketFacts(example.status, frozenset(example.tags), example.form, example.priority)
+
+    def made_up(rule: BreachRule) -> Sequence[Target]:
+        lead = max((step.length for step in rule.of_kind("before")), default=timedelta())
+        return [Target((*rule.metrics, EXAMPLE_METRIC)[0], "active", example.at + lead)]
+
+    told = NoticeFacts(example.ticket_id, example.title, "", example.at, "preview")
+    return found + list(_notices(policy, facts, told, made_up, EXAMPLE_URL, only))
 
 
 async def ticket_previews(context: MessageContext, ticket_id: str, only: str | None) -> list[Preview]:
@@ -192,7 +213,54 @@ async def ticket_previews(context: MessageContext, ticket_id: str, only: str | N
             except NotToBeShown as reason:
                 why_not = str(reason)
         found.append(Preview(feed, message, why_not))
-    return found
+    return found + await _notices_of(context, ticket, only)
+
+
+async def _notices_of(context: MessageContext, ticket: Ticket, only: str | None) -> list[Preview]:
+    """What each breach rule would post of the ticket's targets that run."""
+    if not context.policy.breaches.rules:
+        return []
+    form = await context.lookups.form_of(ticket)
+    shown = f"form {ticket.form_id}" if form is None else form  # which no rule that includes forms has
+    facts = TicketFacts(ticket.status, frozenset(ticket.tags), shown, ticket.priority or "")
+    probe = await context.zendesk.slas.probe(ticket.id)
+    targets = [Target(metric_word(each.metric), each.stage, each.breach_at) for each in probe.targets]
+
+    def running(rule: BreachRule) -> Sequence[Target]:
+        return [each for each in targets if each.runs and each.metric in (rule.metrics or (each.metric,))]
+
+    now = context.store.clock.now()
+    told = NoticeFacts(ticket.id, ticket.subject or "", "", now, "preview")
+    return list(_notices(context.policy, facts, told, running, context.base_url, only))
+
+
+def _notices(
+    policy: NotifierPolicy,
+    facts: TicketFacts,
+    told: NoticeFacts,
+    targets: TargetsOf,
+    base_url: str,
+    only: str | None,
+) -> Iterator[Preview]:
+    """Each breach rule, or the only one: a notice of each of its targets, or what it has against the ticket.
+
+    `told`: of the ticket, as of its `breach_at`.
+    """
+    secret = f"never_forms: the ticket's form is {facts.form!r}" if policy.is_secret(facts.form or "") else ""
+    first: str | None = None
+    for rule in policy.breaches.rules:
+        why = secret or rule.objection(facts) or (first and f"the rule {first} above concerns it") or ""
+        first = first if why else rule.name
+        if only not in (None, rule.name):
+            continue
+        found = [] if why else targets(rule)
+        if not found:
+            yield Preview(rule, None, why or "no target of it runs")
+        for each in found:
+            at = each.breach_at or told.breach_at
+            state = TargetState.BREACHED if at <= told.breach_at else TargetState.OPEN
+            notice = replace(told, metric=each.metric, breach_at=at, state=state)
+            yield Preview(rule, render_notice(notice, rule, base_url))
 
 
 def _wanted(policy: NotifierPolicy, routable: Routable, only: str | None) -> list[tuple[FeedRule, str]]:
@@ -224,9 +292,9 @@ def _show(found: Sequence[Preview], *, as_json: bool) -> int:
     if as_json:
         emit([each.document() for each in found], as_json=True)
     for each in [] if as_json else found:
-        typer.echo(f"{each.feed.name} ({each.feed.channel}): {each.why_not and f'not, {each.why_not}'}")
+        typer.echo(f"{each.rule.name} ({each.rule.channel}): {each.why_not and f'not, {each.why_not}'}")
         if each.message is not None:
             typer.echo(each.document()["picture"] + "\n")
     if not found:
-        typer.echo("notifier: no feed of that name, or the ticket or its comments are gone", err=True)
+        typer.echo("notifier: no rule of that name, or the ticket or its comments are gone", err=True)
     return CLEAN if found else FAILED

@@ -4,13 +4,14 @@ One posts into Slack by a webhook or a target; another hands over to an app, and
 to speak once, which is a tag of ours.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
 
 from supportops.operations.checks import Finding
+from supportops.vendors.zendesk.calls import objects
 
 CHECK = "sibling automations"
 REMEDY = "Switch them off one by one, as docs/notifier.md says under Switching over, or people hear twice."
@@ -23,11 +24,11 @@ def judge(
 ) -> Finding:
     """One finding about all active rules; `webhooks` and targets as Zendesk lists them, `tags`: those that we set."""
     slack = {str(each.get("id")) for each in webhooks if _is_slack(each)}
-    posting = [rule for rule in rules if any(_posts(action, slack) for action in _actions(rule))]
+    posting = [rule for rule in rules if any(_posts(action, slack) for action in objects(rule, "actions"))]
     tagging = [
         rule
         for rule in rules
-        if rule not in posting and any(_sets(action, tags) for action in _actions(rule))
+        if rule not in posting and any(_sets(action, tags) for action in objects(rule, "actions"))
     ]
     if not posting and not tagging:
         return Finding(CHECK, "ok", f"none of {len(rules)} active automations and triggers posts into Slack")
@@ -39,10 +40,6 @@ def judge(
 def _names(rules: Sequence[Mapping[str, Any]]) -> str:
     names = ", ".join(f'"{str(rule.get("title", "?"))[:80]}"' for rule in rules[:MOST_NAMED])
     return f"{names} and {len(rules) - MOST_NAMED} more" if len(rules) > MOST_NAMED else names
-
-
-def _actions(rule: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
-    return (action for action in rule.get("actions") or () if isinstance(action, dict))
 
 
 def _posts(action: Mapping[str, Any], slack: set[str]) -> bool:
@@ -62,5 +59,8 @@ def _sets(action: Mapping[str, Any], tags: Collection[str]) -> bool:
 
 
 def _is_slack(webhook: Mapping[str, Any]) -> bool:
-    host = urlsplit(str(webhook.get("endpoint") or webhook.get("target_url") or "")).hostname or ""
+    try:
+        host = urlsplit(str(webhook.get("endpoint") or webhook.get("target_url") or "")).hostname or ""
+    except ValueError:  # no address at all
+        return False
     return host == "slack.com" or host.endswith(".slack.com")

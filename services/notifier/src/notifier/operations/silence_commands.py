@@ -1,6 +1,7 @@
 """`notifier silence add | list | end`: nothing about a rule, a ticket or an organization for a while."""
 
 import getpass
+import re
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Annotated
@@ -24,6 +25,7 @@ from supportops.runtime.supervisor import CLEAN, FAILED
 from supportops.store import Store
 
 LONGEST = timedelta(days=30)
+_ID = re.compile(r"[0-9]{1,20}")
 KINDS = (ALERT, INTEGRITY, MERGED, RATING, SUCCESS, TAM)  # of notices, which have no rule of a name
 
 
@@ -52,11 +54,13 @@ def _add_begin(group: typer.Typer, service: AnyService) -> None:
     ) -> None:
         """Begin a silence about one rule, ticket or organization: feed lines, notices and breach notices."""
         about, value = subject_of(rule, ticket, organization)
+        if not (why := reason.strip()):
+            raise typer.BadParameter("say why, for whoever misses the messages", param_hint="--reason")
         lasts = length_of(length)
 
         async def keep(store: Store) -> int:
             async with store.transaction() as tx:
-                made = Silence(str(uuid7()), about, value, reason[:500], _whoami(), tx.now, tx.now + lasts)
+                made = Silence(str(uuid7()), about, value, why[:500], _whoami(), tx.now, tx.now + lasts)
                 await add(tx, made)
             emit([asdict(made)], as_json=as_json, title="Silent from now on")
             if about == "rule":
@@ -125,7 +129,7 @@ def subject_of(rule: str | None, ticket: str | None, organization: str | None) -
     if len(given) != 1:
         raise typer.BadParameter("name one of --rule, --ticket and --organization")
     about, value = given[0]
-    if about != "rule" and not value.isdecimal():
+    if about != "rule" and not _ID.fullmatch(value):
         raise typer.BadParameter(f"{value!r} is no id of Zendesk: digits only", param_hint=f"--{about}")
     return about, value
 

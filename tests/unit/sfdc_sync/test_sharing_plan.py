@@ -111,8 +111,13 @@ def test_undoing_leaves_alone_what_somebody_changed_since(
             assert (user_id in named) == (is_now != (before.members[user_id] or "requested"))
         elif user_id in gone:
             assert back.members[user_id] == "requested"
-    if by_hand.organization not in (before.organization, target.organization):
-        assert back.organization == by_hand.organization
+    for field in ("tickets", "comments"):
+        was, given, is_now, after = (
+            getattr(each, field)
+            for each in (before.organization, target.organization, by_hand.organization, back.organization)
+        )
+        assert after == is_now if is_now not in (was, given) else after in (was, is_now)
+        assert (after == was) != (f"shared_{field}" in {each.field for each in left_alone})
 
 
 @given(before=STATES, target=TARGETS, by_hand=STATES)
@@ -162,10 +167,37 @@ def test_what_is_left_alone_is_told_with_both_values() -> None:
     back, left_alone = undone(before, set_to, by_hand)
     assert back == SharingState(Sharing(True, True), {"11": "requested"})
     assert left_alone == [
-        Difference(
-            "",
-            "organization",
-            "shared_tickets false, shared_comments false",
-            "shared_tickets true, shared_comments true",
-        )
+        Difference("", "shared_tickets", "false", "true"),
+        Difference("", "shared_comments", "false", "true"),
     ]
+
+
+ALL_VIEW, OWN, ALL_COMMENT = Sharing(True, False), Sharing(False, False), Sharing(True, True)
+
+
+@pytest.mark.parametrize(
+    ("before", "applied", "now", "after", "left_alone"),
+    [
+        (
+            OWN,
+            ALL_VIEW,
+            ALL_COMMENT,
+            Sharing(False, True),
+            ["shared_comments"],
+        ),  # the tickets are closed again
+        (ALL_VIEW, OWN, Sharing(False, True), Sharing(False, True), ["shared_tickets", "shared_comments"]),
+        (ALL_COMMENT, ALL_VIEW, OWN, OWN, ["shared_tickets", "shared_comments"]),  # not opened beside it
+        (ALL_VIEW, ALL_COMMENT, Sharing(False, True), OWN, ["shared_tickets"]),
+        (ALL_VIEW, Sharing(False, True), OWN, ALL_VIEW, []),  # half-way: both are what one of the two says
+        (ALL_COMMENT, OWN, OWN, ALL_COMMENT, []),
+    ],
+)
+def test_each_setting_of_the_organization_is_judged_alone_and_none_is_opened_beside_a_change_by_hand(
+    before: Sharing, applied: Sharing, now: Sharing, after: Sharing, left_alone: list[str]
+) -> None:
+    people = {"11": "requested"}
+    opened = SharingState(before, {"11": "organization"})
+    back, kept = undone(opened, SharingState(applied, people), SharingState(now, people))
+    assert (back.organization, [each.field for each in kept if each.subject == ""]) == (after, left_alone)
+    assert back.members == ({} if left_alone else {"11": "organization"}), "a person's level opens, too"
+    assert [each.subject for each in kept if each.field == "ticket_restriction"] == ["11"] * bool(left_alone)

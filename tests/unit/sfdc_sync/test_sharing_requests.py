@@ -90,6 +90,17 @@ def test_a_request_without_an_answer_ends_after_a_week(state: State, age: timede
 
 ACCEPTANCE = Acceptance(["We accept that our colleagues see each other's tickets"], ["sharing_accepted"])
 YES = "Hello,\nwe  accept that our colleagues see each other\N{RIGHT SINGLE QUOTATION MARK}s tickets. Rita"
+ANSWERED_TO = [
+    "-----Original Message-----",
+    "-----Urspr\xfcngliche Nachricht-----",
+    "From: Support <help@vendor.example>\nSent: Monday, 2 March 2026 10:00\nTo: Rita",
+    "*Von:* Support\n*Gesendet:* Montag",
+    "________________________________",
+    "##- Please type your reply above this line -##",
+    "On Mon, 2 Mar 2026 at 10:00, Support <help@vendor.example> wrote:",
+    "Le lun. 2 mars 2026 \xe0 10:00, Support a \xe9crit\xa0:",
+]
+"""What mail programs put above the message that is answered."""
 GOOD = Evidence("5001", "11", True, frozenset({"1", "2"}), words=(YES,))
 
 
@@ -104,6 +115,10 @@ GOOD = Evidence("5001", "11", True, frozenset({"1", "2"}), words=(YES,))
         (replace(GOOD, requester_id=None), ["not requested by a customer"]),
         (replace(GOOD, words=("Yes, please",)), ["the customer's acceptance: the requester writes"]),
         (replace(GOOD, words=(f"No!\n> {ACCEPTANCE.phrases[0]}",)), ["acceptance"]),
+        *((replace(GOOD, words=(f"No, thanks!\n{above}\n{YES}",)), ["acceptance"]) for above in ANSWERED_TO),
+        (replace(GOOD, words=(f"{YES}\n{ANSWERED_TO[0]}\nPlease confirm",)), []),
+        (replace(GOOD, words=(f"As our director wrote:\n{YES}",)), []),
+        (replace(GOOD, words=(f"From: Groablet\nTo whom it may concern:\n{YES}",)), []),
         (replace(GOOD, words=(), requester_organizations=frozenset()), ["does not belong", "acceptance"]),
     ],
 )

@@ -32,6 +32,21 @@ def test_a_filled_issue_is_a_request() -> None:
     assert draft_of(filled()) == Draft("8447346622462", "5001", Option.SELECTED_VIEW, people)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"people": "* [rita@groablet.example](mailto:rita@groablet.example)\n* 8447388090602"},
+        {"people": "- rita@groablet\\.example\n- 8447388090602"},
+        {"ticket": "\\#5001"},
+        {
+            "ticket": "[https://example.zendesk.com/agent/tickets/5001](https://example.zendesk.com/agent/tickets/5001)"
+        },
+    ],
+)
+def test_what_gitlabs_editor_for_rich_text_writes_is_the_same(changes: dict[str, str]) -> None:
+    assert draft_of(filled(**changes)) == draft_of(filled())
+
+
 @pytest.mark.parametrize("option", list(Option))
 def test_the_shipped_template_can_be_filled_in_for_each_option(option: Option) -> None:
     title = OPTIONS[option].title

@@ -18,10 +18,10 @@ from sfdc_sync.sharing.reading import SharingReader
 from sfdc_sync.sharing.repository import WORKER, Stored
 from sfdc_sync.sharing.rules.access import Situation, beyond
 from sfdc_sync.sharing.rules.lifecycle import Action, State
-from sfdc_sync.sharing.rules.options import REQUESTED, SharingState
-from sfdc_sync.sharing.rules.plan import Difference, drift, undone
+from sfdc_sync.sharing.rules.options import ORGANIZATION, REQUESTED, SharingState
+from sfdc_sync.sharing.rules.plan import Difference, drift, not_kept, undone
 from sfdc_sync.sharing.watch import SharingWatch
-from sfdc_sync.sharing.writing import SharingWriter
+from sfdc_sync.sharing.writing import MOST_WRITES, SharingWriter
 from supportops.delivery import Cancel, Delivery, DestinationSpec, Discard, Done, Outcome, Snooze
 from supportops.delivery.pausing import quota_pauses_all
 from supportops.errors import Permanent
@@ -85,12 +85,20 @@ class ApplySharing:
             return _failed(stored, examined.objections[0])
         if not await self._begin(stored, situation.state, target):
             return Cancel(f"request {request.number} was refused meanwhile")
-        if not await self._writer.reach(request.organization_id, target, situation.state):
-            return GOES_ON
+        if (unfinished := await self._reach(stored, target, situation.state)) is not None:
+            return unfinished
         wrong = await self._not_kept(request.organization_id, target)
         if wrong:
-            return _failed(stored, _not_kept_words(wrong))
+            return _failed(stored, not_kept(wrong))
         return Done({"people": len(target.members)}, lambda tx: _applied(tx, stored, situation, target))
+
+    async def _reach(self, stored: Stored, target: SharingState, now: SharingState) -> Outcome | None:
+        """Write the difference; None: that was all of it. What goes on is read back first, else it might for ever."""
+        written = await self._writer.reach(stored.request.organization_id, target, now)
+        if written is None:
+            return None
+        wrong = await self._reader.ignored(written)
+        return _failed(stored, not_kept(wrong)) if wrong else GOES_ON
 
     async def _begin(self, stored: Stored, now: SharingState, target: SharingState) -> bool:
         """Write down what is before, for those of whom that is not known yet; False: nothing may be written."""
@@ -114,9 +122,7 @@ class ApplySharing:
             return Cancel(f"request {request.number} is {request.state}")
         reading = await self._reader.organization(request.organization_id)
         if reading is None:
-            return _failed(
-                stored, f"organization {request.organization_id} is gone: its people are as they were set"
-            )
+            return await self._undo_for_people(stored, applied)
         now, left = await self._with_leavers(applied, reading.situation)
         back, left_alone = undone(before, applied, now, left)
         async with self._store.reading() as conn:
@@ -127,12 +133,34 @@ class ApplySharing:
             if level != REQUESTED or user_id not in elsewhere
         }
         back = replace(back, members=members)
-        if not await self._writer.reach(request.organization_id, back, now):
-            return GOES_ON
+        if (unfinished := await self._reach(stored, back, now)) is not None:
+            return unfinished
         wrong = await self._not_kept(request.organization_id, back)
         if wrong:
-            return _failed(stored, _not_kept_words(wrong))
+            return _failed(stored, not_kept(wrong))
         return Done({"left_alone": len(left_alone)}, lambda tx: _undone(tx, stored, back, left_alone))
+
+    async def _undo_for_people(self, stored: Stored, applied: SharingState) -> Outcome:
+        """The organization is gone, its people are not: who still has the level that the option gave them loses it."""
+        key = stored.request.organization_id
+        async with self._store.reading() as conn:
+            elsewhere = await repository.given_elsewhere(conn, key)
+        given = sorted(
+            user_id
+            for user_id, level in applied.members.items()
+            if level == ORGANIZATION and user_id not in elsewhere
+        )
+        levels = await self._reader.levels(given) if given else {}
+        still_open = [user_id for user_id, level in levels.items() if level == ORGANIZATION]
+        some = dict.fromkeys(still_open[:MOST_WRITES], REQUESTED)
+        await self._writer.restrict(some)
+        if wrong := await self._reader.ignored(some):
+            return _failed(stored, not_kept(wrong))
+        if len(some) < len(still_open):
+            return GOES_ON
+        back = SharingState(applied.organization, dict.fromkeys(given, REQUESTED))
+        gone = [Difference("", "organization", "there", "gone")]
+        return Done({"left_alone": 1}, lambda tx: _undone(tx, stored, back, gone))
 
     async def _with_leavers(
         self, applied: SharingState, situation: Situation
@@ -198,10 +226,3 @@ def _tell(tx: Transaction, stored: Stored, what: Mapping[str, Any]) -> None:
     number, ticket_id = stored.request.number, stored.request.ticket_id
     payload = {"request": number, **what}
     tx.deliveries.schedule(SHARING_COMMENT, f"{number}:{what['what']}", lane=ticket_id, payload=payload)
-
-
-def _not_kept_words(wrong: Sequence[Difference]) -> str:
-    first = wrong[0]
-    told = f"{first.field} of {first.subject} is {first.found}, not {first.wanted}"
-    more = f", and {len(wrong) - 1} more" if len(wrong) > 1 else ""
-    return f"Zendesk did not keep what was written: {told}{more}. May the integration's user change it?"

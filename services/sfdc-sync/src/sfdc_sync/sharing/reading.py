@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sfdc_sync.sharing.rules.access import Member, OtherOrganization, Situation
 from sfdc_sync.sharing.rules.evidence import Evidence
 from sfdc_sync.sharing.rules.options import ORGANIZATION, Sharing
+from sfdc_sync.sharing.rules.plan import Difference
 from supportops.vendors.zendesk import OrganizationSharing, UserRights, Zendesk
 
 MOST_COMMENTS = 500
@@ -50,6 +51,15 @@ class SharingReader:
         """The own level of end users, by id; agents and people who are gone are left out."""
         found = await self._zendesk.sharing.users(user_ids)
         return {user.id: user.ticket_restriction for user in found.values() if user.role == END_USER}
+
+    async def ignored(self, written: Mapping[str, str]) -> list[Difference]:
+        """The end users whose level is not what was just written."""
+        levels = await self.levels(written) if written else {}
+        return [
+            Difference(user_id, "ticket_restriction", wanted, levels[user_id] or "null")
+            for user_id, wanted in written.items()
+            if user_id in levels and levels[user_id] != wanted
+        ]
 
     async def ticket(self, ticket_id: str) -> Evidence | None:
         """The customer's ticket, with its requester's own public words; None when it is gone."""

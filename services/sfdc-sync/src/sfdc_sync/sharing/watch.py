@@ -6,12 +6,13 @@ from sfdc_sync.policy.sharing import SharingPolicy
 from sfdc_sync.sharing import audit_log, repository, requests
 from sfdc_sync.sharing.reading import SharingReader
 from sfdc_sync.sharing.repository import WORKER, Stored
+from sfdc_sync.sharing.rules.access import Situation
 from sfdc_sync.sharing.rules.following import Followed, followed, unfollowed
 from sfdc_sync.sharing.rules.lifecycle import OPEN, Action, State, is_over
 from sfdc_sync.sharing.rules.options import SharingState
-from sfdc_sync.sharing.rules.plan import Difference, drift
+from sfdc_sync.sharing.rules.plan import Difference, drift, not_kept
 from sfdc_sync.sharing.writing import MOST_WRITES, SharingWriter
-from supportops.delivery import Cancel, Done, Outcome, Snooze
+from supportops.delivery import Cancel, Discard, Done, Outcome, Snooze
 from supportops.observability.logging import get_logger
 from supportops.store import Store, Transaction
 from supportops.workers.periodic import Periodic
@@ -35,12 +36,7 @@ class SharingWatch:
         request, before, target = stored.request, stored.before, stored.target
         if request.state is not State.APPLIED or before is None or target is None:
             return Cancel(f"request {request.number} is {request.state}")
-        reading = await self._reader.organization(request.organization_id)
-        if reading is None:
-            gone = [Difference(request.organization_id, "organization", "there", "gone")]
-            return Done({"drift": 1}, lambda tx: self._note(tx, stored, gone))
-        situation = reading.situation
-        found = drift(target, situation.state, request.organization_id)
+        situation, found = await self._looked(stored, target)
         if not self._policy.follow_membership:
             found += unfollowed(target, situation)
             return Done({"drift": len(found)}, lambda tx: self._note(tx, stored, found))
@@ -51,7 +47,10 @@ class SharingWatch:
         steps = followed(request.option, before, target, situation, levels, elsewhere)
         if not await self._remember_joiners(stored, steps):
             return Cancel(f"request {request.number} is not in force any more")
-        await self._writer.restrict(dict(list(steps.levels.items())[:MOST_WRITES]))
+        some = dict(list(steps.levels.items())[:MOST_WRITES])
+        await self._writer.restrict(some)
+        if ignored := await self._reader.ignored(some):
+            return Discard(not_kept(ignored), lambda tx: self._note(tx, stored, found + ignored))
         if len(steps.levels) > MOST_WRITES:
             return Snooze(timedelta(0), "some joiners and leavers are brought into line, the rest follows")
         result = {"drift": len(found), "joined": len(steps.joined), "left": len(steps.left)}
@@ -61,6 +60,18 @@ class SharingWatch:
             await self._follow(tx, stored, steps)
 
         return Done(result, then)
+
+    async def _looked(self, stored: Stored, target: SharingState) -> tuple[Situation, list[Difference]]:
+        """Zendesk as it is, and what is not as it was set.
+
+        An organization that is gone has nobody: who was in it has left, a merge takes people and their level along.
+        """
+        key = stored.request.organization_id
+        reading = await self._reader.organization(key)
+        if reading is not None:
+            return reading.situation, drift(target, reading.situation.state, key)
+        gone = [Difference(key, "organization", "there", "gone")]
+        return Situation(key, stored.organization, target.organization, ()), gone
 
     async def _remember_joiners(self, stored: Stored, steps: Followed) -> bool:
         """Write down what is before, for those who have come; False: nothing may be written."""

@@ -17,19 +17,21 @@ class SharingWriter:
     def __init__(self, zendesk: Zendesk) -> None:
         self._sharing = zendesk.sharing
 
-    async def reach(self, organization_id: str, target: SharingState, now: SharingState) -> bool:
-        """Write the difference, at most `MOST_WRITES` users; whether that was all of it."""
-        written = 0
+    async def reach(
+        self, organization_id: str, target: SharingState, now: SharingState
+    ) -> dict[str, str] | None:
+        """Write the difference, at most `MOST_WRITES` users: those, where more are left; None: that was all of it."""
+        written: dict[str, str] = {}
         for step in steps_to(target, now):
             if step.organization is not None:
                 wanted = step.organization
                 await self._sharing.share(organization_id, tickets=wanted.tickets, comments=wanted.comments)
-            some = list(step.members.items())[: MOST_WRITES - written]
-            await self.restrict(dict(some))
-            written += len(some)
+            some = dict(list(step.members.items())[: MOST_WRITES - len(written)])
+            await self.restrict(some)
+            written |= some
             if len(some) < len(step.members):
-                return False
-        return True
+                return written
+        return None
 
     async def restrict(self, levels: Mapping[str, str]) -> None:
         """Set the level of each user; one who is gone needs none."""

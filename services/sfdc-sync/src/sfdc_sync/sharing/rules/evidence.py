@@ -1,5 +1,6 @@
 """What a request rests on: the customer's own ticket, in which the customer agrees (handbook §2)."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -56,9 +57,30 @@ def _needed(acceptance: Acceptance) -> str:
     return " or ".join([*phrases, *(f"it has the tag {tag}" for tag in acceptance.tags)])
 
 
+# Above these lines stand one's own words, below them what one answers to. A header is one only beside another.
+_BELOW = re.compile(
+    r"-{2,}\s*(?:original|forwarded|urspr\xfcngliche|weitergeleitete|message d'origine|mensaje original)\b.*"
+    r"|_{10,}|##-.*-##|(?=.*\d).*\b(?:wrote|schrieb|a \xe9crit|escribi\xf3|ha scritto|schreef|escreveu)\s*:",
+    re.IGNORECASE,
+)
+_FROM = re.compile(r"\W*(?:from|von|de|da|van|fr\xe5n)\b\W*:.*", re.IGNORECASE)
+_SENT = re.compile(
+    r"\W*(?:sent|date|gesendet|datum|envoy\xe9|enviado|inviato|verzonden|skickat)\b.*?:.*", re.IGNORECASE
+)
+_HEADER_LINES = 4
+
+
 def _unquoted(text: str) -> str:
-    """Without the lines that begin with `>`: mail programs quote what somebody else wrote so."""
-    return "\n".join(line for line in text.splitlines() if not line.lstrip().startswith(">"))
+    """The words above what is answered to, without lines that begin with `>`: mail programs quote others so."""
+    own: list[str] = []
+    lines = list(map(str.strip, text.splitlines()))
+    for at, line in enumerate(lines):
+        headers = _FROM.fullmatch(line) and any(map(_SENT.fullmatch, lines[at + 1 : at + _HEADER_LINES]))
+        if headers or _BELOW.fullmatch(line):
+            break
+        if not line.startswith(">"):
+            own.append(line)
+    return "\n".join(own)
 
 
 def _plain(text: str) -> str:

@@ -1,6 +1,6 @@
 """From one state to another: what is written in which order, what undoing puts back, what somebody changed since."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sfdc_sync.sharing.rules.options import ORGANIZATION, REQUESTED, Sharing, SharingState
@@ -67,31 +67,54 @@ def drift(applied: SharingState, now: SharingState, organization_id: str) -> lis
     ]
 
 
+def not_kept(wrong: Sequence[Difference]) -> str:
+    """In words that what was written is not what is read."""
+    first = wrong[0]
+    told = f"{first.field} of {first.subject} is {first.found}, not {first.wanted}"
+    more = f", and {len(wrong) - 1} more" if len(wrong) > 1 else ""
+    return f"Zendesk did not keep what was written: {told}{more}. May the integration's user change it?"
+
+
 def undone(
     before: SharingState, applied: SharingState, now: SharingState, left: Collection[str] = ()
 ) -> tuple[SharingState, list[Difference]]:
     """The state that undoing sets, and what it leaves alone because somebody has changed it since.
 
-    `now` holds the members of today and those who have `left` as well: these are only ever brought down. The two
-    settings of the organization are one thing: half of what was before would be a state that nobody chose.
+    `now` holds the members of today and those who have `left` as well: these are only ever brought down. Each of the
+    two settings of the organization is judged by itself; where somebody has changed one of them, nothing is opened
+    beside it: what was before, next to what is new, would be a state that nobody chose.
     """
-    kept: list[Difference] = []
-    organization = before.organization
-    if now.organization not in (applied.organization, before.organization):
-        organization = now.organization
-        kept.append(
-            Difference("", "organization", _pair(applied.organization), _pair(now.organization)),
-        )
+    organization, kept = _settings_back(before.organization, applied.organization, now.organization)
+    closing_only = bool(kept)
     members: dict[str, str | None] = {}
     for user_id in sorted(applied.members.keys() & before.members.keys() & now.members.keys()):
         given, was, is_now = (state.members[user_id] or REQUESTED for state in (applied, before, now))
-        if is_now == given:
+        if is_now == given and closing_only and was == ORGANIZATION != is_now and user_id not in left:
+            kept.append(Difference(user_id, "ticket_restriction", was, is_now))
+        elif is_now == given:
             members[user_id] = REQUESTED if user_id in left else was
         elif is_now != was:
             kept.append(Difference(user_id, "ticket_restriction", given, is_now))
     return SharingState(organization, members), kept
 
 
-def _pair(sharing: Sharing) -> str:
-    tickets, comments = str(sharing.tickets).lower(), str(sharing.comments).lower()
-    return f"shared_tickets {tickets}, shared_comments {comments}"
+def _settings_back(before: Sharing, applied: Sharing, now: Sharing) -> tuple[Sharing, list[Difference]]:
+    """The organization's settings after undoing, and those that are not as they were before.
+
+    One that is neither as it was set nor as it was before was changed by hand, and stays.
+    """
+    rows = [(name, getattr(before, name), getattr(applied, name), getattr(now, name)) for name in _SETTINGS]
+    by_hand = {name for name, was, given, is_now in rows if is_now not in (was, given)}
+    if not by_hand:
+        return before, []
+    back = {name: is_now if name in by_hand else is_now and was for name, was, _, is_now in rows}
+    kept = [
+        Difference("", _SETTINGS[name], str(was).lower(), str(back[name]).lower())
+        for name, was, _, _ in rows
+        if back[name] != was
+    ]
+    return Sharing(**back), kept
+
+
+_SETTINGS: Mapping[str, str] = {"tickets": "shared_tickets", "comments": "shared_comments"}
+"""Fields of `Sharing` with Zendesk's names of them."""

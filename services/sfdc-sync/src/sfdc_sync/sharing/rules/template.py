@@ -14,6 +14,8 @@ _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 _HEADING = re.compile(r"#{1,6}[ \t]+(.+?)[ \t#]*")
 _BOX = re.compile(r"[-*+][ \t]+\[([ xX])\][ \t]+(.+)")
 _ITEM = re.compile(r"(?:[-*+][ \t]+)?(.+)")
+_LINK = re.compile(r"\[([^\[\]]+)\]\([^()\s]+\)")
+_ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
 _ID: Final[Mapping[str, re.Pattern[str]]] = {
     "organization": re.compile(r"(?:https?://\S+/organizations/|#)?([0-9]{1,20})(?:[/?#]\S*)?"),
     "ticket": re.compile(r"(?:https?://\S+/tickets/|#)?([0-9]{1,20})(?:[/?#]\S*)?"),
@@ -102,8 +104,11 @@ def _people(lines: Sequence[str], mistakes: list[str]) -> tuple[str, ...]:
 
 
 def _item(line: str) -> str:
+    """What a line says, without the bullet, and without the Markdown that GitLab's editor for rich text adds."""
     match = _ITEM.fullmatch(line)
-    return match[1].strip() if match else line
+    plain = match[1].strip() if match else line
+    link = _LINK.fullmatch(plain)
+    return _ESCAPED.sub(r"\1", link[1] if link else plain)
 
 
 def _folded(text: str) -> str:

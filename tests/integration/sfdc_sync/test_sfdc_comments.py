@@ -12,6 +12,7 @@ from sfdc_sync.ticket_records.directory import ZendeskDirectory
 from supportops.clock import SystemClock
 from supportops.contracts import TicketCommented
 from supportops.contracts.tickets import Comment
+from supportops.errors import Forbidden
 from supportops.observability.metrics import Metrics
 from supportops.vendors.zendesk import References
 from tests.integration.sfdc_sync.app import Service, settled, states, with_rules
@@ -88,6 +89,28 @@ async def test_private_comments_are_never_written(commenting: Service, outside: 
     assert outcomes[f"{ticket}:{ids['The customer is rude']}"] == "done moot"
     assert f"{ticket}:{ids['It burns']}" not in outcomes
     assert written(outside) == []
+
+
+async def test_a_ticket_whose_comments_may_not_be_read_holds_up_no_other(
+    commenting: Service, outside: Outside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hidden, shown = (outside.ticket(subject="Printer on fire", description=f"It burns {n}") for n in range(2))
+    keys = {each: next(iter((await said(commenting, each)).values())) for each in (hidden, shown)}
+    await commenting.hears(created(hidden), created(shown))
+    read = commenting.zendesk.latest_comments
+
+    async def refused(ticket_id: str, *, limit: int = 100) -> list[Any]:
+        if ticket_id == hidden:
+            raise Forbidden("zendesk: comments: 403")
+        return list(await read(ticket_id, limit=limit))
+
+    monkeypatch.setattr(commenting.zendesk, "latest_comments", refused)
+    async with commenting.delivering():
+        await settled(commenting.store)
+        await commenting.hears(*(commented(each, key) for each, key in keys.items()))
+        outcomes = await settled(commenting.store)
+    assert [outcomes[f"{each}:{key}"].split()[0] for each, key in keys.items()] == ["dead", "done"]
+    assert [row["Zendesk_Comment_ID__c"] for row in written(outside)] == [keys[shown]]
 
 
 async def test_a_comment_waits_for_its_tickets_record_and_goes_with_it(

@@ -6,10 +6,16 @@ from typing import Any
 import orjson
 import pytest
 
+from notifier.changes.records import Value
 from notifier.feeds.decisions import as_facts, from_facts
+from notifier.feeds.lookups import Lookups
+from notifier.feeds.merge import Content, FieldName
+from notifier.feeds.routing import FormNames
 from notifier.policy.conditions import Routable, Verdict
 from notifier.policy.notifier import NotifierPolicy
 from notifier.policy.routing import FeedRule
+from supportops.vendors.zendesk import References
+from tests.unit.supportops.vendors.fake_zendesk import Fake, client_of
 
 YES, NO, UNKNOWN = Verdict.YES, Verdict.NO, Verdict.UNKNOWN
 TICKET = Routable(
@@ -40,6 +46,38 @@ def rule(name: str = "a", **values: Any) -> FeedRule:
 def changed(fact: str, value: str | None) -> Routable:
     facts: dict[str, Any] = {fact: value}
     return replace(TICKET, **facts)
+
+
+SECRET = {"id": 8, "name": "Secret Ltd", "organization_fields": {}}
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "feeds"),
+    [
+        (200, {"organizations": [SECRET]}, ["all"]),
+        (
+            200,
+            {"organizations": [SECRET | {"id": 8, "name": None}]},
+            ["all"],
+        ),  # it may be the one that is left out
+        (403, {"error": "Forbidden"}, ["all"]),
+        (200, {"organizations": [SECRET | {"name": "Acme"}]}, ["all", "not-secret"]),
+        (200, {"organizations": []}, ["all", "not-secret"]),
+    ],
+)
+async def test_an_organization_that_nobody_can_read_is_in_no_feed_that_asks_for_it(
+    status: int, body: Any, feeds: list[str]
+) -> None:
+    shuns = {"name": "not-secret", "channel": "C2", "organizations": {"exclude": ["Secret Ltd"]}}
+    policy = NotifierPolicy.model_validate({"feeds": [{"name": "all", "channel": "C1"}, shuns]})
+    fake = Fake()
+    fake.give(status, body)
+    facts: dict[FieldName, Value] = {"form_id": None, "tags": [], "organization_id": "8"}
+    async with client_of(fake) as zendesk:
+        names = References(zendesk, clock=fake.clock, metrics=fake.metrics)
+        lookups = Lookups(zendesk, names, FormNames(policy.names_lifetime), policy, fake.clock)
+        found = await lookups.routable("7", Content(fake.clock.now(), facts, public=True))
+    assert [each.name for each in policy.feeds if policy.verdict(each, found) is YES] == feeds
 
 
 CONDITIONS = [

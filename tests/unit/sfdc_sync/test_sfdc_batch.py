@@ -6,11 +6,21 @@ from datetime import timedelta
 
 import pytest
 
+from sfdc_sync.matching.matcher import Match
 from sfdc_sync.policy.fields import FieldRule
 from sfdc_sync.policy.pauses import Pauses
 from sfdc_sync.policy.ticket_records import TicketRecordPolicy
 from sfdc_sync.salesforce.responses import ErrorAction, Record, RecordResult
-from sfdc_sync.ticket_records.batch import MOST_CALLS, ROUNDS, Batch, outcome_of, pause_when_all_wait
+from sfdc_sync.ticket_records.batch import (
+    MOST_CALLS,
+    ROUNDS,
+    Batch,
+    gathered,
+    outcome_of,
+    pause_when_all_wait,
+)
+from sfdc_sync.ticket_records.decisions import Ticket
+from sfdc_sync.ticket_records.facts import TicketFacts
 from supportops.delivery import Discard, Outcome, Snooze, TryAgain
 from supportops.errors import DestinationPaused, Permanent, Retryable, UnknownOutcome
 
@@ -49,6 +59,26 @@ def records(count: int) -> list[Record]:
 
 async def send(writer: Writer, count: int, *, deadline: float = float("inf")) -> list[RecordResult]:
     return await Batch(writer, RULES, deadline).send(records(count))
+
+
+@pytest.mark.parametrize("odd", [set(), {17}, {0, 199}])
+async def test_a_look_up_that_one_ticket_spoils_is_made_for_the_others(odd: set[int]) -> None:
+    calls: list[int] = []
+
+    async def read(some: Sequence[Ticket]) -> list[TicketFacts]:
+        calls.append(len(some))
+        if any(int(each.ticket_id) in odd for each in some):
+            raise Permanent("HTTP 400: INVALID_QUERY_FILTER_OPERATOR")
+        return [TicketFacts(each, {}, Match()) for each in some]
+
+    due = [Ticket(str(n), {}, "", 1, erased=False, written=0) for n in range(200)]
+    found, ended = await gathered(read, due)
+    refused = {key for key, each in ended.items() if each.reaction is ErrorAction.REJECTED}
+    assert refused <= {str(n) for n in odd}
+    assert len(odd) != 1 or refused == {"17"}
+    assert len(found) + len(ended) == 200
+    assert len(found) >= 200 - 25 * len(odd), "the neighbours are known"
+    assert len(calls) <= MOST_CALLS
 
 
 async def test_two_hundred_records_are_one_call() -> None:

@@ -81,16 +81,18 @@ class ReferenceCache[T]:
             sparse.warning("decoration.refused", self.name, reason=str(error))
             return None
 
-    async def get_many(self, keys: Iterable[str]) -> dict[str, T]:
-        """The things that exist among `keys` and can be read, by id."""
+    async def get_many(self, keys: Iterable[str], odd: set[str] | None = None) -> dict[str, T]:
+        """The things that exist among `keys` and can be read, by id; ids of those that cannot be are added to `odd`."""
         wanted = list(dict.fromkeys(keys))
-        found = await asyncio.gather(*(self._readable(key) for key in wanted))
+        found = await asyncio.gather(*(self._readable(key, odd) for key in wanted))
         return {key: value for key, value in zip(wanted, found, strict=True) if value is not None}
 
-    async def _readable(self, key: str) -> T | None:
+    async def _readable(self, key: str, odd: set[str] | None) -> T | None:
         try:
             return await self.get(key)
         except Unreadable:
+            if odd is not None:
+                odd.add(key)
             return None
 
     def put(self, key: str, value: T | None) -> None:

@@ -75,8 +75,8 @@ class MessageContext:
         if verdict is Verdict.UNKNOWN or (verdict is Verdict.YES and feed.template is not None):
             routable = await self.lookups.routable(payload.ticket_id, payload.content)
             verdict = self.policy.verdict(feed, routable)
-        if verdict is Verdict.NO:
-            raise NotToBeShown("it does not belong to the feed any more")
+        if verdict is not Verdict.YES:
+            raise NotToBeShown("it does not belong to the feed any more, or nobody can tell")
         public, line = payload.content.public, carried_line(payload.ticket_id, payload.content)
         if feed.lookups:
             public, line = await self.lookups.line(payload.ticket_id, payload.content, feed)

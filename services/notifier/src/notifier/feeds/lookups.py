@@ -18,9 +18,13 @@ from notifier.policy.kinds import ASSIGNMENTS, BY_ID, COMMENTS, GONE, Kind
 from notifier.policy.notifier import NotifierPolicy
 from notifier.policy.routing import FeedRule
 from supportops.clock import Clock
+from supportops.errors import Permanent
+from supportops.observability.logging import get_logger
 from supportops.vendors.cache import ReferenceCache
 from supportops.vendors.zendesk import Comment, References, Zendesk
 from supportops.vendors.zendesk.models import Named, Organization, Ticket, User
+
+log = get_logger("notifier.feeds")
 
 TICKETS_AT_ONCE = 100  # that Zendesk reads in one call
 
@@ -57,7 +61,10 @@ class Lookups:
         self._clock = clock
 
     async def routable(self, ticket_id: str, content: Content) -> Routable:
-        """What routing needs, all of it known. Raises NotToBeShown for a ticket, or a form, that is not there."""
+        """What routing needs, all of it known but for an organization that cannot be read.
+
+        Raises NotToBeShown for a ticket, or a form, that is not there.
+        """
         if not all(content.knows(name) for name in self._routed):
             content = content.completed(facts_of(await self._ticket(ticket_id)))
         public = content.public
@@ -78,7 +85,10 @@ class Lookups:
         )
 
     async def _with_names(self, content: Content, found: Routable) -> Routable:
-        """With the names that some rule asks for; each is a look-up, remembered for a while."""
+        """With the names that some rule asks for; each is a look-up, remembered for a while.
+
+        What its organization says is not known where that cannot be read: then no rule that asks for it says yes.
+        """
         asks_for = self._policy.asks_for
         if asks_for("brands"):
             found = replace(
@@ -90,7 +100,12 @@ class Lookups:
             )
         if not asks_for("organizations", "plans", "regions"):
             return found
-        organization = await self._organization_of(content)
+        number = content.text_of("organization_id")
+        try:
+            organization = await self._references.organizations.get(number) if number else None
+        except Permanent as error:  # it is there: whether a rule leaves it out, nobody can tell
+            log.warning("routing.organization_unknown", organization_id=number, reason=str(error))
+            return replace(found, organization=None, plan=None, region=None)
         fields = organization.organization_fields or {} if organization else {}
         return replace(
             found,

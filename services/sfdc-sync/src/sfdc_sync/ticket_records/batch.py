@@ -1,7 +1,8 @@
 """Records on their way to Salesforce: which go into which call, the call, and what is worth sending again at once."""
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections import deque
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import batched, groupby
@@ -11,11 +12,13 @@ from sfdc_sync.policy.pauses import Pauses
 from sfdc_sync.policy.sfdc import SfdcPolicy
 from sfdc_sync.policy.ticket_records import SkewPolicy, TicketRecordPolicy
 from sfdc_sync.salesforce.responses import ErrorAction, Record, RecordResult
+from sfdc_sync.ticket_records.decisions import Ticket
 from sfdc_sync.ticket_records.facts import TicketFacts
 from sfdc_sync.ticket_records.mapping import without, without_lookups
 from supportops.delivery import Discard, Outcome, Snooze, TryAgain
 from supportops.errors import DestinationPaused, Permanent, Retryable
 
+type Reading = Callable[[Sequence[Ticket]], Awaitable[list[TicketFacts]]]
 _WALLS = {ErrorAction.QUOTA, ErrorAction.BUSY, ErrorAction.LOGIN, ErrorAction.CONFIG}
 ROUNDS = 3  # of what can be mended at once: several fields may be refused one after the other
 MOST_CALLS = 20  # to find the one record that spoils a batch: twice log2(200) and a few
@@ -45,6 +48,31 @@ def in_calls(
             calls.append(open_call[:batch])
             open_call = open_call[batch:]
     return [*calls, open_call] if open_call else calls
+
+
+async def gathered(read: Reading, due: Sequence[Ticket]) -> tuple[list[TicketFacts], dict[str, RecordResult]]:
+    """What is known of tickets, and by id how those ended of whom nothing can be read.
+
+    A look-up that is refused is refused for all who share it: whose value spoils it is found by halving.
+    """
+    found: list[TicketFacts] = []
+    ended: dict[str, RecordResult] = {}
+    waiting = deque([due])
+    for _ in range(MOST_CALLS):
+        if not waiting:
+            break
+        some = waiting.popleft()
+        try:
+            found += await read(some)
+        except Permanent as error:
+            if len(some) == 1:
+                refused = f"its look-up is refused: {error}"
+                ended[some[0].ticket_id] = RecordResult(ErrorAction.REJECTED, reason=refused)
+                continue
+            middle = len(some) // 2
+            waiting += [some[:middle], some[middle:]]
+    left = RecordResult(ErrorAction.TRANSIENT, reason="left for the next batch")
+    return found, ended | {each.ticket_id: left for some in waiting for each in some}
 
 
 class RecordWriter(Protocol):

@@ -27,6 +27,7 @@ from sfdc_sync.ticket_records.fit import fit
 from sfdc_sync.ticket_records.mapping import external_id
 from sfdc_sync.ticket_records.repository import load_tickets
 from supportops.delivery import Cancel, Delivery, DestinationSpec, Done, Outcome, Snooze
+from supportops.errors import Permanent
 from supportops.store import Store
 from supportops.vendors.zendesk import Comment
 
@@ -69,13 +70,17 @@ class TicketComments:
             idempotent=True,  # the same upsert again gives the same record
         )
 
-    async def deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
+    async def deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome | BaseException]:
         """Write the comments named, as they stand in Zendesk now; `outcome_of` says what each answer means."""
         tickets = await load_tickets(self._store, {_ticket_of(each) for each in deliveries})
-        outcomes: dict[str, Outcome] = {}
+        outcomes: dict[str, Outcome | BaseException] = {}
         comments: dict[str, Comment] = {}
         for delivery in deliveries:
-            found = await self._look(delivery, tickets.get(_ticket_of(delivery)))
+            found: Comment | Outcome | Permanent
+            try:
+                found = await self._look(delivery, tickets.get(_ticket_of(delivery)))
+            except Permanent as error:  # Zendesk does not show this ticket's comments: the others' go on
+                found = error
             if isinstance(found, Comment):
                 comments[delivery.id] = found
             else:

@@ -17,6 +17,7 @@ from sfdc_sync.salesforce.responses import ErrorAction, RecordResult
 from sfdc_sync.ticket_records.batch import (
     Batch,
     RecordKeeper,
+    gathered,
     in_calls,
     outcome_of,
     pause_when_all_wait,
@@ -100,13 +101,15 @@ class TicketRecords:
 
     async def _write(self, due: Sequence[Ticket]) -> dict[str, Written]:
         policy = self._policy
-        facts = await self._facts.of(due)
+        facts, ended = await gathered(self._facts.of, due)
+        done = {
+            each.ticket_id: Written(each, ended[each.ticket_id]) for each in due if each.ticket_id in ended
+        }
         accounts = {each.account_id for each in facts} - {""}
         skewed = await skewed_accounts(self._store, accounts, policy.skew.records)
         deadline = asyncio.get_running_loop().time() + self._patience.total_seconds()
-        done: dict[str, Written] = {}
-        for call in in_calls(facts, skewed, batch=policy.batch, skew=policy.skew):
-            done |= await self._send(call, deadline, first=not done)
+        for at, call in enumerate(in_calls(facts, skewed, batch=policy.batch, skew=policy.skew)):
+            done |= await self._send(call, deadline, first=at == 0)
         return done
 
     async def _send(self, call: Sequence[TicketFacts], deadline: float, *, first: bool) -> dict[str, Written]:

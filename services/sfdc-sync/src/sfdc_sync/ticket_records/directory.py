@@ -29,19 +29,26 @@ class ZendeskDirectory:
         self._road: SlaRoad | None = None
 
     async def requesters(self, ids: Collection[str]) -> Mapping[str, Known]:
-        """Requester sources of each user that exists: requester_email, requester_name, requester_field:KEY."""
-        found = await self._read(self._names.users, ids)
-        return {key: self._requester(user) for key, user in found.items()}
+        """Requester sources of each user that exists: requester_email, requester_name, requester_field:KEY.
+
+        None of them of one that cannot be read.
+        """
+        odd: set[str] = set()
+        found = await self._read(self._names.users, ids, odd)
+        unknown: dict[str, Known] = {key: {} for key in odd}
+        return unknown | {key: self._requester(user) for key, user in found.items()}
 
     async def organizations(self, ids: Collection[str]) -> Mapping[str, Known]:
         """Organization sources of each that exists: name, Salesforce id, organization_field:KEY."""
         found = await self._read(self._names.organizations, ids)
         return {key: self._organization(each) for key, each in found.items()}
 
-    async def keys(self, ids: Collection[str]) -> Mapping[str, OrganizationKey]:
-        """What each organization that exists says about its account."""
-        found = await self._read(self._names.organizations, ids)
-        return {
+    async def keys(self, ids: Collection[str]) -> Mapping[str, OrganizationKey | None]:
+        """What each organization that exists says about its account; None of one that cannot be read."""
+        odd: set[str] = set()
+        found = await self._read(self._names.organizations, ids, odd)
+        unknown: dict[str, OrganizationKey | None] = dict.fromkeys(odd)
+        return unknown | {
             key: OrganizationKey(key, each.name, self._salesforce_id(each)) for key, each in found.items()
         }
 
@@ -142,8 +149,10 @@ class ZendeskDirectory:
 
     # --- calls ---
 
-    async def _read[T](self, cache: ReferenceCache[T], ids: Collection[str]) -> Mapping[str, T]:
-        return await self._allowed(cache.get_many(key for key in sorted(ids) if _ID.fullmatch(key)))
+    async def _read[T](
+        self, cache: ReferenceCache[T], ids: Collection[str], odd: set[str] | None = None
+    ) -> Mapping[str, T]:
+        return await self._allowed(cache.get_many((key for key in sorted(ids) if _ID.fullmatch(key)), odd))
 
     async def _allowed[T](self, reading: Awaitable[T]) -> T:
         """A refusal is about our rights, not about these tickets: everything waits for a person.

@@ -32,8 +32,8 @@ class Directory(Protocol):
         """Sources of the organizations that exist, by organization id."""
         ...
 
-    async def keys(self, ids: Collection[str]) -> Mapping[str, OrganizationKey]:
-        """What each organization says about its account."""
+    async def keys(self, ids: Collection[str]) -> Mapping[str, OrganizationKey | None]:
+        """What each organization says about its account; None of one that cannot be read."""
         ...
 
     async def details(self, tickets: Mapping[str, Known], wanted: frozenset[str]) -> Mapping[str, Known]:
@@ -154,16 +154,23 @@ def matched(match: Match) -> Known:
     return known
 
 
-def _asked(ticket: Ticket, people: Mapping[str, Known], keys: Mapping[str, OrganizationKey]) -> Asked:
-    """An organization or a requester that Zendesk does not know (any more) is none."""
+def _asked(ticket: Ticket, people: Mapping[str, Known], keys: Mapping[str, OrganizationKey | None]) -> Asked:
+    """An organization or a requester that Zendesk does not know (any more) is none; one that is there and cannot be
+    read is unknown, so that nothing is said about it.
+    """
+    organization_id, requester_id = (
+        str(ticket.known.get(name)) for name in ("organization_id", "requester_id")
+    )
+    odd_organization = organization_id in keys and keys[organization_id] is None
+    odd_requester = requester_id in people and not people[requester_id]
     has_organization: bool | None = None
-    if "organization_id" in ticket.known:
+    if "organization_id" in ticket.known and not odd_organization:
         has_organization = ticket.known["organization_id"] is not None
-    email = people.get(str(ticket.known.get("requester_id")), {}).get("requester_email")
+    email = people.get(requester_id, {}).get("requester_email")
     return Asked(
         has_organization,
-        keys.get(str(ticket.known.get("organization_id"))),
-        "requester_id" in ticket.known,
+        keys.get(organization_id),
+        "requester_id" in ticket.known and not odd_requester,
         email if isinstance(email, str) else None,
     )
 

@@ -4,13 +4,16 @@ import asyncio
 from datetime import UTC, datetime
 
 import pytest
+from sqlalchemy import insert
 
+from sfdc_sync.organizations.brake import LIFTED_FOR
 from sfdc_sync.organizations.handlers import add_organization_handlers
 from sfdc_sync.organizations.reading import WrongEnvironment
 from sfdc_sync.organizations.runs import Stopped
 from sfdc_sync.organizations.salesforce_side import Unreadable
 from sfdc_sync.organizations.saved_plan import parsed, written
 from sfdc_sync.policy.organizations import BrakePolicy, Limit
+from sfdc_sync.tables import brake_releases
 from supportops.contracts import OrganizationDeleted, OrganizationUpdated
 from supportops.errors import Permanent
 from supportops.messaging import Handlers
@@ -103,6 +106,17 @@ async def test_hidden_rows_stop_at_the_brake_until_a_person_lifts_it_for_one_run
     with pytest.raises(Stopped, match="invisible rows"):
         await braked.full("full", "test")
     assert sync.systems.writes() == before
+    long_ago = datetime.now(UTC) - LIFTED_FOR
+    row = {
+        "release_id": "1",
+        "released_by": "ada",
+        "reason": "for a run that never came",
+        "released_at": long_ago,
+    }
+    async with sync.vendors.store.transaction() as tx:
+        await tx.execute(insert(brake_releases).values(row))
+    with pytest.raises(Stopped):
+        await braked.full("full", "test")
     await sync.repository.release_brake("ada", "these are really gone")
     await braked.full("full", "test")
     assert fields(sync.systems.organization(ACME_ORG), "marked_for_review") == [True]
@@ -166,6 +180,30 @@ async def test_a_taken_name_is_kept_with_its_reason_and_adopted_by_the_next_comp
     adopted = sync.systems.organization(GITLAB_ORG)
     assert (fields(adopted, "salesforce_id"), adopted["external_id"]) == ([taken], "somebody's")
     assert await sync.repository.refused_accounts() == set()
+
+
+async def test_who_could_get_no_organization_gets_one_when_that_is_settled(sync: Sync) -> None:
+    """Its account does not change, so that no delta would see it again; and a full compare makes none."""
+    one, other = sync.systems.account("Twin"), sync.systems.account(" TWIN ")
+    await sync.of().delta("test")
+    assert await sync.repository.refused_accounts() == {one, other}
+    await sync.of().full("full", "test")
+    assert await sync.repository.refused_accounts() == {one, other}
+    sync.systems.edit_account(other, Name="Another")
+    await sync.of().delta("test")
+    assert [len(sync.systems.by_external_id(each)) for each in (one, other)] == [1, 1]
+    assert await sync.repository.refused_accounts() == set()
+
+
+async def test_a_delta_sees_both_organizations_that_hold_one_id(sync: Sync) -> None:
+    for key in (GITLAB_ORG, ACME_ORG):
+        sync.systems.edit_organization(key, organization_fields={"salesforce_id": ACME})
+    await sync.of().full("full", "test")
+    sync.systems.edit_account(ACME, Support_Level__c="Gold")
+    before = sync.systems.writes()
+    result = await sync.of().delta("test")
+    assert {(action, state) for action, state, _ in await sync.rows(result.run_id)} == {("conflict", "held")}
+    assert sync.systems.writes() == before, "neither is guessed"
 
 
 async def test_limits_and_a_session_that_ends_in_the_middle_only_cost_time(sync: Sync) -> None:

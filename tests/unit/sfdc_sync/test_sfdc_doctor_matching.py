@@ -57,6 +57,13 @@ def problems(*, account: Any = None, contact: Any = None, user: Any = USER) -> d
     }
 
 
+def test_a_reference_that_is_a_number_is_looked_for_as_one() -> None:
+    name = "Zendesk__Zendesk_Organization_Id__c"
+    number = described(*ACCOUNT[:2], column(name, type="double"), *ACCOUNT[3:])
+    told = "is of type double, the rules say text: set matching.account.organization_id_type: number"
+    assert problems(account=number) == {f"type of Account.{name}": told}
+
+
 def test_a_whole_org_has_no_findings() -> None:
     assert problems() == {}
     assert objects(MatchingPolicy()) == ["Account", "Contact", "User"]

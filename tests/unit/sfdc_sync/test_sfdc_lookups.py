@@ -69,6 +69,43 @@ async def test_a_field_of_numbers_may_hold_the_organization() -> None:
     assert match.account.rule is AccountRule.NONE, "the namesake belongs to organization 8"
 
 
+@pytest.mark.parametrize(("kind", "wanted"), [("text", "IN ('7')"), ("number", "IN (7)")])
+async def test_an_organization_is_looked_for_as_what_the_field_holds(kind: str, wanted: str) -> None:
+    org = Org()
+    rules = MatchingPolicy.model_validate({"account": {"organization_id_type": kind, "by_name": False}})
+    await one(org, asked(OrganizationKey("7", "Acme")), rules)
+    ((query,),) = org.rounds
+    assert query.endswith(f"Zendesk__Zendesk_Organization_Id__c {wanted}")
+
+
+async def test_names_of_fields_are_read_in_salesforces_spelling() -> None:
+    rules = MatchingPolicy.model_validate(
+        {"account": {"organization_id": "ZENDESK_id__c"}, "contact": {"active": "IN_use__c"}}
+    )
+    org = Org(account(ACME, "Acme", Zendesk_ID__c="8"), contacts=[RITA | {"In_Use__c": True}])
+    key = OrganizationKey("7", "Acme", ACME)
+    match = await one(org, asked(key, "rita@acme.example"), rules)
+    assert match.account is not None
+    assert match.account.account is not None
+    assert match.account.account.organization_id == "8"
+    assert match.contact is not None
+    assert match.contact.contact is not None
+    assert match.contact.contact.active is True
+
+
+@pytest.mark.parametrize("typed", ["0035500001H9kZuAAJ", "CUSTOMERNUMBER1", "see contract"])
+async def test_what_is_no_accounts_id_is_not_asked_for(typed: str) -> None:
+    """Salesforce may refuse such an id, and with it the look-up of the whole batch."""
+    org = Org(account(ACME, "Acme"))
+    match = await one(org, asked(OrganizationKey("7", "Acme", typed)))
+    assert not any(" Id IN" in query for query in org.rounds[0])
+    assert match.account is not None
+    assert (match.account.rule, match.account.remark) == (
+        AccountRule.NAME,
+        "the organization's Salesforce id is no account's id",
+    )
+
+
 async def test_one_round_for_two_hundred_tickets() -> None:
     keys = [OrganizationKey(str(n), f"Company {n}", ACME) for n in range(200)]
     org = Org(account(ACME, "Acme"))

@@ -16,11 +16,11 @@ from sfdc_sync.matching.rules import (
     ContactRule,
     OrganizationKey,
     account_of_contact,
-    folded,
     match_account,
     match_contact,
 )
 from sfdc_sync.policy.matching import ContactMatching
+from sfdc_sync.salesforce.names import folded
 
 ACME_15 = "0018a00001rBqb8"
 ACME = Account(f"{ACME_15}AAC", "Acme Ltd", "77")
@@ -115,6 +115,15 @@ def found(
             [NAMELESS],
             (None, "none"),
             id="a name does not overrule an id",
+        ),
+        pytest.param(
+            key(salesforce_id="0035500001H9kZuAAJ"),
+            [ACME],
+            (ACME.id, "organization_id"),
+            id="another kind's id",
+        ),
+        pytest.param(
+            key(id="1", name="Gro\u200bablet"), [NAMELESS], (NAMELESS.id, "name"), id="what nobody sees"
         ),
         pytest.param(
             key(id="1", name="Groablet", salesforce_id="n/a"),

@@ -74,7 +74,8 @@ organizations = Table(
     Index("organizations_by_name", "folded_name"),
 )
 
-# Living accounts as last read. `refused`: why the last write of its organization failed; it is tried in the next run.
+# Living accounts as last read. `refused`: why it is tried again in the next run: its organization's last
+# write failed, or it could not be given one.
 accounts = Table(
     "accounts",
     metadata,

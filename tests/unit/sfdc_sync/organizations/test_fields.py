@@ -55,6 +55,42 @@ def test_the_nine_fields_of_the_handbook() -> None:
     }
 
 
+def test_names_of_fields_are_read_in_salesforces_spelling() -> None:
+    """Not found letter by letter, they would look empty, and be emptied in Zendesk."""
+    policy = OrganizationsPolicy()
+    odd = {
+        key: rule.model_copy(update={"source": rule.source.swapcase()}) for key, rule in policy.fields.items()
+    }
+    odd["salesforce_id"] = policy.fields["salesforce_id"]
+    rules = {"fields": odd, "back_reference": "zendesk__zendesk_organization_id__c", "types": ("CUSTOMER",)}
+    assert read(policy.model_copy(update=rules)) == read()
+
+
+@pytest.mark.parametrize(
+    ("missing", "key"),
+    [
+        ("Market_Segment__c", "market_segment"),
+        ("Support_Level__c", "support_level"),
+        ("Owner", "account_owner"),
+    ],
+)
+def test_what_is_not_in_the_answer_is_unknown_and_never_empty(missing: str, key: str) -> None:
+    row = {name: value for name, value in ROW.items() if name != missing}
+    found = account_of(row, OrganizationsPolicy(), Overrides(), TODAY)
+    assert key not in found.target
+    assert found.notes == (f"{key}: is not in Salesforce's answer; left as it is",)
+
+
+def test_a_name_of_its_own_for_zendesk_and_else_the_accounts() -> None:
+    policy = OrganizationsPolicy(name="Zendesk__Zendesk_Organization__c")
+    for own, name in (
+        ("Groablet (EMEA)", "Groablet (EMEA)"),
+        (None, "Groablet Enterprises"),
+        (" ", "Groablet Enterprises"),
+    ):
+        assert read(policy, Zendesk__Zendesk_Organization__c=own).name == name
+
+
 def field(kind: str, **more: Any) -> OrganizationField:
     return OrganizationField(source="X__c", type=kind, **more)
 
@@ -142,6 +178,14 @@ def test_the_plan_is_the_best_living_subscription(rows: list[Any] | None, plan: 
     policy = OrganizationsPolicy(plan=PlanPolicy(subscriptions=SUBSCRIPTIONS))
     found = read(policy, Subscriptions__r={"records": records} if rows is not None else None)
     assert found.target["support_level"] == plan
+
+
+def test_an_account_without_the_list_of_its_subscriptions_is_not_one_without_any() -> None:
+    policy = OrganizationsPolicy(plan=PlanPolicy(subscriptions=SUBSCRIPTIONS))
+    with pytest.raises(Unmappable):
+        read(policy)
+    rows = {"records": [{"status__C": "Active", "PLAN__c": "Gold", "ends__c": "2026-12-31"}]}
+    assert read(policy, subscriptions__R=rows).target["support_level"] == "gold"
 
 
 @pytest.mark.parametrize(("until", "plan"), [(date(2026, 3, 1), "gold"), (date(2026, 2, 28), "expired")])

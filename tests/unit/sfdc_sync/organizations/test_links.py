@@ -59,6 +59,11 @@ CASES = [
         {"adopted": [f"{A}=1 name"]},
     ),
     Case(
+        "name, in another Unicode form",
+        world([account(name="Cafe\u0301 \uff21cme")], [organization(name="Caf\xe9\xa0Acme\u200b")]),
+        {"adopted": [f"{A}=1 name"]},
+    ),
+    Case(
         "back reference before name",
         world([account(back="2")], [organization("1"), organization("2", "Else")]),
         {"adopted": [f"{A}=2 back_reference"]},
@@ -79,6 +84,11 @@ CASES = [
         "a namesake that was not read",
         replace(world([account()]), known_names={"acme": {B}}),
         {"conflicts": ["ambiguous_name"]},
+    ),
+    Case(
+        "a namesake that has another name by now, or is gone",
+        replace(world([account(), account(B, "Other")], [], [Gone(C)]), known_names={"acme": {A, B, C}}),
+        {"lone": [A, B]},
     ),
     Case(
         "name of another's organization",

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from sfdc_sync.organizations.model import FIELD, Action, Change, Gone, Item, Organization, Plan, Value, same
-from sfdc_sync.organizations.planner import Options, Planner
+from sfdc_sync.organizations.planner import Options, Planner, left_over
 from sfdc_sync.policy.organizations import OrganizationsPolicy
 from tests.unit.sfdc_sync.organizations.worlds import POLICY, A, B, C, account, organization, world
 
@@ -167,7 +167,31 @@ def test_names_are_synced_only_when_told() -> None:
     [
         (None, "", True), (None, False, True), (None, 0, False), (0, None, False), (12, 12.0, True), (True, 1, False),
         (" a ", "a", True), ("a", "A", False), (False, True, False), ("12", 12, True),
+        ("12.50", 12.5, True), ("12.5", 12, False), ("many", 12, False), ("007", "7", False),
+        ("2026-03-31T00:00:00+00:00", "2026-03-31", True), ("2026-03-31T00:00:00Z", "2026-03-31", True),
+        ("2026-03-31T02:00:00+00:00", "2026-03-31", False), ("2026-04-01T00:00:00+00:00", "2026-03-31", False),
     ],
 )  # fmt: skip
 def test_what_counts_as_the_same_value(before: Value, after: Value, *, expected: bool) -> None:
     assert same(before, after) is expected
+
+
+@pytest.mark.parametrize(
+    ("delta", "creates", "waiting", "expected"),
+    [
+        (True, True, (), {A, B}),  # a delta sees only what changed: who it could not settle is read again
+        (True, False, (), set()),  # runs that make none leave it to a person
+        (False, True, (), set()),  # a full compare is no reason to make thousands
+        (False, True, (A,), {A}),  # but whoever waits for the delta goes on waiting
+        (False, True, (C,), set()),
+    ],
+)
+def test_who_could_get_no_organization_is_looked_at_again(
+    delta: bool, creates: bool, waiting: tuple[str, ...], expected: set[str]
+) -> None:
+    twins = plan([account(A), account(B, " acme")])
+    assert set(left_over(twins, waiting, creates=creates, delta=delta)) == expected
+    claims = plan([account(A, back="1"), account(B, "Other", back="1")], [organization()])
+    assert set(left_over(claims, waiting, creates=creates, delta=delta)) == expected
+    linked = plan([account(C, aar=1)], [organization(of=C)])
+    assert left_over(linked, waiting, creates=creates, delta=delta) == {}

@@ -130,6 +130,28 @@ async def test_a_job_that_never_ends_is_an_unknown_outcome() -> None:
     assert sum(waits.slept) <= JOB_PATIENCE.total_seconds()
 
 
+@pytest.mark.parametrize(
+    ("now", "sent"),
+    [
+        (("vip", "starter"), ["vip", "ultimate"]),
+        (
+            ("vip", "starter", "new"),
+            ["vip", "new", "ultimate"],
+        ),  # somebody added one since the organization was read
+        (("starter",), ["ultimate"]),  # or took one off
+        (("ultimate", "starter"), ["ultimate"]),
+    ],
+)
+async def test_tags_are_those_of_the_moment_without_other_plans(
+    now: tuple[str, ...], sent: list[str]
+) -> None:
+    """Zendesk replaces the whole list, and between reading and writing there are all the pages of a full run."""
+    zendesk, fake, _ = side(DONE, there=[OrganizationDetail(id="1", name="1", tags=now)])
+    change = Change(TAGS, "vip starter", "vip ultimate")
+    await zendesk.update([Item(Action.UPDATE, "salesforce_id", "1", A, "1", (change,)), update("2")])
+    assert fake.sent == [[{"id": 1, "tags": sent}, {"id": 2, "organization_fields": {"support_level": "b"}}]]
+
+
 SILENT: list[tuple[str, list[object]]] = [
     ("completed", [Job("j", "completed", {})]),
     ("completed", [QUEUED, Job("j", "completed", {})]),

@@ -8,11 +8,11 @@ from uuid_utils import uuid7
 
 from sfdc_sync.integrity.findings import Weighed, keep, open_findings, run_row
 from sfdc_sync.integrity.reports import REPORTS, Facts, judge
-from sfdc_sync.organizations.fields import Row, at
 from sfdc_sync.organizations.reading import Reader
 from sfdc_sync.organizations.runs import OpenTickets
 from sfdc_sync.policy.ignored import IgnoreList
 from sfdc_sync.policy.organizations import OrganizationsPolicy
+from sfdc_sync.salesforce.rows import Row, value_at
 from sfdc_sync.tables import integrity_runs
 from supportops.contracts import IntegrityChecked, IntegrityReport
 from supportops.errors import SupportOpsError
@@ -33,7 +33,7 @@ class Products:
 
     def note(self, row: Row, account_id: str) -> None:
         """Called for every account that is read."""
-        value = at(row, self._path) if self._path is not None else None
+        value = value_at(row, self._path) if self._path is not None else None
         if value:
             self._found[account_id] = str(value)
         else:  # it may have had one the day before

@@ -6,8 +6,8 @@ While runs are switched off (`organizations.enabled`), what is missing is a warn
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sfdc_sync.organizations.links import ACCOUNT_PREFIX
 from sfdc_sync.organizations.salesforce_side import AccountReader
+from sfdc_sync.policy.fields import ACCOUNT_PREFIX
 from sfdc_sync.policy.organizations import FieldType, OrganizationsPolicy
 from sfdc_sync.policy.overrides import Overrides
 from sfdc_sync.salesforce.client import Salesforce

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from sfdc_sync.organizations.links import Links, World, domain_problem, find_links, own_id
-from sfdc_sync.organizations.model import Account, Organization, folded, same
+from sfdc_sync.organizations.model import Account, Organization, same
 from sfdc_sync.policy.organizations import OrganizationsPolicy
+from sfdc_sync.salesforce.names import folded
 
 type Severity = Literal["high", "medium", "low"]
 

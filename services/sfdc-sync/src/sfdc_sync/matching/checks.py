@@ -8,6 +8,7 @@ from supportops.operations.checks import Finding
 
 type Described = Mapping[str, Mapping[str, Any] | None]
 
+NUMBERS = frozenset({"double", "int", "long", "currency", "percent"})
 HIDDEN = "does not exist, or field-level security hides it from the integration user"
 
 
@@ -26,6 +27,7 @@ def check_matching(policy: MatchingPolicy, described: Described) -> Iterator[Fin
         people = (*policy.account.owner.paths, *policy.account.technical_account_manager.paths)
         names = ["Id", "Name", *([policy.account.organization_id] if policy.account.organization_id else [])]
         yield from _fields("Account", [*names, *people], names, described)
+        yield from _type_of_reference(policy, described)
     if not policy.contact.enabled:
         yield Finding("matching contacts", "skipped", "is switched off")
     else:
@@ -33,6 +35,19 @@ def check_matching(policy: MatchingPolicy, described: Described) -> Iterator[Fin
         yield from _fields(
             "Contact", ["Id", "Email", "CreatedDate", "AccountId", *active], ["Email"], described
         )
+
+
+def _type_of_reference(policy: MatchingPolicy, described: Described) -> Iterator[Finding]:
+    """A look-up for a text among numbers, or the other way round, is refused, and then every ticket waits."""
+    rules = policy.account
+    field = _field(described.get("Account"), "name", rules.organization_id or "")
+    if field is None or not field.get("type"):
+        return
+    found = "number" if field["type"] in NUMBERS else "text"
+    if found != rules.organization_id_type:
+        remedy = f"set matching.account.organization_id_type: {found}"
+        told = f"is of type {field['type']}, the rules say {rules.organization_id_type}: {remedy}"
+        yield Finding(f"type of Account.{rules.organization_id}", "failed", told)
 
 
 def _fields(name: str, paths: list[str], filters: list[str], described: Described) -> Iterator[Finding]:

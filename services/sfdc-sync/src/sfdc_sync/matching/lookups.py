@@ -4,14 +4,15 @@ import re
 import unicodedata
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
-from sfdc_sync.matching.rules import Account, Contact, OrganizationKey, Person, folded
+from sfdc_sync.matching.rules import Account, Contact, OrganizationKey, Person
 from sfdc_sync.policy.matching import MatchingPolicy, PersonFields
+from sfdc_sync.salesforce.names import folded, shown
 from sfdc_sync.salesforce.record_id import normalise
-from sfdc_sync.salesforce.soql import in_lists
+from sfdc_sync.salesforce.rows import Row, value_at
+from sfdc_sync.salesforce.soql import digits, in_lists, literal
 
-Row = Mapping[str, Any]
 MOST_ADDRESS, MOST_NAME = 80, 255  # characters of a contact's address, of an account's name
 _UNASKABLE = re.compile("[\x00-\x1f\x7f\ud800-\udfff\ufffe\uffff]")  # no query may hold them
 _ADDRESS = re.compile(
@@ -82,7 +83,8 @@ class Lookups:
         queries = list(in_lists(f"{select} Id IN", sorted(ids)))
         if policy.organization_id:
             keys = sorted(key.id for key in organizations)
-            queries += in_lists(f"{select} {policy.organization_id} IN", keys)
+            form = digits if policy.organization_id_type == "number" else literal
+            queries += in_lists(f"{select} {policy.organization_id} IN", keys, form)
         if policy.by_name:  # an organization that names its account is never matched by name
             names = {name for key in organizations if key.account_id is None for name in _spellings(key.name)}
             queries += in_lists(f"{select} Name IN", sorted(names))
@@ -145,7 +147,7 @@ class Lookups:
         if own is None or not isinstance(name, str):
             return None
         policy = self._policy.account
-        organization = row.get(policy.organization_id) if policy.organization_id else None
+        organization = value_at(row, policy.organization_id) if policy.organization_id else None
         return Account(
             own,
             name,
@@ -159,7 +161,7 @@ class Lookups:
         if own is None or not isinstance(email, str):
             return None
         parent = row.get("Account")
-        active = row.get(self._policy.contact.active) if self._policy.contact.active else None
+        active = value_at(row, self._policy.contact.active) if self._policy.contact.active else None
         return Contact(
             own,
             email.strip().lower(),
@@ -175,8 +177,8 @@ def is_address(text: str) -> bool:
 
 
 def _spellings(name: str) -> set[str]:
-    """How an account of this name may spell it: as it is, and Unicode-normalised with single spaces."""
-    found = {name.strip(), " ".join(unicodedata.normalize("NFKC", name).split())}
+    """How an account of this name may spell it: as it is, as it is shown, and with accents as marks of their own."""
+    found = {name.strip(), shown(name), unicodedata.normalize("NFD", shown(name))}
     return {each for each in found if 0 < len(each) <= MOST_NAME and not _UNASKABLE.search(each)}
 
 
@@ -221,11 +223,5 @@ def _person(row: Row, fields: PersonFields) -> Person | None:
 
 
 def _text(row: Row, path: str | None) -> str | None:
-    value: object = row
-    for step in (path or "").split("."):
-        value = (
-            next((v for k, v in value.items() if k.lower() == step.lower()), None)
-            if isinstance(value, dict)
-            else None
-        )
+    value = value_at(row, path) if path else None
     return value.strip() or None if isinstance(value, str) else None

@@ -14,11 +14,11 @@ from sfdc_sync.matching.rules import (
     ContactMatch,
     OrganizationKey,
     account_of_contact,
-    folded,
     match_account,
     match_contact,
 )
 from sfdc_sync.policy.matching import MatchingPolicy
+from sfdc_sync.salesforce.names import folded
 from supportops.clock import Clock
 
 type Namesakes = Callable[[Collection[str]], Awaitable[Mapping[str, Collection[str]]]]

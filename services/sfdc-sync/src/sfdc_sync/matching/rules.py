@@ -3,13 +3,13 @@
 Nothing is guessed: where two explicit facts disagree the answer is `conflict`, where a name has two bearers it is none.
 """
 
-import unicodedata
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from sfdc_sync.policy.matching import ContactMatching
-from sfdc_sync.salesforce.record_id import normalise
+from sfdc_sync.salesforce import record_id
+from sfdc_sync.salesforce.names import folded
 
 
 class AccountRule(StrEnum):
@@ -73,8 +73,8 @@ class OrganizationKey:
 
     @property
     def account_id(self) -> str | None:
-        """The Salesforce id in its 18-character form; None where there is none or it is no id."""
-        return normalise(self.salesforce_id) if self.salesforce_id else None
+        """The account's id in its 18-character form; None where there is none, or what stands there is none."""
+        return record_id.account_id(self.salesforce_id)
 
 
 @dataclass(frozen=True)
@@ -99,11 +99,6 @@ NO_ACCOUNT = AccountMatch(None, AccountRule.NONE)
 NO_CONTACT = ContactMatch(None, ContactRule.NONE)
 
 
-def folded(name: str) -> str:
-    """A name as two of them are compared: Unicode-normalised, without outer and double spaces, case folded."""
-    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
-
-
 def match_account(
     organization: OrganizationKey,
     *,
@@ -119,7 +114,7 @@ def match_account(
     """
     remark = ""
     if organization.salesforce_id and organization.account_id is None:
-        remark = "the organization's Salesforce id is no record id"
+        remark = "the organization's Salesforce id is no account's id"
     elif organization.account_id and by_id is None:
         remark = "the organization's Salesforce id names no account that we see"
     if by_id is not None:

@@ -10,7 +10,7 @@ from fastapi import FastAPI, Request, Response
 from sfdc_sync.integrity.findings import Findings, Row
 from sfdc_sync.integrity.reports import REPORTS
 from sfdc_sync.operations.integrity_commands import as_csv
-from sfdc_sync.organizations.model import folded
+from sfdc_sync.salesforce.names import folded
 from sfdc_sync.salesforce.record_id import normalise
 from supportops.store import Store
 from supportops.web.auth.guard import OperatorAuth, guarded_page

@@ -191,13 +191,13 @@ def _add_brake_and_pin(group: typer.Typer, service: Service[Settings, SfdcPolicy
         reason: Annotated[str, typer.Option(help="Why the next run may go past the brake.")],
         by: Annotated[str | None, typer.Option(help="Who says so; default: who is logged in here.")] = None,
     ) -> None:
-        """Lift the brake for one run: the next that it would stop. Then it is armed again."""
+        """Lift the brake for one run: the next that it would stop, within a day. Then it is armed again."""
         if len(reason.strip()) < 5:
             raise typer.BadParameter("say why, in a few words", param_hint="--reason")
 
         async def release(store: Store) -> int:
             await Repository(store).release_brake(by or me(), reason.strip())
-            typer.echo("lifted for the next run that it would stop")
+            typer.echo("lifted for the next run that it would stop, within a day")
             return CLEAN
 
         raise typer.Exit(on_database(service, release))

@@ -9,7 +9,6 @@ from sfdc_sync.integrity.checks import Integrity, Products
 from sfdc_sync.integrity.daily import days
 from sfdc_sync.integrity.merges import MergeFollower, granted
 from sfdc_sync.integrity.reports import REPORTS
-from sfdc_sync.organizations.fields import Row
 from sfdc_sync.organizations.reading import Production, Reader
 from sfdc_sync.organizations.repository import Repository
 from sfdc_sync.organizations.runs import LEASE, Neighbours, OrganizationSync
@@ -20,6 +19,7 @@ from sfdc_sync.policy.organizations import OrganizationsPolicy
 from sfdc_sync.policy.overrides import Overrides, load_overrides
 from sfdc_sync.policy.sfdc import SfdcPolicy
 from sfdc_sync.salesforce.client import Salesforce
+from sfdc_sync.salesforce.rows import Row
 from sfdc_sync.tables import integrity_findings, sync_rows, sync_runs
 from sfdc_sync.ticket_records.repository import open_tickets
 from supportops.runtime.output import Report

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -19,7 +20,9 @@ from sfdc_sync.operations.organization_story import (
     subject_of,
     values_of,
 )
-from sfdc_sync.organizations.model import Action, folded
+from sfdc_sync.organizations.brake import LIFTED_FOR
+from sfdc_sync.organizations.model import Action
+from sfdc_sync.salesforce.names import folded
 from sfdc_sync.salesforce.record_id import normalise
 from sfdc_sync.tables import accounts, brake_releases, organizations, sync_rows, sync_runs
 from supportops.operations.delivery_history import Row, rows_of
@@ -46,7 +49,7 @@ class OrganizationPages:
         """The last runs and plans, and how the brake stands."""
         async with self._store.reading() as conn:
             found = await rows_of(conn, select(_R).order_by(_R.c.started_at.desc()).limit(SHOWN))
-            brake = await brake_of(conn)
+            brake = await brake_of(conn, self._store.clock.now())
         return self._layout.page(request, "runs.html", runs=[_run(each) for each in found], brake=brake)
 
     async def run(self, request: Request, run_id: str, about: str, wanted: Mapping[str, str]) -> Response:
@@ -115,9 +118,11 @@ class OrganizationPages:
         )
 
 
-async def brake_of(conn: AsyncConnection) -> dict[str, Any]:
-    """How the brake stands: `released`, a lifting that no run has used yet; `stopped`, the last run if it was held."""
-    free = select(brake_releases).where(brake_releases.c.used_by.is_(None))
+async def brake_of(conn: AsyncConnection, now: datetime) -> dict[str, Any]:
+    """How the brake stands: `released`, a lifting that a run may still use; `stopped`, the last run if it was held."""
+    free = select(brake_releases).where(
+        brake_releases.c.used_by.is_(None), brake_releases.c.released_at > now - LIFTED_FOR
+    )
     released = await rows_of(conn, free.order_by(brake_releases.c.released_at).limit(1))
     writing = select(_R).where(_R.c.kind != "plan", _R.c.state.in_(("done", "stopped")))
     last = await rows_of(conn, writing.order_by(_R.c.started_at.desc()).limit(1))

@@ -12,8 +12,10 @@ import orjson
 from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from sfdc_sync.organizations.links import domain_problem
 from sfdc_sync.organizations.model import FIELD, Action, Value, same
 from sfdc_sync.organizations.repository import changes_of, held_of
+from sfdc_sync.salesforce.names import folded
 from sfdc_sync.salesforce.record_id import normalise
 from sfdc_sync.tables import account_merges, accounts, integrity_findings, organizations, sync_rows, sync_runs
 from supportops.operations.delivery_history import Row, rows_of
@@ -133,6 +135,8 @@ def standing(story: Story) -> dict[str, str]:
         f"organization {each['organization_id']}": _organization_words(each) for each in story.organizations
     }
     found["link"] = link_words(story)
+    for account, organization in _pairs(story):
+        found[f"rules of {organization['organization_id']}"] = rules_words(story, account, organization)
     if live := [_merge_words(each) for each in story.merges if each["undone_at"] is None]:
         found["merged"] = "; ".join(live)
     for each in story.organizations:
@@ -147,10 +151,7 @@ def standing(story: Story) -> dict[str, str]:
 def link_words(story: Story) -> str:
     """What links the two, and by which rule (docs/rules.md S6)."""
     pairs = [
-        (account["account_id"], organization["organization_id"])
-        for organization in story.organizations
-        for account in story.accounts
-        if organization["account_id"] == account["account_id"] and organization["deleted_at"] is None
+        (account["account_id"], organization["organization_id"]) for account, organization in _pairs(story)
     ]
     last = story.rows[-1] if story.rows else None
     conflict = f"; conflict by the rule {last['rule']}" if last and last["action"] == Action.CONFLICT else ""
@@ -160,6 +161,40 @@ def link_words(story: Story) -> str:
     made = f"; made by the rule {rules[-1]}" if rules else ""
     told = ", ".join(f"organization {theirs} holds the id of account {mine}" for mine, theirs in pairs)
     return f"{told} (rule salesforce_id){made}{conflict}"
+
+
+def rules_words(story: Story, account: Row, organization: Row) -> str:
+    """The four rules of a link, each judged by itself (docs/rules.md S6): by what was read last, and by findings."""
+    broken: dict[str, list[str]] = {"salesforce_id": [], "back_reference": [], "name": [], "domain": []}
+    if folded(account["name"]) != folded(organization["name"]):
+        broken["name"].append(f"{account['name']} / {organization['name']}")
+    told = ((each, domain_problem(each)) for each in orjson.loads(organization["domains"]))
+    broken["domain"] += [f"{domain} {problem}" for domain, problem in told if problem]
+    for each in story.findings:
+        rule = _RULES.get(each["report"])
+        mine = each["organization_id"] == organization["organization_id"] and is_open(each)
+        if mine and rule is not None and not broken[rule]:
+            broken[rule].append(_values(each))
+    words = {True: "holds", False: "does not hold"}
+    found = [
+        f"{rule} {words[not wrong]}" + (f" ({', '.join(wrong)})" if wrong else "")
+        for rule, wrong in broken.items()
+    ]
+    return "; ".join(found)
+
+
+_RULES: Mapping[str, str] = {"link_broken": "back_reference", "domain_malformed": "domain"}
+"""Reports, and the rule of a link that one of their findings breaks."""
+
+
+def _pairs(story: Story) -> list[tuple[Row, Row]]:
+    """Accounts with the living organizations that hold their ids."""
+    return [
+        (account, organization)
+        for organization in story.organizations
+        for account in story.accounts
+        if organization["account_id"] == account["account_id"] and organization["deleted_at"] is None
+    ]
 
 
 def values_of(organization: Row, rows: Sequence[Row]) -> list[dict[str, Any]]:
@@ -219,7 +254,7 @@ def _row_line(row: Row) -> Line:
 
 def _account_words(row: Row) -> str:
     parts = [row["name"], "gets an organization" if row["wanted"] else "of no configured type"]
-    parts += [f"its last write was refused: {row['refused']}"] if row["refused"] else []
+    parts += [f"waits for the next run: {row['refused']}"] if row["refused"] else []
     parts += orjson.loads(row["notes"]) if row["notes"] else []
     return f"{'; '.join(parts)}; read {when(row['seen_at'])}"
 

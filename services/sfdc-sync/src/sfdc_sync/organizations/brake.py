@@ -3,11 +3,14 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from sfdc_sync.organizations.model import FIELD, Action, Item, Plan, Value, same
 from sfdc_sync.policy.organizations import BrakePolicy, Limit
 
 ALMOST_ALL = 0.9
+LIFTED_FOR = timedelta(days=1)
+"""For so long a brake that was lifted waits for its run: a year later it would pass what nobody has looked at."""
 
 
 @dataclass(frozen=True, slots=True)

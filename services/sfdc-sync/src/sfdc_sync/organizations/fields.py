@@ -6,15 +6,12 @@ What cannot be mapped is left out and said; it never becomes empty.
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal, InvalidOperation
-from typing import Any
 
 from sfdc_sync.organizations.model import Account, Value
 from sfdc_sync.policy.organizations import OrganizationField, OrganizationsPolicy, Subscriptions
 from sfdc_sync.policy.overrides import Overrides
 from sfdc_sync.salesforce.record_id import normalise
-
-type Row = Mapping[str, Any]
-"""A record as Salesforce's query answers it: parents are objects, or null."""
+from sfdc_sync.salesforce.rows import ABSENT, Row, found_at, value_at
 
 _ROUNDING = {"half_even": ROUND_HALF_EVEN, "half_up": ROUND_HALF_UP, "down": ROUND_DOWN}
 
@@ -26,15 +23,18 @@ class Unmappable(ValueError):
 def account_of(row: Row, policy: OrganizationsPolicy, overrides: Overrides, today: date) -> Account:
     """The account in `row`. Raises Unmappable when it has no id or no name."""
     account_id = normalise(str(row.get("Id") or ""))
-    name = at(row, policy.name) or row.get("Name")
-    if account_id is None or not isinstance(name, str) or not name.strip():
+    names = (value_at(row, policy.name), row.get("Name"))
+    name = next((each for each in names if isinstance(each, str) and each.strip()), None)
+    if account_id is None or name is None:
         raise Unmappable("an account without id or name")
+    if policy.plan.subscriptions and found_at(row, policy.plan.subscriptions.relationship) is ABSENT:
+        raise Unmappable("an account without the list of its subscriptions")
     target, notes = target_of(row, account_id, policy, overrides, today)
-    back = row.get(policy.back_reference) if policy.back_reference else None
+    back = value_at(row, policy.back_reference) if policy.back_reference else None
     return Account(
         account_id,
         " ".join(name.split()),
-        wanted=row.get("Type") in policy.types,
+        wanted=str(row.get("Type") or "").casefold() in {each.casefold() for each in policy.types},
         back_reference=_organization_id(back),
         target=target,
         notes=tuple(notes),
@@ -50,7 +50,7 @@ def target_of(
     label, expired = plan_of(row, policy, today)
     reviewed = overrides.of(account_id, today)
     for key, rule in policy.fields.items():
-        raw = label if key == policy.plan.field else at(row, rule.source)
+        raw = label if key == policy.plan.field else found_at(row, rule.source)
         if key in reviewed:
             raw = reviewed[key]
         elif expired and key in policy.plan.expired_sets:
@@ -66,7 +66,12 @@ def target_of(
 
 
 def mapped(raw: object, rule: OrganizationField) -> Value:
-    """`raw` of Salesforce as Zendesk carries a field of this type; None is empty. Raises Unmappable."""
+    """`raw` of Salesforce as Zendesk carries a field of this type; None is empty. Raises Unmappable.
+
+    What the answer does not have at all is not empty: nothing is known of it.
+    """
+    if raw is ABSENT:
+        raise Unmappable("is not in Salesforce's answer; left as it is")
     if rule.type == "checkbox":
         return _checkbox(raw, rule)
     if raw is None or (isinstance(raw, str) and not raw.strip()):
@@ -82,22 +87,14 @@ def mapped(raw: object, rule: OrganizationField) -> Value:
             return _text(raw, rule)
 
 
-def at(row: Row, path: str) -> Any:
-    """The value at `Owner.Name`; None where a step is missing or empty."""
-    here: Any = row
-    for step in path.split("."):
-        if not isinstance(here, Mapping):
-            return None
-        here = here.get(step)
-    return here
-
-
 def best_plan(row: Row, rule: Subscriptions, *, until: date) -> str | None:
     """Label of the best living subscription's plan; None when none lives that the ranking names.
 
     One whose end lies before `until` is over, whatever its status says.
     """
-    plans = {each.get(rule.plan) for each in _children(row, rule.relationship) if _lives(each, rule, until)}
+    plans = {
+        value_at(each, rule.plan) for each in _children(row, rule.relationship) if _lives(each, rule, until)
+    }
     return next((label for label in rule.ranking if label in plans), None)
 
 
@@ -105,23 +102,23 @@ def plan_of(row: Row, policy: OrganizationsPolicy, today: date) -> tuple[object,
     """Label of the account's plan as of `today`, and whether that is because its own has expired."""
     plan = policy.plan
     since = today - plan.grace
-    ends = _day(at(row, plan.ends)) if plan.ends else None
+    ends = _day(value_at(row, plan.ends)) if plan.ends else None
     if ends is not None and ends < since:
         return plan.expired, True
     if plan.subscriptions is None:
-        return at(row, policy.fields[plan.field].source), False
+        return found_at(row, policy.fields[plan.field].source), False
     best = best_plan(row, plan.subscriptions, until=since)
     return (best, False) if best else (plan.expired, True)
 
 
 def _lives(each: Row, rule: Subscriptions, until: date) -> bool:
-    ends = _day(each.get(rule.ends)) if rule.ends else None
-    return each.get(rule.status) in rule.live and (ends is None or ends >= until)
+    ends = _day(value_at(each, rule.ends)) if rule.ends else None
+    return value_at(each, rule.status) in rule.live and (ends is None or ends >= until)
 
 
 def _children(row: Row, relationship: str) -> Iterator[Row]:
     """The rows of a sub-query; an empty one comes as null."""
-    found = row.get(relationship)
+    found = value_at(row, relationship)
     rows = found.get("records") if isinstance(found, Mapping) else None
     return (each for each in rows or () if isinstance(each, Mapping))
 

@@ -4,8 +4,8 @@ Events tell no tags and no domains, and sharing not at all (docs/vendors/zendesk
 that an organization is not what we last read.
 """
 
-from sfdc_sync.organizations.links import account_id_of
-from sfdc_sync.organizations.model import folded
+from sfdc_sync.salesforce.names import folded
+from sfdc_sync.salesforce.record_id import account_id
 from sfdc_sync.tables import organizations
 from supportops.contracts import OrganizationCreated, OrganizationDeleted, OrganizationEvent
 from supportops.contracts.organizations import ORGANIZATION_EVENTS
@@ -50,7 +50,7 @@ def _first(name: str, external_id: str | None) -> dict[str, object]:
         "name": name,
         "folded_name": folded(name),
         "external_id": external_id,
-        "account_id": account_id_of(external_id),
+        "account_id": account_id(external_id),
         "held": "{}",
         "domains": "[]",
         "marked": False,

@@ -8,10 +8,10 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sfdc_sync.organizations.model import Account, Gone, Organization, folded
-from sfdc_sync.salesforce.record_id import normalise
+from sfdc_sync.organizations.model import Account, Gone, Organization
+from sfdc_sync.salesforce import record_id
+from sfdc_sync.salesforce.names import folded
 
-ACCOUNT_PREFIX = "001"
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 
 
@@ -63,7 +63,7 @@ class World:
     complete: bool = True
     merged_away: Mapping[str, str] = field(default_factory=dict)
     known_names: Mapping[str, Collection[str]] = field(default_factory=dict)
-    """Folded name -> ids of living accounts, also of those that were not read this time."""
+    """Folded name -> ids of accounts as they were last called, also of those that were not read this time."""
     salesforce_id: str = "salesforce_id"
     granted: Mapping[str, str] = field(default_factory=dict)
     """Organization's id -> the sharing request in force for it, in words."""
@@ -84,13 +84,9 @@ def winner_of(account_id: str, gone: Mapping[str, Gone]) -> str | None:
 def own_id(organization: Organization, key: str = "salesforce_id") -> str | None:
     """The account's id that an organization holds, of 18 characters: its field, else its external id."""
     field = organization.values.get(key)
-    return account_id_of(field if isinstance(field, str) else None) or account_id_of(organization.external_id)
-
-
-def account_id_of(text: str | None) -> str | None:
-    """The account's id that `text` is, of 18 characters; None when it is none."""
-    found = normalise(text) if text else None
-    return found if found is not None and found.startswith(ACCOUNT_PREFIX) else None
+    return record_id.account_id(field if isinstance(field, str) else None) or record_id.account_id(
+        organization.external_id
+    )
 
 
 def domain_problem(domain: str, public: frozenset[str] = frozenset()) -> str:
@@ -157,7 +153,7 @@ class _Linker:
             if (winner := self._winner(loser)) is not None:
                 self._losers[winner] += [(organization, loser) for organization in organizations]
         for name, ids in self._world.known_names.items():
-            self._names[name].update(ids)
+            self._names[name].update(set(ids) - self._accounts.keys() - self._world.gone.keys())
         for account in self._world.accounts:
             self._names[folded(account.name)].add(account.id)
 

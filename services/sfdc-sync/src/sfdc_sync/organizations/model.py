@@ -1,8 +1,10 @@
 """What is compared and planned: accounts, organizations, and what is to be done about each. Pure."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 
 type Value = str | int | float | bool | None
@@ -11,6 +13,7 @@ type Value = str | int | float | bool | None
 NAME, EXTERNAL_ID, TAGS = "name", "external_id", "tags"
 FIELD = "field:"
 """Before the key of an organization field, so that a field called `name` is no organization's name."""
+_MIDNIGHT = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]00:00:00(?:\.0+)?(?:Z|\+00:?00)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,20 +121,32 @@ class Plan:
         return [item for item in self.items if item.action in WRITES]
 
 
-def folded(name: str) -> str:
-    """A name as names are compared: case and runs of blanks do not count."""
-    return " ".join(name.casefold().split())
-
-
 def same(before: Value, after: Value) -> bool:
-    """Whether Zendesk already holds `after`: empty is empty in any form, and 12 is 12.0."""
+    """Whether Zendesk already holds `after`: empty is empty in any form, 12 is 12.0 or "12.00", and a day is the
+    moment of its midnight, as which a date field comes back (docs/vendors/zendesk.md#organizations).
+    """
     if _empty(before) or _empty(after):
         return _empty(before) and _empty(after)
     if isinstance(before, bool) or isinstance(after, bool):
         return before is after
-    if isinstance(before, int | float) and isinstance(after, int | float):
-        return before == after
-    return str(before).strip() == str(after).strip()
+    if isinstance(before, int | float) or isinstance(after, int | float):
+        return _number(before) == _number(after)
+    return _plain(before) == _plain(after)
+
+
+def _number(value: Value) -> Decimal | str:
+    """As a number where it is one."""
+    try:
+        number = Decimal(str(value).strip())
+    except InvalidOperation:
+        return str(value)
+    return number if number.is_finite() else str(value)
+
+
+def _plain(value: Value) -> str:
+    text = str(value).strip()
+    moment = _MIDNIGHT.fullmatch(text)
+    return moment[1] if moment else text
 
 
 def _empty(value: Value) -> bool:

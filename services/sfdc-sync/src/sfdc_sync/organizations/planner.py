@@ -215,6 +215,26 @@ class Planner:
         return self.policy.plan.sla.get(str(plan), NO_SLA)
 
 
+def left_over(plan: Plan, waiting: Collection[str], *, creates: bool, delta: bool) -> dict[str, str]:
+    """Accounts that are to be looked at again by the next delta, which sees only what changed; with the reason.
+
+    Those that a delta could not give an organization (`creates`: it may make some), and of those that were `waiting`
+    already whoever still has none. `plan`: what the run could do; what it wrote is not asked here.
+    """
+    found = {
+        account_id: item.reason
+        for item in plan.items
+        if item.rule in _NO_ORGANIZATION and item.action in (Action.CONFLICT, Action.MISSING)
+        for account_id in ([item.account_id] if item.account_id else item.others)
+    }
+    if delta and creates:
+        return found
+    return {account_id: reason for account_id, reason in found.items() if account_id in waiting}
+
+
+_NO_ORGANIZATION = frozenset({"no_organization", "ambiguous_name", "name_taken", "several_claims"})
+"""Rules by which an account ends without an organization, and may get one when something else changes."""
+
 _RANK = {
     Action.CONFLICT: 0,
     Action.SHARING: 1,

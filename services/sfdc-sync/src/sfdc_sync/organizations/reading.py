@@ -4,12 +4,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sfdc_sync.organizations.links import World, account_id_of, own_id
-from sfdc_sync.organizations.model import Gone, Organization, folded
+from sfdc_sync.organizations.links import World, own_id
+from sfdc_sync.organizations.model import Gone, Organization
 from sfdc_sync.organizations.repository import Repository
 from sfdc_sync.organizations.salesforce_side import AccountReader, AccountsRead, SalesforceOrg
 from sfdc_sync.organizations.zendesk_side import ZendeskSide
 from sfdc_sync.policy.organizations import OrganizationsPolicy
+from sfdc_sync.salesforce import record_id
+from sfdc_sync.salesforce.names import folded
 from supportops.errors import Permanent
 from supportops.runtime.output import Report
 
@@ -121,7 +123,8 @@ class Reader:
         left |= {each["account_id"] for each in stale if each["account_id"]}
         await self.accounts.by_id({*left, *(each.winner for each in read.gone.values() if each.winner)}, read)
         wanted = {*read.living, *read.gone}
-        ids = {linked[key] for key in wanted & linked.keys()} | {each["organization_id"] for each in stale}
+        ids = await self.repository.holders(wanted & linked.keys())  # two may hold one account's id
+        ids |= {each["organization_id"] for each in stale}
         ids |= {each.back_reference for each in read.living.values() if each.back_reference}
         names = {folded(each.name) for each in read.living.values() if each.id not in linked}
         ids |= set(await self.repository.named(names))
@@ -195,7 +198,7 @@ class Reader:
 
 def _leave_out(odd: set[str], read: AccountsRead, linked: Mapping[str, str]) -> None:
     """Accounts whose organization cannot be read: nothing is known of it, so nothing is done about them."""
-    own = {key for text in odd if (key := account_id_of(text))}
+    own = {key for text in odd if (key := record_id.account_id(text))}
     for key, account in list(read.living.items()):
         if key in own or linked.get(key) in odd or account.back_reference in odd:
             del read.living[key]

@@ -11,9 +11,11 @@ import orjson
 from sqlalchemy import and_, bindparam, delete, func, or_, select, update
 from uuid_utils import uuid7
 
+from sfdc_sync.organizations.brake import LIFTED_FOR
 from sfdc_sync.organizations.links import own_id
-from sfdc_sync.organizations.model import Account, Change, Item, Organization, Value, folded
+from sfdc_sync.organizations.model import Account, Change, Item, Organization, Value
 from sfdc_sync.policy.organizations import OrganizationsPolicy
+from sfdc_sync.salesforce.names import folded
 from sfdc_sync.tables import (
     account_merges,
     accounts,
@@ -195,6 +197,14 @@ class Repository:
         )
         return {row["account_id"]: row["organization_id"] for row in await self._rows(query)}
 
+    async def holders(self, account_ids: Collection[str]) -> set[str]:
+        """Every organization that holds the id of one of these accounts."""
+        found: set[str] = set()
+        for some in batched(sorted(account_ids), KEYS):
+            rows = await self.organizations(and_(_O.c.account_id.in_(some), _O.c.deleted_at.is_(None)))
+            found |= {row["organization_id"] for row in rows}
+        return found
+
     async def stale(self) -> list[Row]:
         """Organizations of which an event told since they were read."""
         return await self._rows(select(_O).where(_O.c.stale, _O.c.deleted_at.is_(None)))
@@ -298,9 +308,10 @@ class Repository:
         return release_id
 
     async def use_release(self, run_id: str) -> Row | None:
-        """A lifted brake, used up by this run; None when it is armed."""
+        """A brake that was lifted lately, used up by this run; None when it is armed."""
         async with self._store.transaction() as tx:
-            query = select(_B).where(_B.c.used_by.is_(None)).order_by(_B.c.released_at).limit(1)
+            free = and_(_B.c.used_by.is_(None), _B.c.released_at > tx.now - LIFTED_FOR)
+            query = select(_B).where(free).order_by(_B.c.released_at).limit(1)
             found = (await tx.read(query)).mappings().first()
             if found is None:
                 return None

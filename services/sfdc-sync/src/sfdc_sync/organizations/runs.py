@@ -15,7 +15,7 @@ from typing import Literal
 from sfdc_sync.organizations.brake import Before, Tripped, judge
 from sfdc_sync.organizations.links import own_id
 from sfdc_sync.organizations.model import FIELD, NAME, TAGS, WRITES, Action, Change, Item, Organization, Plan
-from sfdc_sync.organizations.planner import Options, Planner
+from sfdc_sync.organizations.planner import Options, Planner, left_over
 from sfdc_sync.organizations.reading import Reader, Reading
 from sfdc_sync.organizations.repository import Row, RowUpdate, changes_of
 from sfdc_sync.organizations.salesforce_side import AccountsRead
@@ -288,7 +288,7 @@ class _Run:
             await self.close("stopped", self._counted(plan), "the brake", [str(each) for each in tripped])
             raise Stopped(self.id, tripped)
         result = await self.write(plan, left, tripped)
-        await self._keep(reading, result)
+        await self._keep(reading, result, plan)
         return result
 
     async def write(
@@ -336,9 +336,12 @@ class _Run:
         await self._sync.repository.set_rows(self.id, updates)
         return sum(1 for each in written if each.state == "done")
 
-    async def _keep(self, reading: Reading, result: RunResult) -> None:
+    async def _keep(self, reading: Reading, result: RunResult, plan: Plan) -> None:
         """Accounts with their organizations and refusals, and the values that are right now."""
-        repository = self._sync.repository
+        repository, delta = self._sync.repository, self._kind == "delta"
+        waiting = await repository.refused_accounts()
+        creates = "delta" in self._sync.policy.create_on
+        again = left_over(plan, waiting, creates=creates, delta=delta) | self._refused
         links = {
             key: each.id
             for each in reading.world.organizations
@@ -351,9 +354,7 @@ class _Run:
             if row["account_id"] and row["organization_id"]
         }
         living = reading.accounts.living
-        await repository.remember_accounts(
-            ((each, links.get(key)) for key, each in living.items()), self._refused
-        )
+        await repository.remember_accounts(((each, links.get(key)) for key, each in living.items()), again)
         right = (
             (links[key], each.target)
             for key, each in living.items()

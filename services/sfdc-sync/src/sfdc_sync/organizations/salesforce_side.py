@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any, Protocol
 
-from sfdc_sync.organizations.fields import Row, Unmappable, account_of
+from sfdc_sync.organizations.fields import Unmappable, account_of
 from sfdc_sync.organizations.model import Account, Gone
 from sfdc_sync.policy.organizations import OrganizationsPolicy
 from sfdc_sync.policy.overrides import Overrides
 from sfdc_sync.salesforce.record_id import normalise
+from sfdc_sync.salesforce.rows import Row, value_at
 from sfdc_sync.salesforce.soql import in_lists, literal
 from supportops.errors import DestinationPaused, Permanent
 
@@ -162,7 +163,7 @@ class AccountReader:
     async def _whole(self, row: Row) -> Row:
         """The row with all rows of its sub-query, which comes in pages of its own."""
         rule = self._policy.plan.subscriptions
-        children = row.get(rule.relationship) if rule else None
+        children = value_at(row, rule.relationship) if rule else None
         if rule is None or not isinstance(children, Mapping) or children.get("done") is not False:
             return row
         rest = await self._salesforce.more(children.get("nextRecordsUrl"))
@@ -170,7 +171,7 @@ class AccountReader:
 
     def _paths(self) -> list[str]:
         policy = self._policy
-        paths = ["Id", "Type", policy.name, *(rule.source for rule in policy.fields.values())]
+        paths = ["Id", "Type", "Name", policy.name, *(rule.source for rule in policy.fields.values())]
         paths += [
             each for each in (policy.back_reference, policy.plan.ends, policy.integrity.product) if each
         ]

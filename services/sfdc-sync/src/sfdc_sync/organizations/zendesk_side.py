@@ -16,6 +16,7 @@ from sfdc_sync.organizations.model import (
     NAME,
     TAGS,
     Action,
+    Change,
     Item,
     Organization,
     Value,
@@ -156,7 +157,11 @@ class ZendeskSide:
         return first + await self._apart(items[middle:], work, calls)
 
     async def _update(self, items: Sequence[Item]) -> list[Written]:
-        rows = [{"id": int(item.organization_id or 0), **body(item)} for item in items]
+        tags = await self._tags_now(items)
+        rows = [
+            {"id": int(item.organization_id or 0), **body(item), **tags.get(item.organization_id or "", {})}
+            for item in items
+        ]
         started = await self.patiently(lambda: self._zendesk.update_many(rows), repeat=True)
         try:
             job = await self._finished(started)
@@ -171,6 +176,17 @@ class ZendeskSide:
             else _read_back(item, now.get(item.organization_id or ""), job)
             for item, result in told
         ]
+
+    async def _tags_now(self, items: Sequence[Item]) -> dict[str, dict[str, object]]:
+        """The tags to write, by organization: Zendesk replaces the list, and people may have added to it since."""
+        changes = {
+            item.organization_id: change
+            for item in items
+            for change in item.changes
+            if change.key == TAGS and item.organization_id
+        }
+        now = await self.by_id(changes, set()) if changes else {}
+        return {key: {"tags": tags_after(now[key].tags, changes[key])} for key in changes if key in now}
 
     async def _create(self, items: Sequence[Item]) -> list[Written]:
         there: dict[str, str] = {}
@@ -250,6 +266,14 @@ def body(item: Item) -> dict[str, object]:
         else:
             fields[change.key.removeprefix(FIELD)] = change.after
     return found | ({"organization_fields": fields} if fields else {})
+
+
+def tags_after(now: Sequence[str], change: Change) -> list[str]:
+    """The tags of `now` with what the change takes off and puts on."""
+    before, after = str(change.before or "").split(), str(change.after or "").split()
+    off = set(before) - set(after)
+    kept = [tag for tag in now if tag not in off]
+    return kept + [tag for tag in after if tag not in before and tag not in kept]
 
 
 def _of_update(item: Item, job: Job, place: int) -> JobItem | None:

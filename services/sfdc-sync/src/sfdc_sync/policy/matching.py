@@ -28,6 +28,10 @@ class AccountMatching(Rules):
         default="Zendesk__Zendesk_Organization_Id__c",
         description="the account's field that holds the Zendesk organization's id; null: there is none",
     )
+    organization_id_type: Literal["text", "number"] = Field(
+        default="text",
+        description="of that field in Salesforce, which refuses to look for a text among numbers",
+    )
     by_name: bool = Field(
         default=True, description="as the last rule: one account and one organization of that name"
     )

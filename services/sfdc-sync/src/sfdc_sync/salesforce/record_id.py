@@ -2,6 +2,8 @@
 
 import re
 
+from sfdc_sync.policy.fields import ACCOUNT_PREFIX
+
 _SUFFIX = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 _SHORT = re.compile(r"[0-9A-Za-z]{15}", re.ASCII)
 _LONG = re.compile(r"[0-9A-Za-z]{15}[A-Za-z0-5]{3}", re.ASCII)
@@ -29,6 +31,12 @@ def normalise(text: str) -> str | None:
         return None
     restored = _restore_case(text)
     return restored if is_valid18(restored) else None
+
+
+def account_id(text: str | None) -> str | None:
+    """The account's id that `text` is, of 18 characters; None when it is none."""
+    found = normalise(text) if text else None
+    return found if found is not None and found.startswith(ACCOUNT_PREFIX) else None
 
 
 def _capitals(block: str) -> int:

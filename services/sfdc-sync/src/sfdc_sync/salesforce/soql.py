@@ -3,29 +3,34 @@
 Names of objects and fields come from rules that only take API names; values are quoted by the library.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from urllib.parse import quote
 
 from simple_salesforce.format import format_soql
 
+type Form = Callable[[str], str]
 MOST_BYTES = 12_000
 """Of one query, percent-encoded: an address may have 16,384, and there is more in it than the query."""
 
 
-def in_lists(query: str, values: Iterable[str]) -> Iterator[str]:
-    """`query` for all of `values`, in as few queries as fit; `query` ends where the list belongs."""
+def in_lists(query: str, values: Iterable[str], form: Form | None = None) -> Iterator[str]:
+    """`query` for all of `values`, in as few queries as fit; `query` ends where the list belongs.
+
+    `form`: a value as SOQL, text where nothing else is said.
+    """
+    written = form or literal
     room = MOST_BYTES - len(quote(query))
     some: list[str] = []
     used = 0
     for value in dict.fromkeys(values):
-        cost = len(quote(literal(value))) + len("%2C")
+        cost = len(quote(written(value))) + len("%2C")
         if some and used + cost > room:
-            yield _closed(query, some)
+            yield f"{query} ({','.join(map(written, some))})"
             some, used = [], 0
         some.append(value)
         used += cost
     if some:
-        yield _closed(query, some)
+        yield f"{query} ({','.join(map(written, some))})"
 
 
 def literal(value: str) -> str:
@@ -33,5 +38,8 @@ def literal(value: str) -> str:
     return str(format_soql("{}", value))
 
 
-def _closed(query: str, values: list[str]) -> str:
-    return f"{query} ({','.join(map(literal, values))})"
+def digits(value: str) -> str:
+    """`value` as SOQL number: a field of numbers takes no text. A ValueError when it is no whole number."""
+    if not (value.isascii() and value.isdigit()):
+        raise ValueError("not a whole number")
+    return value

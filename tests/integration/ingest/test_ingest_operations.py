@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from ingest.operations.doctor import checks
+from ingest.operations.doctor import checks, told_twice
 from ingest.operations.explain import explain_ticket, road_of
-from ingest.policy import IngestPolicy
+from ingest.policy import DEFAULT_KINDS, IngestPolicy
 from ingest.settings import Settings
 from supportops.operations.checks import examine
 from tests.integration.ingest.app import Ingest, running
@@ -44,6 +44,23 @@ def test_the_road_is_in_the_key() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("kinds", "twice"),
+    [
+        ((), ""),
+        (("ticket.created", "ticket.status_changed", "trigger:escalated"), ""),
+        (("trigger:ticket-solved", "trigger:created"), ""),
+        (("ticket.created", "trigger:ticket-solved"), ""),
+        (("ticket.status_changed", "trigger:ticket-solved", "trigger:created"), "ticket-solved"),
+        (("ticket.csat_received", "trigger:csat-received", "trigger:feierabend"), "csat-received"),
+        (("ticket.created", "trigger:neu"), "neu"),
+    ],
+)
+def test_what_comes_on_two_roads(kinds: tuple[str, ...], twice: str) -> None:
+    found = told_twice(kinds, {**DEFAULT_KINDS, "neu": "created"})
+    assert (found.verdict == "warning", found.detail.partition("too: ")[2]) == (bool(twice), twice)
+
+
 async def test_the_doctor_sees_disk_and_parked_bodies(
     new_database: Callable[[str], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -62,7 +79,7 @@ async def test_the_doctor_sees_disk_and_parked_bodies(
         async with checks(settings, IngestPolicy()) as own:
             return {found.check: found.verdict for found in await examine(own)}
 
-    every = ("spool", "spooled webhooks", "spool damage", "parked webhooks")
+    every = ("spool", "spooled webhooks", "spool damage", "parked webhooks", "roads")
     assert await verdicts() == dict.fromkeys(every, "ok")
     async with running(url, tmp_path / "spool") as ingest:
         await ingest.post(b"garbage")

@@ -112,6 +112,10 @@ def test_own_action() -> None:
         ({"updated_at": ""}, "no updated_at"),
         ({"updated_at": "{{ticket.updated_at_with_timestamp}}"}, "no updated_at"),
         ({"updated_at": "vor drei Stunden"}, "updated_at is not a moment"),
+        (
+            {"updated_at": "2026-03-02"},
+            "updated_at has no time of day: use ticket.updated_at_with_timestamp",
+        ),
         ({"ticket_id": ""}, "no ticket_id"),
         ({"ticket_id": "12a"}, "ticket_id is not a number"),
         ({"trigger": None}, "no trigger"),

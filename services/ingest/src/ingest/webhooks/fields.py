@@ -56,12 +56,14 @@ def _word(text: str) -> str | None:
     return _WORDS.get(word, word) or None
 
 
-def as_tags(value: object) -> list[str]:
-    """Tags from a list, null or a text with spaces; each once, in the order they came."""
+def as_tags(value: object) -> list[str] | None:
+    """Tags from a list, null or a text with spaces; each once, in the order they came. None: these are no tags."""
+    if value is None:
+        return []
     if isinstance(value, str):
         value = value.split()
     if not isinstance(value, list):
-        return []
+        return None
     return list(dict.fromkeys(tag for tag in value if isinstance(tag, str) and tag.strip()))
 
 

@@ -6,6 +6,7 @@ body or smuggle in a key, so a body that names a key twice is parked instead of 
 """
 
 import hashlib
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
@@ -25,6 +26,9 @@ _MODELS: Final[Mapping[Kind, type[c.TicketEvent]]] = {
     "sla_changed": c.TicketSlaChanged,
     "updated": c.TicketUpdated,
 }
+
+
+_TIME_OF_DAY: Final = re.compile(r"[0-9]:[0-9]{2}|T[0-9]{2}")
 
 
 class Body:
@@ -65,9 +69,12 @@ def event(
     ticket_id = fields.digits(body.required("ticket_id"))
     if ticket_id is None:
         raise Unreadable("ticket_id is not a number")
-    updated_at = fields.as_moment(body.required("updated_at"))
+    said = body.required("updated_at")
+    updated_at = fields.as_moment(said)
     if updated_at is None:
         raise Unreadable("updated_at is not a moment")
+    if not _TIME_OF_DAY.search(said):  # at midnight the solve would be hours too early, and twice a day one
+        raise Unreadable("updated_at has no time of day: use ticket.updated_at_with_timestamp")
     name = trigger_name(raw)
     kind: Kind = kinds.get(name, "updated")
     actor = fields.as_id(body.text("current_user_id"))

@@ -10,6 +10,7 @@ from typing import Any
 from csat.policy.feedback import FeedbackPolicy
 from supportops.errors import NotFound, Permanent
 from supportops.operations.checks import Check, Finding
+from supportops.operations.zendesk_checks import thing_of
 from supportops.vendors.gitlab import GitLab
 
 PLANNER = 15
@@ -44,7 +45,8 @@ async def _scope(gitlab: GitLab) -> Finding:
         token = await gitlab.token()
     except (NotFound, Permanent) as error:
         return Finding("gitlab token", "skipped", f"it cannot be asked about itself: {error}")
-    scopes = [str(scope) for scope in token.get("scopes") or ()]
+    named = token.get("scopes")
+    scopes = [str(scope) for scope in named] if isinstance(named, list) else []
     if "api" not in scopes:
         return Finding("gitlab token", "failed", f"has not the scope api but {', '.join(scopes)}", _TOKEN)
     ends = f", until {token['expires_at']}" if token.get("expires_at") else ""
@@ -66,8 +68,8 @@ def labels(project: Mapping[str, Any]) -> Finding:
 
 def _level(project: Mapping[str, Any]) -> int | None:
     """The higher of the roles by project and by group."""
-    permissions = project.get("permissions") or {}
-    roles = [permissions.get(name) or {} for name in ("project_access", "group_access")]
+    permissions = thing_of(project, "permissions")
+    roles = [thing_of(permissions, name) for name in ("project_access", "group_access")]
     levels = [role["access_level"] for role in roles if isinstance(role.get("access_level"), int)]
     return max(levels, default=None)
 

@@ -122,8 +122,9 @@ class Model:
             return
         case.decided[solve] = rule
         case.recorded = case.posted is not None
-        if rule == "solved_again":
-            case.heard.add(Fact(case.truth.changed_at or now, case.truth.solved_at))
+        if rule in ("solved_again", "reopened"):
+            solved_at = case.truth.solved_at if rule == "solved_again" else None
+            case.heard.add(Fact(case.truth.changed_at or now, solved_at))
 
     def rule(self, case: Case, solve: datetime, now: datetime) -> str:
         """The rule that decides about a due survey; "send" when none objects."""

@@ -116,7 +116,8 @@ READINGS: dict[str, tuple[Mapping[str, object], Mapping[str, Any], type[Outcome]
         Discard,
     ),
     "the person: deleted": ({"/users/show_many": {"users": [{"id": 601, "active": False}]}}, {}, Cancel),
-    "the person: gone": ({"/users/show_many": {"users": []}}, {}, Done),
+    "the person: not listed": ({"/users/show_many": {"users": []}}, {}, Cancel),
+    "the person: there is none": ({}, {"requester_id": None}, Cancel),
     "the organization: an error": ({"/organizations/show_many": ERROR}, {}, TryAgain),
     "the organization: excluded": (
         {"/organizations/show_many": {"organizations": [GITLAB]}},
@@ -162,10 +163,21 @@ async def test_whether_it_was_asked_already_is_never_guessed(
 @on("sqlite")
 async def test_one_that_cannot_be_read_takes_no_neighbour(store: Store, clock: ManualClock) -> None:
     """Of three that are due together one has a requester whose row is odd, one audits that we may not read."""
-    odd: dict[str, object] = {"/users/show_many": {"users": [{"id": 601, "suspended": "yes!"}]}}
+    people = [{"id": 601, "suspended": "yes!"}, {"id": 602, "name": "Rita"}]
+    odd: dict[str, object] = {"/users/show_many": {"users": people}}
     odd["/tickets/8/audits"] = httpx.Response(403, json={"error": "Forbidden"})
     account = Account(odd, {"7": {"requester_id": 601}, "8": INHERITED})
     found = await _asked(store, account, clock, "7", "8", "9")
     assert [type(each) for each in found] == [Discard, Discard, Done]
     assert account.written == 1
     assert [row.ticket_id for row in await rows_of(store, tables.surveys)] == ["9"]
+
+
+@on("sqlite")
+@pytest.mark.parametrize("status", [400, 403, 404, 422])
+async def test_a_refusal_of_all_is_nobodys_own(store: Store, clock: ManualClock, status: int) -> None:
+    """Which of them it was about Zendesk does not say: each is read by itself, and asked."""
+    account = Account({"/tickets/show_many": httpx.Response(status, json={"error": "RecordNotFound"})})
+    found = await _asked(store, account, clock, "7", "8", "9")
+    assert [type(each) for each in found] == [Done] * 3
+    assert account.written == 3

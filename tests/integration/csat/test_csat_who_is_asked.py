@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from csat import tables
-from csat.destinations import SURVEY
+from csat.destinations import NATIVE_RATING, SURVEY
 from csat.surveys.exclusion_rules import lot_of
 from csat.surveys.repository import solve_key
 from supportops.contracts import SurveySkipped
@@ -55,6 +55,10 @@ async def test_what_happened_since_the_solve(
     assert isinstance(skipped, SurveySkipped)
     assert (skipped.ticket_id, skipped.rule) == (ticket_id, rule)
     assert await outside.surveys(ticket_id) == []
+    # What the reading told counts at once, whether or not its own event ever comes.
+    [numbers] = await rows_of(csat.store, tables.ticket_facts)
+    assert (numbers.solved_at is None) is (rule == "reopened")
+    assert len(await deliveries(csat.store, NATIVE_RATING)) == (rule == "satisfaction_offered")
 
 
 @on("sqlite")

@@ -25,6 +25,7 @@ ROOT = Path(__file__).parents[3]
         ("  reasons:\n    - Slow\n    - Rude\n    - Slow\n", "5: csat.reasons[2]: is given twice: Slow"),
         ("  merge_tag: x\n  native_tag: x\n", "2: csat.merge_tag: is also native_tag"),
         ("  once_per: 900d\n", "2: csat.once_per: must be shorter than keep_history"),
+        ("  catch_up: 20s\n", "2: csat.catch_up: must be at least 1m"),
         (
             "  too_late_after: 9h\n  quiet_hours: {starts: '22:00', ends: '08:00'}\n",
             "2: csat.too_late_after: must be longer than the quiet hours",

@@ -6,7 +6,7 @@ import pytest
 
 from csat.operations.gitlab_checks import feedback_check, labels
 from csat.operations.survey_triggers import asks, judge
-from csat.operations.zendesk_checks import rights
+from csat.operations.zendesk_checks import may_export, rights
 from csat.policy.csat import CsatPolicy
 from csat.policy.feedback import FeedbackPolicy
 
@@ -79,6 +79,12 @@ USER = {"id": 1, "role": "agent", "suspended": False, "ticket_restriction": None
 def test_what_the_user_may(changes: dict[str, Any], native: bool, verdict: str, words: str) -> None:
     last = rights(USER | changes, native=native)[-1]
     assert (last.verdict, words in last.detail) == (verdict, True), last
+
+
+def test_gaps_are_found_by_administrators_alone() -> None:
+    assert [each.verdict for each in may_export(USER, wanted=True)] == ["warning"]
+    assert not may_export(USER, wanted=False)
+    assert not may_export(USER | {"role": "admin"}, wanted=True)
 
 
 @pytest.mark.parametrize(

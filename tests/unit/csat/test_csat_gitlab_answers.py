@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
+import orjson
 import pytest
 from pydantic import SecretStr
 
@@ -152,7 +153,8 @@ OURS = {"project_id": 4, "iid": 14, "web_url": "x", "description": MARKER}
 
 
 async def _look(body: object, ask: Callable[[GitLab], Awaitable[list[Any]]]) -> list[Any]:
-    transport = httpx.MockTransport(lambda _: httpx.Response(200, json=body))
+    content = body if isinstance(body, bytes) else orjson.dumps(body)
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, content=content))
     async with httpx.AsyncClient(transport=transport, base_url="https://g.example/api/v4") as client:
         return await ask(GitLab(client, "4", clock=ManualClock(NOW), metrics=Metrics()))
 
@@ -203,3 +205,12 @@ async def test_what_we_look_for_and_cannot_read_is_not_gone(
 async def test_an_odd_note_hides_no_other() -> None:
     found = await _look([{"id": 1, "body": None}, {"id": 2, "body": MARKER}, 5], _notes)
     assert [each.id for each in found] == [2]
+
+
+@pytest.mark.parametrize("ask", [_search, _newest])
+async def test_characters_that_no_store_holds_spoil_no_list(
+    ask: Callable[[GitLab], Awaitable[list[Any]]],
+) -> None:
+    other = orjson.dumps(OURS | {"iid": 1})
+    odd = other.replace(b'"x"', rb'"https://g\ud83d\u0000"')
+    assert [each.iid for each in await _look(b"[%s, %s]" % (odd, orjson.dumps(OURS)), ask)] == [1, 14]

@@ -13,6 +13,7 @@ from csat.kpi.aggregation import Tallying
 from csat.kpi.ticket_snapshot import DescribeSolves, Names
 from csat.policy.csat import CsatPolicy
 from csat.ratings.backfill import Backfill, Sources, Span
+from csat.ratings.catch_up import CatchUp
 from csat.ratings.native import ReadRatings
 from csat.ratings.native_mapping import NativeRatingMapper
 from csat.ratings.retention import keep_comments, own_retention
@@ -28,7 +29,7 @@ from csat.web import PAGES, START, create_app
 from supportops.clock import Clock, SystemClock
 from supportops.config.rules_file import Section
 from supportops.delivery import Destination
-from supportops.messaging import UNHURRIED
+from supportops.messaging import UNHURRIED, Handlers
 from supportops.observability.logging import get_logger
 from supportops.observability.metrics import Metrics
 from supportops.runtime.http_server import HttpServer
@@ -41,7 +42,7 @@ from supportops.vendors.gitlab import GitLab, open_gitlab
 from supportops.vendors.zendesk import References, Zendesk, open_zendesk
 from supportops.web.auth.guard import OperatorAuth
 from supportops.web.site import site_of
-from supportops.workers import Relay
+from supportops.workers import Periodic, Relay
 
 PACKAGE, GROUP = "csat", "csat"
 
@@ -123,7 +124,16 @@ async def workers(settings: Settings, parts: Parts) -> AsyncIterator[tuple[Compo
             ),
             Tallying(parts.store, policy.numbers.zone),
             keep_comments(parts.store, policy, parts.metrics),
+            *catching_up(policy, parts, vendors.zendesk, table),
         )
+
+
+def catching_up(policy: CsatPolicy, parts: Parts, zendesk: Zendesk, table: Handlers) -> tuple[Component, ...]:
+    """The regular look for what no webhook told; none where the rules switch it off."""
+    if policy.catch_up is None:
+        return ()
+    catch_up = CatchUp(parts.store, zendesk.exports, zendesk.tickets, table, parts.metrics)
+    return (Periodic("catch_up", parts.store, catch_up.look, policy.catch_up),)
 
 
 def destinations(settings: Settings, policy: CsatPolicy, parts: Parts, vendors: Vendors) -> list[Destination]:

@@ -43,6 +43,7 @@ type MetricName = Literal[
     "bot_questions",
     "breach_notice_lateness_seconds",
     "feedback_issues",
+    "events_caught_up",
     "survey_votes",
     "survey_links_refused",
     "survey_opt_outs",
@@ -174,6 +175,9 @@ METRICS: dict[MetricName, MetricSpec] = {
         "outcome",
     ),
     "messages_posted": _counter("Slack messages by rule (posted, folded, skipped).", "outcome"),
+    "events_caught_up": _counter(
+        "What no webhook told and Zendesk's export showed (solved, reopened, rated).", "kind"
+    ),
     "survey_votes": _counter("Answers taken on the survey page, repeated ones included.", "score"),
     "survey_links_refused": _counter(
         "Requests of the survey page that got a page saying why not (expired, tampered, too_often …).", "why"

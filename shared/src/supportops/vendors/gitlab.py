@@ -22,6 +22,7 @@ from pydantic import (
 
 from supportops.clock import Clock
 from supportops.errors import CredentialRefused, DestinationPaused, Permanent
+from supportops.json_text import load_cleaned
 from supportops.observability.log_limit import LimitedWarnings
 from supportops.observability.logging import get_logger
 from supportops.observability.metrics import Recorder
@@ -273,8 +274,8 @@ def _future(wait: timedelta) -> timedelta | None:
 def _words(response: httpx.Response) -> str:
     """What an error body says, a string, list or map under `message` or `error`; pages of proxies say nothing."""
     try:
-        body = orjson.loads(response.content)
-    except orjson.JSONDecodeError:
+        body = load_cleaned(response.content)
+    except ValueError:
         return ""
     if not isinstance(body, dict):
         return ""
@@ -284,8 +285,8 @@ def _words(response: httpx.Response) -> str:
 
 def _json(response: httpx.Response, what: str) -> Any:
     try:
-        return orjson.loads(response.content)
-    except orjson.JSONDecodeError as error:
+        return load_cleaned(response.content)
+    except ValueError as error:
         raise no_answer(response.request.method, f"{what}: the answer is not JSON") from error
 
 

@@ -45,7 +45,8 @@ class AccountChecks:
             return [Finding("zendesk login", "failed", str(error), LOGIN_REMEDY)]
         clock = skew_of_date("clock: zendesk", response.headers.get("date", ""), began, self._clock.now())
         user = thing_of(object_of(response), "user")
-        return [*rights(user, native=self._policy.ask_by == "native"), clock]
+        export = may_export(user, wanted=self._policy.catch_up is not None)
+        return [*rights(user, native=self._policy.ask_by == "native"), *export, clock]
 
     async def forms(self) -> Iterable[Finding]:
         """Every name that gives issues a label is part of some form's name."""
@@ -140,6 +141,14 @@ def rights(user: Mapping[str, Any], *, native: bool) -> Sequence[Finding]:
         return [Finding("zendesk login", "failed", f"{words}, not of an agent", LOGIN_REMEDY)]
     login = Finding("zendesk login", "ok", f"as user {user['id']}, {role}")
     return [login, _may_write(user, native=native)]
+
+
+def may_export(user: Mapping[str, Any], *, wanted: bool) -> Sequence[Finding]:
+    """Whether the user is shown the export by which gaps are found; nothing to tell where it is. Pure."""
+    if not wanted or user.get("role") != "agent":
+        return ()
+    words = "the user is an agent: what no webhook told stays unknown, since the export is for administrators"
+    return [Finding("missed webhooks", "warning", words, "Use an administrator, or set csat.catch_up: null.")]
 
 
 def _may_write(user: Mapping[str, Any], *, native: bool) -> Finding:

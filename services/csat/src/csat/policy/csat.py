@@ -47,6 +47,11 @@ class CsatPolicy(Rules):
     too_late_after: Duration = Field(
         timedelta(days=7), description="What is overdue for longer is recorded as too late and not sent."
     )
+    catch_up: Duration | None = Field(
+        timedelta(minutes=5),
+        description="How often Zendesk's export is looked through for what no webhook told, which takes an "
+        "administrator; null: never.",
+    )
     quiet_hours: QuietHours | None = Field(
         None, description="When nobody is asked, by the requester's own clock; null: whenever it is due."
     )
@@ -112,6 +117,10 @@ def _times(policy: CsatPolicy) -> dict[Place, str]:
         found["keep_history",] = "must be longer than survey_after and link_valid_for together"
     if policy.once_per is not None and policy.keep_history <= policy.once_per:
         found["once_per",] = "must be shorter than keep_history, or who was asked would be forgotten"
+    if policy.catch_up is not None and policy.catch_up < timedelta(minutes=1):
+        found["catch_up",] = (
+            "must be at least 1m: Zendesk takes ten such calls a minute from the whole account"
+        )
     if policy.quiet_hours is not None and policy.too_late_after <= quiet_for(policy.quiet_hours):
         found["too_late_after",] = (
             "must be longer than the quiet hours, or what falls into them is never sent"

@@ -17,6 +17,7 @@ from csat.destinations import NATIVE_RATING
 from csat.kpi import ticket_facts
 from csat.ratings.native_mapping import NativeRating, NativeRatingMapper
 from csat.ratings.repository import NewRating, record_answer
+from csat.surveys.ports import read_together
 from supportops.delivery import Cancel, Delivery, DestinationSpec, Done, Outcome, TryAgain
 from supportops.delivery.pausing import quota_pauses_all
 from supportops.delivery.retry import decide
@@ -89,8 +90,7 @@ class ReadRatings:
     async def deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
         """One outcome per hint: the answer is taken, the offer is noted, or there is nothing (yet)."""
         hints = [Hint.of(delivery) for delivery in deliveries]
-        with quota_pauses_all():
-            tickets = await self._zendesk.tickets([hint.ticket_id for hint in hints])
+        tickets = await read_together(self._zendesk.tickets, [hint.ticket_id for hint in hints])
         return await asyncio.gather(*(self._follow(hint, tickets) for hint in hints))
 
     async def _follow(self, hint: Hint, tickets: Mapping[str, Ticket]) -> Outcome:

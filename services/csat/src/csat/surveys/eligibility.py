@@ -10,7 +10,7 @@ from csat.policy.quiet_hours import zone_of
 from csat.solve import Solve
 from csat.surveys import repository
 from csat.surveys.exclusion_rules import DecisionInput, DecisionTime, FreshTicket, Requester, lot_of
-from csat.surveys.ports import Helpdesk, Organizations
+from csat.surveys.ports import Helpdesk, Organizations, read_together
 from supportops.config.quiet_hours import quiet_until
 from supportops.errors import DestinationPaused, SupportOpsError
 from supportops.observability.logging import get_logger
@@ -27,7 +27,7 @@ GRACE = timedelta(hours=1)
 class Eligibility:
     """A ticket as it is now, and what its survey's decision rests on; `quiet_until`: its requester sleeps.
 
-    `person`: the requester; None when they are gone.
+    `person`: the requester; None where there is none, or Zendesk does not list them.
     """
 
     ticket: Ticket | None
@@ -84,7 +84,7 @@ class EligibilityReader:
 
         One about which something cannot be read is left out: whoever needs it reads it by itself, and is told.
         """
-        tickets = await self._zendesk.tickets([each.ticket_id for each in solves])
+        tickets = await read_together(self._zendesk.tickets, [each.ticket_id for each in solves])
         known = await self._known_of(tickets.values())
         found: dict[str, Eligibility] = {}
         for solve in solves:
@@ -117,7 +117,7 @@ class EligibilityReader:
         return Eligibility(ticket, facts, person, times.quiet_until, times.time_zone)
 
     async def _person(self, ticket: Ticket) -> User | None:
-        """The ticket's requester; None when they are gone."""
+        """The ticket's requester; None where it has none, or Zendesk does not list them (decision 212)."""
         if ticket.requester is not None or ticket.requester_id is None:
             return ticket.requester
         return (await self._zendesk.users([ticket.requester_id])).get(ticket.requester_id)
@@ -134,7 +134,7 @@ class EligibilityReader:
             merged_at=await self._merged_at(ticket, known_merge),
             is_public=ticket.is_public,
             requester_suspended=person is not None and person.suspended,
-            requester_deleted=person is not None and not person.active,
+            requester_deleted=person is None or not person.active,
         )
 
     async def _organization(self, ticket: Ticket, person: User | None) -> str | None:

@@ -18,7 +18,7 @@ class FreshTicket:
     `satisfaction` is the score word ("unoffered", "offered", "good", "bad"), None where the plan has no CSAT.
     `last_solved_at` and `organization` (the name of the ticket's, or of the requester's where the ticket has none)
     are None when unknown or not there. `merged_at`: when this very ticket was merged into another one. `is_public`:
-    whether it has a public comment; None: Zendesk did not say.
+    whether it has a public comment; None: Zendesk did not say. `requester_deleted`: or not listed, or never there.
     """
 
     status: str
@@ -167,7 +167,10 @@ def _suspended(ticket: FreshTicket, _facts: DecisionInput, _policy: CsatPolicy) 
 
 
 def _requester_deleted(ticket: FreshTicket, _facts: DecisionInput, _policy: CsatPolicy) -> str | None:
-    return "the requester is deleted in Zendesk: no mail reaches them" if ticket.requester_deleted else None
+    """Nobody would hear of it, and would be counted as asked; nor is anything known of their wishes."""
+    if not ticket.requester_deleted:
+        return None
+    return "the requester is deleted in Zendesk, or not listed there: nobody would be asked"
 
 
 def _opted_out(_ticket: FreshTicket, facts: DecisionInput, _policy: CsatPolicy) -> str | None:

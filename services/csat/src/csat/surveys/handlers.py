@@ -1,6 +1,7 @@
 """Ticket events in, survey timers out: handler code, so it touches our own tables only."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -59,13 +60,7 @@ class SurveyHandlers:
     def on_ticket_rated(self, event: TicketRated, tx: Transaction) -> None:
         """A hint that Zendesk's own rating changed: have the truth read (docs/vendors/zendesk.md#rating-events)."""
         event_log.note(tx, event, "rated")
-        payload = {
-            "ticket_id": event.ticket_id,
-            "cause": event.root_id,
-            "hinted_at": event.time.isoformat(),
-            "score": event.score,
-        }
-        tx.deliveries.schedule(NATIVE_RATING, event.id, lane=event.ticket_id, payload=payload)
+        read_rating(tx, event.id, event.ticket_id, RatingHint(event.root_id, event.time, event.score))
 
     def apply(
         self,
@@ -101,6 +96,21 @@ class SurveyHandlers:
                 lane=ticket_id,
                 payload=_payload(ticket_id, step.arm, cause) | {"known": known or {}},
             )
+
+
+@dataclass(frozen=True)
+class RatingHint:
+    """That a ticket's rating changed: which event tells (its correlation id), when, and the score if it says one."""
+
+    cause: str
+    at: datetime
+    score: str | None
+
+
+def read_rating(tx: Transaction, key: str, ticket_id: str, hint: RatingHint) -> None:
+    """Have Zendesk's own rating of the ticket read; `key` names the hint."""
+    said = {"cause": hint.cause, "hinted_at": hint.at.isoformat(), "score": hint.score}
+    tx.deliveries.schedule(NATIVE_RATING, key, lane=ticket_id, payload={"ticket_id": ticket_id} | said)
 
 
 def state_of(tx: Transaction, ticket_id: str) -> survey_clock.TicketState:

@@ -1,10 +1,16 @@
 """The part of Zendesk that asking needs."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from supportops.delivery.pausing import quota_pauses_all
+from supportops.errors import Permanent
+from supportops.observability.log_limit import LimitedWarnings
+from supportops.observability.logging import get_logger
 from supportops.vendors.zendesk import Audit, Comment, NewComment, Organization, Ticket, User
+
+sparse = LimitedWarnings(get_logger("csat.surveys"))
 
 
 class Helpdesk(Protocol):
@@ -30,3 +36,18 @@ class Organizations(Protocol):
     """Organizations by id, with a lifetime."""
 
     async def get(self, key: str) -> Organization | None: ...
+
+
+async def read_together(
+    read: Callable[[Iterable[str]], Awaitable[Mapping[str, Ticket]]], ticket_ids: Sequence[str]
+) -> Mapping[str, Ticket]:
+    """Tickets by one call; none where it is refused as a whole: each is then to be asked for by itself.
+
+    Zendesk does not say whose trouble it is, so it must not be everybody's.
+    """
+    try:
+        with quota_pauses_all():
+            return await read(ticket_ids)
+    except Permanent as error:
+        sparse.warning("tickets.refused_together", "tickets", tickets=len(ticket_ids), reason=str(error))
+        return {}

@@ -19,7 +19,7 @@ from csat.surveys.budgets import BATCH, surveys_budget
 from csat.surveys.channels import CLOCKS_APART, DeliveredSurvey, SurveyChannels
 from csat.surveys.eligibility import Eligibility, EligibilityReader
 from csat.surveys.exclusion_rules import Decision, DecisionInput
-from csat.surveys.handlers import SurveyHandlers, state_of
+from csat.surveys.handlers import RatingHint, SurveyHandlers, read_rating, state_of
 from csat.surveys.ports import Helpdesk, Organizations
 from csat.surveys.repository import Survey
 from supportops.delivery import Cancel, Delivery, DestinationSpec, Done, Outcome, Snooze
@@ -242,16 +242,27 @@ class AskRequester:
     def _not_sent(self, solve: Solve, decision: Decision, ticket: Ticket | None = None) -> Outcome:
         async def then(tx: Transaction) -> None:
             await repository.record_decision(tx, solve.ticket_id, solve.solved_at, decision, solve.cause)
-            if decision.rule == "solved_again" and ticket is not None:
-                await self._restart(tx, solve, ticket)
+            if ticket is not None:
+                await self._learn(tx, solve, ticket, decision.rule)
 
         return Cancel(f"{decision.rule}: {decision.reason}", then)
 
-    async def _restart(self, tx: Transaction, solve: Solve, ticket: Ticket) -> None:
-        """Our reading told of a later solve before its event did: start the ticket's clock anew."""
-        if ticket.solved_at is None:
+    async def _learn(self, tx: Transaction, solve: Solve, ticket: Ticket, rule: str) -> None:
+        """What our reading told before its event did: a later solve, a reopening, a rating of Zendesk's own."""
+        cause = solve.cause or SURVEY
+        version = version_of(ticket.updated_at, tx.now)  # after all events of the same second
+        if rule == "satisfaction_offered":
+            key = f"{repository.solve_key(solve.ticket_id, solve.solved_at)}:seen"
+            read_rating(tx, key, ticket.id, RatingHint(cause, ticket.updated_at, ticket.score))
+        if rule not in ("solved_again", "reopened"):
             return
-        await tx.load(tables.tickets, [solve.ticket_id])
-        version = version_of(ticket.updated_at)
-        step = survey_clock.solved(state_of(tx, solve.ticket_id), version, ticket.solved_at)
-        self._clock.apply(tx, solve.ticket_id, step, solve.cause or SURVEY)
+        await tx.load(tables.tickets, [ticket.id])
+        state, solved_at = state_of(tx, ticket.id), ticket.solved_at if rule == "solved_again" else None
+        step = (
+            survey_clock.solved(state, version, solved_at)
+            if solved_at
+            else survey_clock.reopened(state, version)
+        )
+        if step is not None and step.cancel == solve.solved_at:
+            step = replace(step, cancel=None)  # that is the delivery in hand: it ends with its reason
+        self._clock.apply(tx, ticket.id, step, cause)

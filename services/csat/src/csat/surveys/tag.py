@@ -11,9 +11,9 @@ from sqlalchemy import Table
 from csat import destinations, tables
 from csat.policy.csat import CsatPolicy
 from csat.surveys.budgets import BATCH, updates_budget
-from csat.surveys.ports import Helpdesk
+from csat.surveys.ports import Helpdesk, read_together
 from supportops.delivery import Cancel, Delivery, DestinationSpec, Done, Outcome
-from supportops.delivery.pausing import quota_pauses_all, while_it_can_be_tagged
+from supportops.delivery.pausing import while_it_can_be_tagged
 from supportops.store import Transaction
 from supportops.vendors.zendesk import Ticket
 
@@ -30,10 +30,7 @@ class AddTicketTag:
         ids = [str(delivery.payload["ticket_id"]) for delivery in deliveries]
         if len(ids) == 1:
             return [await self._tag_ticket(ids[0])]
-        with quota_pauses_all():
-            tickets = dict(
-                await self._zendesk.tickets(ids)
-            )  # the readable ones: the others are asked for alone
+        tickets = dict(await read_together(self._zendesk.tickets, ids))  # the others are asked for alone
         tagging = (self._tag_ticket(ticket_id, tickets.get(ticket_id)) for ticket_id in ids)
         return await asyncio.gather(*tagging, return_exceptions=True)
 

@@ -22,6 +22,7 @@ from notifier.slack.client import (
     SlackTargetGone,
     open_slack,
 )
+from notifier.slack.reads import user_by_email
 from supportops.clock import ManualClock
 from supportops.errors import DestinationPaused, Permanent, Retryable, UnknownOutcome
 from supportops.observability.metrics import Metrics
@@ -146,6 +147,13 @@ async def test_answers_that_are_no_answer(
             await client.post("feed", MESSAGE, METADATA)
     assert type(caught.value) is error
     assert caught.value.after == after
+
+
+@pytest.mark.parametrize("other", ["deleted", "is_bot", "is_stranger"])
+async def test_who_is_no_colleague_is_nobody(other: str) -> None:
+    for flag, found in ((False, "U1"), (True, None)):
+        async with slack(always(200, {"ok": True, "user": {"id": "U1", other: flag}})) as client:
+            assert await user_by_email(client, "ada@support.example") == found
 
 
 @pytest.mark.parametrize(

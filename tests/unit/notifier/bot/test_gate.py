@@ -94,6 +94,7 @@ AUDIENCES: tuple[tuple[Says, bool], ...] = (
     ({"channel": {}}, False),
     ({"channel": None}, False),
     ({"channel": {"is_im": True}}, True),
+    ({"channel": {"is_im": True, "is_ext_shared": True}}, False),  # with somebody of another company
     ({"ok": False, "error": "channel_not_found"}, False),
     ({"ok": False, "error": "missing_scope"}, False),
 )

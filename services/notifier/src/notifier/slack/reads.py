@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from notifier.slack.client import SlackClient, SlackRefused
 
+_NOT_OURS = ("deleted", "is_bot", "is_stranger")
 _NOBODY = frozenset({"users_not_found", "user_not_found"})
 
 
@@ -26,13 +27,14 @@ async def audience_of(slack: SlackClient, channel: str) -> Audience:
     answer = await slack.read("conversations.info", {"channel": channel})
     found = answer.get("channel")
     facts = found if isinstance(found, dict) else {}
-    shared = facts.get("is_ext_shared") is not False or facts.get("is_pending_ext_shared") is True
+    direct, told = facts.get("is_im") is True, facts.get("is_ext_shared")
+    ours = told is False or (direct and told is None)  # of direct messages Slack may say nothing
     return Audience(
         name=str(facts.get("name") or channel)[:80],
-        is_private=facts.get("is_private") is True or facts.get("is_im") is True,
-        is_shared=shared and facts.get("is_im") is not True,
+        is_private=facts.get("is_private") is True or direct,
+        is_shared=not ours or facts.get("is_pending_ext_shared") is True,
         is_archived=facts.get("is_archived") is True,
-        is_member=facts.get("is_member") is True or facts.get("is_im") is True,
+        is_member=facts.get("is_member") is True or direct,
     )
 
 
@@ -59,7 +61,9 @@ async def permalink(slack: SlackClient, channel: str, ts: str) -> str | None:
 
 
 async def user_by_email(slack: SlackClient, email: str) -> str | None:
-    """The id of the person with that address; None for nobody, for bots and for those who have left."""
+    """The id of the person with that address; None for nobody, for bots, for those who have left, and for people of
+    other companies.
+    """
     try:
         answer = await slack.read("users.lookupByEmail", {"email": email})
     except SlackRefused as error:
@@ -67,7 +71,7 @@ async def user_by_email(slack: SlackClient, email: str) -> str | None:
             return None
         raise
     user = answer.get("user")
-    if not isinstance(user, dict) or user.get("deleted") is True or user.get("is_bot") is True:
+    if not isinstance(user, dict) or any(user.get(each) is True for each in _NOT_OURS):
         return None
     found = user.get("id")
     return found if isinstance(found, str) and found.isalnum() else None

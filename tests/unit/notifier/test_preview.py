@@ -1,17 +1,23 @@
 """`notifier preview` on examples: the picture of a message, why not elsewhere, and mistakes in the file."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from typer.testing import CliRunner
 from yaml import safe_load as load_yaml
 
 from notifier.__main__ import app
-from notifier.operations.preview_commands import Example, previews
+from notifier.feeds.context import MessageContext
+from notifier.operations.preview_commands import Example, notices_of, previews
 from notifier.policy.notifier import NotifierPolicy
 from notifier.policy.routing import FeedRule
+from supportops.clock import ManualClock
+from supportops.vendors.zendesk import Ticket
+from supportops.vendors.zendesk.sla import Probe, SlaTarget
 
 POLICY = NotifierPolicy(
     feeds=(
@@ -90,6 +96,41 @@ def test_breach_notices_are_shown_as_well(example: dict[str, Any], shown: dict[s
         assert said["premium"].splitlines()[0] == "Under 2hrs"
         assert "<!here> down" in said["premium"]
         assert found[0]["message"]["username"] == "Under 2hrs"
+
+
+NOW = datetime(2026, 1, 5, 9, tzinfo=UTC)
+SAID = [("First Reply Time", "active", NOW + timedelta(hours=1)), ("resolution_time", "achieved", NOW)]
+
+
+@pytest.mark.parametrize(
+    ("facts", "form", "shown"),
+    [
+        ({"tags": ["premium"]}, "Ours", {"premium": "First reply time breaches 2026-01-05 10:00 UTC"}),
+        ({"tags": []}, "Ours", {"rest": "no target of it runs"}),  # which is about another metric
+        ({"tags": ["premium"]}, "Security Issue", {"premium": "never_forms"}),
+    ],
+)
+async def test_a_tickets_breach_notices_are_shown(
+    facts: dict[str, Any], form: str, shown: dict[str, str]
+) -> None:
+    async def probe(_: str) -> Probe:
+        targets = tuple(SlaTarget(metric=name, stage=stage, breach_at=at) for name, stage, at in SAID)
+        return Probe(None, targets, True)
+
+    async def form_of(_: Ticket) -> str:
+        return form
+
+    context = SimpleNamespace(
+        policy=BREACHES,
+        lookups=SimpleNamespace(form_of=form_of),
+        zendesk=SimpleNamespace(slas=SimpleNamespace(probe=probe)),
+        store=SimpleNamespace(clock=ManualClock(NOW)),
+        base_url="https://a.zendesk.com",
+    )
+    row = {"id": 5, "status": "open", "subject": "Down", "updated_at": NOW} | facts
+    found = await notices_of(cast("MessageContext", context), Ticket.model_validate(row), None)
+    said = {each.rule.name: each.document().get("picture") or each.why_not for each in found}
+    assert {name: words in said[name] for name, words in shown.items()} == dict.fromkeys(shown, True)
 
 
 EXAMPLES = NotifierPolicy.model_validate(

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from contextlib import nullcontext
 from datetime import timedelta
 from typing import Any, cast
 
@@ -12,7 +13,7 @@ from pydantic import SecretStr
 from notifier.bot import checks, socket_mode
 from notifier.bot.checks import socket_finding
 from notifier.bot.socket_mode import Hearing, Intake, SocketMode
-from notifier.settings import SlackSettings
+from notifier.settings import Settings, SlackRequestsSettings, SlackSettings
 from supportops.clock import SystemClock
 from supportops.config import SettingsError
 
@@ -146,6 +147,15 @@ async def test_the_doctor_tells_that_the_extra_is_missing(monkeypatch: pytest.Mo
     assert (await socket_finding(settings, SystemClock())).verdict == "failed"
     without = settings.model_copy(update={"app_token": None})
     assert (await socket_finding(without, SystemClock())).verdict == "skipped"
+
+
+def test_a_socket_needs_to_know_whose_requests_it_takes() -> None:
+    slack = SlackSettings(token=SecretStr("xoxb-1"), app_token=TOKEN)
+    for team, fine in (("T0TEAM", True), (None, False)):
+        requests = SlackRequestsSettings(signing_secret=None, team_id=team)
+        settings = cast("Any", Settings).model_construct(slack=slack, slack_requests=requests)
+        with nullcontext() if fine else pytest.raises(ValueError, match="SLACK_TEAM_ID must be set"):
+            settings._workspace_of_the_socket_is_named()
 
 
 def test_the_bots_token_is_no_apps_token() -> None:

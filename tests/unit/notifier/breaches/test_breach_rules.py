@@ -103,7 +103,10 @@ def test_mistakes_are_named(values: dict[str, Any], words: str) -> None:
         ({"rules": [GOOD, GOOD]}, "twice here: a"),
         ({"acknowledge": {"lasts": "5m", "remind_before": "5m"}}, "less than"),
         ({"schedule": {"time_zone": "Moon", "week": {"monday": ["09:00-17:00"]}}}, "must be a time zone"),
-        ({"schedule": {"time_zone": "UTC", "week": {"monday": ["17:00-09:00"]}}}, "within one day"),
+        (
+            {"schedule": {"time_zone": "UTC", "week": {"monday": ["17:00-09:00"]}}},
+            "over midnight: 22:00-24:00",
+        ),
         ({"summary": {"channel": "C1", "at": "25:00"}}, "time of day"),
         ({"summary": {"channel": "C1", "time_zone": "Moon"}}, "must be a time zone"),
     ],

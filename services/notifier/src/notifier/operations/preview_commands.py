@@ -213,10 +213,10 @@ async def ticket_previews(context: MessageContext, ticket_id: str, only: str | N
             except NotToBeShown as reason:
                 why_not = str(reason)
         found.append(Preview(feed, message, why_not))
-    return found + await _notices_of(context, ticket, only)
+    return found + await notices_of(context, ticket, only)
 
 
-async def _notices_of(context: MessageContext, ticket: Ticket, only: str | None) -> list[Preview]:
+async def notices_of(context: MessageContext, ticket: Ticket, only: str | None) -> list[Preview]:
     """What each breach rule would post of the ticket's targets that run."""
     if not context.policy.breaches.rules:
         return []

@@ -128,5 +128,7 @@ def _interval(day: int, text: str) -> tuple[int, int]:
     opens, dash, closes = text.partition("-")
     start, end = minutes_of(opens.strip()), minutes_of(closes.strip() if dash else "")
     if start >= end:
-        raise ValueError(f"week: {text!r} must be such as 09:00-17:00, within one day")
+        raise ValueError(
+            f"week: {text!r} must be such as 09:00-17:00; over midnight: 22:00-24:00 and, of the next day, 00:00-06:00"
+        )
     return day * DAY_MINUTES + start, day * DAY_MINUTES + end

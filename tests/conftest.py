@@ -1,9 +1,10 @@
 """Fixtures only. Servers come from the ladder in tests/support/infra.py."""
 
+import gc
 import os
 import signal
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +15,7 @@ import structlog
 
 from sandbox.demo import reaper
 from supportops.clock import ManualClock
-from tests.support import infra
+from tests.support import compiled_statements, infra
 from tests.support.databases import LentDatabases, SqliteDatabases, run_sql
 from tests.support.examples import load_profile
 from tests.support.sandbox import SandboxProcess
@@ -27,6 +28,7 @@ STATE = pytest.StashKey[infra.State]()
 def pytest_configure(config: pytest.Config) -> None:
     """Choose the rungs; the controlling process opens the run's state folder for its workers."""
     load_profile()
+    compiled_statements.share()
     hear_interrupts()
     keep_loggers_catchable()
     os.environ.setdefault("SUPPORTOPS_MODE", "test")  # made-up secrets, stand-ins for every account
@@ -39,6 +41,17 @@ def pytest_configure(config: pytest.Config) -> None:
                 pytest.exit(problem, returncode=3)
             os.environ[f"SUPPORTOPS_TEST_RUNG_{name.upper()}"] = choice.rung
     config.stash[CHOICES] = {kind: _chosen(kind) for kind in ("kafka", "postgres")}
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Collected tests stay to the end: the garbage collector need not walk over them again and again."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def hear_interrupts() -> None:

@@ -8,10 +8,9 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 
-from notifier.bot.intake import COMMANDS, EVENTS
 from notifier.breaches.render import TAKE
 from notifier.slack.signature import signature
-from notifier.web import INTERACTIONS
+from notifier.web import COMMANDS, EVENTS, INTERACTIONS
 from supportops.clock import ManualClock
 from supportops.web.auth.accounts import Account, write_users
 from tests.contract.web.installation import (

@@ -8,9 +8,9 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from notifier.bot.intake import COMMANDS, EVENTS, add_bot
 from notifier.settings import SlackRequestsSettings
 from notifier.slack.requests import SlackRequests
+from notifier.web import COMMANDS, EVENTS, add_bot
 from supportops.contracts import Event
 from supportops.delivery import Destination
 from supportops.observability.metrics import Metrics

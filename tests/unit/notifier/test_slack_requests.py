@@ -4,8 +4,9 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from fastapi import HTTPException, Request
 from slack_sdk.signature import SignatureVerifier
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.types import Message
 
 from notifier.settings import SlackRequestsSettings

@@ -21,18 +21,15 @@ from csat.settings import ZENDESK_SCOPES, Settings, WebSettings
 from csat.survey_link.invitation import SurveyText
 from csat.survey_link.tokens import SurveyTokens
 from csat.survey_link.translations import Languages, load_languages
-from csat.survey_page.routes import SurveyPage
 from csat.surveys.handlers import SurveyHandlers
 from csat.surveys.send import AskRequester
 from csat.surveys.tag import tag_exported, tag_surveyed
-from csat.web import PAGES, START, create_app
 from supportops.clock import Clock, SystemClock
 from supportops.config.rules_file import Section
 from supportops.delivery import Destination
 from supportops.messaging import UNHURRIED, Handlers
 from supportops.observability.logging import get_logger
 from supportops.observability.metrics import Metrics
-from supportops.runtime.http_server import HttpServer
 from supportops.runtime.output import progress
 from supportops.runtime.process import Parts, open_parts, run_process, worker_components
 from supportops.runtime.supervisor import Component
@@ -40,8 +37,6 @@ from supportops.store import open_store
 from supportops.vendors.cache import Lifetime
 from supportops.vendors.gitlab import GitLab, open_gitlab
 from supportops.vendors.zendesk import References, Zendesk, open_zendesk
-from supportops.web.auth.guard import OperatorAuth
-from supportops.web.site import site_of
 from supportops.workers import Periodic, Relay
 
 PACKAGE, GROUP = "csat", "csat"
@@ -99,12 +94,9 @@ def http_side(settings: WebSettings, parts: Parts) -> Component:
     """The survey page, the API and the operators' pages."""
     policy = POLICY.load(settings.config.file)
     tokens = survey_tokens(settings, policy, parts.clock)
-    site = site_of(settings.operators, "csat", START, PAGES, settings.survey.base_url)
-    auth = OperatorAuth(settings.operators, site, parts.store, parts.metrics, settings.survey.api_token)
-    texts = languages(policy, settings.config.file)
-    page = SurveyPage(parts.store, tokens, policy, texts, parts.metrics)
-    app = create_app(parts.store, policy, auth, page, settings.http)
-    return HttpServer(app, (settings.http.host, settings.http.port), parts.metrics, "csat-web")
+    from csat.web import http_server  # FastAPI and the pages take memory: a worker does without
+
+    return http_server(settings, parts, policy, tokens, languages(policy, settings.config.file))
 
 
 @asynccontextmanager

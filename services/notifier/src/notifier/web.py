@@ -3,24 +3,49 @@
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 from fastapi import Depends, FastAPI, HTTPException, Request, Response
+from fastapi.responses import JSONResponse
 from sqlalchemy import func, select
 
 from notifier import tables
-from notifier.bot.intake import add_bot
+from notifier.bot.intake import AWAY, answer_command, ephemeral, refuse_other_events, take_event
 from notifier.breaches.acknowledge import SLOW, take_clicks
 from notifier.destinations import POSTS, ROUTING, UPDATES
-from notifier.operations.pages import FIGURES, NOTICES, mount_pages
+from notifier.operations.pages import FIGURES, NOTICES, PAGES, mount_pages
 from notifier.policy.breach_settings import Acknowledging
+from notifier.policy.notifier import NotifierPolicy
+from notifier.settings import WebSettings
 from notifier.slack.requests import SlackRequests, in_time
 from supportops.config import HttpSettings
+from supportops.config.rules_file import Section
+from supportops.runtime.http_server import HttpServer
+from supportops.runtime.process import Parts
 from supportops.store import Store
 from supportops.web.app import operators_app
 from supportops.web.auth.guard import OperatorAuth, guarded_page
 from supportops.web.layout import PageLayout
+from supportops.web.site import site_of
 
 START = NOTICES
-INTERACTIONS = "/slack/interactions"
+INTERACTIONS, COMMANDS, EVENTS = "/slack/interactions", "/slack/commands", "/slack/events"
+
+
+def http_server(settings: WebSettings, parts: Parts, rules: Section[NotifierPolicy]) -> HttpServer:
+    """The operators' pages, the API of figures, and what Slack asks for."""
+    site = site_of(settings.operators, "notifier", START, PAGES)
+    token = settings.notifier.api_token
+    auth = OperatorAuth(settings.operators, site, parts.store, parts.metrics, token)
+    app = create_app(parts.store, auth, settings.http, slack_side(settings, parts, rules))
+    return HttpServer(app, (settings.http.host, settings.http.port), parts.metrics)
+
+
+def slack_side(settings: WebSettings, parts: Parts, rules: Section[NotifierPolicy]) -> "SlackSide | None":
+    """What takes Slack's requests; None without a signing secret."""
+    if settings.slack_requests.signing_secret is None:
+        return None
+    requests = SlackRequests(settings.slack_requests, parts.clock)
+    return SlackSide(requests, rules.load(settings.config.file).breaches.acknowledge)
 
 
 def create_app(
@@ -70,6 +95,29 @@ def add_interactions(app: FastAPI, store: Store, slack: SlackSide) -> None:
         return Response(status_code=200)
 
 
+def add_bot(app: FastAPI, store: Store, requests: SlackRequests) -> None:
+    """Take slash commands and mentions."""
+
+    @app.post(COMMANDS, include_in_schema=False)
+    async def commands(request: Request) -> Response:
+        body = await requests.signed_body(request)
+        fields = requests.fields(body)
+        if "ssl_check" in fields:
+            return Response(status_code=200)
+        requests.refuse_other_teams(fields.get("team_id"))
+        return JSONResponse(ephemeral(await answer_command(store, requests, fields, body)))
+
+    @app.post(EVENTS, include_in_schema=False)
+    async def events(request: Request) -> Response:
+        payload = _object(await requests.signed_body(request))
+        if payload.get("type") == "url_verification":
+            return JSONResponse({"challenge": str(payload.get("challenge", ""))[:500]})
+        refuse_other_events(requests, payload)
+        if not await take_event(store, requests, payload):
+            raise HTTPException(503, AWAY)  # Slack sends it again
+        return Response(status_code=200)
+
+
 async def count(store: Store) -> dict[str, Any]:
     """`{"messages": {state: n}, "deliveries": {destination: {state: n}}}`; waiting ones include those not due yet."""
     m, d = tables.feed_messages.c, tables.engine.deliveries.c
@@ -85,3 +133,13 @@ async def count(store: Store) -> dict[str, Any]:
         for destination, state, number in await conn.execute(rows):
             deliveries.setdefault(destination, {})[state] = number
     return {"messages": posted, "deliveries": deliveries}
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        payload = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise HTTPException(400, "JSON is needed") from error
+    if not isinstance(payload, dict):
+        raise HTTPException(400, "a JSON object is needed")
+    return payload

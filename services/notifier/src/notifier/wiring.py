@@ -44,7 +44,6 @@ from notifier.notices.watching import EVERY as WATCH_EVERY
 from notifier.notices.watching import Watching
 from notifier.operations.channel_checks import channels_of
 from notifier.operations.explain import explain_ticket
-from notifier.operations.pages import PAGES
 from notifier.operations.promises import BreachSummaries, summaries
 from notifier.policy.notices import SuccessNotice
 from notifier.policy.notifier import NotifierPolicy
@@ -64,13 +63,11 @@ from notifier.slack.client import SlackClient, open_slack
 from notifier.slack.requests import SlackRequests
 from notifier.slack.response_url import open_response_urls
 from notifier.slack.sender import Sender
-from notifier.web import START, SlackSide, create_app
 from supportops.clock import Clock, SystemClock
 from supportops.config.rules_file import Section
 from supportops.delivery import Budget, Destination, Rate
 from supportops.messaging import ConsumerPolicy, Handlers
 from supportops.observability.metrics import Metrics, Recorder
-from supportops.runtime.http_server import HttpServer
 from supportops.runtime.process import Parts, open_parts, run_process, worker_components
 from supportops.runtime.supervisor import Component
 from supportops.store import Store, open_store
@@ -78,15 +75,13 @@ from supportops.vendors.cache import Lifetime
 from supportops.vendors.mail import Mail, MailServer
 from supportops.vendors.signed_webhook import open_webhook
 from supportops.vendors.zendesk import References, Zendesk, open_zendesk
-from supportops.web.auth.guard import OperatorAuth
-from supportops.web.site import site_of
 from supportops.workers import Periodic, Retention
 
 PACKAGE, GROUP = "notifier", "notifier"
 POLICY = Section("notifier", NotifierPolicy)
 AUDIENCE_EVERY = timedelta(minutes=5)
-# A ticket's state holds its last messages: smaller batches keep what is in memory at once small.
-PACE = ConsumerPolicy(max_batch=100)
+# A ticket's state holds its last messages, up to 40 kB: smaller batches keep what is in memory at once small.
+PACE = ConsumerPolicy(max_batch=50)
 
 
 async def work(settings: Settings) -> int:
@@ -109,19 +104,9 @@ async def run(settings: Settings) -> int:
 
 def http_side(settings: WebSettings, parts: Parts) -> Component:
     """The operators' pages, the API of figures, and what Slack asks for."""
-    site = site_of(settings.operators, "notifier", START, PAGES)
-    token = settings.notifier.api_token
-    auth = OperatorAuth(settings.operators, site, parts.store, parts.metrics, token)
-    app = create_app(parts.store, auth, settings.http, slack_side(settings, parts))
-    return HttpServer(app, (settings.http.host, settings.http.port), parts.metrics)
+    from notifier.web import http_server  # FastAPI and the pages take memory: a worker does without
 
-
-def slack_side(settings: WebSettings, parts: Parts) -> SlackSide | None:
-    """What takes Slack's requests; None without a signing secret."""
-    if settings.slack_requests.signing_secret is None:
-        return None
-    requests = SlackRequests(settings.slack_requests, parts.clock)
-    return SlackSide(requests, POLICY.load(settings.config.file).breaches.acknowledge)
+    return http_server(settings, parts, POLICY)
 
 
 @asynccontextmanager

@@ -24,17 +24,13 @@ from sfdc_sync.sharing.writing import SharingWriter
 from sfdc_sync.ticket_records import handlers
 from sfdc_sync.ticket_records.comments import TicketComments
 from sfdc_sync.ticket_records.destination import TicketRecords
-from sfdc_sync.web import PAGES, START, create_app
 from sfdc_sync.wiring import GROUP, PACKAGE, POLICY, directory_of, facts_of, integrity_of, sync_of
 from supportops.delivery import Destination
 from supportops.messaging import UNHURRIED
-from supportops.runtime.http_server import HttpServer
 from supportops.runtime.process import Parts, open_parts, run_process, worker_components
 from supportops.runtime.supervisor import Component
 from supportops.store import Store
 from supportops.vendors.zendesk import Zendesk, open_zendesk
-from supportops.web.auth.guard import OperatorAuth
-from supportops.web.site import site_of
 
 
 async def serve(settings: WebSettings) -> int:
@@ -51,10 +47,9 @@ async def run(settings: Settings) -> int:
 
 def http_side(settings: WebSettings, parts: Parts) -> Component:
     """The operators' pages; they call nobody."""
-    site = site_of(settings.operators, "sfdc-sync", START, PAGES)
-    auth = OperatorAuth(settings.operators, site, parts.store, parts.metrics)
-    app = create_app(parts.store, auth, settings.http)
-    return HttpServer(app, (settings.http.host, settings.http.port), parts.metrics, "sfdc-sync-web")
+    from sfdc_sync.web import http_server  # FastAPI and the pages take memory: a worker does without
+
+    return http_server(settings, parts)
 
 
 async def work(settings: Settings) -> int:

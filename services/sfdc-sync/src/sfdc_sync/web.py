@@ -6,11 +6,14 @@ from sfdc_sync.operations.explain import explain_ticket
 from sfdc_sync.operations.integrity_page import INTEGRITY, IntegrityPage, mount_integrity
 from sfdc_sync.operations.organization_pages import FIND, RUNS, OrganizationPages, mount_organizations
 from sfdc_sync.operations.sharing_page import SHARING, SharingPages, mount_sharing
+from sfdc_sync.settings import WebSettings
 from supportops.config import HttpSettings
+from supportops.runtime.http_server import HttpServer
+from supportops.runtime.process import Parts
 from supportops.store import Store
 from supportops.web.app import operators_app
 from supportops.web.auth.guard import OperatorAuth
-from supportops.web.site import Link
+from supportops.web.site import Link, site_of
 from supportops.web.story_page import SEARCH, Story, StoryPage, mount_story
 
 START = SHARING
@@ -26,6 +29,14 @@ PAGES = (
     Link("Sharing", SHARING),
 )
 """The navigation: a page of its own adds a line here, and its `mount_…` below."""
+
+
+def http_server(settings: WebSettings, parts: Parts) -> HttpServer:
+    """What serves the pages."""
+    site = site_of(settings.operators, "sfdc-sync", START, PAGES)
+    auth = OperatorAuth(settings.operators, site, parts.store, parts.metrics)
+    app = create_app(parts.store, auth, settings.http)
+    return HttpServer(app, (settings.http.host, settings.http.port), parts.metrics, "sfdc-sync-web")
 
 
 def create_app(store: Store, auth: OperatorAuth, http: HttpSettings | None = None) -> FastAPI:

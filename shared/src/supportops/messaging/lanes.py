@@ -13,6 +13,7 @@ from aiokafka import TopicPartition
 from supportops.messaging.ports import Record, Slice
 from supportops.store.offsets import Position
 
+LEAST_WAITING = 25  # records of a partition, however many partitions there are
 QUIET_BEFORE_WELL = 25  # polls of nothing, of a partition that could not be read, until it counts as mended
 
 
@@ -166,11 +167,15 @@ class Lanes:
         ]
 
     def _readable(self) -> list[Lane]:
-        return [
-            lane
-            for lane in self
-            if lane.located and lane.closed is None and len(lane.waiting) < self.max_batch
-        ]
+        enough = self.enough
+        return [lane for lane in self if lane.located and lane.closed is None and len(lane.waiting) < enough]
+
+    @property
+    def enough(self) -> int:
+        """Records that wait of one partition before no more of it are read: with the others' it makes two batches.
+        What waits is memory, and the library holds the broker's next answer already.
+        """
+        return max(LEAST_WAITING, 2 * self.max_batch // max(1, len(self)))
 
     def next_batch(self) -> list[tuple[Lane, Slice]]:
         """Consecutive records of partitions that are in no batch in hand, a fair share of each.

@@ -187,7 +187,7 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         if self._broker.embedded:
             self._embedded_fetch = EmbeddedFetch(self._consumer)
         while not stop.done():
-            if not await reader.poll(4 * self._fetching.max_batch):
+            if not await reader.poll(2 * self._fetching.max_batch):
                 self._room.clear()
                 await wait_first(self._room, stop, timeout=0.2)
 

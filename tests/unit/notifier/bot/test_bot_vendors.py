@@ -11,12 +11,11 @@ from pydantic import SecretStr
 
 from notifier.bot.checks import judge_scopes, judge_team
 from notifier.bot.csat import Share, Week, open_csat, running
-from notifier.bot.intake import COMMANDS, EVENTS
 from notifier.settings import SLACK_SCOPES, CsatApiSettings
 from notifier.slack.client import Identity, SlackRefused
 from notifier.slack.message import Message
 from notifier.slack.response_url import open_response_urls
-from notifier.web import INTERACTIONS
+from notifier.web import COMMANDS, EVENTS, INTERACTIONS
 from supportops.clock import ManualClock
 from supportops.errors import CredentialRefused, Permanent, Retryable, UnknownOutcome
 from supportops.observability.metrics import Metrics

@@ -7,16 +7,13 @@ vendor is called here, so nothing but our own database can be slow, and that has
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
-from fastapi import FastAPI, HTTPException, Request, Response
-from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
 
 from notifier.bot.questions import Question, of_command, of_mention, teams_of
 from notifier.destinations import BOT_ANSWERS
 from notifier.slack.requests import NOT_OURS, SlackRequests, in_time, is_first
 from supportops.store import Store
 
-COMMANDS, EVENTS = "/slack/commands", "/slack/events"
 LOOKING = "Looking …"
 AWAY = "My database does not answer, so I may not have taken that down. If nothing comes within a minute, ask again."
 
@@ -28,29 +25,6 @@ async def take_down(store: Store, question: Question) -> bool:
             return False
         tx.deliveries.schedule(BOT_ANSWERS, question.id, lane=question.user, payload=question.payload())
     return True
-
-
-def add_bot(app: FastAPI, store: Store, requests: SlackRequests) -> None:
-    """Take slash commands and mentions."""
-
-    @app.post(COMMANDS, include_in_schema=False)
-    async def commands(request: Request) -> Response:
-        body = await requests.signed_body(request)
-        fields = requests.fields(body)
-        if "ssl_check" in fields:
-            return Response(status_code=200)
-        requests.refuse_other_teams(fields.get("team_id"))
-        return JSONResponse(ephemeral(await answer_command(store, requests, fields, body)))
-
-    @app.post(EVENTS, include_in_schema=False)
-    async def events(request: Request) -> Response:
-        payload = _object(await requests.signed_body(request))
-        if payload.get("type") == "url_verification":
-            return JSONResponse({"challenge": str(payload.get("challenge", ""))[:500]})
-        refuse_other_events(requests, payload)
-        if not await take_event(store, requests, payload):
-            raise HTTPException(503, AWAY)  # Slack sends it again
-        return Response(status_code=200)
 
 
 async def answer_command(store: Store, requests: SlackRequests, fields: dict[str, str], body: bytes) -> str:
@@ -74,13 +48,3 @@ def refuse_other_events(requests: SlackRequests, payload: Mapping[str, Any]) -> 
 def ephemeral(text: str) -> dict[str, Any]:
     """An answer at once, for who asked alone."""
     return {"response_type": "ephemeral", "text": text}
-
-
-def _object(body: bytes) -> dict[str, Any]:
-    try:
-        payload = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise HTTPException(400, "JSON is needed") from error
-    if not isinstance(payload, dict):
-        raise HTTPException(400, "a JSON object is needed")
-    return payload

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from fastapi import HTTPException
 from pydantic import SecretStr
+from starlette.exceptions import HTTPException
 
 from notifier.bot.intake import answer_command, ephemeral, refuse_other_events, take_event
 from notifier.breaches.acknowledge import SLOW, take_clicks

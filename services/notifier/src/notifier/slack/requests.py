@@ -11,7 +11,8 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import orjson
-from fastapi import HTTPException, Request
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
 
 from notifier.settings import SlackRequestsSettings
 from notifier.slack.signature import is_slacks, signed

@@ -72,6 +72,20 @@ async def test_a_log_out_ends_copies_of_the_cookie_at_all_services_and_replicas(
 
 
 @sqlite_alone
+async def test_a_new_login_ends_the_session_that_the_browser_had_before(installation: Installation) -> None:
+    async with installation.browser(chosen()) as browser, installation.browser(chosen()) as thief:
+        await log_in(browser)
+        thief.cookies.update(browser.cookies)
+        assert await opens(thief, "csat")
+        assert (await log_in(browser, password="not the password")).status_code == 403
+        assert await opens(thief, "csat")
+        await log_in(browser)
+        assert (await opens(thief, "csat"), await opens(thief, "ingest")) == (False, True)
+        assert await opens(browser, "ingest")  # which hears of it by the new session
+        assert not await opens(thief, "ingest")
+
+
+@sqlite_alone
 async def test_a_service_that_is_away_at_a_log_out_is_said_not_to_be_reached(
     installation: Installation, clock: ManualClock
 ) -> None:

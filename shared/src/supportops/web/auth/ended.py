@@ -1,4 +1,4 @@
-"""Sessions that ended by a log-out: a copy of their cookie opens nothing, on no replica."""
+"""Sessions that ended by a log-out or by the next login: a copy of their cookie opens nothing, on no replica."""
 
 from datetime import timedelta
 
@@ -24,8 +24,15 @@ class EndedSessions:
             row = {"holder": holder, "ended_at": tx.now, "forget_at": tx.now + self._lifetime}
             await tx.execute(insert_into(tx.conn, _ended).values(row).on_conflict_do_nothing())
 
-    async def has(self, holder: str) -> bool:
-        """Whether this session is over."""
+    async def has(self, holder: str, replaced: str = "") -> bool:
+        """Whether this session is over. `replaced`, which it has taken the place of, is from now on."""
+        asked = [each for each in (holder, replaced) if each]
         async with self._store.reading() as conn:
-            found = await conn.execute(select(_ended.c.holder).where(_ended.c.holder == holder))
-            return found.first() is not None
+            over = set(
+                (await conn.execute(select(_ended.c.holder).where(_ended.c.holder.in_(asked)))).scalars()
+            )
+        if holder in over:
+            return True
+        if replaced and replaced not in over:
+            await self.end(replaced)
+        return False

@@ -115,7 +115,7 @@ class OperatorAuth:
         account = self.accounts.get(found.name)
         if account is None or account.fingerprint != found.fingerprint:
             return None
-        return None if await self.ended.has(found.holder) else found
+        return None if await self.ended.has(found.holder, found.replaced) else found
 
     async def operator(self, request: Request) -> Operator | None:
         """Who is asking, by the proxy's word or by a session. RoleNeeded for whom the proxy gives no role."""

@@ -90,7 +90,9 @@ class LoginPages:
         ):
             words = WRONG[self._auth.accounts.have_names]
             return self._refuse(request, next_path, "wrong", words, 403)
-        return self._welcome(request, sessions, account, next_path) if account else self.show(request, start)
+        if account is None:
+            return self.show(request, start)
+        return await self._welcome(request, sessions, account, next_path)
 
     async def log_out(self, request: Request) -> Response:
         """End the session, if the form is of the one who asks; then the siblings are told, by the browser."""
@@ -152,11 +154,17 @@ class LoginPages:
             return await self._auth.attempts.wait_before(f"browser:{browser}", alone=True)
         return await self._auth.attempts.wait_before(client_of(request))
 
-    def _welcome(self, request: Request, sessions: Sessions, account: Account, next_path: str) -> Response:
+    async def _welcome(
+        self, request: Request, sessions: Sessions, account: Account, next_path: str
+    ) -> Response:
+        former = await self._auth.session(request)
+        if former is not None:  # it ends here now, and at the siblings when they see the new one
+            await self._auth.ended.end(former.holder)
         log.info("login.opened", operator=account.name, role=account.role, client=client_of(request))
         self._auth.metrics.count("dashboard_logins", outcome="welcomed")
         reply = RedirectResponse(next_path, status_code=303)
-        self._give(reply, self._auth.cookie, sessions.open(account), sessions.lifetime, shared=True)
+        cookie = sessions.open(account, former.holder if former else "")
+        self._give(reply, self._auth.cookie, cookie, sessions.lifetime, shared=True)
         if sessions.browser(request.cookies.get(self._browser_cookie, "")) is None:
             self._give(reply, self._browser_cookie, sessions.know_browser(), KNOWN_FOR)
         return reply

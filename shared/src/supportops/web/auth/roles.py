@@ -1,4 +1,4 @@
-"""What an operator may do: look; also operate (repair, try again); also approve what others asked for."""
+"""What an operator may do: look; also operate (ask for something, try again); also approve what others asked for."""
 
 from collections.abc import Iterable
 from typing import Literal, get_args

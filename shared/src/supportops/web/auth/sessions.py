@@ -21,13 +21,17 @@ WORD_IS_GOOD_FOR = timedelta(minutes=5)
 
 @dataclass(frozen=True)
 class Session:
-    """An operator who logged in: `holder` is random, and different for each login."""
+    """An operator who logged in: `holder` is random, and different for each login.
+
+    `replaced`: the holder of the session that the same browser had before; none: it had none.
+    """
 
     holder: str
     name: str
     role: Role
     fingerprint: str
     began_at: datetime
+    replaced: str = ""
 
 
 class Sessions:
@@ -46,10 +50,11 @@ class Sessions:
         self._browsers = _serializer(keys, "supportops.browser")
         self._ended = _serializer(keys, "supportops.session-ended")
 
-    def open(self, account: Account) -> str:
-        """The cookie of somebody who has just logged in."""
+    def open(self, account: Account, replaced: str = "") -> str:
+        """The cookie of somebody who has just logged in, in a browser that had the session `replaced`."""
         who = {"name": account.name, "role": account.role, "fingerprint": account.fingerprint}
-        return str(self._cookies.dumps({"holder": new_holder(), "at": self._now(), **who}))
+        before = {"replaced": replaced} if replaced else {}
+        return str(self._cookies.dumps({"holder": new_holder(), "at": self._now(), **who, **before}))
 
     def read(self, cookie: str) -> Session | None:
         """The session of this cookie; None when it is not ours or too old. Whether it has ended is asked elsewhere."""
@@ -61,7 +66,8 @@ class Sessions:
         age = self._clock.now() - began_at
         if not -SKEW <= age < self.lifetime:
             return None
-        return Session(found["holder"], found["name"], role, found["fingerprint"], began_at)
+        replaced = found.get("replaced", "")
+        return Session(found["holder"], found["name"], role, found["fingerprint"], began_at, replaced)
 
     def form_token(self, holder: str) -> str:
         """What a form must bring back that was given to `holder`."""

@@ -150,6 +150,25 @@ async def test_a_probe_that_never_comes_back_is_followed_by_another(store: Store
     assert len(await hand.claim()) == 1
 
 
+async def test_a_destination_that_was_away_is_red_while_something_waits_for_it(
+    store: Store, clock: ManualClock, metrics: Metrics
+) -> None:
+    """Else it were red until the next row, with nothing to mend and nobody to find out that it is back."""
+    hand, probe = ByHand(store, SPEC), DestinationProbe(store, SPEC.name, metrics)
+    await schedule(store, OUTAGE_ROWS)
+    failing = await hand.claim()
+    await hand.complete(*((each, TryAgain(None, "503")) for each in failing), signal=DOWN)
+    assert not (await probe()).ok
+    for delivery in failing:
+        await hand.cancel(delivery.key)
+    seen = await probe()
+    assert (seen.ok, "nothing waits for it" in seen.detail) == (True, True)
+    await hand.schedule("next")
+    assert not (await probe()).ok
+    clock.advance(SECOND)
+    assert [delivery.key for delivery in await hand.claim()] == ["next"]
+
+
 async def test_the_only_row_of_a_destination_outlives_an_outage_of_seven_hours(
     store: Store, clock: ManualClock
 ) -> None:

@@ -7,7 +7,7 @@ import typer
 
 from supportops.clock import SystemClock
 from supportops.config import DatabaseSettings
-from supportops.delivery.outages.readiness import needs_attention, standing
+from supportops.delivery.outages.readiness import holds_somebody_up, standing
 from supportops.delivery.outages.rows import breakers_of, resume
 from supportops.operations.checks import Check, Finding
 from supportops.operations.on_database import on_database
@@ -47,7 +47,7 @@ def destinations_check(settings: DatabaseSettings) -> Check:
     async def look() -> Iterable[Finding]:
         async with open_store(settings, clock=SystemClock()) as store:
             now = store.clock.now()
-            held = [each for each in await breakers_of(store) if needs_attention(each, now)]
+            held = [each for each in await breakers_of(store) if await holds_somebody_up(store, each, now)]
         found = [
             Finding(f"destination {each.destination}", "failed", standing(each, now), _REMEDY)
             for each in held

@@ -2,6 +2,8 @@
 
 from datetime import datetime, timedelta
 
+from sqlalchemy import select
+
 from supportops.config.durations import format_duration
 from supportops.delivery.outages.breaker import OUTAGE_ROWS, Breaker
 from supportops.delivery.outages.rows import breaker_of
@@ -9,6 +11,7 @@ from supportops.delivery.signs import Sign
 from supportops.observability.health import ProbeResult
 from supportops.observability.metrics import Recorder
 from supportops.store import Store
+from supportops.store.tables import ENGINE, waiting
 
 EXPECTED_WAIT = timedelta(minutes=2)
 """How long a wait that the other side asked for (a quota) is business as usual."""
@@ -32,13 +35,31 @@ class DestinationProbe:
         self._metrics.gauge("destination_open", float(breaker.is_open), destination=self._destination)
         self._metrics.gauge("destination_refusals", float(breaker.refusals), destination=self._destination)
         now = self._store.clock.now()
-        return ProbeResult(
-            self.name, ok=not needs_attention(breaker, now), detail=standing(breaker, now, public=True)
-        )
+        held = await holds_somebody_up(self._store, breaker, now)
+        idle = "" if held or not breaker.is_open else "; nothing waits for it"
+        return ProbeResult(self.name, ok=not held, detail=standing(breaker, now, public=True) + idle)
+
+
+async def holds_somebody_up(store: Store, breaker: Breaker, now: datetime) -> bool:
+    """Whether an operator should look at a destination now.
+
+    One that was away, and that nothing waits for any more (its rows were cancelled), is tried by nobody: whether it is
+    back the next row will tell, and until then there is nothing to mend.
+    """
+    if not needs_attention(breaker, now) or breaker.refuses_all or not breaker.is_open:
+        return needs_attention(breaker, now)
+    return breaker.cause not in (Sign.OUTAGE, Sign.PAUSE) or await _anything_waits(store, breaker.destination)
+
+
+async def _anything_waits(store: Store, destination: str) -> bool:
+    d = ENGINE.deliveries
+    query = select(d.c.id).where(waiting(d), d.c.destination == destination).limit(1)
+    async with store.reading() as conn:
+        return (await conn.execute(query)).first() is not None
 
 
 def needs_attention(breaker: Breaker, now: datetime) -> bool:
-    """Whether an operator should look: anything but a short wait that was asked for.
+    """Whether the breaker itself says so: anything but a short wait that was asked for.
 
     Calls that all fail are an outage to look at, also where one row alone is tried, as in the one channel of a feed:
     that does not open the breaker, for it may be the row.

@@ -2,12 +2,14 @@
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from supportops.contracts import TicketSolved
 from supportops.observability.metrics import Metrics
-from supportops.operations.dead_letters import LetterFilter, refused_events
+from supportops.operations.dead_letters import Letter, LetterFilter, drop, refused_events, replay, with_value
 from supportops.store import Store
 from supportops.store.outbox import publish_again
 from supportops.store.tables import ENGINE
@@ -65,3 +67,28 @@ async def test_once_it_is_given_to_the_relay_again_it_is_listed_no_more(
         assert await publish_again(tx.conn, ENGINE.outbox, tx.now) == 1
     assert await refused_events(live_store, LetterFilter(), 10) == []
     await eventually(lambda: sorted(refusing.ids) == ["event-1", "event-2"])
+
+
+async def test_one_of_them_is_given_to_the_relay_again(live_store: Store, refusing: FakePublisher) -> None:
+    (letter,) = await refused_events(live_store, LetterFilter(), 10)
+    broker: Any = refusing  # which is not asked: the relay does it
+    await replay(broker, live_store, "", [letter])
+    assert await refused_events(live_store, LetterFilter(), 10) == []
+    assert await left_of(live_store, letter) == [None]
+
+
+async def test_one_of_them_is_shown_whole_and_dropped(live_store: Store, refusing: FakePublisher) -> None:
+    (letter,) = await refused_events(live_store, LetterFilter(), 10)
+    assert b'"ticket_id":"1"' in ((await with_value(live_store, letter)).record.value or b"")
+    await drop(live_store, [letter])
+    assert await refused_events(live_store, LetterFilter(handled=True), 10) == []
+    assert refusing.ids == ["event-2"]
+    assert await left_of(live_store, letter) == []
+
+
+async def left_of(store: Store, letter: Letter) -> list[str | None]:
+    """Why the letter's row is set aside; nothing where there is no row."""
+    o = ENGINE.outbox
+    row = select(o.c.refused).where(o.c.id == letter.id.removeprefix("outbox:"))
+    async with store.reading() as conn:
+        return list((await conn.execute(row)).scalars())

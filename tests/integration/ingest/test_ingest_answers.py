@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ingest.webhooks import repository
-from ingest.webhooks.repository import WebhookFilter
+from ingest.webhooks.repository import Replay, WebhookFilter
 from supportops.contracts import TicketCreated, TicketEvent, TicketSolved
 from tests.integration.ingest.app import NATIVE, OPERATOR, TRIGGERS, Ingest
 from tests.support import zendesk_bodies as z
@@ -166,7 +166,7 @@ async def test_triggers_that_post_to_the_first_path_are_parked_and_replayed_as_s
     assert "/webhooks/zendesk/triggers" in row["reason"]
     parked = WebhookFilter(disposition="parked")
     assert (await repository.replay(ingest.store, ingest.account, parked)).still_parked == 1
-    assert (await repository.replay(ingest.store, ingest.account, parked, road="trigger")).events == 1
+    assert (await repository.replay(ingest.store, ingest.account, parked, Replay(road="trigger"))).events == 1
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"])

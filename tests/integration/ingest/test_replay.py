@@ -13,7 +13,7 @@ import pytest
 
 from ingest.webhooks import repository
 from ingest.webhooks.parse import Account
-from ingest.webhooks.repository import Replayed, WebhookFilter
+from ingest.webhooks.repository import Replay, Replayed, WebhookFilter
 from supportops.contracts import TicketUpdated
 from supportops.store import migrate
 from tests.integration.ingest.app import TRIGGERS, Ingest, running
@@ -30,7 +30,11 @@ async def test_parked_and_ignored_bodies_are_published_once_they_can_be_read(ing
     await ingest.post(b"garbage")
     await ingest.post(z.sample("user.created"))
     fixed = replace(ingest.account, id="777")
-    done = await repository.replay(ingest.store, fixed, WebhookFilter(disposition="parked"))
+    parked = WebhookFilter(disposition="parked")
+    would = await repository.replay(ingest.store, fixed, parked, Replay(dry_run=True))
+    assert await ingest.promised() == []
+    done = await repository.replay(ingest.store, fixed, parked)
+    assert would == done
     assert done == Replayed(webhooks=2, events=1, still_parked=1)
     (event,) = await ingest.promised()
     assert event.id == foreign["id"], "its own id: nobody has seen it"
@@ -46,8 +50,8 @@ async def test_published_bodies_stay_unless_a_group_asks(ingest: Ingest) -> None
     await ingest.send(body)
     everything = WebhookFilter(ticket_id="5158")
     assert await repository.replay(ingest.store, ingest.account, everything) == Replayed()
-    assert await repository.replay(ingest.store, ingest.account, everything, "csat") == Replayed(1, 1)
-    assert await repository.replay(ingest.store, ingest.account, everything, "csat") == Replayed(1, 1)
+    assert await repository.replay(ingest.store, ingest.account, everything, Replay("csat")) == Replayed(1, 1)
+    assert await repository.replay(ingest.store, ingest.account, everything, Replay("csat")) == Replayed(1, 1)
     original, first, second = await ingest.promised()
     assert (original.id, original.reprocess) == (body["id"], None)
     assert (first.reprocess, first.correlation_id) == ("csat", body["id"])
@@ -64,7 +68,7 @@ async def test_a_parked_body_that_one_group_has_taken_is_still_to_come_for_the_o
     body = z.native("ticket.undeleted", account_id=777)
     await ingest.send(body)
     fixed, parked = replace(ingest.account, id="777"), WebhookFilter(disposition="parked")
-    assert await repository.replay(ingest.store, fixed, parked, "csat") == Replayed(1, 1)
+    assert await repository.replay(ingest.store, fixed, parked, Replay("csat")) == Replayed(1, 1)
     assert await repository.replay(ingest.store, fixed, parked) == Replayed(1, 1)
     only, everybody = await ingest.promised()
     assert (only.reprocess, everybody.reprocess, everybody.id) == ("csat", None, body["id"])
@@ -77,7 +81,7 @@ async def test_a_replay_is_narrowed_and_paged(ingest: Ingest, monkeypatch: pytes
     rows = await ingest.rows()
     since, until = rows[2]["received_at"], rows[8]["received_at"]
     done = await repository.replay(
-        ingest.store, ingest.account, WebhookFilter(since=since, until=until), "notifier"
+        ingest.store, ingest.account, WebhookFilter(since=since, until=until), Replay("notifier")
     )
     assert done == Replayed(webhooks=6, events=6)
     replayed = [event.subject for event in await ingest.promised() if event.reprocess]
@@ -89,7 +93,7 @@ async def test_today_s_rules_read_yesterday_s_trigger(ingest: Ingest) -> None:
     (event,) = await ingest.promised()
     assert isinstance(event, TicketUpdated)
     renamed = Account(ingest.account.id, trigger_kinds={"escalated": "sla_changed"})
-    await repository.replay(ingest.store, renamed, WebhookFilter(ticket_id="35436"), "notifier")
+    await repository.replay(ingest.store, renamed, WebhookFilter(ticket_id="35436"), Replay("notifier"))
     assert [event.type for event in await ingest.promised()] == [
         "support.ticket.updated.v1",
         "support.ticket.sla_changed.v1",

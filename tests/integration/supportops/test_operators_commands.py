@@ -4,9 +4,11 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
+from typer.main import get_command
 from typer.testing import CliRunner, Result
 
 from csat.__main__ import app as csat
@@ -100,6 +102,39 @@ def test_every_service_has_the_same_commands(service: str) -> None:
             assert [each for each in below if each not in text] == []
     assert "given-up" not in shown
     assert CliRunner().invoke(APPS[service], ["given-up", "--help"]).exit_code == 0
+
+
+NOT_FOR_PROGRAMS = {"serve", "work", "run", "hash-password", "operators add", "operators remove"}
+"""They go on running, or ask for a password."""
+
+
+def every_command(group: Any, above: str = "") -> Iterator[tuple[str, Any]]:
+    """The name and the command of everything that is below a group and shown."""
+    for name, command in group.commands.items():
+        below = getattr(command, "commands", None)
+        if below:
+            yield from every_command(command, f"{above}{name} ")
+        elif not command.hidden:
+            yield f"{above}{name}", command
+
+
+@pytest.mark.parametrize("service", sorted(APPS))
+def test_every_command_has_an_answer_for_programs(service: str) -> None:
+    commands = dict(every_command(get_command(APPS[service])))
+    options = {
+        name: {word for parameter in command.params for word in parameter.opts}
+        for name, command in commands.items()
+    }
+    assert {name for name, words in options.items() if "--json" not in words} == NOT_FOR_PROGRAMS & set(
+        options
+    )
+    bulk = [
+        name
+        for name, words in options.items()
+        if "--all" in words or name.split()[-1] in ("replay", "publish-again")
+    ]
+    assert [name for name in bulk if "--dry-run" not in options[name]] == []
+    assert {"dead-letters replay", "deliveries retry", "publish-again"} <= set(bulk)
 
 
 @pytest.mark.parametrize("service", sorted(APPS))

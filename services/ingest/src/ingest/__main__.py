@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -13,13 +12,15 @@ from ingest.operations.doctor import checks
 from ingest.operations.explain import explain_ticket
 from ingest.settings import Settings
 from ingest.webhooks import repository
-from ingest.webhooks.parse import Account, Disposition, Road
-from ingest.webhooks.repository import WebhookFilter
+from ingest.webhooks.parse import Account, Disposition
+from ingest.webhooks.repository import Replay, WebhookFilter
 from ingest.webhooks.spool import Spool
+from supportops.clock import SystemClock
 from supportops.contracts import GROUPS
 from supportops.operations.commands import Operations, add_operations
 from supportops.operations.on_database import on_database
-from supportops.runtime.cli import AsJson, Service, build_app, execute
+from supportops.operations.options import SinceText, moment_of
+from supportops.runtime.cli import AsJson, DryRun, Service, build_app, execute
 from supportops.runtime.output import emit
 from supportops.runtime.supervisor import CLEAN, FAILED
 from supportops.store import Store
@@ -42,9 +43,8 @@ app.add_typer(parked, name="parked")
 spool = typer.Typer(no_args_is_help=True, help="Bodies on the local disk while the database is away.")
 app.add_typer(spool, name="spool")
 
-MomentOption = Annotated[
-    datetime | None,
-    typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M"], help="A moment in UTC."),
+UntilText = Annotated[
+    str | None, typer.Option("--until", help="Nothing from then on: a length of time or a moment, as above.")
 ]
 Ticket = Annotated[str | None, typer.Option(help="Only webhooks of this ticket.")]
 Key = Annotated[str, typer.Argument(help="The key of a webhook, as `parked list` shows it.")]
@@ -123,17 +123,18 @@ def parked_replay(
         bool,
         typer.Option("--as-trigger", help="Read them as bodies of triggers that posted to the other path."),
     ] = False,
+    dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
     """Read parked bodies again, after a fix; what can be read now is published."""
     wanted = WebhookFilter(disposition="parked", key=key)
-    _replay(wanted, None, as_json, road="trigger" if as_trigger else None)
+    _replay(wanted, Replay(road="trigger" if as_trigger else None, dry_run=dry_run), as_json)
 
 
 @app.command()
-def replay(
-    since: MomentOption = None,
-    until: MomentOption = None,
+def replay(  # noqa: PLR0913  # a command has as many parameters as it has options
+    since: SinceText = None,
+    until: UntilText = None,
     ticket: Ticket = None,
     disposition: Annotated[
         str | None,
@@ -143,33 +144,32 @@ def replay(
         str | None,
         typer.Option(metavar="GROUP", help="Also what was published: this consumer group alone takes it."),
     ] = None,
+    dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
     """Read stored bodies again and publish what can be read: those ignored or parked so far, or, with
     --reprocess,
     all of them for one consumer group."""
-    wanted = WebhookFilter(_utc(since), _utc(until), ticket, _disposition(disposition))
+    now = SystemClock().now()
+    moments = moment_of(since, now), moment_of(until, now, "--until")
+    wanted = WebhookFilter(*moments, ticket, _disposition(disposition))
     if wanted == WebhookFilter():
         raise typer.BadParameter("say which webhooks: --since, --until, --ticket or --disposition")
     if reprocess is not None and reprocess not in GROUPS:
         raise typer.BadParameter(f"unknown group {reprocess!r}; there are {', '.join(GROUPS)}")
     if wanted.disposition == "published" and reprocess is None:
         raise typer.BadParameter("published webhooks are only replayed with --reprocess GROUP")
-    _replay(wanted, reprocess, as_json)
+    _replay(wanted, Replay(reprocess, dry_run=dry_run), as_json)
 
 
-def _replay(wanted: WebhookFilter, group: str | None, as_json: bool, road: Road | None = None) -> None:
+def _replay(wanted: WebhookFilter, how: Replay, as_json: bool) -> None:
     async def job(store: Store, account: Account) -> int:
-        done = await repository.replay(store, account, wanted, group, road)
-        report: dict[str, Any] = asdict(done)
-        emit(report, as_json=as_json, title="Replayed")
+        done = await repository.replay(store, account, wanted, how)
+        report: dict[str, Any] = asdict(done) | ({"dry_run": True} if how.dry_run else {})
+        emit(report, as_json=as_json, title="Would be replayed" if how.dry_run else "Replayed")
         return CLEAN
 
     _run(job)
-
-
-def _utc(moment: datetime | None) -> datetime | None:
-    return None if moment is None else moment.replace(tzinfo=UTC)
 
 
 def _disposition(text: str | None) -> Disposition | None:

@@ -7,6 +7,7 @@ import base64
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import fields
+from itertools import batched
 from typing import Annotated, Any
 
 import typer
@@ -14,11 +15,18 @@ import typer
 from supportops.config import BrokerCommandSettings
 from supportops.errors import Retryable
 from supportops.messaging import Broker, open_broker
-from supportops.operations.dead_letters import Letter, LetterFilter, drop, letters, refused_events, replay
+from supportops.operations.dead_letters import (
+    Letter,
+    LetterFilter,
+    drop,
+    letters,
+    refused_events,
+    replay,
+    with_value,
+)
 from supportops.operations.delivery_commands import demand_choice
 from supportops.operations.options import (
     HIDDEN,
-    DryRun,
     Everything,
     Limit,
     Personal,
@@ -27,12 +35,13 @@ from supportops.operations.options import (
     go_on,
     moment_of,
 )
-from supportops.runtime.cli import AnyService, AsJson, execute_with
+from supportops.runtime.cli import AnyService, AsJson, DryRun, execute_with
 from supportops.runtime.output import emit, progress
 from supportops.runtime.supervisor import CLEAN, FAILED
 from supportops.store import Store
 
 AT_ONCE = 100  # letters read, published and remembered together
+MOST_REFUSED = 100_000
 
 Ids = Annotated[
     list[str] | None, typer.Argument(help="Letters as `dead-letters list` names them, such as 0:17.")
@@ -71,13 +80,11 @@ def _add_looks(commands: typer.Typer, service: AnyService, group: str | None) ->
         async def show(broker: Broker, store: Store) -> int:
             since_moment = moment_of(since, store.clock.now())
             wanted = LetterFilter((), since_moment, error, ticket, event_type, handled)
-            refused = await refused_events(store, wanted, limit)
-            found = await _read(broker, store, group, wanted, limit)
-            rows = [_row(letter) for letter in (*refused, *found)]
+            rows, refused = await _listed(_batches(broker, store, group, wanted), limit)
             emit(rows, as_json=as_json, title=f"Dead letters of {service.name}")
             if refused:
                 again = f"mend their topics, then run {service.name} publish-again"
-                typer.echo(f"{len(refused)} events were refused by the broker: {again}", err=True)
+                typer.echo(f"{refused} events were refused by the broker: {again}", err=True)
             return CLEAN
 
         raise typer.Exit(_on_broker(service, show))
@@ -91,12 +98,14 @@ def _add_looks(commands: typer.Typer, service: AnyService, group: str | None) ->
         """Show one dead letter with its headers; exit code 1 when there is none of that name."""
 
         async def show(broker: Broker, store: Store) -> int:
-            found = await _read(broker, store, group, LetterFilter((letter_id,), handled=True), 1)
-            for letter in found:
-                emit(_details(letter, personal=personal), as_json=as_json, title=letter.id)
-            if not found:
-                typer.echo(f"{service.name}: there is no dead letter {letter_id!r}", err=True)
-            return CLEAN if found else FAILED
+            wanted = LetterFilter((letter_id,), handled=True)
+            async with aclosing(_batches(broker, store, group, wanted)) as reading:
+                async for letter, *_ in reading:
+                    whole = await with_value(store, letter) if personal else letter
+                    emit(_details(whole, personal=personal), as_json=as_json, title=letter.id)
+                    return CLEAN
+            typer.echo(f"{service.name}: there is no dead letter {letter_id!r}", err=True)
+            return FAILED
 
         raise typer.Exit(_on_broker(service, show))
 
@@ -117,9 +126,11 @@ def _add_changes(commands: typer.Typer, service: AnyService, group: str | None) 
 
 _REPLAY = """Publish letters again for this service's group alone, byte for byte, once what killed them is mended.
 
+Own events that the broker refused (`outbox:…`) are given to the relay once more, for everybody.
 Exit code 1 when none of the named letters is there."""
 _DROP = """Have letters shown no more: nothing is to become of them. Kafka forgets them by retention.
 
+Own events that the broker refused (`outbox:…`) are deleted: nobody will ever read them.
 Exit code 1 when none of the named letters is there."""
 
 
@@ -178,17 +189,21 @@ def _on_broker(service: AnyService, job: Job) -> int:
     return execute_with(service, BrokerCommandSettings, with_both)
 
 
-async def _read(
-    broker: Broker, store: Store, group: str | None, wanted: LetterFilter, limit: int
-) -> list[Letter]:
-    """The letters that are wanted, at most `limit`."""
-    found: list[Letter] = []
-    async with aclosing(_batches(broker, store, group, wanted)) as reading:
+async def _listed(batches: AsyncGenerator[list[Letter]], limit: int) -> tuple[list[dict[str, Any]], int]:
+    """At most `limit` letters as rows, and how many of them the broker refused.
+
+    Their values are let go at once: so many may be more than memory.
+    """
+    rows: list[dict[str, Any]] = []
+    refused = 0
+    async with aclosing(batches) as reading:
         async for some in reading:
-            found += some
-            if len(found) >= limit:
+            taken = some[: limit - len(rows)]
+            rows += [_row(letter) for letter in taken]
+            refused += sum(letter.is_own for letter in taken)
+            if len(rows) >= limit:
                 break
-    return found[:limit]
+    return rows, refused
 
 
 async def _count(broker: Broker, store: Store, group: str | None, wanted: LetterFilter) -> int:
@@ -203,7 +218,11 @@ async def _count(broker: Broker, store: Store, group: str | None, wanted: Letter
 async def _batches(
     broker: Broker, store: Store, group: str | None, wanted: LetterFilter
 ) -> AsyncGenerator[list[Letter]]:
-    """The letters that are wanted, a few at a time: a topic may hold more than memory does."""
+    """The letters that are wanted, own events that were refused first; a few at a time: a topic may hold more than
+    memory does.
+    """
+    for own in batched(await refused_events(store, wanted, MOST_REFUSED), AT_ONCE):
+        yield list(own)
     if group is None:
         return
     some: list[Letter] = []

@@ -8,7 +8,7 @@ another letter.
 import hashlib
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -20,7 +20,7 @@ from supportops.messaging.kafka import Broker
 from supportops.messaging.ports import Header
 from supportops.messaging.topic_reader import StoredRecord, read_one, read_topic
 from supportops.store import Store, Transaction
-from supportops.store.outbox import list_refused, unpack_headers
+from supportops.store.outbox import forget_refused, list_refused, publish_again, unpack_headers
 from supportops.store.tables import ENGINE
 from supportops.store.upsert import insert_into
 
@@ -61,6 +61,11 @@ class Letter:
     handled: str
     record: StoredRecord = field(repr=False)
 
+    @property
+    def is_own(self) -> bool:
+        """Whether it is an event of ours that the broker refused, and a row of the outbox instead of a record."""
+        return self.id.startswith(OUTBOX)
+
 
 @dataclass(frozen=True)
 class Publishable:
@@ -86,7 +91,8 @@ async def letters(broker: Broker, store: Store, group: str, wanted: LetterFilter
 async def refused_events(store: Store, wanted: LetterFilter, limit: int) -> list[Letter]:
     """Events of this service's own that the broker will never take as they are, as letters that nobody could post.
 
-    They wait in the outbox, under `outbox:<row>`; `publish-again` has them tried once more.
+    They wait in the outbox, under `outbox:<row>`, and are listed without their values. `publish-again` has all of them
+    tried once more, `replay` some; to `drop` one deletes it.
     """
     async with store.reading() as conn:
         rows = await list_refused(conn, ENGINE.outbox, limit)
@@ -137,24 +143,39 @@ async def _whole(broker: Broker, letter: Letter, group: str) -> Publishable:
 
 
 async def replay(broker: Broker, store: Store, group: str, chosen: Sequence[Letter]) -> None:
-    """Publish the letters' originals again for their group, then remember that.
+    """Publish the letters' originals again for their group, then remember that; own events go to the relay once more.
 
     Should we die between the two, the letters are listed once more: what was handled meanwhile the group's inbox knows
     by its event id. Raises Retryable when the broker is away, Permanent when a letter cannot be replayed; then nothing
     is remembered.
     """
-    await broker.publish([await _whole(broker, letter, group) for letter in chosen])
-    await _remember(store, chosen, "replayed")
+    buried = [letter for letter in chosen if not letter.is_own]
+    if buried:
+        await broker.publish([await _whole(broker, letter, group) for letter in buried])
+    async with store.transaction() as tx:
+        await _write_marks(tx, buried, "replayed")
+        await publish_again(tx.conn, ENGINE.outbox, tx.now, _rows_of(chosen))
 
 
 async def drop(store: Store, chosen: Sequence[Letter]) -> None:
-    """Remember that nothing is to become of these letters; they leave Kafka by retention."""
-    await _remember(store, chosen, "dropped")
-
-
-async def _remember(store: Store, chosen: Sequence[Letter], action: Action) -> None:
+    """Remember that nothing is to become of these letters; they leave Kafka by retention. Own events are deleted."""
     async with store.transaction() as tx:
-        await _write_marks(tx, chosen, action)
+        await _write_marks(tx, [letter for letter in chosen if not letter.is_own], "dropped")
+        await forget_refused(tx.conn, ENGINE.outbox, _rows_of(chosen))
+
+
+def _rows_of(chosen: Sequence[Letter]) -> list[str]:
+    return [letter.id.removeprefix(OUTBOX) for letter in chosen if letter.is_own]
+
+
+async def with_value(store: Store, letter: Letter) -> Letter:
+    """The letter with what it holds, where it is listed without."""
+    if not letter.is_own:
+        return letter
+    o = ENGINE.outbox
+    async with store.reading() as conn:
+        value = (await conn.execute(select(o.c.value).where(o.c.id.in_(_rows_of([letter]))))).scalar()
+    return replace(letter, record=replace(letter.record, value=value))
 
 
 async def _write_marks(tx: Transaction, chosen: Sequence[Letter], action: Action) -> None:

@@ -20,7 +20,6 @@ from supportops.operations.breaker_commands import add_resume_command
 from supportops.operations.on_database import on_database
 from supportops.operations.options import (
     HIDDEN,
-    DryRun,
     Everything,
     Limit,
     Personal,
@@ -29,7 +28,7 @@ from supportops.operations.options import (
     go_on,
     moment_of,
 )
-from supportops.runtime.cli import AnyService, AsJson
+from supportops.runtime.cli import AnyService, AsJson, DryRun
 from supportops.runtime.output import emit
 from supportops.runtime.supervisor import CLEAN, FAILED
 from supportops.store import Store

@@ -1,5 +1,6 @@
-"""The options that operators' commands share, spelt alike everywhere."""
+"""The options that operators' commands share, spelt alike everywhere, and who gives them."""
 
+import getpass
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -18,30 +19,37 @@ Everything = Annotated[
     bool, typer.Option("--all", help="All that the filters leave; says how many, then asks.")
 ]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say how many it would be, change nothing.")]
 Personal = Annotated[
     bool, typer.Option("--personal", help="Show personal data too: for the eyes of who mends it.")
 ]
 HIDDEN = "(may be personal data: --personal shows it)"
 
 
-def moment_of(since: str | None, now: datetime) -> datetime | None:
-    """The moment that `--since` means. Raises typer.BadParameter."""
+def moment_of(since: str | None, now: datetime, option: str = "--since") -> datetime | None:
+    """The moment that `--since` (or `option`) means. Raises typer.BadParameter."""
     if since is None:
         return None
     try:
         return now - parse_duration(since)
     except ValueError:
-        return _moment(since)
+        return _moment(since, option)
 
 
-def _moment(text: str) -> datetime:
+def _moment(text: str, option: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
         wrong = f"{text!r} is neither a length of time such as 2h nor a moment such as 2026-11-02T09:00"
-        raise typer.BadParameter(wrong, param_hint="--since") from None
+        raise typer.BadParameter(wrong, param_hint=option) from None
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def whoami() -> str:
+    """Who works on this machine; `operator` where that user has no name, as in some containers."""
+    try:
+        return getpass.getuser()[:100]
+    except (KeyError, OSError):
+        return "operator"
 
 
 def go_on(count: int, what: str, *, yes: bool, dry_run: bool) -> bool:

@@ -41,7 +41,7 @@ from supportops.runtime.command_line import CommandLine, ensure_stdout, is_outpu
 from supportops.runtime.failures import in_one_line
 from supportops.runtime.output import emit
 from supportops.store import Store, open_store
-from supportops.store.migrate import upgrade
+from supportops.store.migrate import current_head, upgrade
 from supportops.store.outbox import publish_again
 from supportops.store.tables import ENGINE
 
@@ -51,6 +51,9 @@ log = logging.get_logger("supportops.runtime.cli")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of a table.")]
 """The `--json` option, spelt alike in every command."""
+
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say how many it would be, change nothing.")]
+"""The same for `--dry-run`."""
 
 type Command[S] = Callable[[S], int | Awaitable[int]]
 """What a command does with its settings; the exit code."""
@@ -197,9 +200,17 @@ def _as_command[T: CommandSettings](
     return call
 
 
-def _migrate_command(service: AnyService) -> Callable[[], None]:
-    def call() -> None:
-        raise typer.Exit(execute_with(service, DatabaseCommandSettings, service.migrate, announce=True))
+def _migrate_command(service: AnyService) -> Callable[[bool], None]:
+    def migrate(settings: DatabaseCommandSettings, as_json: bool) -> int:
+        code = service.migrate(settings)
+        if as_json:
+            emit({"service": service.name, "revision": current_head(service.package)}, as_json=True)
+        return code
+
+    def call(as_json: AsJson = False) -> None:
+        raise typer.Exit(
+            execute_with(service, DatabaseCommandSettings, lambda s: migrate(s, as_json), announce=True)
+        )
 
     return call
 
@@ -228,15 +239,21 @@ def _settings_command[S: ServiceSettings, P: Rules](service: Service[S, P]) -> C
     return call
 
 
-def _publish_again_command(service: AnyService) -> Callable[[bool], None]:
-    async def release(settings: DatabaseCommandSettings, as_json: bool) -> int:
-        async with service.open_database(settings) as store, store.transaction() as tx:
+def _publish_again_command(service: AnyService) -> Callable[[bool, bool], None]:
+    async def release(settings: DatabaseCommandSettings, dry_run: bool, as_json: bool) -> int:
+        async with (
+            service.open_database(settings) as store,
+            store.rehearsal() if dry_run else store.transaction() as tx,
+        ):
             count = await publish_again(tx.conn, ENGINE.outbox, tx.now)
-        emit([{"events": count}], as_json=as_json, title="Given to the relay once more")
+        title = "Would be given to the relay once more" if dry_run else "Given to the relay once more"
+        emit([{"events": count} | ({"dry_run": True} if dry_run else {})], as_json=as_json, title=title)
         return supervisor.CLEAN
 
-    def call(as_json: AsJson = False) -> None:
-        raise typer.Exit(execute_with(service, DatabaseCommandSettings, lambda s: release(s, as_json)))
+    def call(dry_run: DryRun = False, as_json: AsJson = False) -> None:
+        raise typer.Exit(
+            execute_with(service, DatabaseCommandSettings, lambda s: release(s, dry_run, as_json))
+        )
 
     return call
 

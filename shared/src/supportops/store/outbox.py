@@ -140,11 +140,20 @@ async def list_refused(conn: AsyncConnection, table: Table, limit: int = 100) ->
     return rows
 
 
-async def publish_again(conn: AsyncConnection, table: Table, now: datetime) -> int:
-    """Have everything that is set aside tried once more, by whoever sweeps next; how much that is."""
-    aside = (table.c.sweep_after >= NEVER, table.c.refused.is_not(None))
+async def publish_again(
+    conn: AsyncConnection, table: Table, now: datetime, ids: Sequence[str] | None = None
+) -> int:
+    """Have what is set aside (of it `ids`, or all) tried once more, by whoever sweeps next; how much that is."""
+    aside = [table.c.sweep_after >= NEVER, table.c.refused.is_not(None)]
+    aside += [] if ids is None else [table.c.id.in_(ids)]
     done = await conn.execute(update(table).where(*aside).values(refused=None, sweep_after=now))
     return int(done.rowcount)
+
+
+async def forget_refused(conn: AsyncConnection, table: Table, ids: Sequence[str]) -> None:
+    """Delete what is set aside: nothing is to become of it."""
+    if ids:
+        await conn.execute(delete(table).where(table.c.id.in_(ids), table.c.refused.is_not(None)))
 
 
 def pack_headers(headers: list[tuple[str, bytes]]) -> bytes:

@@ -68,7 +68,7 @@ def add_kpi_commands(app: typer.Typer, service: Service[Settings, CsatPolicy]) -
         raise typer.Exit(execute_with(service, RulesCommandSettings, show))
 
     @app.command("recount")
-    def count_anew() -> None:
+    def count_anew(as_json: AsJson = False) -> None:
         """Count all numbers anew from what is known of each ticket; needed after numbers.time_zone was changed.
 
         Nothing is lost and the worker may go on; until it is done, the dashboard shows too little.
@@ -77,7 +77,11 @@ def add_kpi_commands(app: typer.Typer, service: Service[Settings, CsatPolicy]) -
         async def anew(settings: RulesCommandSettings) -> int:
             zone = service.load_policy(settings).numbers.zone
             async with service.open_database(settings) as store:
-                typer.echo(f"counted {await _recount(store, zone):,} tickets")
+                number = await _recount(store, zone)
+            if as_json:
+                emit({"tickets": number}, as_json=True)
+            else:
+                typer.echo(f"counted {number:,} tickets")
             return CLEAN
 
         raise typer.Exit(execute_with(service, RulesCommandSettings, anew))

@@ -165,6 +165,20 @@ class Replayed:
 
 
 @dataclass(frozen=True, slots=True)
+class Replay:
+    """How stored bodies are read again: for one consumer group alone, on another road than they came, or only to say
+    what would become of them.
+    """
+
+    group: str | None = None
+    road: Road | None = None
+    dry_run: bool = False
+
+
+EVERYBODY: Final = Replay()
+
+
+@dataclass(frozen=True, slots=True)
 class _Target:
     """Whom a replay is for: one consumer group, by one run of the command."""
 
@@ -185,27 +199,21 @@ class _Reader:
         return parse.read(row["body"], self.road or came, self.account, row["received_at"], self.now)
 
 
-async def replay(
-    store: Store,
-    account: Account,
-    wanted: WebhookFilter,
-    group: str | None = None,
-    road: Road | None = None,
-) -> Replayed:
-    """Read stored bodies again, on the road they came or, when an operator vouches for it, on `road`.
+async def replay(store: Store, account: Account, wanted: WebhookFilter, how: Replay = EVERYBODY) -> Replayed:
+    """Read stored bodies again, on the road they came or, when an operator vouches for it, on another.
 
     Without `group` the bodies that were ignored or parked are read by today's rules; what can be read now is
     published under its own event id, the rest stays. With `group` every body that can be read is published
     once more, also those that were, under a new id and addressed to that consumer group alone
     (`ce_reprocess`). The log stays as it is then: what was parked is still to come for all other groups.
     """
-    target = None if group is None else _Target(group, str(uuid7()))
-    reader = _Reader(account, road, store.clock.now())
+    target = None if how.group is None else _Target(how.group, str(uuid7()))
+    reader = _Reader(account, how.road, store.clock.now())
     total = Replayed()
     last: Mapping[str, Any] | None = None
     while True:
-        async with store.transaction() as tx:
-            page = await _page(tx, wanted, last, group)
+        async with store.rehearsal() if how.dry_run else store.transaction() as tx:
+            page = await _page(tx, wanted, last, how.group)
             total = _sum(total, await _replay_page(tx, page, reader, target))
         if len(page) < PAGE:
             return total

@@ -1,6 +1,5 @@
 """`notifier silence add | list | end`: nothing about a rule, a ticket or an organization for a while."""
 
-import getpass
 import re
 from dataclasses import asdict
 from datetime import timedelta
@@ -19,6 +18,7 @@ from notifier.posting.silences import About, Silence, add, end, in_force
 from notifier.tables import routing_versions
 from supportops.config.durations import parse_duration
 from supportops.operations.on_database import on_database
+from supportops.operations.options import whoami
 from supportops.runtime.cli import AnyService, AsJson
 from supportops.runtime.output import emit
 from supportops.runtime.supervisor import CLEAN, FAILED
@@ -60,7 +60,7 @@ def _add_begin(group: typer.Typer, service: AnyService) -> None:
 
         async def keep(store: Store) -> int:
             async with store.transaction() as tx:
-                made = Silence(str(uuid7()), about, value, why[:500], _whoami(), tx.now, tx.now + lasts)
+                made = Silence(str(uuid7()), about, value, why[:500], whoami(), tx.now, tx.now + lasts)
                 await add(tx, made)
             emit([asdict(made)], as_json=as_json, title="Silent from now on")
             if about == "rule":
@@ -84,7 +84,10 @@ def _add_others(group: typer.Typer, service: AnyService) -> None:
         raise typer.Exit(on_database(service, look))
 
     @group.command("end")
-    def stop(silence: Annotated[str, typer.Argument(help="Its id, as `silence list` shows it.")]) -> None:
+    def stop(
+        silence: Annotated[str, typer.Argument(help="Its id, as `silence list` shows it.")],
+        as_json: AsJson = False,
+    ) -> None:
         """End a silence now: what it held back is decided anew and posted in one message."""
 
         async def finish(store: Store) -> int:
@@ -95,6 +98,9 @@ def _add_others(group: typer.Typer, service: AnyService) -> None:
             if not ended:
                 typer.echo(f"notifier: no silence {silence!r} is in force: `notifier silence list`", err=True)
                 return FAILED
+            if as_json:
+                emit({"silence": silence, "posted": released, "tickets": looked}, as_json=True)
+                return CLEAN
             tickets = f"; breach notices of {looked} tickets are decided anew" if looked else ""
             typer.echo(f"ended; {released} messages are posted now{tickets}")
             return CLEAN
@@ -143,10 +149,3 @@ def length_of(text: str) -> timedelta:
     if not timedelta() < length <= LONGEST:
         raise typer.BadParameter("must be more than 0s and at most 30d", param_hint="--for")
     return length
-
-
-def _whoami() -> str:
-    try:
-        return getpass.getuser()[:100]
-    except (KeyError, OSError):  # a container's user may have no name
-        return "operator"

@@ -10,14 +10,15 @@ import typer
 from sfdc_sync.integrity.checks import Checked, Integrity
 from sfdc_sync.integrity.findings import Findings
 from sfdc_sync.integrity.reports import BY_PRODUCT, REPORTS
-from sfdc_sync.operations.organization_commands import CHANGES, OpenSync, me, run_sync, show_result
+from sfdc_sync.operations.organization_commands import CHANGES, OpenSync, run_sync, show_result
 from sfdc_sync.organizations.model import FIELD, NAME
 from sfdc_sync.organizations.runs import Repair
 from sfdc_sync.policy.sfdc import SfdcPolicy
 from sfdc_sync.settings import Settings
 from supportops.errors import SupportOpsError
 from supportops.operations.on_database import on_database
-from supportops.runtime.cli import Service, execute
+from supportops.operations.options import whoami
+from supportops.runtime.cli import AsJson, Service, execute
 from supportops.runtime.output import Report, emit, progress
 from supportops.runtime.supervisor import CLEAN, FAILED
 from supportops.store import Store
@@ -42,9 +43,10 @@ def add_check_command(
     """Add `check`."""
 
     @app.command()
-    def check(
+    def check(  # a command has as many parameters as it has options
         report: Annotated[str | None, typer.Argument(help="One report; without it all.")] = None,
         form: Annotated[str, typer.Option("--format", help="text, json or csv.")] = "text",
+        as_json: AsJson = False,
         last: Annotated[
             bool, typer.Option("--last", help="What the last run found; nothing is read anew.")
         ] = False,
@@ -59,8 +61,9 @@ def add_check_command(
             raise typer.BadParameter(f"no such report; there are: {', '.join(REPORTS)}")
         if form not in ("text", "json", "csv"):
             raise typer.BadParameter("text, json or csv", param_hint="--format")
+        form = "json" if as_json else form
         if repair is not None:
-            raise typer.Exit(_repair(service, repair, open_sync))
+            raise typer.Exit(_repair(service, repair, open_sync, as_json=form == "json"))
         if not last and (code := execute(service, lambda settings: _run(open_integrity(settings)))) != CLEAN:
             raise typer.Exit(code)
 
@@ -96,7 +99,9 @@ def _tell(checked: Checked) -> None:
         )
 
 
-def _repair(service: Service[Settings, SfdcPolicy], finding: str, open_sync: OpenSync) -> int:
+def _repair(
+    service: Service[Settings, SfdcPolicy], finding: str, open_sync: OpenSync, *, as_json: bool
+) -> int:
     report, _, key = finding.partition(":")
 
     async def look(store: Store) -> int:
@@ -114,7 +119,7 @@ def _repair(service: Service[Settings, SfdcPolicy], finding: str, open_sync: Ope
     async def mend(settings: Settings) -> int:
         what = repair_of(row, service.load_policy(settings).organizations.plan.field)
         return await run_sync(
-            open_sync(settings), lambda sync: show_result(sync.repair(what, me()), as_json=False)
+            open_sync(settings), lambda sync: show_result(sync.repair(what, whoami()), as_json=as_json)
         )
 
     return execute(service, mend)

@@ -1,6 +1,5 @@
 """`sync`: accounts to organizations by hand (docs/sfdc-sync.md#organizations)."""
 
-import getpass
 import os
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
@@ -24,6 +23,7 @@ from sfdc_sync.policy.sfdc import SfdcPolicy
 from sfdc_sync.settings import Settings
 from supportops.errors import SupportOpsError
 from supportops.operations.on_database import on_database
+from supportops.operations.options import Yes, whoami
 from supportops.runtime.cli import UNUSABLE, AsJson, Service, execute
 from supportops.runtime.output import Report, emit, progress
 from supportops.runtime.supervisor import CLEAN, FAILED
@@ -90,10 +90,10 @@ def _add_runs(group: typer.Typer, with_sync: Callable[[Job], int]) -> None:
         if apply is not None:
             document = _document(apply)
             raise typer.Exit(
-                with_sync(lambda found: show_result(found.apply(document, me()), as_json=as_json))
+                with_sync(lambda found: show_result(found.apply(document, whoami()), as_json=as_json))
             )
         raise typer.Exit(
-            with_sync(lambda found: show_result(found.full("bulk", me(), create=create), as_json=as_json))
+            with_sync(lambda found: show_result(found.full("bulk", whoami(), create=create), as_json=as_json))
         )
 
 
@@ -103,12 +103,12 @@ def _add_undo_and_delta(group: typer.Typer, with_sync: Callable[[Job], int]) -> 
         run_id: Annotated[str, typer.Argument(help="The run: see `sync runs`.")], as_json: AsJson = False
     ) -> None:
         """Put back what a run changed and nobody has touched since. What it created stays."""
-        raise typer.Exit(with_sync(lambda found: show_result(found.undo(run_id, me()), as_json=as_json)))
+        raise typer.Exit(with_sync(lambda found: show_result(found.undo(run_id, whoami()), as_json=as_json)))
 
     @group.command()
     def delta(as_json: AsJson = False) -> None:
         """What the worker does every hour: what changed since the last run."""
-        raise typer.Exit(with_sync(lambda found: show_result(found.delta(me()), as_json=as_json)))
+        raise typer.Exit(with_sync(lambda found: show_result(found.delta(whoami()), as_json=as_json)))
 
 
 def _add_lists(group: typer.Typer, service: Service[Settings, SfdcPolicy]) -> None:
@@ -190,33 +190,40 @@ def _add_brake_and_pin(group: typer.Typer, service: Service[Settings, SfdcPolicy
     def release_brake(
         reason: Annotated[str, typer.Option(help="Why the next run may go past the brake.")],
         by: Annotated[str | None, typer.Option(help="Who says so; default: who is logged in here.")] = None,
+        as_json: AsJson = False,
     ) -> None:
         """Lift the brake for one run: the next that it would stop, within a day. Then it is armed again."""
         if len(reason.strip()) < 5:
             raise typer.BadParameter("say why, in a few words", param_hint="--reason")
 
         async def release(store: Store) -> int:
-            await Repository(store).release_brake(by or me(), reason.strip())
-            typer.echo("lifted for the next run that it would stop, within a day")
+            who = by or whoami()
+            await Repository(store).release_brake(who, reason.strip())
+            if as_json:
+                emit({"lifted": True, "by": who, "reason": reason.strip()}, as_json=True)
+            else:
+                typer.echo("lifted for the next run that it would stop, within a day")
             return CLEAN
 
         raise typer.Exit(on_database(service, release))
 
     @group.command()
-    def pin(yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
+    def pin(yes: Yes = False, as_json: AsJson = False) -> None:
         """Forget which Salesforce org was read: the next run remembers the one that it finds."""
         if not yes:
-            typer.confirm("Read another Salesforce org from now on?", abort=True)
+            typer.confirm("Read another Salesforce org from now on?", abort=True, err=True)
 
         async def forget(store: Store) -> int:
             await Repository(store).unpin("salesforce")
+            if as_json:
+                emit({"forgotten": "salesforce"}, as_json=True)
             return CLEAN
 
         raise typer.Exit(on_database(service, forget))
 
 
 async def _plan(sync: OrganizationSync, file: Path, *, create: bool, as_json: bool) -> int:
-    document = await sync.plan(me(), create=create)
+    document = await sync.plan(whoami(), create=create)
     _save(document, file)
     emit(summary(document), as_json=as_json, title=f"Plan, written to {file}")
     return CHANGES if document.plan.writes else CLEAN
@@ -258,7 +265,7 @@ def _writable(file: Path) -> None:
     if not file.parent.is_dir():
         raise typer.BadParameter(f"there is no folder {file.parent}: make it first", param_hint="--plan")
     if not os.access(file if file.exists() else file.parent, os.W_OK):
-        raise typer.BadParameter(f"{file} may not be written by {me()}", param_hint="--plan")
+        raise typer.BadParameter(f"{file} may not be written by {whoami()}", param_hint="--plan")
 
 
 def _document(file: Path) -> PlanDocument:
@@ -272,11 +279,6 @@ def _document(file: Path) -> PlanDocument:
 
 def _shown(row: Row, *names: str) -> dict[str, object]:
     return {name: row[name] for name in names}
-
-
-def me() -> str:
-    """Who works on this machine."""
-    return getpass.getuser()
 
 
 _ABOUT = "Bring Zendesk's organizations in line with Salesforce's accounts."

@@ -42,7 +42,9 @@ def steps_to(target: SharingState, now: SharingState) -> tuple[Step, Step]:
 
 @dataclass(frozen=True)
 class Difference:
-    """Something that is not as a request set it. `subject`: the organization's or the user's id."""
+    """Something that is not as a request set it, or as undoing would have set it. `subject`: the organization's or the
+    user's id.
+    """
 
     subject: str
     field: str
@@ -89,12 +91,11 @@ def undone(
     members: dict[str, str | None] = {}
     for user_id in sorted(applied.members.keys() & before.members.keys() & now.members.keys()):
         given, was, is_now = (state.members[user_id] or REQUESTED for state in (applied, before, now))
-        if is_now == given and closing_only and was == ORGANIZATION != is_now and user_id not in left:
-            kept.append(Difference(user_id, "ticket_restriction", was, is_now))
-        elif is_now == given:
-            members[user_id] = REQUESTED if user_id in left else was
+        back = REQUESTED if user_id in left else was
+        if is_now == given and not (closing_only and back == ORGANIZATION != is_now):
+            members[user_id] = back
         elif is_now != was:
-            kept.append(Difference(user_id, "ticket_restriction", given, is_now))
+            kept.append(Difference(user_id, "ticket_restriction", was, is_now))
     return SharingState(organization, members), kept
 
 

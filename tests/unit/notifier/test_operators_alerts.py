@@ -1,7 +1,8 @@
 """Operators' alerts: what is told of a service, when again, and when it is over; Zendesk's rules beside ours."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import httpx
 import orjson
@@ -9,13 +10,14 @@ import pytest
 
 from notifier.notices.problems import Known, Problem, Seen, news
 from notifier.operations.channel_checks import channels_of
-from notifier.operations.doctor import zendesk_checks
+from notifier.operations.doctor import unknown_names, zendesk_checks
 from notifier.operations.sibling_rules import CHECK, judge
 from notifier.policy.notifier import NotifierPolicy
 from notifier.posting.alerts import alert_message
 from supportops.clock import SystemClock
 from supportops.observability.metrics import Metrics
 from supportops.operations.checks import examine
+from supportops.vendors.zendesk import Zendesk
 from tests.unit.notifier.hostile import HOSTILE, dangers
 
 NOW = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
@@ -130,6 +132,57 @@ def test_the_doctor_looks_at_every_channel_that_the_rules_name() -> None:
     sections = {"feeds": feeds, "notices": notices, "breaches": breaches, "fallback_channel": "C5"}
     policy = NotifierPolicy.model_validate(sections)
     assert channels_of(policy) == {f"C{number}": number == 2 for number in range(1, 9)}
+
+
+KNOWN: dict[str, tuple[str, ...]] = {
+    "forms": ("Self-Managed", "GitLab.com"),
+    "views": ("Unsolved",),
+    "schedules": ("Day",),
+}
+NAMING: dict[str, Any] = {
+    "feeds": [{"name": "a", "channel": "C1", "forms": {"include": ["self-managed"], "exclude": ["Gone"]}}],
+    "bot": {"views": {"names": ["UNSOLVED"]}},
+    "notices": {"success": {"channel": "C1", "schedule": "Day"}},
+}
+RULE = {"name": "b", "channel": "C1", "title": "T"}
+
+
+@pytest.mark.parametrize(
+    ("rules", "known", "said"),
+    [
+        ({}, {}, []),
+        (NAMING, KNOWN, []),
+        (
+            NAMING | {"breaches": {"rules": [RULE | {"forms": {"include": ["Gitlab.con"]}}]}},
+            KNOWN,
+            ["'Gitlab.con'"],
+        ),
+        (NAMING, KNOWN | {"forms": ()}, ["shows no form"]),
+        (NAMING, KNOWN | {"views": ()}, ["no view 'UNSOLVED'"]),
+        (NAMING, KNOWN | {"schedules": ("day",)}, ["no schedule 'Day'"]),
+    ],
+)
+async def test_names_that_zendesk_does_not_have_are_told(
+    rules: dict[str, Any], known: dict[str, tuple[str, ...]], said: list[str]
+) -> None:
+    async def forms() -> dict[str, Any]:
+        return {name: SimpleNamespace(name=name) for name in known["forms"]}
+
+    async def views() -> list[Any]:
+        return [SimpleNamespace(title=name) for name in known["views"]]
+
+    async def schedules() -> list[Any]:
+        return [SimpleNamespace(name=name) for name in known["schedules"]]
+
+    zendesk = SimpleNamespace(
+        ticket_forms=forms, lists=SimpleNamespace(views=views), schedules=SimpleNamespace(all=schedules)
+    )
+    found = [
+        each async for each in unknown_names(cast("Zendesk", zendesk), NotifierPolicy.model_validate(rules))
+    ]
+    assert [(each.verdict, words in each.detail) for each, words in zip(found, said, strict=True)] == [
+        ("warning", True)
+    ] * len(said)
 
 
 ODD: tuple[object, ...] = (None, "x", 5, {"a": 1}, [5, None], [{}], [{"actions": 5}])

@@ -10,6 +10,7 @@ from notifier.bot.checks import bot_checks
 from notifier.operations import sibling_rules
 from notifier.operations.breach_checks import breach_checks
 from notifier.operations.channel_checks import TOKEN_REMEDY, channels_of, look_at_channel
+from notifier.policy.conditions import NameRule, Verdict
 from notifier.policy.notifier import NotifierPolicy
 from notifier.settings import ZENDESK_SCOPES, Settings
 from notifier.slack.client import SlackClient, open_slack
@@ -19,6 +20,7 @@ from supportops.observability.metrics import Metrics
 from supportops.operations.checks import Check, Finding, skew_of_date
 from supportops.operations.zendesk_checks import LOGIN_REMEDY, login_check, object_of
 from supportops.vendors.http_client import map_transport_errors
+from supportops.vendors.zendesk import Zendesk, open_zendesk
 from supportops.vendors.zendesk.calls import check_answer, listed, next_cursor, objects
 from supportops.vendors.zendesk.connection import open_connection
 
@@ -36,7 +38,8 @@ async def checks(
         login = login_check(settings.zendesk, ZENDESK_SCOPES, clock)
         more = [*breach_checks(settings, policy.breaches, clock), *bot_checks(settings, policy, slack, clock)]
         siblings = zendesk_checks(zendesk, clock, tags_of(policy))
-        yield [login, *siblings, *slack_checks(slack, policy, clock), *more]
+        named = names_check(settings, policy, clock)
+        yield [login, *siblings, named, *slack_checks(slack, policy, clock), *more]
 
 
 def tags_of(policy: NotifierPolicy) -> frozenset[str]:
@@ -44,6 +47,48 @@ def tags_of(policy: NotifierPolicy) -> frozenset[str]:
     success = policy.notices.success
     tags = {rule.tag for rule in policy.breaches.rules} | {success.tag if success else None}
     return frozenset(tag for tag in tags if tag is not None)
+
+
+def names_check(settings: Settings, policy: NotifierPolicy, clock: Clock) -> Check:
+    """Whether Zendesk knows what the rules name: nothing comes of a misspelt name, and nobody would miss it."""
+
+    async def names() -> Iterable[Finding]:
+        async with open_zendesk(settings.zendesk, ZENDESK_SCOPES, clock=clock, metrics=Metrics()) as zendesk:
+            return [each async for each in unknown_names(zendesk, policy)] or [_ALL_KNOWN]
+
+    return Check(NAMES, names, LOGIN_REMEDY)
+
+
+async def unknown_names(zendesk: Zendesk, policy: NotifierPolicy) -> AsyncIterator[Finding]:
+    """A finding for each kind of names that the rules want and Zendesk does not have."""
+    rules = [each.forms for each in policy.feeds] + [each.forms for each in policy.breaches.rules]
+    wanted = [name for forms in rules for name in forms.include]
+    if wanted:
+        forms = NameRule.model_construct(
+            include=tuple(each.name for each in (await zendesk.ticket_forms()).values())
+        )
+        if not forms.include:
+            yield Finding(
+                NAMES, "warning", "Zendesk shows no form, and rules include some by name", NAMES_REMEDY
+            )
+        elif missing := [each for each in dict.fromkeys(wanted) if forms.verdict(each) is not Verdict.YES]:
+            yield _unknown("form", missing)
+    if policy.bot.views.names:
+        titles = {view.title.casefold() for view in await zendesk.lists.views()}
+        if missing := [each for each in policy.bot.views.names if each.casefold() not in titles]:
+            yield _unknown("view", missing)
+    success = policy.notices.success
+    if success is not None and success.schedule is not None:
+        schedules = [each.name for each in await zendesk.schedules.all()]
+        if success.schedule not in schedules:
+            yield _unknown("schedule", [success.schedule])
+
+
+def _unknown(what: str, names: Sequence[str]) -> Finding:
+    told = ", ".join(repr(each) for each in names[:MOST_NAMED])
+    return Finding(
+        NAMES, "warning", f"Zendesk has no {what} {told}: nothing comes of rules for it", NAMES_REMEDY
+    )
 
 
 def slack_checks(slack: SlackClient, policy: NotifierPolicy, clock: Clock) -> list[Check]:
@@ -91,6 +136,9 @@ def zendesk_checks(client: httpx.AsyncClient, clock: Clock, tags: Collection[str
     ]
 
 
+NAMES, MOST_NAMED = "names in the rules", 10
+NAMES_REMEDY = "Write names as Zendesk shows them to administrators, or take them out of the rules."
+_ALL_KNOWN = Finding(NAMES, "ok", "Zendesk has the forms, views and schedules that the rules name")
 PAGES = 20  # of a hundred rows: more rules no account has
 
 

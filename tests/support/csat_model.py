@@ -126,6 +126,16 @@ class Model:
             solved_at = case.truth.solved_at if rule == "solved_again" else None
             case.heard.add(Fact(case.truth.changed_at or now, solved_at))
 
+    def catch_up(self) -> None:
+        """csat sees how the tickets stand: what it did not hear it knows from now on."""
+        for case in self.cases.values():
+            truth, newest = case.truth, case.newest
+            known = newest.solved_at if newest is not None else None
+            if truth.status == "solved" and truth.changed_at is not None and known != truth.solved_at:
+                case.heard.add(Fact(truth.changed_at, truth.solved_at))
+            elif truth.status == "open" and truth.changed_at is not None and known is not None:
+                case.heard.add(Fact(truth.changed_at, None))
+
     def rule(self, case: Case, solve: datetime, now: datetime) -> str:
         """The rule that decides about a due survey; "send" when none objects."""
         if case.posted is not None:

@@ -12,7 +12,16 @@ from supportops.clock import Clock
 from supportops.contracts import TicketEvent, TicketMerged
 from supportops.errors import Conflict
 from supportops.ticket_version import version_of
-from supportops.vendors.zendesk import Audit, Comment, NewComment, Organization, Refused, Ticket, User
+from supportops.vendors.zendesk import (
+    Audit,
+    Comment,
+    ExportPage,
+    NewComment,
+    Organization,
+    Refused,
+    Ticket,
+    User,
+)
 from tests.integration.csat.events import reopened, solved
 from tests.support.csat_model import Truth
 
@@ -172,6 +181,17 @@ class ZendeskInMemory:
             "metrics": {"ticket_id": int(ticket_id), "solved_at": truth.solved_at},
         }
         return Ticket.model_validate(values)
+
+
+class ExportInMemory:
+    """The account's export of tickets: all that there are, on one page, each time."""
+
+    def __init__(self, zendesk: ZendeskInMemory) -> None:
+        self._zendesk = zendesk
+
+    async def tickets(self, since: datetime, cursor: str | None = None) -> ExportPage:
+        shown = await self._zendesk.tickets(self._zendesk.truths)
+        return ExportPage(tuple(shown.values()), "all", last=True, reached=None)
 
 
 def _envelope(ticket_id: str, at: datetime, what: str) -> dict[str, Any]:

@@ -1,4 +1,5 @@
-"""Random histories against a simple model: solve, reopen, merge, duplicate, shuffle, die, vote, change, clock jumps.
+"""Random histories against a simple model: solve, reopen, merge, duplicate, shuffle, die, vote, change, clock jumps,
+events that never come and are found in the export.
 
 Whatever happens in whatever order, csat and the model agree on who was asked, when, why not, and on the numbers.
 """
@@ -25,6 +26,7 @@ from csat.kpi.measures import Counts
 from csat.kpi.queries import totals
 from csat.policy.csat import CsatPolicy
 from csat.ratings.answer import Answer
+from csat.ratings.catch_up import CatchUp
 from csat.survey_link.invitation import SurveyText
 from csat.survey_link.tokens import SurveyTokens
 from csat.survey_page.opt_out import opt_in, opt_out
@@ -36,9 +38,10 @@ from csat.surveys.tag import tag_surveyed
 from supportops.contracts import TicketEvent, TicketReopened, TicketSolved
 from supportops.delivery import Delivery, Outcome
 from supportops.delivery.attempt import call
+from supportops.observability.metrics import Metrics
 from tests.integration.csat.assertions import rows_of
 from tests.support.csat_model import SURVEY_AFTER, Case, Fact, Model, Truth, Vote
-from tests.support.csat_world import ORGANIZATIONS, ZendeskInMemory, requester_of
+from tests.support.csat_world import ORGANIZATIONS, ExportInMemory, ZendeskInMemory, requester_of
 from tests.support.engine import ByHand
 from tests.support.examples import examples
 from tests.support.histories import HistoryWorld, databases_in_memory, play
@@ -66,6 +69,8 @@ class Parts:
         self.clock = SurveyHandlers(SURVEY_AFTER)
         self.ask = AskRequester(world.store, zendesk, zendesk, text, RULES)
         self.tag = tag_surveyed(zendesk, RULES)
+        handlers, export = self.clock.table(), ExportInMemory(zendesk)
+        self.catch_up = CatchUp(world.store, export, zendesk.tickets, handlers, Metrics())
         self.asking, self.tagging = ByHand(world.store, self.ask.spec), ByHand(world.store, self.tag.spec)
 
     async def ask_all(self, deliveries: list[Delivery]) -> list[tuple[Delivery, Outcome]]:
@@ -105,6 +110,7 @@ class Histories(RuleBasedStateMachine):
         self.zendesk = ZendeskInMemory(world.clock)
         self.model = Model()
         self.restart()
+        world.run(self.parts.catch_up.look())  # the first one: from now on
 
     @initialize(born=st.lists(BORN, min_size=1, max_size=3))
     def begin_with_solved_tickets(self, born: list[Truth]) -> None:
@@ -194,6 +200,11 @@ class Histories(RuleBasedStateMachine):
     @rule()
     def csat_works(self) -> None:
         self.work(lambda _: "ends")
+
+    @rule()
+    def csat_looks_for_what_it_did_not_hear(self) -> None:
+        self.world.run(self.parts.catch_up.look())
+        self.model.catch_up()
 
     @rule(by=st.sampled_from([DAY, DAY, DAY, 9 * DAY]))
     def csat_works_a_day_later(self, by: timedelta) -> None:

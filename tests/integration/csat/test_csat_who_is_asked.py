@@ -59,6 +59,8 @@ async def test_what_happened_since_the_solve(
     [numbers] = await rows_of(csat.store, tables.ticket_facts)
     assert (numbers.solved_at is None) is (rule == "reopened")
     assert len(await deliveries(csat.store, NATIVE_RATING)) == (rule == "satisfaction_offered")
+    [survey] = (await deliveries(csat.store, SURVEY)).values()
+    assert f"{rule}: {skipped.reason}" in survey.outcome
 
 
 @on("sqlite")

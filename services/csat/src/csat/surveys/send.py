@@ -263,6 +263,4 @@ class AskRequester:
             if solved_at
             else survey_clock.reopened(state, version)
         )
-        if step is not None and step.cancel == solve.solved_at:
-            step = replace(step, cancel=None)  # that is the delivery in hand: it ends with its reason
         self._clock.apply(tx, ticket.id, step, cause)

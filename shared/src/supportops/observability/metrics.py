@@ -6,7 +6,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from time import perf_counter
-from typing import Protocol
+from typing import Any, Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
@@ -41,28 +41,21 @@ class Metrics:
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         self.registry = registry or CollectorRegistry()
-        self._series: dict[MetricName, Counter | Gauge | Histogram] = {}
+        self._families: dict[MetricName, Counter | Gauge | Histogram] = {}
+        # By kind, name and labels: the library looks at the names of labels anew, under a lock, whenever it is asked.
+        self._series: dict[tuple[object, ...], Any] = {}
 
     def count(self, name: MetricName, amount: float = 1, **labels: str) -> None:
         """Add to a counter."""
-        series = self._get(name)
-        if not isinstance(series, Counter):
-            raise TypeError(f"{name} is not a counter")
-        (series.labels(**labels) if labels else series).inc(amount)
+        self._of(Counter, name, labels).inc(amount)
 
     def gauge(self, name: MetricName, value: float, **labels: str) -> None:
         """Set a gauge."""
-        series = self._get(name)
-        if not isinstance(series, Gauge):
-            raise TypeError(f"{name} is not a gauge")
-        (series.labels(**labels) if labels else series).set(value)
+        self._of(Gauge, name, labels).set(value)
 
     def observe(self, name: MetricName, value: float, **labels: str) -> None:
         """Add one observation to a histogram."""
-        series = self._get(name)
-        if not isinstance(series, Histogram):
-            raise TypeError(f"{name} is not a histogram")
-        (series.labels(**labels) if labels else series).observe(value)
+        self._of(Histogram, name, labels).observe(value)
 
     @contextmanager
     def timed(self, name: MetricName, **labels: str) -> Iterator[Callable[[], float]]:
@@ -82,11 +75,24 @@ class Metrics:
         """Everything in Prometheus' text format."""
         return generate_latest(self.registry)
 
-    def _get(self, name: MetricName) -> Counter | Gauge | Histogram:
-        series = self._series.get(name)
+    def _of[S: (Counter, Gauge, Histogram)](
+        self, kind: type[S], name: MetricName, labels: dict[str, str]
+    ) -> S:
+        key = (kind, name, *labels.items())
+        series: S | None = self._series.get(key)
         if series is None:
-            series = self._series[name] = _create(name, METRICS[name], self.registry)
+            series = self._series[key] = self._find(kind, name, labels)
         return series
+
+    def _find[S: (Counter, Gauge, Histogram)](
+        self, kind: type[S], name: MetricName, labels: dict[str, str]
+    ) -> S:
+        family = self._families.get(name)
+        if family is None:
+            family = self._families[name] = _create(name, METRICS[name], self.registry)
+        if not isinstance(family, kind):
+            raise TypeError(f"{name} is not a {kind.__name__.lower()}")
+        return family.labels(**labels) if labels else family
 
 
 def _full(name: MetricName) -> str:

@@ -252,7 +252,9 @@ async def _send_to_topic(
             sent.append((number, record, future))
     for number, record, future in sent:
         try:
-            await asyncio.shield(future)
+            if not future.done():  # those of one batch are answered together
+                await asyncio.shield(future)
+            future.result()
             answers[number] = None
         except (KafkaError, OSError) as error:
             answers[number] = _answer(error, record)

@@ -1,11 +1,11 @@
 """Events promised by a transaction: collected, written in bulk, published after the commit."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
+import msgspec
 import orjson
 from sqlalchemy import Table, bindparam, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -24,8 +24,7 @@ NEVER = datetime(
 )  # when a row is swept that is set aside: found by the index of that moment
 
 
-@dataclass(frozen=True, eq=False)
-class OutboxRow:
+class OutboxRow(msgspec.Struct, frozen=True, eq=False):
     """One event on its way to the broker."""
 
     id: str

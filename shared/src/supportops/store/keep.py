@@ -12,6 +12,7 @@ from sqlalchemy import Column, Select, Table, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from supportops.store.key_lookup import POSTGRES, SQLITE, among, as_parameter, parameter_rows
+from supportops.store.outbox import ALIKE
 from supportops.store.tables import ENGINE
 from supportops.store.upsert import insert_for
 from supportops.store.writes import Shape, Write, insert_all, insert_values, perform
@@ -24,7 +25,7 @@ _KEPT, _PROMISED = "kept", "promised"
 class Kept:
     """What is to be kept. `rows`: by key, with all columns; `counter` holds how often a row came beside its first time.
 
-    `promised`: for each key the outbox rows that go with its first coming.
+    `promised`: for each key the outbox rows that go with its first coming, all of one `Outbox` (see `ALIKE`).
     """
 
     table: Table
@@ -47,7 +48,8 @@ async def keep(conn: AsyncConnection, wanted: Kept) -> set[str]:
     ]
     values = _arrays(_KEPT, wanted.table.columns.keys(), rows)
     if outbox:
-        values |= _arrays(_PROMISED, [*ENGINE.outbox.columns.keys(), "because", "repeats"], outbox)
+        values |= _arrays(_PROMISED, [*_own_columns(), "because", "repeats"], outbox)
+        values |= {f"{_PROMISED}_{name}": outbox[0][name] for name in ALIKE}
     found = await conn.execute(_statement(wanted.table, wanted.counter, bool(outbox)), values)
     return {row.key for row in found if row.times == wanted.rows[row.key][counter]}
 
@@ -85,18 +87,24 @@ def _statement(table: Table, counter: Column[int], promising: bool) -> Select[An
     found = select(kept.c.key, kept.c.times)
     if not promising:
         return found
-    names = {column.name: column for column in ENGINE.outbox.columns}
-    v = parameter_rows(names | {"because": key, "repeats": counter}, POSTGRES, _PROMISED)
-    first = select(*(v[name] for name in names)).where(
+    names = ENGINE.outbox.columns.keys()
+    v = parameter_rows(_own_columns() | {"because": key, "repeats": counter}, POSTGRES, _PROMISED)
+    alike = {name: bindparam(f"{_PROMISED}_{name}", type_=ENGINE.outbox.c[name].type) for name in ALIKE}
+    first = select(*(alike[name] if name in alike else v[name] for name in names)).where(
         kept.c.key == v["because"], kept.c.times == v["repeats"]
     )
     promised = (
         insert_for(POSTGRES, ENGINE.outbox)
-        .from_select(list(names), first)
+        .from_select(names, first)
         .returning(ENGINE.outbox.c.id)
         .cte("promised_rows")
     )
     return found.add_cte(promised)
+
+
+def _own_columns() -> dict[str, Column[Any]]:
+    """What outbox rows do not have alike: each value in an array costs, the driver looks whether it is a list too."""
+    return {column.name: column for column in ENGINE.outbox.columns if column.name not in ALIKE}
 
 
 def _arrays(prefix: str, names: Sequence[str], rows: Sequence[Record]) -> dict[str, Any]:

@@ -22,6 +22,7 @@ LONGEST_HOLD = timedelta(minutes=10)
 NEVER = datetime(
     9999, 1, 1, tzinfo=UTC
 )  # when a row is swept that is set aside: found by the index of that moment
+ALIKE = ("created_at", "sweep_after", "refused")  # in all records of one transaction
 
 
 class OutboxRow(msgspec.Struct, frozen=True, eq=False):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Column, Select, Table, bindparam, select, update
+from sqlalchemy import Column, Select, Table, Update, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from supportops.store.key_lookup import POSTGRES, SQLITE, among, as_parameter, parameter_rows
@@ -55,24 +55,28 @@ async def keep(conn: AsyncConnection, wanted: Kept) -> set[str]:
 
 
 async def _step_by_step(conn: AsyncConnection, wanted: Kept, keys: Sequence[str]) -> set[str]:
-    (key,), counter = wanted.table.primary_key.columns, wanted.counter
-    known = select(key).where(among(key, "keys", SQLITE))
+    known, again = _steps(wanted.table, wanted.counter)
     there = set((await conn.execute(known, {"keys": as_parameter(keys, SQLITE)})).scalars())
     fresh = [wanted.rows[each] for each in keys if each not in there]
     if fresh:
         await perform(conn, Write(Shape(insert_all, (wanted.table,)), fresh))
     if there:
-        again = (
-            update(wanted.table)
-            .where(key == bindparam("b_key"))
-            .values({counter: counter + bindparam("b_times")})
-        )
-        times = [{"b_key": each, "b_times": 1 + wanted.rows[each][counter.name]} for each in sorted(there)]
+        times = [
+            {"b_key": each, "b_times": 1 + wanted.rows[each][wanted.counter.name]} for each in sorted(there)
+        ]
         await conn.execute(again, times)
     outbox = [record for each in keys if each not in there for record in wanted.promised.get(each, ())]
     if outbox:
         await perform(conn, Write(Shape(insert_all, (ENGINE.outbox,)), outbox))
     return set(keys) - there
+
+
+@cache
+def _steps(table: Table, counter: Column[int]) -> tuple[Select[Any], Update]:
+    """Which of the keys are there, and counting those."""
+    (key,) = table.primary_key.columns
+    again = update(table).where(key == bindparam("b_key")).values({counter: counter + bindparam("b_times")})
+    return select(key).where(among(key, "keys", SQLITE)), again
 
 
 @cache

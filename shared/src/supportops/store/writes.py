@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import (
     CTE,
+    Dialect,
     Integer,
     Row,
     Select,
@@ -59,6 +60,10 @@ class Incomplete(Exception):
 
 async def perform(conn: AsyncConnection, write: Write) -> list[Row[Any]]:
     """One write by itself; what it returns."""
+    if conn.dialect.name == SQLITE and write.shape.build is insert_all:
+        text, places = _insert_for_driver(write.shape, conn.dialect)
+        await conn.exec_driver_sql(text, _in_order(text, places, write.rows))
+        return []
     statement = _alone(write.shape, conn.dialect.name)
     if conn.dialect.name == SQLITE and not _returns(statement):
         rows = [
@@ -116,6 +121,31 @@ def insert_all(dialect: str, prefix: str, table: Table) -> Any:
 @cache
 def _alone(shape: Shape, dialect: str) -> Any:
     return shape.build(dialect, VALUES, *shape.arguments)
+
+
+type Place = tuple[str, Callable[[Any], Any] | None]  # a column, and how the driver wants its values
+
+
+@cache
+def _insert_for_driver(shape: Shape, dialect: Dialect) -> tuple[str, Sequence[Place]]:
+    """An `insert_all` of SQLite as text, and what its places hold: SQLAlchemy looks that up anew for each row."""
+    compiled: Any = _alone(shape, dialect.name).compile(dialect=dialect)
+    places = []
+    for name in compiled.positiontup:
+        kind = compiled.binds[name].type
+        places.append((name.removeprefix(f"{VALUES}_"), kind.dialect_impl(dialect).bind_processor(dialect)))
+    return compiled.string, places
+
+
+def _in_order(text: str, places: Sequence[Place], rows: Sequence[Mapping[str, Any]]) -> list[tuple[Any, ...]]:
+    """Raises StatementError for what cannot be a value, as SQLAlchemy does."""
+    try:
+        return [
+            tuple(row[name] if as_wanted is None else as_wanted(row[name]) for name, as_wanted in places)
+            for row in rows
+        ]
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise exc.StatementError(str(error), text, None, error, hide_parameters=True) from error
 
 
 _WANTED, _GUARDED, _DIVISION_BY_ZERO = "wanted", "guarded_", "22012"

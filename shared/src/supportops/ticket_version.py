@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 _TIME = re.compile(
     r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,](\d{1,9})\d*)?\s*(Z|z|[+-]\d\d:?\d\d)?", re.ASCII
 )
+_SORTABLE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z", re.ASCII)
 _UNKNOWN_TIME = "0000-00-00T00:00:00.000000000Z"
 
 
@@ -25,6 +26,8 @@ def sortable_time(value: datetime | str | None) -> str:
     if isinstance(value, datetime):
         utc = value.astimezone(UTC).replace(tzinfo=None)
         return utc.isoformat(timespec="microseconds") + "000Z"  # strftime is eight times slower
+    if _SORTABLE.fullmatch(value):
+        return value  # the usual case of an event's time
     match = _TIME.fullmatch(value.strip())
     if match is None:
         return _UNKNOWN_TIME

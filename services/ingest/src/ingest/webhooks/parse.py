@@ -90,8 +90,7 @@ def read(
         return parked(body, _kind(raw, road), f"unexpected shape of {where}"[:200], _ticket_id(raw, road))
 
 
-@dataclass(frozen=True, slots=True)
-class _Moments:
+class _Moments(msgspec.Struct, frozen=True):
     """When a body came, and what time it is."""
 
     received_at: datetime
@@ -130,8 +129,7 @@ def _read_native(raw: dict[str, object], account: Account, moments: _Moments) ->
     return ParsedWebhook("published", f"event:{event_id}", kind, "", ticket_id, build(native_event))
 
 
-@dataclass(frozen=True, slots=True)
-class _Named:
+class _Named(msgspec.Struct, frozen=True):
     """What a native event is called: `zen:event-type:<domain>.<name>`, and its own id."""
 
     domain: str

@@ -7,7 +7,7 @@ that must know what an earlier one has done read what it returns. SQLite has no 
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -126,7 +126,7 @@ def _alone(shape: Shape, dialect: str) -> Any:
 type Place = tuple[str, Callable[[Any], Any] | None]  # a column, and how the driver wants its values
 
 
-@cache
+@lru_cache(maxsize=256)  # by dialect, too: a process of tests has hundreds
 def _insert_for_driver(shape: Shape, dialect: Dialect) -> tuple[str, Sequence[Place]]:
     """An `insert_all` of SQLite as text, and what its places hold: SQLAlchemy looks that up anew for each row."""
     compiled: Any = _alone(shape, dialect.name).compile(dialect=dialect)

@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from sfdc_sync.integrity import findings
+from sfdc_sync.integrity.findings import Weighed
+from sfdc_sync.integrity.reports import Finding
 from sfdc_sync.operations import organization_pages
 from sfdc_sync.operations.explain import explain_subject
 from sfdc_sync.organizations.runs import OrganizationSync, Stopped
@@ -103,7 +106,7 @@ async def test_a_plan_shows_what_would_be_done(sync: Sync, browser: Browser) -> 
 
 
 async def test_a_finding_is_shown_with_both_values_filtered_saved_and_gone(
-    sync: Sync, browser: Browser
+    sync: Sync, browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert "Nothing was checked yet" in await text_of(browser, "/integrity")
     sync.systems.edit_account(ACME, Support_Level__c="Gold")
@@ -120,6 +123,15 @@ async def test_a_finding_is_shown_with_both_values_filtered_saved_and_gone(
         "report",
         "support_level_mismatch",
     ]
+    more = [Weighed(Finding("marked", key, key)) for key in "abc"]
+    async with sync.vendors.store.transaction() as tx:
+        await findings.keep(tx, more, {}, ())
+    whole = (await browser.http.get("/integrity.csv")).text
+    assert whole.count("marked,") == len(more)
+    with monkeypatch.context() as patch:
+        patch.setattr(findings, "SOME", 1)  # the rows of a page
+        assert (await browser.http.get("/integrity.csv")).text == whole
+        assert command in await text_of(browser, "/integrity")
     await sync.of().full("full", "test")
     await sync.integrity().run()
     page = await text_of(browser, "/integrity", report="support_level_mismatch", state="gone")

@@ -21,11 +21,14 @@ def to_csv(header: Sequence[str], rows: Iterable[Sequence[object]], *, bom: bool
 
     `bom`: begin with the mark by which spreadsheets know UTF-8; wanted in files, not in pipes.
     """
+    return (_BOM if bom else "") + csv_lines([header]) + csv_lines(rows)
+
+
+def csv_lines(rows: Iterable[Sequence[object]]) -> str:
+    """The same without a header, for lines that follow others."""
     out = io.StringIO(newline="")
-    writer = csv.writer(out)
-    writer.writerow([_cell(name) for name in header])
-    writer.writerows([_cell(value) for value in row] for row in rows)
-    return (_BOM if bom else "") + out.getvalue()
+    csv.writer(out).writerows([_cell(value) for value in row] for row in rows)
+    return out.getvalue()
 
 
 def _cell(value: object) -> object:

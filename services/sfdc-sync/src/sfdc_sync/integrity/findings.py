@@ -1,7 +1,7 @@
 """Findings in our own table: first seen, last seen, gone since; and the runs that judged them."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -44,6 +44,18 @@ class Findings:
         if report is not None:
             query = query.where(_F.c.report == report)
         return await self._rows(query)
+
+    async def pages(self, report: str | None = None, *, gone: bool = False) -> AsyncIterator[list[Row]]:
+        """The same, a page at a time and the worst reports first: there may be more than memory should hold."""
+        for name in REPORTS if report is None else (report,):
+            query = select(_F).where(_F.c.report == name).order_by(_F.c.finding).limit(SOME)
+            if not gone:
+                query = query.where(_F.c.gone_since.is_(None))
+            page = await self._rows(query)
+            while page:
+                yield page
+                after = page[-1]["finding"]
+                page = await self._rows(query.where(_F.c.finding > after)) if len(page) == SOME else []
 
     async def one(self, report: str, key: str) -> Row | None:
         """One finding that is open."""

@@ -22,7 +22,7 @@ from supportops.runtime.cli import AsJson, Service, execute
 from supportops.runtime.output import Report, emit, progress
 from supportops.runtime.supervisor import CLEAN, FAILED
 from supportops.store import Store
-from supportops.web.csv_text import to_csv
+from supportops.web.csv_text import csv_lines, to_csv
 
 type Form = Literal["text", "json", "csv"]
 type OpenIntegrity = Callable[[Settings], Callable[[Report], AbstractAsyncContextManager[Integrity]]]
@@ -148,9 +148,10 @@ def _show(rows: Sequence[Mapping[str, Any]], form: str) -> None:
                 emit([{column: row[column] for column in _SHORT} for row in mine], as_json=False)
 
 
-def as_csv(rows: Sequence[Mapping[str, Any]], *, bom: bool = False) -> str:
-    """The findings for a spreadsheet; `bom` as for `to_csv`."""
-    return to_csv(COLUMNS, [[_cell(row[name]) for name in COLUMNS] for row in rows], bom=bom)
+def as_csv(rows: Sequence[Mapping[str, Any]], *, bom: bool = False, head: bool = True) -> str:
+    """The findings for a spreadsheet; `bom` as for `to_csv`. Without `head`: lines that follow others."""
+    lines = [[_cell(row[name]) for name in COLUMNS] for row in rows]
+    return to_csv(COLUMNS, lines, bom=bom) if head else csv_lines(lines)
 
 
 def _cell(value: object) -> object:

@@ -1,11 +1,11 @@
 """The page of integrity: what does not agree, with both ids and values, since when, and the command that mends it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import orjson
 from fastapi import FastAPI, Request, Response
+from fastapi.responses import StreamingResponse
 
 from sfdc_sync.integrity.findings import Findings, Row
 from sfdc_sync.integrity.reports import REPORTS
@@ -73,14 +73,18 @@ class IntegrityPage:
     async def show(self, request: Request) -> Response:
         """The findings that are asked for, the worst first."""
         asked = Asked.of(request.query_params)
-        rows = await self._asked_for(asked)
+        rows: list[Row] = []
+        found = 0
+        async for page in self._asked_for(asked):
+            rows += page[: SHOWN - len(rows)]
+            found += len(page)
         runs = await self._findings.runs(1)
         last = await self._findings.last_run()
         return self._layout.page(
             request,
             "integrity.html",
-            rows=[{**row, "state": state_of(row)} for row in rows[:SHOWN]],
-            found=len(rows),
+            rows=[{**row, "state": state_of(row)} for row in rows],
+            found=found,
             asked=asked,
             reports=tuple(REPORTS),
             severities=SEVERITIES,
@@ -91,16 +95,32 @@ class IntegrityPage:
         )
 
     async def file(self, request: Request) -> Response:
-        """The same findings, all of them, as CSV."""
-        rows = await self._asked_for(Asked.of(request.query_params))
+        """The same findings, all of them, as CSV, sent page by page."""
         headers = self._layout.headers | {"Content-Disposition": 'attachment; filename="integrity.csv"'}
-        return Response(as_csv(rows, bom=True), media_type="text/csv; charset=utf-8", headers=headers)
+        lines = self._lines(Asked.of(request.query_params))
+        begin = await anext(lines)  # while the database is away there is an answer that says so
+        sent = _begun(begin, lines)
+        return StreamingResponse(sent, media_type="text/csv; charset=utf-8", headers=headers)
 
-    async def _asked_for(self, asked: Asked) -> Sequence[Mapping[str, Any]]:
-        rows = await self._findings.listed(asked.report or None, gone=asked.state in ("gone", "all"))
-        order = {name: at for at, name in enumerate(REPORTS)}
-        mine = [row for row in rows if asked.takes(row)]
-        return sorted(mine, key=lambda row: (order.get(row["report"], len(order)), row["finding"]))
+    async def _lines(self, asked: Asked) -> AsyncGenerator[str]:
+        head = True
+        async for page in self._asked_for(asked):
+            yield as_csv(page, bom=True) if head else as_csv(page, head=False)
+            head = False
+        if head:
+            yield as_csv([], bom=True)
+
+    async def _asked_for(self, asked: Asked) -> AsyncIterator[list[Row]]:
+        """Page by page; one may hold nothing of what is asked for."""
+        pages = self._findings.pages(asked.report or None, gone=asked.state in ("gone", "all"))
+        async for page in pages:
+            yield [row for row in page if asked.takes(row)]
+
+
+async def _begun(begin: str, rest: AsyncGenerator[str]) -> AsyncIterator[str]:
+    yield begin
+    async for some in rest:
+        yield some
 
 
 def mount_integrity(app: FastAPI, auth: OperatorAuth, page: IntegrityPage) -> None:

@@ -38,6 +38,10 @@ def changed(event: Any) -> dict[str, tuple[Any, Any]]:
 CASES: list[tuple[str, dict[str, Any], type[c.Event], dict[str, Any]]] = [
     ("status_changed", {"current": "SOLVED", "previous": "OPEN"}, c.TicketSolved, {"previous_status": "open"}),
     ("status_changed", {"current": "OPEN", "previous": "SOLVED"}, c.TicketReopened, {"current_status": "open"}),
+    ("status_changed", {"current": "DELETED", "previous": "SOLVED"}, c.TicketUpdated,
+     {"zendesk_type": "status_changed"}),
+    ("status_changed", {"current": "Scrubbed", "previous": "solved"}, c.TicketUpdated,
+     {"zendesk_type": "status_changed"}),
     ("status_changed", {"current": "CLOSED", "previous": "SOLVED"}, c.TicketClosed, {"previous_status": "solved"}),
     ("status_changed", {"current": "closed", "previous": "open"}, c.TicketClosed, {"previous_status": "open"}),
     ("status_changed", {"current": "PENDING", "previous": "OPEN"}, c.TicketUpdated, {"zendesk_type": "status_changed"}),

@@ -74,7 +74,7 @@ class TicketSolved(TicketEvent):
 
 
 class TicketReopened(TicketEvent):
-    """A ticket went from solved to anything but closed."""
+    """A ticket went from solved to anything but closed, deleted, archived or scrubbed."""
 
     type: ClassVar[str] = "support.ticket.reopened.v1"
     current_status: str

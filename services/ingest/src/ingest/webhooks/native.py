@@ -86,6 +86,8 @@ _CHANGED: Final[Mapping[str, tuple[str, Callable[[object], object]]]] = {
     "problem_link_changed": ("problem_id", fields.as_id),
     "name_changed": ("name", fields.as_text),
 }
+GONE: Final = frozenset({"deleted", "archived", "scrubbed"})
+"""Statuses of tickets on which nobody works any more (docs/vendors/zendesk.md#ticket-events)."""
 # Lists of what was added and what was taken away: (field, key of the added, key of the removed).
 _LISTS: Final[Mapping[str, tuple[str, str, str]]] = {
     "tags_changed": ("tags", "tags_added", "tags_removed"),
@@ -142,7 +144,7 @@ def _status_changed(f: NativeEvent) -> tuple[c.Event, ...]:
         return (f.make(c.TicketSolved, solved_at=f.fallback, previous_status=previous),)
     if current == "closed":
         return (f.make(c.TicketClosed, previous_status=previous),)
-    if previous == "solved":
+    if previous == "solved" and current not in GONE:
         return (f.make(c.TicketReopened, current_status=current),)
     return _updated(f, "status", fields.as_word)
 

@@ -73,3 +73,16 @@ async def test_an_organization_that_cannot_be_read_is_no_missing_one(fake: Fake,
         await names.organizations.get("2")  # it was not kept as one that is not there
     assert await names.organizations.get("3") is None
     assert len(fake.requests) == 2
+
+
+async def test_a_404_of_all_is_about_whoever_is_gone(fake: Fake, zendesk: Zendesk) -> None:
+    """Some accounts may leave them out, others say that all of it is not found (UNCONFIRMED): neither is a guess."""
+    gone = {"error": "RecordNotFound", "description": "Not found"}
+    fake.give(404, gone)  # 7, 8, 9
+    fake.give(body={"users": [{"id": 7, "name": "Rita"}]})
+    fake.give(404, gone)  # 8, 9
+    fake.give(404, gone)  # 8
+    fake.give(body={"users": [{"id": 9, "name": "Gil"}]})
+    found = await zendesk.users(["7", "8", "9"])
+    assert ([each.name for each in found.values()], found.get("8")) == (["Rita", "Gil"], None)
+    assert [fake.query(n)["ids"][0] for n in range(5)] == ["7,8,9", "7", "8,9", "8", "9"]

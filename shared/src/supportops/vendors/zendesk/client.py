@@ -20,6 +20,7 @@ from supportops.observability.logging import get_logger
 from supportops.observability.metrics import Recorder
 from supportops.vendors.rate_limit import RateLimiter
 from supportops.vendors.zendesk.calls import (
+    Answer,
     Calls,
     Refused,
     Rows,
@@ -62,6 +63,9 @@ MOST_AUDITS = 5_000
 log = get_logger("supportops.zendesk")
 sparse = LimitedWarnings(log)
 
+type Shown = tuple[Sequence[str], Answer]
+"""Ids that were asked for together, and what was answered."""
+
 _TAG = re.compile(r"[a-z0-9_-]{1,80}")
 
 
@@ -96,13 +100,10 @@ class Zendesk:
         Asking the answer for one that exists and cannot be read raises `Unreadable`.
         """
         found: Rows[Ticket] = Rows()
-        for some in batched(dict.fromkeys(map(digits, ticket_ids)), MANY):
-            query = {"ids": ",".join(some), "include": "metric_sets,users"}
-            with in_its_words():
-                answer = await self._calls.get("tickets", "/tickets/show_many", query)
+        for asked, answer in await self._shown("tickets", ticket_ids, {"include": "metric_sets,users"}):
             people = _beside(answer)
-            read_asked(Ticket, answer, "tickets", some, found)
-            for ticket_id in found.keys() & set(some):
+            read_asked(Ticket, answer, "tickets", asked, found)
+            for ticket_id in found.keys() & set(asked):
                 found[ticket_id] = _with_requester(_with_metrics(found[ticket_id], answer), people)
         return found
 
@@ -196,11 +197,25 @@ class Zendesk:
 
     async def _show_many[M: Identified](self, what: str, model: type[M], ids: Iterable[str]) -> Rows[M]:
         found: Rows[M] = Rows()
-        for some in batched(dict.fromkeys(map(digits, ids)), MANY):
-            with in_its_words():
-                answer = await self._calls.get(what, f"/{what}/show_many", {"ids": ",".join(some)})
-            read_asked(model, answer, what, some, found)
+        for asked, answer in await self._shown(what, ids, {}):
+            read_asked(model, answer, what, asked, found)
         return found
+
+    async def _shown(self, what: str, ids: Iterable[str], query: Mapping[str, str]) -> list[Shown]:
+        """What `show_many` answers about these ids."""
+        batches = batched(dict.fromkeys(map(digits, ids)), MANY)
+        return [shown for some in batches for shown in await self._shown_of(what, some, query)]
+
+    async def _shown_of(self, what: str, some: Sequence[str], query: Mapping[str, str]) -> list[Shown]:
+        """One answer, or several: a 404 is about whoever is gone, so what is asked for with them is asked for again."""
+        try:
+            with in_its_words():
+                answer = await self._calls.get(what, f"/{what}/show_many", {"ids": ",".join(some), **query})
+        except NotFound:
+            half = len(some) // 2
+            halves = (some[:half], some[half:]) if half else ()
+            return [shown for part in halves for shown in await self._shown_of(what, part, query)]
+        return [(some, answer)]
 
     async def _list(self, what: str) -> dict[str, Named]:
         found: dict[str, Named] = {}

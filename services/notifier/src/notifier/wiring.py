@@ -1,6 +1,6 @@
 """The one place that knows every concrete class of the notifier."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,7 +13,7 @@ from notifier.bot.context import BotContext
 from notifier.bot.counting import counting
 from notifier.bot.csat import open_csat
 from notifier.bot.gate import Gate
-from notifier.bot.socket_mode import Intake, SocketMode
+from notifier.bot.socket_mode import Intake, SocketMode, SocketProbe
 from notifier.breaches.acknowledge import BreachWords
 from notifier.breaches.context import BreachContext
 from notifier.breaches.handlers import BreachHandlers
@@ -67,6 +67,7 @@ from supportops.clock import Clock, SystemClock
 from supportops.config.rules_file import Section
 from supportops.delivery import Budget, Destination, Rate
 from supportops.messaging import ConsumerPolicy, Handlers
+from supportops.observability.health import Probe
 from supportops.observability.metrics import Metrics, Recorder
 from supportops.runtime.process import Parts, open_parts, run_process, worker_components
 from supportops.runtime.supervisor import Component
@@ -87,7 +88,7 @@ PACE = ConsumerPolicy(max_batch=50)
 async def work(settings: Settings) -> int:
     """Consumer, relay, courier and janitor, until the process is told to stop."""
     async with open_parts(settings, PACKAGE) as parts, workers(settings, parts) as components:
-        return await run_process(settings, parts, *components)
+        return await run_process(settings, parts, *components, probes=socket_probes(components))
 
 
 async def serve(settings: WebSettings) -> int:
@@ -99,7 +100,13 @@ async def serve(settings: WebSettings) -> int:
 async def run(settings: Settings) -> int:
     """Everything in one process."""
     async with open_parts(settings, PACKAGE) as parts, workers(settings, parts) as components:
-        return await run_process(settings, parts, *components, http_side(settings, parts))
+        mine = (*components, http_side(settings, parts))
+        return await run_process(settings, parts, *mine, probes=socket_probes(components))
+
+
+def socket_probes(components: Sequence[Component]) -> list[Probe]:
+    """What /readyz says of Slack's socket, where there is one."""
+    return [SocketProbe(each) for each in components if isinstance(each, SocketMode)]
 
 
 def http_side(settings: WebSettings, parts: Parts) -> Component:

@@ -14,8 +14,10 @@ from notifier.bot import checks, socket_mode
 from notifier.bot.checks import socket_finding
 from notifier.bot.socket_mode import Hearing, Intake, SocketMode
 from notifier.settings import Settings, SlackRequestsSettings, SlackSettings
+from notifier.wiring import socket_probes
 from supportops.clock import SystemClock
 from supportops.config import SettingsError
+from supportops.observability.health import ProbeResult
 
 TOKEN = SecretStr("xapp-1-socket")  # nosec B105
 HELLO = {"type": "hello", "num_connections": 1}
@@ -76,17 +78,27 @@ async def test_a_deaf_client_is_made_anew_and_a_good_one_kept(monkeypatch: pytes
                 at_good.set()
             return waiting.pop(0)
 
-    running = asyncio.create_task(Socket("https://slack.example", TOKEN, cast("Intake", None)).run(stopping))
+    socket = Socket("https://slack.example", TOKEN, cast("Intake", None))
+    made_at = socket._heard_at
+    running = asyncio.create_task(socket.run(stopping))
     await asyncio.wait_for(at_good.wait(), 10)
     assert (refused.closed.is_set(), silent.closed.is_set()) == (True, True)
-    with pytest.raises(
-        TimeoutError
-    ):  # longer than a deaf one is borne; another client would be an IndexError
+    with pytest.raises(TimeoutError):  # longer than a deaf one is borne: another would be an IndexError
         await asyncio.wait_for(asyncio.shield(running), 0.06)
     assert not good.closed.is_set()
+    assert socket._heard_at > made_at
     stopping.set()
     await asyncio.wait_for(running, 10)
     assert good.closed.is_set()
+
+
+async def test_readyz_tells_of_a_slack_that_is_not_heard() -> None:
+    socket = SocketMode("https://slack.example", TOKEN, cast("Intake", None))
+    (probe,) = socket_probes([socket, cast("Any", object())])
+    assert await probe() == ProbeResult("slack_socket", ok=True, detail="Slack is heard")
+    socket._heard_at -= 180
+    seen = await probe()
+    assert (seen.ok, "not heard for 3m" in seen.detail) == (False, True)
 
 
 def test_the_clients_own_lines_come_one_of_a_kind(caplog: pytest.LogCaptureFixture) -> None:

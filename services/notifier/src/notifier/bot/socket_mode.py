@@ -8,6 +8,7 @@ which Slack says nothing for a good one: so a client that is deaf for `DEAF` is 
 
 import asyncio
 import logging
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -21,6 +22,8 @@ from notifier.breaches.acknowledge import SLOW, take_clicks
 from notifier.policy.breach_settings import Acknowledging
 from notifier.slack.requests import SlackRequests, in_time
 from supportops.config import SettingsError
+from supportops.config.durations import format_duration
+from supportops.observability.health import ProbeResult
 from supportops.observability.log_limit import LimitedLibrary
 from supportops.observability.logging import get_logger
 from supportops.store import Store
@@ -117,6 +120,7 @@ class SocketMode:
 
     def __init__(self, base_url: str, token: SecretStr, intake: Intake) -> None:
         self._base_url, self._token, self._intake = base_url, token, intake
+        self._heard_at = time.monotonic()
         demand_the_extra()
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -126,12 +130,28 @@ class SocketMode:
             hearing = Hearing(client)
             connecting = asyncio.create_task(client.connect(), name="slack_socket.connect")
             try:
-                await _until_deaf(hearing, stopping)
+                await self._until_deaf(hearing, stopping)
             finally:
                 connecting.cancel()
                 await client.close()
             if not stopping.is_set():
                 log.error("bot.socket_deaf", seconds=DEAF.total_seconds(), remedy="notifier doctor")
+
+    def silent_for(self) -> timedelta:
+        """How long Slack has not been heard."""
+        return timedelta(seconds=time.monotonic() - self._heard_at)
+
+    async def _until_deaf(self, hearing: Hearing, stopping: asyncio.Event) -> None:
+        """Wait for `stopping`, or until nobody was heard over this client for `DEAF`."""
+        since = time.monotonic()
+        while time.monotonic() - since < DEAF.total_seconds():
+            try:
+                async with asyncio.timeout(LOOK_EVERY.total_seconds()):
+                    await stopping.wait()
+                return
+            except TimeoutError:
+                if await hearing.is_good():
+                    since = self._heard_at = time.monotonic()
 
     def client(self) -> Connection:
         """Slack's client, not connected yet; it calls `_take` with what comes."""
@@ -152,18 +172,22 @@ class SocketMode:
             await client.send_socket_mode_response(SocketModeResponse(request.envelope_id, said or None))
 
 
-async def _until_deaf(hearing: Hearing, stopping: asyncio.Event) -> None:
-    """Wait for `stopping`, or until nobody was heard for `DEAF`."""
-    now = asyncio.get_running_loop().time
-    heard_at = now()
-    while now() - heard_at < DEAF.total_seconds():
-        try:
-            async with asyncio.timeout(LOOK_EVERY.total_seconds()):
-                await stopping.wait()
-            return
-        except TimeoutError:
-            if await hearing.is_good():
-                heard_at = now()
+class SocketProbe:
+    """Content while Slack is heard over the socket; operators hear of it where it is not (`notices.alerts`)."""
+
+    name = SocketMode.name
+
+    def __init__(self, socket: SocketMode) -> None:
+        self._socket = socket
+
+    async def __call__(self) -> ProbeResult:
+        silent = self._socket.silent_for()
+        if silent < 2 * DEAF:
+            return ProbeResult(self.name, ok=True, detail="Slack is heard")
+        words = f"Slack is not heard for {format_duration(timedelta(seconds=round(silent.total_seconds())))}"
+        return ProbeResult(
+            self.name, ok=False, detail=f"{words}: commands, mentions and buttons do not arrive"
+        )
 
 
 def demand_the_extra() -> None:

@@ -198,8 +198,8 @@ async def test_who_could_get_no_organization_gets_one_when_that_is_settled(sync:
 async def test_a_delta_sees_both_organizations_that_hold_one_id(sync: Sync) -> None:
     for key in (GITLAB_ORG, ACME_ORG):
         sync.systems.edit_organization(key, organization_fields={"salesforce_id": ACME})
+    sync.systems.edit_account(ACME, Support_Level__c="Gold", Zendesk__Zendesk_Organization_Id__c=None)
     await sync.of().full("full", "test")
-    sync.systems.edit_account(ACME, Support_Level__c="Gold")
     before = sync.systems.writes()
     result = await sync.of().delta("test")
     assert {(action, state) for action, state, _ in await sync.rows(result.run_id)} == {("conflict", "held")}

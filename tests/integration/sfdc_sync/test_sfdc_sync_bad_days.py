@@ -20,7 +20,7 @@ from sfdc_sync.organizations.salesforce_side import Unreadable
 from sfdc_sync.organizations.zendesk_side import Written
 from sfdc_sync.policy.organizations import OrganizationField, PlanPolicy, Subscriptions, default_fields
 from supportops.clock import ManualClock
-from supportops.errors import DestinationPaused
+from supportops.errors import DestinationPaused, Permanent
 from supportops.store import is_outage, migrate
 from supportops.vendors.zendesk import OrganizationAdmin, OrganizationDetail
 from tests.integration.sfdc_sync.sandbox import Outside
@@ -41,6 +41,30 @@ def small_pages(outside: Outside) -> Iterator[None]:
     outside.page(2)
     yield
     outside.page(2_000)
+
+
+def without_acme(real: Callable[..., Awaitable[dict[str, OrganizationDetail]]]) -> Callable[..., object]:
+    """Zendesk's organizations by id, one of which is there and cannot be read."""
+
+    async def one_is_odd(
+        admin: OrganizationAdmin, ids: Iterable[str], odd: set[str] | None = None
+    ) -> dict[str, OrganizationDetail]:
+        found = await real(admin, ids, odd)
+        if ACME_ORG in found:
+            del found[ACME_ORG]
+            if odd is None:
+                raise Permanent("zendesk: a OrganizationDetail we cannot read: tags")
+            odd |= {ACME_ORG, ACME}
+        return found
+
+    return one_is_odd
+
+
+async def of_nobody(
+    _admin: OrganizationAdmin, _external_ids: Iterable[str], _odd: set[str]
+) -> list[OrganizationDetail]:
+    """What can be read of organizations by their external ids."""
+    return []
 
 
 async def ended(sync: Sync) -> tuple[str, str]:
@@ -85,6 +109,35 @@ async def test_an_amount_is_written_in_the_currency_that_the_rules_name(sync: Sy
     assert fields(sync.systems.organization(ACME_ORG), "aar") == [1_250], (
         "1,000 EUR in the users' own currency"
     )
+
+
+async def test_a_day_that_comes_back_as_a_moment_is_written_once(sync: Sync) -> None:
+    """Also where the rules spell the field otherwise than Salesforce answers it."""
+    ends = OrganizationField(source="support_ends__C", type="date")
+    rules = sync.with_rules(fields={**default_fields(), "expiration_date": ends})
+    sync.systems.edit_account(ACME, Support_Ends__c="2026-12-31")
+    await rules.full("full", "test")
+    assert fields(sync.systems.organization(ACME_ORG), "expiration_date") == ["2026-12-31T00:00:00+00:00"]
+    written = sync.systems.writes()
+    assert (await rules.full("full", "test")).counts["done"] == 0
+    assert sync.systems.writes() == written
+
+
+async def test_one_organization_that_cannot_be_read_leaves_the_rest_of_a_plan_to_be_applied(
+    sync: Sync, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for key in (ACME, GROABLET):
+        sync.systems.edit_account(key, Support_Level__c="Gold")
+    document = await sync.of().plan("test", create=False)
+    before = sync.systems.writes()
+    with monkeypatch.context() as patched:
+        patched.setattr(OrganizationAdmin, "by_id", without_acme(OrganizationAdmin.by_id))
+        patched.setattr(OrganizationAdmin, "by_external_id", of_nobody)
+        result = await sync.of().apply(document, "test")
+    assert (result.counts["done"], len(result.moved)) == (1, 1)
+    assert "cannot be read" in result.moved[0]
+    assert sync.systems.writes()[len(before) :] == [f"updated {GROABLET_ORG}"]
+    assert (await sync.of().apply(document, "test")).counts["done"] == 1, "the same plan goes on"
 
 
 @pytest.mark.usefixtures("small_pages")
@@ -159,19 +212,8 @@ async def test_an_organization_that_cannot_be_read_holds_up_no_other_and_is_not_
     for key in (ACME, GROABLET):
         sync.systems.edit_account(key, Support_Level__c="Gold")
     before = sync.systems.writes()
-    real = OrganizationAdmin.by_id
-
-    async def one_is_odd(
-        admin: OrganizationAdmin, ids: Iterable[str], odd: set[str] | None = None
-    ) -> dict[str, OrganizationDetail]:
-        found = await real(admin, ids, odd)
-        if odd is not None and ACME_ORG in found:
-            del found[ACME_ORG]
-            odd |= {ACME_ORG, ACME}
-        return found
-
     with monkeypatch.context() as patched:
-        patched.setattr(OrganizationAdmin, "by_id", one_is_odd)
+        patched.setattr(OrganizationAdmin, "by_id", without_acme(OrganizationAdmin.by_id))
         result = await sync.of().delta("test")
     assert (result.counts["done"], result.counts["unreadable"]) == (1, 1)
     assert sync.systems.writes()[len(before) :] == [f"updated {GROABLET_ORG}"]

@@ -55,6 +55,7 @@ def _account() -> SObject:
         Field("Product__c"),
         Field("Restricted_Account__c"),
         Field("Support_Hold__c", "boolean"),
+        Field("Support_Ends__c", "date"),
         Field("Account_Owner_Calc__c"),
         Field("Technical_Account_Manager_Name__c"),
         Field("CARR_This_Account__c", "currency"),

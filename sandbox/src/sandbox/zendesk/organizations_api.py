@@ -128,7 +128,7 @@ class OrganizationsApi:
         self._check_unique(None, name, values.get("external_id"))
         made = Organization(self._account.ids.next("organization"), name)
         _assign(made, values)
-        made.organization_fields = dict(values.get("organization_fields") or {})
+        made.organization_fields = self._kept(values)
         self._account.add_organization(made)
         detail = events.organization_detail(made)
         self._account.announce("organization", made.id, detail, Happening("created"))
@@ -144,7 +144,7 @@ class OrganizationsApi:
         before = self._shown(found)
         found.name = name
         _assign(found, values)
-        found.organization_fields = found.organization_fields | (values.get("organization_fields") or {})
+        found.organization_fields = found.organization_fields | self._kept(values)
         after = self._shown(found)
         if after != before:
             found.updated_at = self._account.clock.now_ns()
@@ -152,6 +152,14 @@ class OrganizationsApi:
             self._ledger.add("zendesk.organization.updated", organization_id=found.id, fields=fields)
             for happening in _organization_changes(before, after):
                 self._account.announce("organization", found.id, events.organization_detail(found), happening)
+
+    def _kept(self, values: Json) -> Json:
+        """Custom fields as they come back: a day in a field of dates as the moment of its midnight."""
+        known = self._account.records.organization_fields
+        return {
+            key: f"{value}T00:00:00+00:00" if value and known.get(key, {}).get("type") == "date" else value
+            for key, value in (values.get("organization_fields") or {}).items()
+        }
 
     def _check_unique(self, found: Organization | None, name: str, external_id: str | None) -> None:
         if not name:

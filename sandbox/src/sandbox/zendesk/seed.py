@@ -54,6 +54,7 @@ ORGANIZATION_FIELDS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("seats_decimal", "integer", ()),
     ("market_segment", "text", ()),
     ("marked_for_review", "checkbox", ()),
+    ("expiration_date", "date", ()),
 )
 VIEWS: tuple[dict[str, Any], ...] = (
     {"id": 360001, "title": "Unassigned tickets", "active": True, "position": 1, "restriction": None}

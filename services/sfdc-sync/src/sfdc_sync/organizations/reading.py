@@ -155,8 +155,10 @@ class Reader:
         read = AccountsRead()
         await self.accounts.by_id(account_ids, read)
         names = {folded(each.name) for each in read.living.values()}
-        found = await self.zendesk.by_id({*organization_ids, *await self.repository.named(names)})
-        found |= {each.id: each for each in await self.zendesk.by_external_id(read.living)}
+        odd: set[str] = set()
+        found = await self.zendesk.by_id({*organization_ids, *await self.repository.named(names)}, odd)
+        found |= {each.id: each for each in await self.zendesk.by_external_id(read.living, odd)}
+        _leave_out(odd, read, {})
         world = World(
             tuple(read.living.values()),
             read.gone,
@@ -165,7 +167,7 @@ class Reader:
             known_names=await self.repository.names(names),
             salesforce_id=self.policy.salesforce_id,
         )
-        return Reading(org, world, accounts=read)
+        return Reading(org, world, unreadable=sum(map(str.isdigit, odd)), accounts=read)
 
     async def _remember_merges(self, own: set[str], read: AccountsRead) -> None:
         """Merges that the recycle bin has forgotten since: it is emptied after two weeks, a relink may wait longer."""

@@ -176,7 +176,8 @@ class OrganizationSync:
         items = [_item(row) for row in rows]
         async with self._run("undo", by, of=run_id) as run:
             await self.reader.guard()
-            now = await self.zendesk.by_id(each.organization_id for each in items if each.organization_id)
+            ids = [each.organization_id for each in items if each.organization_id]
+            now = await self.zendesk.by_id(ids, set())
             judged = [undo_of(item, now.get(item.organization_id or "")) for item in reversed(items)]
             plan = Plan(tuple(each.item for each in judged if each.verdict == HOLDS), linked=len(items))
             return await run.write(plan, [each for each in judged if each.verdict != HOLDS or each.reason])
@@ -189,7 +190,8 @@ class OrganizationSync:
             reading = await self.reader.some(
                 accounts, {what.organization_id} if what.organization_id else set()
             )
-            plan = Planner(policy, Options(create=what.create)).plan(reading.world)
+            create = what.create and not reading.unreadable
+            plan = Planner(policy, Options(create)).plan(reading.world)
             mine = [each for each in plan.items if what.account_id in (each.account_id, None, *each.others)]
             items = tuple(replace(each, changes=what.of(each)) for each in mine if each.action in WRITES)
             items = tuple(each for each in items if each.changes)
@@ -236,7 +238,7 @@ class OrganizationSync:
 
     async def _made_since(self, items: Sequence[Item]) -> dict[str, Organization]:
         wanted = [each.account_id for each in items if each.action is Action.CREATE and each.account_id]
-        found = await self.zendesk.by_external_id(wanted)
+        found = await self.zendesk.by_external_id(wanted, set())
         return {key: each for each in found if (key := own_id(each, self.policy.salesforce_id))}
 
     async def follow_merges(self, read: AccountsRead, whole: bool) -> int:

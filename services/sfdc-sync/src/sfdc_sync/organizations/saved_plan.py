@@ -140,7 +140,7 @@ def judge_item(item: Item, organization: Organization | None, account: Account |
             return Judged(item, MOVED, f"organization {organization.id} holds this account's id by now")
         return _against_account(item, item.changes, account)
     if organization is None:
-        return Judged(item, MOVED, "the organization is not there any more")
+        return Judged(item, MOVED, "the organization is not there any more, or cannot be read")
     if item.action is Action.MARK and account is not None:
         return Judged(item, MOVED, "its account is there again")
     left = [change for change in item.changes if not same(value_of(organization, change.key), change.after)]
@@ -179,7 +179,7 @@ def undo_of(item: Item, organization: Organization | None) -> Judged:
     if item.action is Action.CREATE:
         return Judged(item, KEPT, "was created: nothing is ever deleted")
     if organization is None:
-        return Judged(item, MOVED, "the organization is not there any more")
+        return Judged(item, MOVED, "the organization is not there any more, or cannot be read")
     back, touched = [], []
     for change in item.changes:
         now = value_of(organization, change.key)

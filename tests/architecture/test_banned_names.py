@@ -1,6 +1,7 @@
 """What may not be written, and where the one exception is."""
 
 import ast
+import re
 from collections.abc import Iterator
 
 from tests.architecture import tree
@@ -23,6 +24,18 @@ BROAD_EXCEPTS = {
     "services/ingest/src/ingest/webhooks/endpoint.py": 1,  # a 500 would lose the webhook, a 503 brings it again
     "services/ingest/src/ingest/webhooks/intake.py": 2,  # a bug of ours parks the body instead of losing it
 }
+
+MAY_SERVE = {
+    "shared/src/supportops/runtime/http_server.py",  # the one that all services have
+    "shared/src/supportops/runtime/http_protocol.py",
+    "shared/src/supportops/web/edge.py",  # what proxies say
+}
+"""Whoever else listened would do so without the limits of decision 108."""
+SERVES = re.compile(
+    r"^\s*(?:from|import) (?:uvicorn|hypercorn|granian|http\.server|socketserver|aiohttp\.web|wsgiref)\b"
+    r"|^\s*from aiohttp import .*\bweb\b|\.(?:start_server|create_server)\(",
+    re.MULTILINE,
+)
 
 MAY_COMMIT = {"shared/src/supportops/store/engine.py"}
 MAY_SLEEP_IN_TESTS = {"tests/support/eventually.py"}
@@ -129,3 +142,9 @@ def test_ignores_are_rare_and_have_a_reason() -> None:
     assert bare == []
     counted = [line for line in lines if "BLE001" not in line[2]]  # those stand in the list above
     assert len(counted) <= sum(module.lines for module in tree.sources()) / 1000, counted
+
+
+def test_one_server_stands_before_all_services() -> None:
+    """So what holds against slow, endless, half and smuggled requests holds on each of their ports."""
+    found = {module.path for module in tree.sources() if SERVES.search(module.text)}
+    assert {path for path in found if not path.startswith("sandbox/")} == MAY_SERVE

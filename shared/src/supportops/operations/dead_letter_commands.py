@@ -42,6 +42,7 @@ from supportops.store import Store
 
 AT_ONCE = 100  # letters read, published and remembered together
 MOST_REFUSED = 100_000
+BROKER_SETTING = "KAFKA_BOOTSTRAP_SERVERS"
 
 Ids = Annotated[
     list[str] | None, typer.Argument(help="Letters as `dead-letters list` names them, such as 0:17.")
@@ -183,8 +184,9 @@ def _on_broker(service: AnyService, job: Job) -> int:
             try:
                 return await job(broker, store)
             except Retryable as error:
-                remedy = "check KAFKA_BOOTSTRAP_SERVERS, and that the broker runs"
-                raise Retryable(f"{error}; {remedy}") from error
+                if BROKER_SETTING in str(error):
+                    raise
+                raise Retryable(f"{error}; check {BROKER_SETTING}, and that the broker runs") from error
 
     return execute_with(service, BrokerCommandSettings, with_both)
 

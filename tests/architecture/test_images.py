@@ -7,7 +7,7 @@ import yaml
 
 from tests.architecture.tree import ROOT
 from tests.support.containers import images
-from tests.support.kafka_server import VERSION
+from tests.support.kafka_files import VERSION
 
 DOCKERFILES = (ROOT / "deploy/Dockerfile", ROOT / "sandbox/Dockerfile")
 SERVICES = {path.parent.name: path for path in ROOT.glob("services/*/pyproject.toml")}

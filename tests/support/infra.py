@@ -24,7 +24,7 @@ import psutil
 
 from sandbox.demo import reaper
 from sandbox.demo.processes import write_aside
-from tests.support import containers, embedded, kafka_server, postgres_server
+from tests.support import containers, embedded, kafka_files, kafka_server, postgres_server
 from tests.support.servers import Server, Unavailable
 
 Kind = Literal["kafka", "postgres"]
@@ -96,8 +96,8 @@ def _check(kind: Kind, rung: Rung) -> None:
     elif kind == "postgres":
         postgres_server.binaries()
     else:
-        kafka_server.java()
-        kafka_server.jars()
+        kafka_files.java()
+        kafka_files.jars()
 
 
 def demand(choice: Choice, *, ci: bool) -> str:

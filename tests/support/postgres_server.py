@@ -38,11 +38,16 @@ def binaries() -> Path:
     return Path(on_path).resolve().parent
 
 
+SHORT_LIVED = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "autovacuum=off")
+"""What is never read again after a crash need not survive one."""
+
+
 class PostgresServer:
     """A server of one's own in a temporary folder; superuser `postgres` without a password.
 
     PostgreSQL refuses to run as root: there it runs as the system user `postgres` that its package creates.
-    `fsync`: off where hundreds of databases are copied from templates, and dropped: each costs a third then.
+    `fsync`: off where hundreds of databases are copied from templates, and dropped: each costs a third then. Nobody
+    crashes such a server, and nobody tidies it up.
     """
 
     def __init__(self, *, port: int | None = None, fsync: bool = True) -> None:
@@ -72,7 +77,7 @@ class PostgresServer:
             f"port={self.port}",
             f"unix_socket_directories={self.home}",
             "max_connections=200",
-            f"fsync={'on' if self._fsync else 'off'}",
+            *(() if self._fsync else SHORT_LIVED),
         ]
         self._child.command = [
             str(found / "postgres"),

@@ -195,6 +195,17 @@ def test_a_mistake_in_an_example_is_named(tmp_path: Path, content: str | None, c
     assert complaint in " ".join(result.output.split())
 
 
+def test_a_rule_that_there_is_not_is_told_beside_those_that_there_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "example.json"
+    path.write_text("{}")
+    monkeypatch.setenv("DATABASE_URL", "sqlite:////nowhere/none.db")
+    result = CliRunner().invoke(app, ["preview", str(path), "--feed", "self-manged"])
+    said = " ".join(result.output.split())
+    assert (result.exit_code, "no 'self-manged', they have: self-managed" in said) == (2, True), said
+
+
 def test_an_example_needs_neither_slack_nor_zendesk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "example.json"
     path.write_text(json.dumps({"form": "Security Issue"}))

@@ -33,6 +33,18 @@ def moment_of(since: str | None, now: datetime, option: str = "--since") -> date
         return now - parse_duration(since)
     except ValueError:
         return _moment(since, option)
+    except OverflowError:
+        raise typer.BadParameter(f"{since!r} is longer ago than the first year", param_hint=option) from None
+
+
+def past_moment_of(since: str, now: datetime) -> datetime:
+    """The moment that `--since` means, where nothing can be told of later ones. Raises typer.BadParameter."""
+    start = moment_of(since, now) or now
+    if start > now:
+        raise typer.BadParameter(
+            f"{since!r} has not come yet: name a moment before now", param_hint="--since"
+        )
+    return start
 
 
 def _moment(text: str, option: str) -> datetime:

@@ -11,7 +11,7 @@ from notifier.policy.notifier import NotifierPolicy
 from notifier.posting.channels import ChannelDirectory
 from notifier.settings import Settings
 from supportops.config.rules_file import ConfigError
-from supportops.operations.options import moment_of
+from supportops.operations.options import past_moment_of
 from supportops.runtime.cli import UNUSABLE, AsJson, Service, execute
 from supportops.runtime.output import emit
 from supportops.runtime.supervisor import CLEAN, FAILED
@@ -46,7 +46,7 @@ def add_backtest_command(
             in_force = service.load_policy(settings)
             async with open_context(settings, changed) as context:
                 now, facts_now = context.store.clock.now(), context.lookups if read else None
-                moment = moment_of(since, now) or now
+                moment = past_moment_of(since, now)
                 found = await backtest(context.store, changed, moment, in_force=in_force, facts_now=facts_now)
                 leaks = await leaks_of(found, changed, in_force, context.channels)
             document = found.document() | {"leaks": leaks}

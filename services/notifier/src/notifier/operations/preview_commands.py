@@ -160,6 +160,7 @@ def add_preview_command(
 
             async def of_ticket(settings: Settings) -> int:
                 policy = service.load_policy(settings)
+                _demand_known(policy, feed)
                 async with open_context(settings, policy) as context:
                     return _show(await ticket_previews(context, what, feed), as_json=as_json)
 
@@ -167,7 +168,9 @@ def add_preview_command(
         example = _read(Path(what))
 
         async def of_example(settings: RulesCommandSettings) -> int:
-            return _show(previews(service.load_policy(settings), example, feed), as_json=as_json)
+            policy = service.load_policy(settings)
+            _demand_known(policy, feed)
+            return _show(previews(policy, example, feed), as_json=as_json)
 
         raise typer.Exit(execute_with(service, RulesCommandSettings, of_example))
 
@@ -276,6 +279,14 @@ def _wanted(policy: NotifierPolicy, routable: Routable, only: str | None) -> lis
     return found
 
 
+def _demand_known(policy: NotifierPolicy, only: str | None) -> None:
+    """BadParameter for a name that no feed and no breach rule has."""
+    names = [each.name for each in policy.feeds] + [each.name for each in policy.breaches.rules]
+    if only is not None and only not in names:
+        known = ", ".join(names) or "none"
+        raise typer.BadParameter(f"the rules have no {only!r}, they have: {known}", param_hint="--feed")
+
+
 def _read(path: Path) -> Example:
     """The example in a file. Raises typer.BadParameter with what is wrong in it."""
     try:
@@ -284,7 +295,10 @@ def _read(path: Path) -> Example:
         wrong = f"{path}: {error.strerror}; give a ticket's id or a JSON file with an example"
         raise typer.BadParameter(wrong) from None
     except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+        wrong = "; ".join(
+            ": ".join(part for part in (".".join(map(str, each["loc"])), each["msg"]) if part)
+            for each in error.errors()
+        )
         raise typer.BadParameter(f"{path}: {wrong}") from None
 
 
@@ -296,5 +310,5 @@ def _show(found: Sequence[Preview], *, as_json: bool) -> int:
         if each.message is not None:
             typer.echo(each.document()["picture"] + "\n")
     if not found:
-        typer.echo("notifier: no rule of that name, or the ticket or its comments are gone", err=True)
+        typer.echo("notifier: the rules have no feed, or the ticket or its comments are gone", err=True)
     return CLEAN if found else FAILED

@@ -25,7 +25,7 @@ from notifier.slack.sender import Sender
 from notifier.tables import breach_notices, breach_targets
 from supportops.delivery import Cancel, Delivery, DestinationSpec, Discard, Done, Outcome, Snooze
 from supportops.operations.on_database import on_database
-from supportops.operations.options import SinceText, moment_of
+from supportops.operations.options import SinceText, past_moment_of
 from supportops.runtime.cli import AnyService, AsJson
 from supportops.runtime.output import emit
 from supportops.store import Store
@@ -197,7 +197,7 @@ def add_promises(app: typer.Typer, service: AnyService) -> None:
         async def look(store: Store) -> int:
             now = store.clock.now()
             async with store.reading() as conn:
-                found = await promises(conn, moment_of(since, now) or now - WEEK, now)
+                found = await promises(conn, past_moment_of("7d" if since is None else since, now), now)
             shown = [each for each in found if refused or each.outcome != "not sent"]
             emit([each.row() for each in shown], as_json=as_json, title="Breach notices")
             typer.echo(words(count(found)), err=True)

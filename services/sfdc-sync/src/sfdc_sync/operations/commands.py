@@ -15,7 +15,7 @@ from sfdc_sync.ticket_records import repository
 from supportops.clock import SystemClock
 from supportops.errors import SupportOpsError
 from supportops.operations.on_database import on_database
-from supportops.operations.options import moment_of
+from supportops.operations.options import past_moment_of
 from supportops.runtime.cli import AnyService, AsJson, Service, execute
 from supportops.runtime.output import emit
 from supportops.runtime.supervisor import CLEAN, FAILED
@@ -108,12 +108,7 @@ async def _verify(
 
 def _start(since: str) -> datetime:
     """The moment that `--since` means; BadParameter for one that Zendesk's export does not know."""
-    now = SystemClock().now()
-    start = moment_of(since, now) or now
-    if start > now:
-        raise typer.BadParameter(
-            f"{since!r} has not come yet: name a moment before now", param_hint="--since"
-        )
+    start = past_moment_of(since, SystemClock().now())
     if start < FIRST_MOMENT:
         raise typer.BadParameter(
             f"{since!r} is before {FIRST_MOMENT:%Y}, the first year there is", param_hint="--since"

@@ -114,6 +114,19 @@ async def test_words_of_others_are_not_the_customers_acceptance(world: SharingWo
     assert (await world.worked(number)).request.state is State.REFUSED
 
 
+@pytest.mark.parametrize("whose", ["ticket", "organization", "requester", "parent"])
+async def test_only_a_tag_of_the_tickets_own_is_an_acceptance(world: SharingWorld, whose: str) -> None:
+    (tag,) = POLICY.acceptance.tags
+    ticket_id = world.ticket("Please share.", tags=[tag])
+    account = world.outside.zendesk.account
+    account.organization(GROABLET).tags = [tag] if whose == "organization" else []
+    world.user(RITA).tags = [tag] if whose == "requester" else []
+    account.ticket(int(ticket_id)).via_followup_source_id = 4999 if whose == "parent" else None
+    number = await world.ask(Option.ALL_VIEW, ticket_id)
+    expected = State.ASKED if whose == "ticket" else State.REFUSED
+    assert (await world.worked(number)).request.state is expected
+
+
 async def test_what_is_not_there_is_no_evidence(world: SharingWorld) -> None:
     number = await world.ask(Option.ALL_VIEW, "999", organization_id=77)
     assert "organization 77 is not there" in (await world.worked(number)).request.reason

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import orjson
@@ -49,6 +49,8 @@ class Examiner:
             return Examined((f"organization {request.organization_id} is not there, or not ours to see",))
         acceptance = Acceptance(self._policy.acceptance.phrases, self._policy.acceptance.tags)
         evidence = await self._reader.ticket(request.ticket_id)
+        if evidence is not None:  # an organization's tags are on each of its tickets
+            evidence = replace(evidence, tags=evidence.tags - reading.tags)
         against = [
             *forbidden(reading.notes, self._policy.forbidding_notes),
             *objections(evidence, request.ticket_id, request.organization_id, acceptance),

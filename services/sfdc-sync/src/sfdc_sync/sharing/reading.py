@@ -16,10 +16,11 @@ END_USER = "end-user"
 
 @dataclass(frozen=True)
 class Reading:
-    """An organization as it was read, with the notes that agents have written on it."""
+    """An organization as it was read, with the notes that agents have written on it, and its tags."""
 
     situation: Situation
     notes: tuple[str, ...]
+    tags: frozenset[str] = frozenset()
 
 
 class SharingReader:
@@ -45,7 +46,7 @@ class SharingReader:
         further = {user.id: await self._others(user.id, organization_id) for user in asked}
         members = tuple(_member(user, further.get(user.id, ())) for user in users.values())
         situation = Situation(organization_id, found.name, _sharing(found), members)
-        return Reading(situation, (found.notes or "", found.details or ""))
+        return Reading(situation, (found.notes or "", found.details or ""), frozenset(found.tags))
 
     async def levels(self, user_ids: Collection[str]) -> Mapping[str, str | None]:
         """The own level of end users, by id; agents and people who are gone are left out."""
@@ -62,7 +63,10 @@ class SharingReader:
         ]
 
     async def ticket(self, ticket_id: str) -> Evidence | None:
-        """The customer's ticket, with its requester's own public words; None when it is gone."""
+        """The customer's ticket, with its requester's own public words; None when it is gone.
+
+        Its tags without those that it has from its requester, and none of a follow-up, which has its parent's.
+        """
         ticket = await self._zendesk.ticket(ticket_id)
         if ticket is None:
             return None
@@ -70,13 +74,14 @@ class SharingReader:
         if requester is None:
             return Evidence(ticket_id, None, tags=frozenset(ticket.tags))
         user = (await self._zendesk.sharing.users([requester])).get(requester)
+        own = frozenset() if ticket.is_follow_up else frozenset(ticket.tags)
         comments = await self._zendesk.latest_comments(ticket_id, limit=MOST_COMMENTS)
         return Evidence(
             ticket_id,
             requester,
             requester_is_end_user=user is not None and user.role == END_USER,
             requester_organizations=frozenset(await self._zendesk.sharing.organization_ids_of(requester)),
-            tags=frozenset(ticket.tags),
+            tags=own - frozenset(user.tags if user is not None else ()),
             words=tuple(each.body for each in comments if each.public and each.author_id == requester),
         )
 

@@ -8,28 +8,31 @@ from itertools import batched
 
 from supportops.errors import NotFound
 from supportops.vendors.zendesk.calls import Calls, as_model, digits, in_its_words, listed, read
-from supportops.vendors.zendesk.models import Answered, Id, Identified, Word
+from supportops.vendors.zendesk.models import Answered, Id, Identified, Word, Words
 
 MANY = 100
 """Ids in one show_many call, and rows on one cursor page."""
 
 
 class OrganizationSharing(Identified):
-    """What an organization's members may see and do; `notes` and `details` are for agents."""
+    """What an organization's members may see and do; `notes` and `details` are for agents, `tags` go to its tickets."""
 
-    decides = frozenset({"shared_tickets", "shared_comments", "notes", "details"})
+    decides = frozenset({"shared_tickets", "shared_comments", "notes", "details", "tags"})
 
     name: str
     shared_tickets: bool = False
     shared_comments: bool = False
     notes: str | None = None
     details: str | None = None
+    tags: Words = ()
 
 
 class UserRights(Identified):
-    """A user with what restricts them; `ticket_restriction`: `requested` or `organization` for end users."""
+    """A user with what restricts them; `ticket_restriction`: `requested` or `organization` for end users. `tags` go to
+    their tickets.
+    """
 
-    decides = frozenset({"ticket_restriction", "suspended", "active"})
+    decides = frozenset({"ticket_restriction", "suspended", "active", "tags"})
 
     name: str = ""
     email: str | None = None
@@ -37,6 +40,7 @@ class UserRights(Identified):
     ticket_restriction: Word | None = None
     suspended: bool = False
     active: bool = True
+    tags: Words = ()
 
 
 class Membership(Answered):

@@ -18,7 +18,7 @@ class Acceptance:
 
 @dataclass(frozen=True)
 class Evidence:
-    """The ticket as it was read. `words`: the requester's own public comments."""
+    """The ticket as it was read. `words`: the requester's own public comments; `tags`: what it did not inherit."""
 
     ticket_id: str
     requester_id: str | None
@@ -54,7 +54,7 @@ def accepted(evidence: Evidence, acceptance: Acceptance) -> bool:
 
 def _needed(acceptance: Acceptance) -> str:
     phrases = [f'the requester writes "{phrase}"' for phrase in acceptance.phrases]
-    return " or ".join([*phrases, *(f"it has the tag {tag}" for tag in acceptance.tags)])
+    return " or ".join([*phrases, *(f"it has the tag {tag} of its own" for tag in acceptance.tags)])
 
 
 # Above these lines stand one's own words, below them what one answers to. A header is one only beside another.

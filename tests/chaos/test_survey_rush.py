@@ -22,6 +22,7 @@ LIFTED: dict[str, object] = {
     "survey_after": "1s",
     "ticket_updates_per_minute": None,
     "excluded_organizations": [],
+    "catch_up": None,  # surveys are armed by hand here: it would arm them by their solves
 }
 
 

@@ -61,9 +61,10 @@ def test_it_shows_how_its_target_stands(values: dict[str, Any], state: str, butt
 
 
 def test_who_is_called_stands_in_front() -> None:
-    calling = RULE.model_copy(update={"mention": ("here", "U12345", "S12345")})
+    called = {"mention": ["here", "U12345", "W12345", "S12345"]}  # of a grid people's ids begin with W
+    calling = BreachRule.model_validate(RULE.model_dump() | called)
     text = render(facts(), calling, "https://a.zendesk.com").text
-    assert text.startswith("<!here> <@U12345> <!subteam^S12345> First reply time")
+    assert text.startswith("<!here> <@U12345> <@W12345> <!subteam^S12345> First reply time")
 
 
 WORDS = [

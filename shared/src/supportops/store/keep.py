@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Column, Select, Table, Update, bindparam, select, update
+from sqlalchemy import Column, Select, Table, Update, bindparam, select, true, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from supportops.store.key_lookup import POSTGRES, SQLITE, among, as_parameter, parameter_rows
@@ -94,9 +94,10 @@ def _statement(table: Table, counter: Column[int], promising: bool) -> Select[An
     names = ENGINE.outbox.columns.keys()
     v = parameter_rows(_own_columns() | {"because": key, "repeats": counter}, POSTGRES, _PROMISED)
     alike = {name: bindparam(f"{_PROMISED}_{name}", type_=ENGINE.outbox.c[name].type) for name in ALIKE}
-    first = select(*(alike[name] if name in alike else v[name] for name in names)).where(
-        kept.c.key == v["because"], kept.c.times == v["repeats"]
-    )
+    # IS TRUE keeps it a question about a list, which is hashed. As a join it would be a loop in a loop, for hash joins
+    # are off (postgres.py), and cost the square of the batch.
+    is_new = tuple_(v["because"], v["repeats"]).in_(select(kept.c.key, kept.c.times)).is_(true())
+    first = select(*(alike[name] if name in alike else v[name] for name in names)).where(is_new)
     promised = (
         insert_for(POSTGRES, ENGINE.outbox)
         .from_select(names, first)

@@ -15,6 +15,8 @@ TOOLS_LOCK := build-tools.lock
 COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock"
 COMPILE_ALL := $(COMPILE) --all-extras --group dev pyproject.toml $(PACKAGES:%=--no-emit-package %)
 COMPILE_TOOLS := $(COMPILE) --python-version 3.11 --group pyproject.toml:build
+# The longest first, for they share two cores.
+CHECKS := architecture types security lint contracts generated lock-check
 ARGS ?=
 # More than cores: most tests wait for a server, a process or a moment.
 WORKERS ?= 6
@@ -23,7 +25,7 @@ WORKERS ?= 6
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-check check format lint security types contracts lock lock-check generated generate test compose-test \
+.PHONY: help install demo demo-check check architecture format lint security types contracts lock lock-check generated generate test compose-test \
 	env-example screenshots chaos bench clean
 
 help: ## Show what each target does
@@ -60,7 +62,10 @@ compose-test: $(READY) ## Build the images, play the support day against docker 
 
 # --- the gate --------------------------------------------------------------------------------------------------------
 
-check: $(READY) lint security types contracts generated lock-check ## Format, lint, security, types, import contracts, generated files, sizes, settings, lock
+check: $(READY) ## Format, lint, security, types, import contracts, generated files, sizes, settings, lock: two at a time
+	@$(MAKE) --no-print-directory --jobs 2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) $(CHECKS)
+
+architecture: $(READY)
 	@$(BIN)/python -m pytest -q -p no:cacheprovider tests/architecture
 
 lint: $(READY)

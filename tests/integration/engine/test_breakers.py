@@ -218,6 +218,22 @@ async def test_nobody_is_waited_for_without_end(store: Store, clock: ManualClock
     assert dead.reason == "gave up, nobody answered for 7 days: no connection"
 
 
+async def test_rows_that_are_tried_late_outlive_an_outage_like_others(
+    store: Store, clock: ManualClock
+) -> None:
+    """Nobody was running for eight days, or they are tried once more by hand: the outage is as young as it is."""
+    hand = ByHand(store, SPEC)
+    await schedule(store, OUTAGE_ROWS)
+    clock.advance(timedelta(days=8))
+    for delivery in await hand.claim():
+        await hand.complete((delivery, TryAgain(None, "no connection")), signal=DOWN)
+    for _ in range(3):
+        clock.advance(MINUTE)
+        (probe,) = await hand.claim()
+        await hand.complete((probe, TryAgain(None, "no connection")), signal=DOWN, probe=True)
+    assert await states(store) == {"waiting": OUTAGE_ROWS}
+
+
 @pytest.mark.parametrize("error", [CredentialRefused("401"), Forbidden("403: no rights")])
 async def test_a_credential_that_is_refused_pauses_and_alarms(
     live_store: Store, metrics: Metrics, error: Exception

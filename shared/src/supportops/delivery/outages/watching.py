@@ -16,7 +16,7 @@ from supportops.observability.metrics import Recorder
 from supportops.store import Transaction
 
 LONGEST = timedelta(days=7)
-"""How long after its due time a row is tried for which nobody ever answers; no outage of a vendor was ever as long."""
+"""How long a row that is due is tried for which nobody ever answers; no outage of a vendor was ever as long."""
 _log = get_logger("supportops.courier")
 
 
@@ -96,7 +96,10 @@ def _planned(row: Completed, changes: dict[str, tuple[Breaker, Breaker]], now: d
         or not change[1].spares(_observation(row), change[0])
     ):
         return plan(outcome, row.delivery.attempts, row.spec.schedule, jitter)
-    if now - row.delivery.due_at > LONGEST:
+    failing_since = (
+        change[1].since or now
+    )  # who is tried late (after a stop, or by hand) waits as long as others
+    if now - max(row.delivery.due_at, failing_since) > LONGEST:
         return Discard(f"gave up, nobody answered for {LONGEST.days} days: {outcome.reason}")
     wait = wait_of(change[1], row.signal.sign) * (1 + jitter / 4)
     return Snooze(max(wait, outcome.after or timedelta()), outcome.reason, outcome.uncertain)

@@ -54,6 +54,8 @@ def test_ignored_is_well_formed_but_not_ours(body: Any, kind: str) -> None:
         (b'{"a": "\xff"}', "not UTF-8"),
         (b"[1]", "not a JSON object"),
         (b"null", "not a JSON object"),
+        (b"\xef\xbb\xbf{}", "no event type"),  # a byte order mark is passed over, once
+        (b"\xef\xbb\xbf\xef\xbb\xbf{}", "not JSON"),
         (b'"zen:event-type:ticket.created"', "not a JSON object"),
         (b"[" * 500_000, "nested too deeply"),
         (b'{"type":' * 200_000, "nested too deeply"),

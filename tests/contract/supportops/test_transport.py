@@ -62,6 +62,24 @@ async def garbage(_reader: Reader, writer: Writer) -> None:
     writer.write(b"not HTTP at all\r\n\r\n")
 
 
+async def drops(reader: Reader, writer: Writer) -> None:
+    """A byte now and then, until the caller has gone."""
+    gone = asyncio.ensure_future(reader.read())
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+    while not gone.done():
+        writer.write(b" ")
+        await writer.drain()
+        await asyncio.wait([gone], timeout=0.02)
+
+
+async def flood(_reader: Reader, writer: Writer) -> None:
+    """More than anybody has room for."""
+    writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+    while not writer.is_closing():
+        writer.write(b"100000\r\n" + b" " * 0x100000 + b"\r\n")
+        await writer.drain()
+
+
 async def silence(reader: Reader, _writer: Writer) -> None:
     await reader.read()
 
@@ -93,6 +111,19 @@ async def test_a_lost_answer_to_a_read_may_be_asked_for_again(answer: Answer) ->
 async def test_no_answer_in_time(method: str, error: type[Exception]) -> None:
     async with server(silence) as (url, _):
         assert await error_of(url, method, HttpLimits(answer=timedelta(milliseconds=100))) is error
+
+
+@pytest.mark.parametrize(("method", "error"), [("POST", UnknownOutcome), ("GET", Retryable)])
+async def test_each_byte_comes_in_time_and_the_last_one_never(method: str, error: type[Exception]) -> None:
+    short = timedelta(milliseconds=100)
+    async with server(drops) as (url, _), asyncio.timeout(30):
+        assert await error_of(url, method, HttpLimits(connect=short, pool=short, answer=short)) is error
+
+
+async def test_an_answer_without_end_fills_no_memory() -> None:
+    async with server(flood) as (url, _), make_client(url) as client, asyncio.timeout(60):
+        with pytest.raises(Retryable), map_transport_errors("GET", "x"):
+            await client.get("/x")
 
 
 async def test_nobody_listens() -> None:

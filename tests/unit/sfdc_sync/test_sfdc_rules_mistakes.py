@@ -16,6 +16,7 @@ TOP: Table = [
     ("batch: 201", ["2: batch: should be less than or equal to 200"]),
     ("quota_share: 95", ["2: quota_share: should be less than or equal to 1"]),
     ("retry: [1s, soon]", ['2: retry[1]: must be a number with a unit, such as "500ms"…']),
+    ("retry: [1s, 9h]", ["2: retry[1]: must be 8h at most: a longer wait…"]),
     ("pauses: {quota: never}", ['2: pauses.quota: must be a number with a unit, such as "500ms"…']),
     ("skew: {batch: 0}", ["2: skew.batch: should be greater than or equal to 1"]),
     (

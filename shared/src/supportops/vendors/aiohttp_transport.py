@@ -4,9 +4,18 @@ The one question that matters here is whether anything was sent: before it, a ca
 error of aiohttp is named anew, and only those that come before the first byte are called connection errors.
 """
 
+from collections.abc import Mapping
+
 import aiohttp
 import httpx
 from yarl import URL
+
+WHOLE = 3
+"""Times the wait for the next byte that a whole call may take: a server that sends one byte now and then would hold
+its caller for ever, and whatever waits behind it.
+"""
+MOST_BYTES = 64 * 1024 * 1024
+"""Of an answer's body, as it is sent; the largest page of any vendor is a tenth."""
 
 
 class AiohttpTransport(httpx.AsyncBaseTransport):
@@ -28,7 +37,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
                 data=await request.aread() or None,
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(
-                    total=None,
+                    total=_whole(waits),
                     connect=waits.get("pool"),
                     sock_connect=waits.get("connect"),
                     sock_read=waits.get("read"),
@@ -37,7 +46,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
                 return httpx.Response(
                     response.status,
                     headers=response.raw_headers,
-                    content=await response.read(),
+                    content=await _body(response),
                     request=request,
                 )
         except (aiohttp.ClientError, OSError, ValueError) as error:
@@ -58,6 +67,22 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         # It would repeat a lost PUT or DELETE by itself; whether that is safe is for the caller to say.
         self._session._retry_connection = False  # no public switch; a test watches it
         return self._session
+
+
+def _whole(waits: Mapping[str, float | None]) -> float | None:
+    """Seconds for everything, from the wait for a connection to the last byte; None: the caller wants no limit."""
+    read = waits.get("read")
+    return None if read is None else WHOLE * read + (waits.get("pool") or 0) + (waits.get("connect") or 0)
+
+
+async def _body(response: aiohttp.ClientResponse) -> bytes:
+    body = bytearray()
+    async for piece in response.content.iter_any():
+        body += piece
+        if len(body) > MOST_BYTES:
+            response.close()
+            raise aiohttp.ClientPayloadError(f"an answer of more than {MOST_BYTES:,} bytes")
+    return bytes(body)
 
 
 def _named(error: Exception, request: httpx.Request) -> httpx.RequestError:

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Annotated, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from sfdc_sync.policy.matching import MatchingPolicy
 from sfdc_sync.policy.organizations import OrganizationsPolicy
@@ -12,6 +12,16 @@ from sfdc_sync.policy.sharing import SharingPolicy
 from sfdc_sync.policy.ticket_records import SkewPolicy, TicketRecordPolicy
 from supportops.config.durations import Duration
 from supportops.config.rules_file import Mistakes, Rules
+
+
+def _bounded(step: timedelta) -> timedelta:
+    if step > timedelta(hours=8):
+        raise ValueError("must be 8h at most: a longer wait is taken for the work of a clock that was wrong")
+    return step
+
+
+Step = Annotated[Duration, AfterValidator(_bounded)]
+"""A wait between two attempts."""
 
 
 class SfdcPolicy(Rules):
@@ -23,7 +33,7 @@ class SfdcPolicy(Rules):
     sharing: SharingPolicy = SharingPolicy()
     batch: int = Field(default=200, ge=1, le=200, description="records in one call; Salesforce takes 200")
     linger: Duration = timedelta(seconds=1)
-    retry: tuple[Duration, ...] = tuple(
+    retry: tuple[Step, ...] = tuple(
         timedelta(seconds=seconds) for seconds in (1, 2, 4, 8, 60, 600, 3_600, 21_600)
     )
     pauses: Pauses = Pauses()

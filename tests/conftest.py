@@ -64,14 +64,21 @@ def hear_interrupts() -> None:
 
 def keep_loggers_catchable() -> None:
     """A logger that was used after a command's `configure` would keep its processors: `capture_logs` of a later test
-    in this process would hear nothing of it.
+    in this process would hear nothing of it. And structlog's own tracebacks, with every local variable, fill a quarter
+    of a million lines in half a minute: here they are plain, also after a test has put the defaults back.
     """
-    configure = structlog.configure
+    configure, reset_defaults = structlog.configure, structlog.reset_defaults
+    plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
 
     def uncached(**options: Any) -> None:
         configure(**options | {"cache_logger_on_first_use": False})
 
-    structlog.configure = cast(Any, uncached)
+    def plainly() -> None:
+        reset_defaults()
+        uncached(processors=[*structlog.get_config()["processors"][:-1], plain])
+
+    structlog.configure, structlog.reset_defaults = cast(Any, uncached), plainly
+    plainly()
 
 
 def _chosen(kind: infra.Kind) -> infra.Choice:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-import structlog
 
 from supportops.clock import ManualClock
 from supportops.observability.metrics import Metrics
@@ -14,13 +13,6 @@ from supportops.store import Store
 from tests.support.databases import PostgresDatabases, SqliteDatabases, on_the_side
 from tests.support.engine import APP, store_on
 from tests.support.engine_app.tables import metadata
-
-
-@pytest.fixture(scope="session", autouse=True)
-def plain_tracebacks() -> None:
-    """The usual ones, with every local variable, take seconds; these tests provoke many."""
-    renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
-    structlog.configure(processors=[structlog.stdlib.add_log_level, renderer])
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
-import pytest
 from cloudevents.core.bindings.kafka import KafkaMessage, from_binary_event, to_binary
 from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
 
 from supportops.contracts import EVENTS, decode, encode
 from supportops.contracts.schemas import schema_of
+from tests.support.for_each import for_each
 
 EXAMPLES = Path(__file__).parent / "examples"
 SCHEMAS = Path("docs/schemas")
@@ -32,7 +32,7 @@ def test_every_published_version_has_an_example() -> None:
     assert {path.parent.name for path in PATHS} == set(EVENTS)
 
 
-@pytest.mark.parametrize("path", PATHS, ids=names)
+@for_each("path", PATHS)
 def test_an_example_is_read_and_written_back_the_same(path: Path) -> None:
     headers, value, example = load(path)
     event = decode(headers, value)
@@ -43,7 +43,7 @@ def test_an_example_is_read_and_written_back_the_same(path: Path) -> None:
     assert json.loads(written) == example["value"], "absent and null must survive"
 
 
-@pytest.mark.parametrize("path", PATHS, ids=names)
+@for_each("path", PATHS)
 def test_an_example_fits_its_published_schema(path: Path) -> None:
     _, value, _ = load(path)
     schema = json.loads((SCHEMAS / f"{path.parent.name}.json").read_text(encoding="utf-8"))
@@ -54,7 +54,7 @@ def test_an_example_fits_its_published_schema(path: Path) -> None:
     assert schema == schema_of(EVENTS[path.parent.name])
 
 
-@pytest.mark.parametrize("path", PATHS, ids=names)
+@for_each("path", PATHS)
 def test_the_cloudevents_sdk_reads_what_we_write(path: Path) -> None:
     headers, value, example = load(path)
     _, written, written_headers = encode(decode(headers, value))
@@ -68,7 +68,7 @@ def test_the_cloudevents_sdk_reads_what_we_write(path: Path) -> None:
     assert theirs.get_extension("correlationid") == example["headers"].get("ce_correlationid")
 
 
-@pytest.mark.parametrize("path", PATHS, ids=names)
+@for_each("path", PATHS)
 def test_we_read_what_the_cloudevents_sdk_writes(path: Path) -> None:
     headers, value, example = load(path)
     ours = decode(headers, value)

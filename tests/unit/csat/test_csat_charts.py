@@ -13,6 +13,7 @@ from csat.kpi.measures import Counts, Figure, kpi
 from csat.policy.kpi import KpiPolicy
 from supportops.web.layout import PageLayout
 from supportops.web.site import Site
+from tests.support.for_each import for_each
 
 NOTHING = Figure(None, 0, 0, 0.0, 1.0, 0.95)
 HALF = Figure(0.5, 5, 10, 0.25, 0.75, 0.5)
@@ -23,8 +24,8 @@ def figure(share: float, low: float, high: float) -> Figure:
     return Figure(share, int(share * 100), 100, low, high, 0.95)
 
 
-@pytest.mark.parametrize(
-    ("shares", "target", "expected"),
+@for_each(
+    "shares, target, expected",
     [
         ([], 0.95, (0, 100)),
         ([], None, (0, 100)),

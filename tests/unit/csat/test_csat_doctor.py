@@ -9,6 +9,7 @@ from csat.operations.survey_triggers import asks, judge
 from csat.operations.zendesk_checks import may_export, rights
 from csat.policy.csat import CsatPolicy
 from csat.policy.feedback import FeedbackPolicy
+from tests.support.for_each import for_each
 
 AUTOMATION = {
     "title": "Request customer satisfaction rating (system automation)",
@@ -39,8 +40,8 @@ def test_which_rules_ask(rule: dict[str, Any], verdict: bool) -> None:
     assert asks(rule) is verdict
 
 
-@pytest.mark.parametrize(
-    ("ask_by", "rules", "verdict", "words"),
+@for_each(
+    "ask_by, rules, verdict, words",
     [
         ("hosted", [TELLING, TAGGING], "ok", "none of 2"),
         ("hosted", [AUTOMATION], "failed", "Request customer satisfaction rating"),
@@ -62,8 +63,8 @@ def test_nobody_is_asked_twice_or_never(
 USER = {"id": 1, "role": "agent", "suspended": False, "ticket_restriction": None}
 
 
-@pytest.mark.parametrize(
-    ("changes", "native", "verdict", "words"),
+@for_each(
+    "changes, native, verdict, words",
     [
         ({}, False, "ok", "comment and tag"),
         ({"role": "end-user"}, False, "failed", "an end-user"),
@@ -87,8 +88,8 @@ def test_gaps_are_found_by_administrators_alone() -> None:
     assert not may_export(USER | {"role": "admin"}, wanted=True)
 
 
-@pytest.mark.parametrize(
-    ("project", "group", "verdict"),
+@for_each(
+    "project, group, verdict",
     [
         (20, None, "ok"),
         (15, None, "ok"),

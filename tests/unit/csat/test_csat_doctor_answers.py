@@ -4,7 +4,6 @@ import itertools
 
 import httpx
 import orjson
-import pytest
 
 from csat.operations.gitlab_checks import feedback_check
 from csat.operations.zendesk_checks import AccountChecks
@@ -14,6 +13,7 @@ from supportops.clock import SystemClock
 from supportops.observability.metrics import Metrics
 from supportops.operations.checks import examine
 from supportops.vendors.gitlab import GitLab
+from tests.support.for_each import for_each
 
 KEYS = ("user", "automations", "triggers", "ticket_forms", "organization_fields", "organizations")
 ODD: tuple[object, ...] = (None, "x", 5, True, {"a": 1}, [5, None], [{}], [{"actions": 5, "conditions": [1]}])
@@ -24,8 +24,8 @@ BODIES = [
 NO_LISTS = [b"", b"[]", b"null", b"<html>", b"{}", b'{"error": "unavailable"}']
 
 
-@pytest.mark.parametrize("ask_by", ["hosted", "native"])
-@pytest.mark.parametrize("body", BODIES + NO_LISTS)
+@for_each("ask_by", ["hosted", "native"])
+@for_each("body", BODIES + NO_LISTS)
 async def test_the_doctor_lives_on_any_answer(ask_by: str, body: bytes) -> None:
     rules = CsatPolicy.model_validate(
         {
@@ -43,7 +43,7 @@ async def test_the_doctor_lives_on_any_answer(ask_by: str, body: bytes) -> None:
         assert {each.check for each in found if each.verdict == "ok"} <= {"region of the numbers"}
 
 
-@pytest.mark.parametrize("odd", [*ODD, {"project_access": 5, "group_access": []}])
+@for_each("odd", [*ODD, {"project_access": 5, "group_access": []}])
 async def test_the_doctor_lives_on_any_answer_of_gitlab(odd: object) -> None:
     body = {"username": odd, "permissions": odd, "visibility": odd, "scopes": odd, "expires_at": odd}
     transport = httpx.MockTransport(lambda _request: httpx.Response(200, json=body))

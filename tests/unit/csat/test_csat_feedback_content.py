@@ -6,6 +6,7 @@ from pydantic import ValidationError
 from csat.feedback.issue_content import Subject, Writer, answer_shown, comment_hash, marker_of
 from csat.policy.feedback import MANAGERS, PRODUCT, FeedbackPolicy
 from csat.ratings.answer import Answer
+from tests.support.for_each import for_each
 
 ZENDESK = "https://acme.zendesk.com"
 RULES = FeedbackPolicy(teams={MANAGERS: ("@support/managers",), PRODUCT: ("@product-team", "@pat")})
@@ -66,7 +67,7 @@ LABELS = [
 ]
 
 
-@pytest.mark.parametrize(("reason", "form", "plan", "expected"), LABELS)
+@for_each("reason, form, plan, expected", LABELS)
 def test_labels(reason: str | None, form: str, plan: str, expected: tuple[str, ...]) -> None:
     labels = WRITER.labels(subject("bad", None, reason, form, plan))
     assert labels == ("satisfaction::Bad", *expected)
@@ -82,8 +83,8 @@ def test_a_good_rating_has_no_reason() -> None:
     )
 
 
-@pytest.mark.parametrize(("reason", "_labels", "mentions"), REASONS)
-def test_mentions(reason: str | None, _labels: object, mentions: tuple[str, ...]) -> None:
+@for_each("reason, mentions", [(reason, mentions) for reason, _, mentions in REASONS])
+def test_mentions(reason: str | None, mentions: tuple[str, ...]) -> None:
     assert WRITER.mentions(Answer("bad", None, reason)) == mentions
     assert WRITER.mentions(Answer("good", "thanks", reason)) == ()
     assert Writer(FeedbackPolicy(), ZENDESK).mentions(Answer("bad", None, reason)) == ()
@@ -139,8 +140,8 @@ def test_the_marker_is_a_plain_word_of_its_own() -> None:
     assert marker not in others
 
 
-@pytest.mark.parametrize(
-    ("text", "number"),
+@for_each(
+    "text, number",
     [
         ("text\n\nRef: `{m}` (answer 3)", 3),
         ("text\r\nRef: `{m}` (answer 12)\r\nmore", 12),
@@ -162,7 +163,7 @@ def test_hashes_of_comments() -> None:
     assert comment_hash("\ud800")
 
 
-@pytest.mark.parametrize(
+@for_each(
     "values",
     [
         {"teams": {MANAGERS: ["@all"], PRODUCT: []}},

@@ -12,14 +12,15 @@ from csat.kpi.csv_cells import COLUMNS, cells_of
 from csat.kpi.measures import Counts, figures_of, kpi, offered_rate, response_rate, wilson
 from csat.policy.kpi import KpiPolicy
 from supportops.web.csv_text import to_csv
+from tests.support.for_each import for_each
 
 SOME = st.lists(st.integers(0, 10**6), min_size=5, max_size=5).map(
     lambda parts: Counts(sum(parts), sum(parts[1:]), sum(parts[2:]), parts[3], parts[4])
 )
 
 
-@pytest.mark.parametrize(
-    ("k", "n", "low", "high"),
+@for_each(
+    "k, n, low, high",
     [
         (81, 263, 0.2553, 0.3662),  # Newcombe 1998, table I, method 3
         (15, 148, 0.0624, 0.1605),

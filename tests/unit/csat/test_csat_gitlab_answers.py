@@ -23,6 +23,7 @@ from supportops.errors import (
 )
 from supportops.observability.metrics import Metrics
 from supportops.vendors.gitlab import GitLab, open_gitlab, wait_of
+from tests.support.for_each import for_each
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 DRAFT = Draft("t", "d", ("a::b", "c d"), True)
@@ -67,7 +68,7 @@ ANSWERS: list[tuple[int, object, type[SupportOpsError], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("status", "body", "error", "words"), ANSWERS, ids=lambda value: str(value)[:30])
+@for_each("status, body, error, words", ANSWERS)
 async def test_answers(status: int, body: object, error: type[SupportOpsError], words: str) -> None:
     def answer(_: httpx.Request) -> httpx.Response:
         if isinstance(body, str):
@@ -120,7 +121,7 @@ WAITS = [
 ]
 
 
-@pytest.mark.parametrize(("headers", "seconds"), WAITS)
+@for_each("headers, seconds", WAITS)
 def test_waits(headers: dict[str, str], seconds: int) -> None:
     assert wait_of(headers, NOW, jitter=0) == timedelta(seconds=seconds)
     assert wait_of(headers, NOW, jitter=0.99) <= timedelta(minutes=15)
@@ -171,8 +172,8 @@ async def _notes(gitlab: GitLab) -> list[Any]:
     return [each async for each in gitlab.notes("14", MARKER)]
 
 
-@pytest.mark.parametrize("ask", [_search, _newest, _notes])
-@pytest.mark.parametrize("body", [{}, 5, "x", {"message": "try later"}])
+@for_each("ask", [_search, _newest, _notes])
+@for_each("body", [{}, 5, "x", {"message": "try later"}])
 async def test_an_answer_without_its_list_does_not_say_that_nothing_is_there(
     body: object, ask: Callable[[GitLab], Awaitable[list[Any]]]
 ) -> None:
@@ -184,8 +185,8 @@ async def test_an_answer_without_its_list_does_not_say_that_nothing_is_there(
 ODD: list[Any] = [None, 5, "x", [None], {"a": 1}, [{"name": "bug"}]]
 
 
-@pytest.mark.parametrize("odd", ODD)
-@pytest.mark.parametrize("ask", [_search, _newest])
+@for_each("odd", ODD)
+@for_each("ask", [_search, _newest])
 async def test_what_is_odd_about_an_issue_hides_neither_it_nor_its_neighbours(
     odd: Any, ask: Callable[[GitLab], Awaitable[list[Any]]]
 ) -> None:

@@ -3,12 +3,11 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pytest
-
 from csat.ratings.catch_up import Known, Place, missed
 from supportops.contracts import TicketEvent, TicketRated, TicketReopened, TicketSolved
 from supportops.ticket_version import version_of
 from supportops.vendors.zendesk import Ticket
+from tests.support.for_each import for_each
 
 SINCE = datetime(2026, 3, 1, 9, tzinfo=UTC)
 SOLVED = datetime(2026, 3, 1, 10, tzinfo=UTC)
@@ -34,8 +33,8 @@ def known(clock: Any = None, asked: bool = False, rated: Any = None) -> Known:
     return Known(clock, {"asked_at": SOLVED if asked else None}, rating)
 
 
-@pytest.mark.parametrize(
-    ("shown", "state", "found"),
+@for_each(
+    "shown, state, found",
     [
         (ticket(), Known(), [TicketSolved]),
         (ticket(), known(heard()), []),

@@ -12,6 +12,7 @@ from csat.ratings.answer import Answer
 from csat.ratings.native import Hint
 from csat.ratings.native_mapping import NativeRating, NativeRatingMapper
 from supportops.vendors.zendesk import SatisfactionRating, SurveyResponse, Ticket
+from tests.support.for_each import for_each
 
 REASONS = CsatPolicy().reasons
 READING = NativeRatingMapper(NativeRatingsPolicy(), REASONS, 20)
@@ -34,8 +35,8 @@ def response(*answers: dict[str, Any]) -> SurveyResponse:
     )
 
 
-@pytest.mark.parametrize(
-    ("values", "answer"),
+@for_each(
+    "values, answer",
     [
         ({"score": "good"}, Answer("good")),
         ({"score": "GOOD", "comment": " Thanks\r\n"}, Answer("good", "Thanks")),
@@ -107,8 +108,8 @@ def test_an_offered_survey_is_no_answer() -> None:
 MOMENT = datetime(2026, 3, 1, 10, 0, 0, tzinfo=UTC)
 
 
-@pytest.mark.parametrize(
-    ("said", "shown", "rated_at", "ahead"),
+@for_each(
+    "said, shown, rated_at, ahead",
     [
         ("bad", None, None, True),  # not visible yet
         ("bad", "good", MOMENT - timedelta(minutes=1), True),  # what is visible is older

@@ -7,12 +7,13 @@ import pytest
 from supportops.delivery import Done, Outcome
 from supportops.delivery.pausing import TRIES, quota_pauses_all, while_it_moves
 from supportops.errors import Conflict, DestinationPaused, NotFound, Permanent, Retryable, UnknownOutcome
+from tests.support.for_each import for_each
 
 MINUTE = timedelta(minutes=1)
 
 
-@pytest.mark.parametrize(
-    ("raised", "seen"),
+@for_each(
+    "raised, seen",
     [
         (Retryable("429 of the account's ticket updates", MINUTE), DestinationPaused),
         (DestinationPaused("login", MINUTE), DestinationPaused),

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from csat.policy.quiet_hours import QuietHours, zone_of
 from supportops.config.quiet_hours import quiet_until
+from tests.support.for_each import for_each
 
 NIGHT = QuietHours.model_validate({"starts": "22:00", "ends": "08:00"})
 NOON = QuietHours.model_validate({"starts": "12:00", "ends": "13:30"})
@@ -22,8 +23,8 @@ def utc(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
-@pytest.mark.parametrize(
-    ("hours", "zone", "moment", "until"),
+@for_each(
+    "hours, zone, moment, until",
     [
         (NIGHT, "UTC", "2026-03-01T21:59:59", None),
         (NIGHT, "UTC", "2026-03-01T22:00:00", "2026-03-02T08:00:00"),
@@ -78,8 +79,8 @@ def test_quiet_always_ends_within_a_day_or_so(moment: datetime, zone: str, start
         assert moment < until <= moment + timedelta(hours=25)
 
 
-@pytest.mark.parametrize(
-    ("iana", "rails", "found"),
+@for_each(
+    "iana, rails, found",
     [
         ("Asia/Tokyo", "Berlin", "Asia/Tokyo"),
         (None, "Eastern Time (US & Canada)", "America/New_York"),

@@ -14,6 +14,7 @@ from csat.feedback.quoting import (
 )
 from sandbox.gitlab.live import live_parts, live_title
 from sandbox.gitlab.quick_actions import extract
+from tests.support.for_each import for_each
 from tests.support.hostile import ACTION, COMMENTS, TITLES, Hostile
 
 NAMES = [each.name for each in COMMENTS]
@@ -25,8 +26,8 @@ def test_there_are_enough_of_them() -> None:
     assert len(set(NAMES)) == len(NAMES)
 
 
-@pytest.mark.parametrize(
-    ("text", "quoted"),
+@for_each(
+    "text, quoted",
     [
         ("fine", "> ```text\n> fine\n> ```"),
         ("a\r\nb\rc", "> ```text\n> a\n> b\n> c\n> ```"),
@@ -44,7 +45,7 @@ def test_quotes(text: str, quoted: str) -> None:
     assert quote_untrusted(text) == quoted
 
 
-@pytest.mark.parametrize("hostile", COMMENTS, ids=NAMES)
+@for_each("hostile", COMMENTS)
 def test_every_line_is_quoted_and_within_the_limit(hostile: Hostile) -> None:
     quoted = quote_untrusted(hostile.text)
     lines = quoted.split("\n")
@@ -55,7 +56,7 @@ def test_every_line_is_quoted_and_within_the_limit(hostile: Hostile) -> None:
     assert quoted.encode()
 
 
-@pytest.mark.parametrize("hostile", COMMENTS, ids=NAMES)
+@for_each("hostile", COMMENTS)
 def test_quoted_it_sets_nothing_off(hostile: Hostile) -> None:
     quoted = quote_untrusted(hostile.text)
     kept, commands = extract(quoted)
@@ -64,7 +65,7 @@ def test_quoted_it_sets_nothing_off(hostile: Hostile) -> None:
     assert not live_parts(kept)
 
 
-@pytest.mark.parametrize("hostile", RUNNABLE, ids=[each.name for each in RUNNABLE])
+@for_each("hostile", RUNNABLE)
 def test_as_it_is_it_would_set_something_off(hostile: Hostile) -> None:
     kept, commands = extract(hostile.text)
     if hostile.sets_off == ACTION:
@@ -87,8 +88,8 @@ def test_cleaning_twice_is_cleaning_once() -> None:
         assert cleaned(cleaned(hostile.text)) == cleaned(hostile.text)
 
 
-@pytest.mark.parametrize(
-    ("text", "title"),
+@for_each(
+    "text, title",
     [
         ("Runners are stuck", "Runners are stuck"),
         ("  two\r\n lines\tand a tab ", "two lines and a tab"),
@@ -109,9 +110,7 @@ def test_titles(text: str, title: str) -> None:
     assert safe_title(text, "12") == title
 
 
-@pytest.mark.parametrize(
-    "text", [*TITLES, *(each.text for each in COMMENTS)], ids=range(len(TITLES) + len(COMMENTS))
-)
+@for_each("text", [*TITLES, *(each.text for each in COMMENTS)])
 def test_titles_mention_nobody_and_fit(text: str) -> None:
     title = safe_title(text, "12")
     assert 0 < len(title) <= LONGEST_TITLE

@@ -7,12 +7,13 @@ from pydantic import ValidationError
 
 from csat.kpi.attributes import LONGEST, Material, value_of
 from csat.policy.kpi import KpiPolicy, Source
+from tests.support.for_each import for_each
 
 FIELD = Source(organization_field="support_level")
 
 
-@pytest.mark.parametrize(
-    ("source", "material", "value"),
+@for_each(
+    "source, material, value",
     [
         (FIELD, Material(organization_fields={"support_level": "ultimate"}), "ultimate"),
         (FIELD, Material(organization_fields={"support_level": None}), ""),

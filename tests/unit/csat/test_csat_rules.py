@@ -3,8 +3,6 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
 from csat.policy.csat import CsatPolicy
 from csat.surveys.exclusion_rules import (
     RULES,
@@ -15,6 +13,7 @@ from csat.surveys.exclusion_rules import (
     decide,
     lot_of,
 )
+from tests.support.for_each import for_each
 
 SOLVED = datetime(2026, 3, 1, 10, 0, tzinfo=UTC)
 DUE = SOLVED + timedelta(days=1)
@@ -33,8 +32,8 @@ def about(ticket: FreshTicket | None, **values: object) -> DecisionInput:
     return replace(DecisionInput(SOLVED, None, ticket), **values)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(
-    ("ticket", "rule"),
+@for_each(
+    "ticket, rule",
     [
         (ASKABLE, "send"),
         (None, "deleted"),
@@ -91,8 +90,8 @@ MONTH = timedelta(days=30)
 WEEK_LATE = DecisionTime(DUE + timedelta(days=7), DUE, DUE + timedelta(days=7))
 
 
-@pytest.mark.parametrize(
-    ("values", "policy", "rule"),
+@for_each(
+    "values, policy, rule",
     [
         ({"requester": Requester(opted_out_at=SOLVED)}, {}, "opted_out"),
         ({"requester": Requester(asked_at=DUE)}, {}, "send"),

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from csat.ratings.answer import Answer, BadAnswer, clean, parse_answer
+from tests.support.for_each import for_each
 
 REASONS = ("My issue was not resolved", "Some other reason")
 
@@ -13,8 +14,8 @@ def parse(score: str, comment: str = "", reason: str = "", *, limit: int = 20) -
     return parse_answer(score, comment, reason, limit=limit, reasons=REASONS)
 
 
-@pytest.mark.parametrize(
-    ("fields", "answer"),
+@for_each(
+    "fields, answer",
     [
         (("good",), Answer("good")),
         (("bad",), Answer("bad")),

@@ -13,6 +13,7 @@ from csat.ratings.retention import own_retention
 from csat.settings import SurveySettings
 from csat.surveys.budgets import updates_budget
 from supportops.config.rules_file import ConfigError, load
+from tests.support.for_each import for_each
 
 ROOT = Path(__file__).parents[3]
 GOOD: dict[str, Any] = {
@@ -40,8 +41,8 @@ def test_survey_settings() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
+@for_each(
+    "name, value",
     [
         ("base_url", "survey.example.com"),
         ("base_url", "ftp://survey.example.com"),

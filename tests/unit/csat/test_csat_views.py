@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from csat.kpi.buckets import Counted, counted_as, next_period, period_of
 from csat.kpi.filters import DIMENSIONS, LONGEST_VALUE, NONE, BadView, View, start_of, today_in
 from csat.kpi.measures import Counts
+from tests.support.for_each import for_each
 
 TODAY = date(2026, 11, 4)  # a Wednesday
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -50,8 +51,8 @@ def test_none_is_written_as_such() -> None:
     assert (view.chosen("plan"), view.chosen("form")) == ("", None)
 
 
-@pytest.mark.parametrize(
-    ("params", "words"),
+@for_each(
+    "params, words",
     [
         ({"since": "2026-13-01"}, "since: must be a day such as 2026-01-31"),
         ({"until": "soon"}, "until: must be a day"),
@@ -101,8 +102,8 @@ def counted(**known: Any) -> Counted:
     return found
 
 
-@pytest.mark.parametrize(
-    ("known", "counts"),
+@for_each(
+    "known, counts",
     [
         ({}, Counts(1)),
         ({"decided": True}, Counts(1, 1)),

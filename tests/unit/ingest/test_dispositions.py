@@ -14,6 +14,7 @@ from supportops import contracts as c
 from supportops.contracts import decode, encode
 from tests.support import zendesk_bodies as z
 from tests.support.examples import examples
+from tests.support.for_each import for_each
 
 NOW = datetime(2025, 1, 8, 17, 0, tzinfo=UTC)
 ACCOUNT = Account(z.ACCOUNT)
@@ -23,8 +24,8 @@ def reading(body: Any, road: Road = "native") -> ParsedWebhook:
     return read(body if isinstance(body, bytes) else z.as_bytes(body), road, ACCOUNT, NOW)
 
 
-@pytest.mark.parametrize(
-    ("body", "kind"),
+@for_each(
+    "body, kind",
     [
         (z.sample("user.created"), "user.created"),
         (z.sample("user.active_changed"), "user.active_changed"),
@@ -41,8 +42,8 @@ def test_ignored_is_well_formed_but_not_ours(body: Any, kind: str) -> None:
     assert result.key.startswith("event:")
 
 
-@pytest.mark.parametrize(
-    ("body", "reason"),
+@for_each(
+    "body, reason",
     [
         (b"", "not JSON"),
         (b"not json", "not JSON"),

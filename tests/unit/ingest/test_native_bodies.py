@@ -9,6 +9,7 @@ from ingest.webhooks.native import ORGANIZATION_TYPES, TICKET_TYPES, USER_TYPES
 from ingest.webhooks.parse import Account, ParsedWebhook, read
 from supportops import contracts as c
 from tests.support import zendesk_bodies as z
+from tests.support.for_each import for_each
 
 NOW = datetime(2025, 1, 8, 17, 0, tzinfo=UTC)
 ACCOUNT = Account(z.ACCOUNT, frozenset({"777"}))
@@ -101,7 +102,7 @@ UPDATES: list[tuple[str, dict[str, Any], dict[str, tuple[Any, Any]]]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "event", "model", "expected"), CASES)
+@for_each("name, event, model, expected", CASES)
 def test_ticket_types(name: str, event: dict[str, Any], model: type, expected: dict[str, Any]) -> None:
     result = only(z.native(f"ticket.{name}", event))
     assert isinstance(result, c.TicketEvent)
@@ -111,7 +112,7 @@ def test_ticket_types(name: str, event: dict[str, Any], model: type, expected: d
     assert (result.sequence_id, result.sequence_position) == ("39313930383633353634323835", 2)
 
 
-@pytest.mark.parametrize(("name", "event", "expected"), UPDATES)
+@for_each("name, event, expected", UPDATES)
 def test_updates_say_which_field(name: str, event: dict[str, Any], expected: dict[str, Any]) -> None:
     result = only(z.native(f"ticket.{name}", event))
     assert isinstance(result, c.TicketUpdated)
@@ -179,15 +180,13 @@ def test_a_solve_whose_new_status_is_no_word_is_one_all_the_same(current: Any) -
     assert isinstance(only(body), c.TicketSolved)
 
 
-@pytest.mark.parametrize(
-    "created_at", ["1999-01-01T00:00:00Z", "1970-01-01T00:00:00Z", "yesterday", None, 7, {}]
-)
+@for_each("created_at", ["1999-01-01T00:00:00Z", "1970-01-01T00:00:00Z", "yesterday", None, 7, {}])
 def test_a_ticket_is_as_old_as_whoever_imported_it_says(created_at: Any) -> None:
     body = z.native("ticket.status_changed", {"current": "SOLVED"}, detail={"created_at": created_at})
     assert isinstance(only(body), c.TicketSolved)
 
 
-@pytest.mark.parametrize("odd", ["x" * 201, "9" * 5000, "two words", "ä", "a\u0001b", {}, [], 1.5, True])
+@for_each("odd", ["x" * 201, "9" * 5000, "two words", "ä", "a\u0001b", {}, [], 1.5, True])
 def test_an_id_that_no_index_or_header_would_take_is_unknown(odd: Any) -> None:
     names = ("requester_id", "organization_id", "assignee_id", "form_id", "actor_id")
     event = only(z.native("ticket.created", detail=dict.fromkeys(names, odd)))

@@ -4,7 +4,6 @@ import hashlib
 from datetime import UTC, datetime
 from typing import Any
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,6 +11,7 @@ from ingest.webhooks.parse import Account, ParsedWebhook, read
 from supportops import contracts as c
 from tests.support import zendesk_bodies as z
 from tests.support.examples import examples
+from tests.support.for_each import for_each
 
 NOW = datetime(2026, 3, 2, 10, 16, tzinfo=UTC)
 ACCOUNT = Account(z.ACCOUNT, frozenset({"777"}))
@@ -49,8 +49,8 @@ def test_the_agreed_body() -> None:
     assert reading().ticket_id == "35436"
 
 
-@pytest.mark.parametrize(
-    ("name", "model"),
+@for_each(
+    "name, model",
     [
         ("ticket-created", c.TicketCreated),
         ("Ticket Solved", c.TicketSolved),
@@ -69,8 +69,8 @@ def test_an_unknown_trigger_keeps_its_name() -> None:
     assert only(trigger="Escalate").zendesk_type == "trigger:escalate"
 
 
-@pytest.mark.parametrize(
-    ("rating", "score"),
+@for_each(
+    "rating, score",
     [
         ("Good", "good"),
         ("good, with comment", "good"),
@@ -106,8 +106,8 @@ def test_own_action() -> None:
     assert only(current_user_id="777").own_action
 
 
-@pytest.mark.parametrize(
-    ("changes", "reason"),
+@for_each(
+    "changes, reason",
     [
         ({"updated_at": ""}, "no updated_at"),
         ({"updated_at": "{{ticket.updated_at_with_timestamp}}"}, "no updated_at"),
@@ -187,9 +187,7 @@ def filled(values: dict[str, str]) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-@pytest.mark.parametrize(
-    "placeholder", [*(key for key in z.TRIGGER if key not in ADMINS_OWN), "title", "comment"]
-)
+@for_each("placeholder", [*(key for key in z.TRIGGER if key not in ADMINS_OWN), "title", "comment"])
 def test_no_words_in_a_trigger_body_make_another_event(placeholder: str) -> None:
     """Parked, or an event of that trigger and that ticket; on its own road, and on the wrong one it is parked."""
     honest = z.TRIGGER | {"title": "Printer on fire", "comment": "Thanks"}

@@ -30,6 +30,7 @@ from supportops.contracts import (
     TicketUndeleted,
     TicketUpdated,
 )
+from tests.support.for_each import for_each
 from tests.unit.notifier.hostile import HOSTILE, dangers
 from tests.unit.notifier.test_feed_handlers import NOW, Feed, base, commented
 
@@ -100,9 +101,7 @@ TOLD: list[tuple[TicketEvent, Kind, str]] = [
 PEOPLE = {"3": "Ada", "4": "Bob"}
 
 
-@pytest.mark.parametrize(
-    ("event", "kind", "words"), TOLD, ids=lambda value: str(getattr(value, "type", value))
-)
+@for_each("event, kind, words", TOLD)
 def test_each_change_has_its_kind_and_its_words(event: TicketEvent, kind: Kind, words: str) -> None:
     changes = changes_of(event, ALL)
     ids = {name: each for name, each in changes.items() if name.endswith("_id")}
@@ -126,8 +125,8 @@ SECURITY, HIDDEN = {"form_id": "9"}, {"is_public": False}
 ESCALATION = {"tags_added": {"any": ["escalated"]}}
 
 
-@pytest.mark.parametrize(
-    ("feed", "event", "destination"),
+@for_each(
+    "feed, event, destination",
     [
         (feed_of("solved"), solved(), POSTS),
         (feed_of("solved"), solved(ticket=SECURITY), None),
@@ -286,7 +285,7 @@ def test_a_comment_made_with_changes_shows_them_too() -> None:
     )
 
 
-@pytest.mark.parametrize("text", HOSTILE)
+@for_each("text", HOSTILE)
 def test_what_strangers_wrote_in_a_changed_field_does_nothing(text: str) -> None:
     change = updated("subject_changed", ("subject", text[:10_000], text[:10_000]))
     told = shown(changes_of(change, ALL), {})

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from notifier.feeds.merge import FIRST, KEPT, Action, CommentReport, Content, Fact, Item, TicketFeed
+from tests.support.for_each import for_each
 
 WINDOW = timedelta(seconds=5)
 T0 = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
@@ -129,10 +130,8 @@ BY_TEXT = comment(happened(0.2, actor="eve", status="new"), "70", echo=True)
 BY_MOMENT = comment(happened(1, actor="eve", status="new"), "70")
 
 
-@pytest.mark.parametrize(
-    "first_comment", [SAME_SEQUENCE, BY_TEXT, BY_MOMENT], ids=["sequence", "text", "moment"]
-)
-@pytest.mark.parametrize("reverse", [False, True])
+@for_each("first_comment", [SAME_SEQUENCE, BY_TEXT, BY_MOMENT])
+@for_each("reverse", [False, True])
 def test_a_creation_and_its_first_comment_are_one_message(first_comment: Event, reverse: bool) -> None:
     events = [CREATION, first_comment]
     feed, changed = fold(reversed(events) if reverse else events)

@@ -32,6 +32,7 @@ from supportops.contracts import (
 )
 from supportops.store import Transaction
 from supportops.ticket_version import version_of
+from tests.support.for_each import for_each
 
 NOW = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 RULES = NotifierPolicy(
@@ -132,8 +133,8 @@ def test_a_public_comment_is_posted_once_in_each_channel_that_wants_it() -> None
     assert feed.tx.scheduled[POST_TWO]["payload"]["feed"] == "two"
 
 
-@pytest.mark.parametrize(
-    ("event", "scheduled"),
+@for_each(
+    "event, scheduled",
     [
         (commented(public=False), []),
         (commented(own_action=True), []),
@@ -149,7 +150,6 @@ def test_a_public_comment_is_posted_once_in_each_channel_that_wants_it() -> None
         (TicketUpdated(**base(), zendesk_type="priority_changed"), []),
         (TicketUpdated(**base(), zendesk_type="comment_redacted"), []),
     ],
-    ids=lambda value: getattr(value, "type", None),
 )
 def test_what_an_event_schedules(event: TicketEvent, scheduled: list[tuple[str, str]]) -> None:
     assert Feed().hears(event) == scheduled

@@ -12,6 +12,7 @@ from slack_sdk.models.blocks import Block
 from notifier.feeds.render import FeedLine, Look, render, ticket_url
 from notifier.slack.message import Message
 from notifier.slack.text import clean, cut, escape, fit, isolate, one_line
+from tests.support.for_each import for_each
 from tests.unit.notifier.hostile import HOSTILE, dangers
 
 AT = datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)
@@ -118,8 +119,8 @@ def test_what_is_not_known_is_left_out() -> None:
     assert [block["type"] for block in message.attachments[0]["blocks"]] == ["section", "context"]
 
 
-@pytest.mark.parametrize("hostile", WORDS, ids=range(len(WORDS)))
-@pytest.mark.parametrize("field", ["status", "person", "title", "organization", "comment", "ticket_id"])
+@for_each("hostile", WORDS)
+@for_each("field", ["status", "person", "title", "organization", "comment", "ticket_id"])
 def test_hostile_text_stays_text(field: str, hostile: str) -> None:
     message = render(FeedLine(**{"ticket_id": "12345", "at": AT} | {field: hostile}), LOOK)  # type: ignore[arg-type]  # a table of fields
     for text in mrkdwn(message):
@@ -179,8 +180,8 @@ def test_a_comment_of_64_kib_is_cut_with_an_ellipsis() -> None:
     assert shown.endswith("…")
 
 
-@pytest.mark.parametrize(
-    ("text", "limit", "fitted"),
+@for_each(
+    "text, limit, fitted",
     [
         ("abc", 3, "abc"),
         ("abcd", 3, "ab…"),
@@ -202,8 +203,8 @@ def test_fitted_text_is_within_its_limit(text: str, limit: int) -> None:
     assert units(cut(text, limit)) <= limit
 
 
-@pytest.mark.parametrize(
-    ("text", "cleaned"),
+@for_each(
+    "text, cleaned",
     [
         ("a\r\nb\rc", "a\nb\nc"),
         ("a\n\n\n\n b", "a\n\nb"),
@@ -226,8 +227,8 @@ def test_names_are_one_line_and_right_to_left_ones_are_isolated() -> None:
     assert escape("a & <b>") == "a &amp; &lt;b&gt;"
 
 
-@pytest.mark.parametrize(
-    ("base_url", "ticket_id", "url"),
+@for_each(
+    "base_url, ticket_id, url",
     [
         ("https://a.zendesk.com", "5", "https://a.zendesk.com/agent/tickets/5"),
         ("http://127.0.0.1:9400/zendesk", "5", "http://127.0.0.1:9400/zendesk/agent/tickets/5"),

@@ -15,6 +15,7 @@ from notifier.policy.routing import FeedRule
 from notifier.settings import SlackSettings
 from supportops.config.rules_file import ConfigError, load
 from tests.support import feeds_table
+from tests.support.for_each import for_each
 
 SHIPPED = Path("config/supportops.yaml")
 YES, NO, UNKNOWN = Verdict.YES, Verdict.NO, Verdict.UNKNOWN
@@ -29,8 +30,8 @@ def feed(**values: object) -> FeedRule:
     return FeedRule.model_validate({"name": "a", "channel": "C1"} | values)
 
 
-@pytest.mark.parametrize(
-    ("form", "feeds"),
+@for_each(
+    "form, feeds",
     [
         ("Self-Managed", ["self-managed"]),
         (NO_FORM, ["self-managed"]),
@@ -72,8 +73,8 @@ def test_a_new_ticket_of_a_premium_customer_is_told_in_a_channel_of_its_own(
 EXAMPLE = Path("config/routing-example.yaml")
 
 
-@pytest.mark.parametrize(
-    ("happened", "feeds"),
+@for_each(
+    "happened, feeds",
     [
         ({"kind": "created", "tags": frozenset({"premium"})}, {"premium-new"}),
         ({"kind": "created", "priority": "urgent"}, {"urgent-new"}),
@@ -133,8 +134,8 @@ TAGGED = feed(tags=TagRule(any=("x", "y"), none=("z",)))
 PRIVATE = feed(private_comments=True)
 
 
-@pytest.mark.parametrize(
-    ("rule", "form", "tags", "public", "expected"),
+@for_each(
+    "rule, form, tags, public, expected",
     [
         (INCLUDE, "a", set(), True, YES),
         (INCLUDE, "B", set(), True, NO),

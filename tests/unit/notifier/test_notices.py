@@ -29,6 +29,7 @@ from supportops.store import Transaction
 from supportops.ticket_version import version_of
 from supportops.vendors.zendesk import Comment as Said
 from supportops.vendors.zendesk.models import User
+from tests.support.for_each import for_each
 from tests.unit.notifier.hostile import HOSTILE, dangers
 from tests.unit.notifier.test_feed_handlers import FakeRows
 
@@ -51,8 +52,8 @@ BREACHED, UNANSWERED = (
 )
 
 
-@pytest.mark.parametrize(
-    ("facts", "hours", "after", "expected"),
+@for_each(
+    "facts, hours, after, expected",
     [
         ({}, None, 48 * HOUR, UNANSWERED),
         ({}, None, 47 * HOUR, MONDAY + 48 * HOUR),
@@ -77,8 +78,8 @@ def test_when_customer_success_hears_of_a_ticket(
         assert judged.at == expected
 
 
-@pytest.mark.parametrize(
-    ("authors", "answered"),
+@for_each(
+    "authors, answered",
     [
         ([("1", True)], None),  # the requester
         ([("2", True)], None),  # a colleague in copy, who asks again
@@ -265,7 +266,7 @@ def test_the_integrity_summary_names_news_first() -> None:
     assert [line.split("*")[1] for line in shown] == ["news", "old"]
 
 
-@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+@for_each("text", HOSTILE)
 def test_hostile_names_of_reports_are_only_text(text: str) -> None:
     data = checked("r", report(text, new=1)).model_dump(mode="json")
     assert dangers(integrity_message(data), allowed=set(), links=set()) == []

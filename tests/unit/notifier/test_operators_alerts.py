@@ -6,7 +6,6 @@ from typing import Any, cast
 
 import httpx
 import orjson
-import pytest
 
 from notifier.notices.problems import Known, Problem, Seen, news
 from notifier.operations.channel_checks import channels_of
@@ -18,6 +17,7 @@ from supportops.clock import SystemClock
 from supportops.observability.metrics import Metrics
 from supportops.operations.checks import examine
 from supportops.vendors.zendesk import Zendesk
+from tests.support.for_each import for_each
 from tests.unit.notifier.hostile import HOSTILE, dangers
 
 NOW = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
@@ -86,7 +86,7 @@ def test_many_are_one_message_within_slacks_limits() -> None:
     assert dangers(message, allowed=set(), links=set()) == []
 
 
-@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+@for_each("text", HOSTILE)
 def test_a_vendors_words_in_an_alert_are_only_text(text: str) -> None:
     assert dangers(alert_message([(text, text)]), allowed=set(), links=set()) == []
 
@@ -102,8 +102,8 @@ def rule(field: str, value: object) -> dict[str, Any]:
     return {"title": "Tell Slack", "actions": [{"field": field, "value": value}]}
 
 
-@pytest.mark.parametrize(
-    ("found", "verdict"),
+@for_each(
+    "found, verdict",
     [
         (rule("notification_webhook", ["01A", "{}"]), "warning"),
         (rule("notification_webhook", ["01B", "{}"]), "ok"),
@@ -147,8 +147,8 @@ NAMING: dict[str, Any] = {
 RULE = {"name": "b", "channel": "C1", "title": "T"}
 
 
-@pytest.mark.parametrize(
-    ("rules", "known", "said"),
+@for_each(
+    "rules, known, said",
     [
         ({}, {}, []),
         (NAMING, KNOWN, []),
@@ -191,7 +191,7 @@ ODD_BODIES += [orjson.dumps({"automations": [], "triggers": [], "webhooks": [{"e
 ODD_BODIES += [orjson.dumps({"automations": [], "meta": {"has_more": True, "after_cursor": 5}})]
 
 
-@pytest.mark.parametrize("body", [*ODD_BODIES, b"", b"[]", b"<html>", b"{}"])
+@for_each("body", [*ODD_BODIES, b"", b"[]", b"<html>", b"{}"])
 async def test_the_doctor_lives_on_any_answer_of_zendesk(body: bytes) -> None:
     transport = httpx.MockTransport(lambda _: httpx.Response(200, content=body))
     async with httpx.AsyncClient(transport=transport, base_url="https://acme.zendesk.com") as client:

@@ -18,6 +18,7 @@ from notifier.policy.routing import FeedRule
 from supportops.clock import ManualClock
 from supportops.vendors.zendesk import Ticket
 from supportops.vendors.zendesk.sla import Probe, SlaTarget
+from tests.support.for_each import for_each
 
 POLICY = NotifierPolicy(
     feeds=(
@@ -138,8 +139,8 @@ EXAMPLES = NotifierPolicy.model_validate(
 )
 
 
-@pytest.mark.parametrize(
-    ("example", "feed", "text"),
+@for_each(
+    "example, feed, text",
     [
         (
             {"kind": "created", "tags": ["premium"]},

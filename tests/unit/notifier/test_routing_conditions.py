@@ -15,6 +15,7 @@ from notifier.policy.conditions import Routable, Verdict
 from notifier.policy.notifier import NotifierPolicy
 from notifier.policy.routing import FeedRule
 from supportops.vendors.zendesk import References
+from tests.support.for_each import for_each
 from tests.unit.supportops.vendors.fake_zendesk import Fake, client_of
 
 YES, NO, UNKNOWN = Verdict.YES, Verdict.NO, Verdict.UNKNOWN
@@ -92,7 +93,7 @@ CONDITIONS = [
 ]
 
 
-@pytest.mark.parametrize(("key", "fact", "value"), CONDITIONS)
+@for_each("key, fact, value", CONDITIONS)
 def test_each_condition_says_yes_no_and_not_known(key: str, fact: str, value: str) -> None:
     wants = FeedRule.model_validate({"name": "a", "channel": "C1", key: {"include": [value]}})
     shuns = FeedRule.model_validate({"name": "a", "channel": "C1", key: {"exclude": [value]}})
@@ -105,8 +106,8 @@ def test_each_condition_says_yes_no_and_not_known(key: str, fact: str, value: st
     assert not rule().asks_for(key)
 
 
-@pytest.mark.parametrize(
-    ("values", "ticket", "expected", "why"),
+@for_each(
+    "values, ticket, expected, why",
     [
         ({"kinds": ["created"]}, TICKET, YES, ""),
         ({"kinds": ["created"]}, replace(TICKET, kind="commented"), NO, "kinds: it was commented"),
@@ -147,8 +148,8 @@ def test_why_and_why_not(values: dict[str, Any], ticket: Routable, expected: Ver
     assert policy.verdict(feed, ticket) is expected  # the words and the quick answer never part
 
 
-@pytest.mark.parametrize(
-    ("match", "verdicts", "names", "unknown"),
+@for_each(
+    "match, verdicts, names, unknown",
     [
         ("all", [YES, NO, YES], ["0", "2"], False),
         ("first", [NO, YES, YES], ["1"], False),

@@ -26,6 +26,7 @@ from notifier.slack.reads import user_by_email
 from supportops.clock import ManualClock
 from supportops.errors import DestinationPaused, Permanent, Retryable, UnknownOutcome
 from supportops.observability.metrics import Metrics
+from tests.support.for_each import for_each
 
 NOW = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 MESSAGE = render(FeedLine("5", NOW, status="open", comment="Hi"), Look("https://a.zendesk.com"))
@@ -100,7 +101,7 @@ CODES: list[tuple[str, type[Exception]]] = [
 ]
 
 
-@pytest.mark.parametrize(("code", "error"), CODES)
+@for_each("code, error", CODES)
 async def test_each_code_has_its_reaction(code: str, error: type[Exception]) -> None:
     async with slack(always(200, {"ok": False, "error": code})) as client:
         with pytest.raises(error) as caught:
@@ -110,8 +111,8 @@ async def test_each_code_has_its_reaction(code: str, error: type[Exception]) -> 
     assert "xoxb" not in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("answer", "error", "after"),
+@for_each(
+    "answer, error, after",
     [
         (always(429, {"ok": False}, **{"Retry-After": "7"}), SlackRateLimited, timedelta(seconds=7)),
         (always(429, b"slow down"), SlackRateLimited, timedelta(seconds=5)),
@@ -258,8 +259,8 @@ async def test_a_success_without_an_address_is_a_doubt() -> None:
 ODD: list[Any] = [None, [], {}, "x", 5, [None, 5, "x", []]]
 
 
-@pytest.mark.parametrize("odd", ODD)
-@pytest.mark.parametrize("field", ["message", "response_metadata", "warning", "deprecated_argument"])
+@for_each("odd", ODD)
+@for_each("field", ["message", "response_metadata", "warning", "deprecated_argument"])
 async def test_what_we_do_not_use_of_an_answer_may_be_anything(field: str, odd: Any) -> None:
     async with slack(always(200, {"ok": True, "channel": "C9", "ts": "1.5", field: odd})) as client:
         assert (await client.post("feed", MESSAGE, METADATA)).ts == "1.5"
@@ -268,7 +269,7 @@ async def test_what_we_do_not_use_of_an_answer_may_be_anything(field: str, odd: 
             await client.post("feed", MESSAGE, METADATA)
 
 
-@pytest.mark.parametrize("odd", ODD)
+@for_each("odd", ODD)
 async def test_odd_messages_of_a_history_hide_no_other(odd: Any) -> None:
     good = {"ts": "1.5", "metadata": {"event_type": "ticket_feed", "event_payload": {"key": "k"}}}
     body = {"ok": True, "messages": [odd, {"metadata": odd}, {"ts": odd}, good], "response_metadata": odd}

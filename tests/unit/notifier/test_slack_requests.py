@@ -13,6 +13,7 @@ from notifier.settings import SlackRequestsSettings
 from notifier.slack.requests import SlackRequests
 from notifier.slack.signature import is_slacks, signature
 from supportops.clock import ManualClock
+from tests.support.for_each import for_each
 
 SECRET = "8f742231b10e8888abcd99yyyzzz85a5"
 STAMP = b"1531420618"
@@ -41,7 +42,7 @@ def test_slacks_own_client_agrees() -> None:
     assert is_slacks(headers, b"a=b", [SECRET], datetime.now(UTC))
 
 
-@pytest.mark.parametrize(
+@for_each(
     "headers",
     [
         [],

@@ -9,6 +9,7 @@ from notifier.feeds.render import FeedLine, Look, render
 from notifier.policy.notifier import NotifierPolicy
 from notifier.policy.routing import FeedRule
 from supportops.config.rules_file import ConfigError, load
+from tests.support.for_each import for_each
 from tests.unit.notifier.hostile import HOSTILE, dangers
 
 AT = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
@@ -78,8 +79,8 @@ TEMPLATES = (
 )
 
 
-@pytest.mark.parametrize("template", TEMPLATES)
-@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+@for_each("template", TEMPLATES)
+@for_each("text", HOSTILE)
 def test_hostile_text_mentions_nobody_and_breaks_nothing(template: str | None, text: str) -> None:
     message = render(line(text), Look("https://acme.example", template=template, mention=("U12345678",)))
     assert dangers(message, allowed={"@U12345678"}, links={"https://acme.example"}) == []

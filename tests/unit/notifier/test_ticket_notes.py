@@ -3,13 +3,12 @@
 from types import SimpleNamespace
 from typing import Any, cast
 
-import pytest
-
 from notifier.notices.messages import TicketNotes
 from notifier.notices.payloads import RATING, SUCCESS, TAM
 from notifier.policy.notices import NoticesPolicy
 from notifier.posting.prepared import NOTE, Prepared
 from supportops.vendors.zendesk import Organization, Ticket
+from tests.support.for_each import for_each
 from tests.unit.notifier.hostile import HOSTILE, dangers
 
 RULES = NoticesPolicy.model_validate(
@@ -46,8 +45,8 @@ class Vendors:
         """No silence holds."""
 
 
-@pytest.mark.parametrize("kind", [SUCCESS, TAM, RATING])
-@pytest.mark.parametrize("words", HOSTILE, ids=range(len(HOSTILE)))
+@for_each("kind", [SUCCESS, TAM, RATING])
+@for_each("words", HOSTILE)
 async def test_hostile_words_stay_text(kind: str, words: str) -> None:
     vendors: Any = Vendors(words)
     data = {"account": words, "comment": words, "reason": words, "why": "breached over 24 hours ago"}

@@ -15,6 +15,7 @@ from sandbox.demo.story import EXPORTED, PRIVATE_NOTE, Day
 from sandbox.demo.verdict import FEEDBACK, MANAGER, findings
 from sandbox.demo.world import Addresses, Json, World, survey_link
 from tests.architecture.tree import ROOT
+from tests.support.for_each import for_each
 
 ROLES = ("runners", "upgrade", "excluded", "security", "sharing", "last", "deadline")
 TICKETS = {role: number for number, role in enumerate(ROLES, start=1)}
@@ -149,21 +150,21 @@ def test_a_perfect_day_has_no_findings() -> None:
     assert wrong(perfect()) == []
 
 
-@pytest.mark.parametrize("place", range(len(perfect())))
+@for_each("place", range(len(perfect())))
 def test_every_single_effect_is_missed_when_it_is_missing(place: int) -> None:
     entries = perfect()
     del entries[place]
     assert wrong(entries) != []
 
 
-@pytest.mark.parametrize("place", range(len(perfect())))
+@for_each("place", range(len(perfect())))
 def test_every_single_effect_is_seen_when_it_comes_twice(place: int) -> None:
     entries = perfect()
     assert wrong([*entries, entries[place]]) != []
 
 
-@pytest.mark.parametrize(
-    ("entry", "what"),
+@for_each(
+    "entry, what",
     [
         (message(4), "security: Slack messages, one per public action"),
         ({"kind": "slack.update", "text": PRIVATE_NOTE}, f"in Slack: {PRIVATE_NOTE}"),
@@ -197,8 +198,8 @@ def test_a_stale_record_is_seen() -> None:
     assert wrong(perfect(), world) == ["runners: its state"]
 
 
-@pytest.mark.parametrize(
-    ("entry", "line"),
+@for_each(
+    "entry, line",
     [
         (message(1), "-> Slack       #feed: Groablet Enterprises"),
         (record(7), "-> Salesforce  record of ticket 7 created: new"),

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sfdc_sync.salesforce.responses import ErrorAction, Problem, problems, reaction, read_results, refusal
+from tests.support.for_each import for_each
 
 ID = "001xx0000004GxDAAU"
 JSON = st.recursive(
@@ -26,8 +27,8 @@ JSON = st.recursive(
 )
 
 
-@pytest.mark.parametrize(
-    ("code", "status", "expected"),
+@for_each(
+    "code, status, expected",
     [
         ("INVALID_SESSION_ID", 401, ErrorAction.LOGIN),
         ("", 401, ErrorAction.LOGIN),
@@ -141,7 +142,7 @@ def test_results_keep_their_order() -> None:
     assert third.created is False
 
 
-@pytest.mark.parametrize("body", [None, [], {}, "<html>", [{"success": True, "id": ID}] * 3, {"records": []}])
+@for_each("body", [None, [], {}, "<html>", [{"success": True, "id": ID}] * 3, {"records": []}])
 def test_an_answer_that_does_not_fit_the_question_says_nothing(body: object) -> None:
     assert {result.reaction for result in read_results(body, 2)} == {ErrorAction.TRANSIENT}
     assert len(read_results(body, 2)) == 2

@@ -23,6 +23,7 @@ from sfdc_sync.ticket_records.decisions import Ticket
 from sfdc_sync.ticket_records.facts import TicketFacts
 from supportops.delivery import Discard, Outcome, Snooze, TryAgain
 from supportops.errors import DestinationPaused, Permanent, Retryable, UnknownOutcome
+from tests.support.for_each import for_each
 
 RULES = TicketRecordPolicy(
     fields={
@@ -195,8 +196,8 @@ async def test_an_error_of_a_later_call_does_not_undo_what_was_written() -> None
     assert [r.reaction for r in await send(Writer(answer), 2)] == [ErrorAction.TRANSIENT, ErrorAction.WRITTEN]
 
 
-@pytest.mark.parametrize(
-    ("reaction", "outcome"),
+@for_each(
+    "reaction, outcome",
     [
         (ErrorAction.TRANSIENT, TryAgain(None, "why")),
         (ErrorAction.QUOTA, Snooze(PAUSES.quota, "why")),

@@ -19,6 +19,7 @@ from sfdc_sync.settings import SalesforceSettings
 from supportops.errors import DestinationPaused, Permanent, Retryable, UnknownOutcome
 from supportops.observability.metrics import Metrics
 from tests.support.eventually import eventually
+from tests.support.for_each import for_each
 from tests.unit.sfdc_sync.salesforce_transport import ORIGIN, TOKEN, Answer, FakeSalesforce, bearer
 
 SETTINGS = SalesforceSettings(
@@ -109,7 +110,7 @@ def test_a_refused_login_is_not_repeated_before_its_pause_is_over(error: str) ->
     assert provider.current().origin == ORIGIN
 
 
-@pytest.mark.parametrize(
+@for_each(
     "answer",
     [
         (503, b"<html>maintenance</html>"),

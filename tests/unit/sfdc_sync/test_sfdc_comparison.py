@@ -4,12 +4,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pytest
-
 from sfdc_sync.integrity.comparison import Held, Sides, differences, same
 from sfdc_sync.policy.fields import FieldRule
 from sfdc_sync.policy.ticket_records import TicketRecordPolicy
 from supportops.ticket_version import version_of
+from tests.support.for_each import for_each
 
 AT = datetime(2026, 11, 2, 9, tzinfo=UTC)
 POLICY = TicketRecordPolicy(
@@ -27,8 +26,8 @@ ROW = {
 SIDES = Sides("7", {"Subject__c": "Fire", "Account__c": "0018a00001rBqb8AAC"}, ROW, AT)
 
 
-@pytest.mark.parametrize(
-    ("kind", "expected", "found", "equal"),
+@for_each(
+    "kind, expected, found, equal",
     [
         ("text", "a\r\nb ", "a\nb", True),
         ("text", "A", "a", False),

@@ -2,11 +2,10 @@
 
 from typing import Any
 
-import pytest
-
 from sfdc_sync.operations.doctor import check_record
 from sfdc_sync.policy.fields import FieldRule
 from sfdc_sync.policy.ticket_records import TicketRecordPolicy
+from tests.support.for_each import for_each
 
 RULES = TicketRecordPolicy(
     fields={
@@ -43,8 +42,8 @@ def test_an_object_that_cannot_be_written_is_named() -> None:
     assert verdicts(described(createable=False)) == {"object Zendesk_Ticket__c": "not createable"}
 
 
-@pytest.mark.parametrize(
-    ("replacement", "check", "words"),
+@for_each(
+    "replacement, check, words",
     [
         (column("Zendesk_Ticket_ID__c", unique=True), "external id Zendesk_Ticket_ID__c", "not marked"),
         (column("Zendesk_Ticket_ID__c", externalId=True), "external id Zendesk_Ticket_ID__c", "not unique"),

@@ -19,6 +19,7 @@ from supportops.operations.zendesk_checks import (
     role,
     ticket_webhook,
 )
+from tests.support.for_each import for_each
 
 
 def column(name: str, **changes: Any) -> dict[str, Any]:
@@ -149,8 +150,8 @@ def test_the_object_of_comments() -> None:
     assert check_comments(policy, None)[0].verdict == "failed"
 
 
-@pytest.mark.parametrize(
-    ("finding", "verdict", "words"),
+@for_each(
+    "finding, verdict, words",
     [
         (role({"id": 1, "role": "admin"}), "ok", "admin"),
         (role({"id": 1, "role": "end-user"}), "failed", "not an agent"),
@@ -212,8 +213,8 @@ def test_the_account_in_zendesk(finding: Finding, verdict: str, words: str) -> N
 WHOLE = {"organization_editing": True, "end_user_profile_access": "full"}
 
 
-@pytest.mark.parametrize(
-    ("user", "configuration", "expected"),
+@for_each(
+    "user, configuration, expected",
     [
         ({"role": "admin"}, None, ["ok"]),
         ({"role": "admin", "custom_role_id": 7}, {}, ["ok"]),

@@ -8,20 +8,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sfdc_sync.salesforce.record_id import is_valid18, normalise, to18
+from tests.support.for_each import for_each
 from tests.support.record_ids import VECTORS
 
 ids15 = st.text("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz", min_size=15, max_size=15)
 
 
-@pytest.mark.parametrize(("short", "suffix"), VECTORS.items())
+@for_each("short, suffix", VECTORS.items())
 def test_the_suffix_is_the_published_one(short: str, suffix: str) -> None:
     assert to18(short) == short + suffix
     assert is_valid18(short + suffix)
     assert normalise(short) == normalise(short + suffix) == short + suffix
 
 
-@pytest.mark.parametrize("damage", [str.lower, str.upper, str.swapcase])
-@pytest.mark.parametrize(("short", "suffix"), VECTORS.items())
+@for_each("damage", [str.lower, str.upper, str.swapcase])
+@for_each("short, suffix", VECTORS.items())
 def test_an_18_whose_case_was_damaged_is_restored(short: str, suffix: str, damage: type[str]) -> None:
     assert normalise(damage(short + suffix)) == short + suffix
 
@@ -31,7 +32,7 @@ def test_every_15_survives_the_way_through_18(short: str) -> None:
     assert normalise(to18(short).lower()) == to18(short)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "text",
     [
         "",

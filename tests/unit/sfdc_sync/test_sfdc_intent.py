@@ -3,8 +3,6 @@
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-import pytest
-
 from sfdc_sync.policy.ticket_records import Fact, TicketRecordPolicy
 from sfdc_sync.ticket_records.decisions import (
     Action,
@@ -26,6 +24,7 @@ from supportops.contracts import (
     TicketUndeleted,
     TicketUpdated,
 )
+from tests.support.for_each import for_each
 
 AT = datetime(2026, 11, 2, 9, tzinfo=UTC)
 HAD: Known = {"requester_id": "1", "organization_id": "2"}
@@ -48,8 +47,8 @@ UPDATED = event(TicketUpdated, zendesk_type="x")
 ERASED = event(TicketDeleted, permanently=True)
 
 
-@pytest.mark.parametrize(
-    ("happening", "before", "after", "facts"),
+@for_each(
+    "happening, before, after, facts",
     [
         (event(TicketCreated), None, HAD, ["created"]),
         (event(TicketCreated), {"requester_id": "9"}, HAD, ["created"]),
@@ -71,9 +70,7 @@ def test_facts(happening: TicketEvent, before: Known | None, after: Known, facts
     assert facts_of(TicketRecordPolicy(), happening, before, after) == facts
 
 
-@pytest.mark.parametrize(
-    "kind", ["created", "solved", "merged", "deleted", "undeleted", "requester", "organization"]
-)
+@for_each("kind", ["created", "solved", "merged", "deleted", "undeleted", "requester", "organization"])
 def test_a_fact_that_the_rules_do_not_name_has_nothing_written(kind: Fact) -> None:
     policy = TicketRecordPolicy(write_on=tuple(f for f in TicketRecordPolicy().write_on if f != kind))
     happenings = (
@@ -95,8 +92,8 @@ def test_records_that_are_kept_are_not_touched_by_a_deletion() -> None:
     assert facts_of(policy, ERASED, HAD, HAD) == []
 
 
-@pytest.mark.parametrize(
-    ("happening", "known"),
+@for_each(
+    "happening, known",
     [
         (SOLVED, {"status": "solved", "solved_at": AT.isoformat()}),
         (event(TicketReopened, current_status="open"), {"status": "open", "solved_at": None}),
@@ -124,8 +121,8 @@ NEW, OLD, CURRENT = ticket(), ticket(written=1), ticket(written=2)
 GONE, GONE_UNWRITTEN = ticket(written=1, deleted=True), ticket(deleted=True)
 
 
-@pytest.mark.parametrize(
-    ("state", "fact", "deleted", "action", "reason"),
+@for_each(
+    "state, fact, deleted, action, reason",
     [
         (NEW, "created", "mark", Action.WRITE, ""),
         (NEW, "solved:x", "mark", Action.WRITE, ""),

@@ -12,6 +12,7 @@ from sfdc_sync.matching.rules import AccountRule, ContactRule, OrganizationKey, 
 from sfdc_sync.policy.matching import AccountMatching, ContactMatching, MatchingPolicy
 from sfdc_sync.salesforce.soql import MOST_BYTES, in_lists
 from supportops.clock import ManualClock
+from tests.support.for_each import for_each
 
 ACME, WINNER = "0018a00001rBqb8AAC", "001D000000IqhSLIAZ"
 POLICY = MatchingPolicy()
@@ -199,7 +200,7 @@ HOSTILE_ADDRESSES = [
 RITA = {"Id": "0035500001H9kZuAAJ", "Email": "rita@acme.example", "CreatedDate": "2025", "Account": None}
 
 
-@pytest.mark.parametrize("hostile", HOSTILE_ADDRESSES, ids=lambda each: repr(each[:12]))
+@for_each("hostile", HOSTILE_ADDRESSES)
 async def test_an_address_that_no_contact_can_have_spoils_no_look_up(hostile: str) -> None:
     org = Org(contacts=[RITA])
     odd, right = await matcher(org).match([asked(None, hostile), asked(None, "rita@acme.example")])

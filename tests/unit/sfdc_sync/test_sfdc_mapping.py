@@ -11,6 +11,7 @@ from sfdc_sync.policy.fields import FieldRule
 from sfdc_sync.policy.ticket_records import TicketRecordPolicy
 from sfdc_sync.ticket_records.fit import Value
 from sfdc_sync.ticket_records.mapping import mapped, without_lookups
+from tests.support.for_each import for_each
 
 VALUES: st.SearchStrategy[Value] = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.lists(st.text(), max_size=4)
@@ -38,8 +39,8 @@ def send(value: Value, **rule: object) -> object:
     return mapped(rules, "7", {"subject": value}).record.get("F__c", "-")
 
 
-@pytest.mark.parametrize(
-    ("value", "rule", "sent"),
+@for_each(
+    "value, rule, sent",
     [
         ("Printer on fire", {}, "Printer on fire"),
         ("abcdef", {"max_length": 3}, "abc"),
@@ -131,8 +132,8 @@ def test_an_address_is_never_cut_into_another_one(address: str, kind: str) -> No
     }
 
 
-@pytest.mark.parametrize(
-    ("value", "rule", "said"),
+@for_each(
+    "value, rule, said",
     [
         ("abcdef", {"max_length": 3}, "cut at 3 characters"),
         ("abc", {"max_length": 3}, None),
@@ -206,7 +207,7 @@ def test_any_value_gives_a_record_that_json_can_carry(value: Value, kind: str) -
     assert not isinstance(sent, str) or kind in ("date", "datetime") or len(sent) <= 18
 
 
-@pytest.mark.parametrize("name", ["", "1a", "a b", "Account/../User", "x'--", "ä__c", "A" * 90])
+@for_each("name", ["", "1a", "a b", "Account/../User", "x'--", "ä__c", "A" * 90])
 def test_names_that_could_leave_their_place_are_refused(name: str) -> None:
     with pytest.raises(ValidationError):
         TicketRecordPolicy(object=name)

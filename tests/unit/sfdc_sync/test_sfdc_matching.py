@@ -21,6 +21,7 @@ from sfdc_sync.matching.rules import (
 )
 from sfdc_sync.policy.matching import ContactMatching
 from sfdc_sync.salesforce.names import folded
+from tests.support.for_each import for_each
 
 ACME_15 = "0018a00001rBqb8"
 ACME = Account(f"{ACME_15}AAC", "Acme Ltd", "77")
@@ -195,8 +196,8 @@ ON_ACME, ON_OTHER, ALONE = contact(1, account=ACME), contact(2, account=OTHER), 
 OLD, YOUNG = contact(4, year=2001), contact(5, year=2020)
 
 
-@pytest.mark.parametrize(
-    ("contacts", "account", "expected"),
+@for_each(
+    "contacts, account, expected",
     [
         ([], ACME, (None, "none")),
         ([ALONE], None, (ALONE, "email")),

@@ -17,6 +17,7 @@ from sfdc_sync.salesforce.responses import ErrorAction, read_results
 from supportops.clock import SystemClock
 from supportops.errors import CredentialRefused, DestinationPaused, Retryable
 from supportops.observability.metrics import Metrics
+from tests.support.for_each import for_each
 from tests.unit.sfdc_sync.salesforce_transport import Answer, FakeSalesforce
 from tests.unit.sfdc_sync.test_sfdc_client import PAUSES, SETTINGS, Serve, write
 
@@ -240,8 +241,8 @@ SENT: dict[str, object] = {
 }
 
 
-@pytest.mark.parametrize(
-    ("code", "message", "reaction", "told"),
+@for_each(
+    "code, message, reaction, told",
     [
         (
             "STRING_TOO_LONG",

@@ -17,6 +17,7 @@ from sfdc_sync.ticket_records.directory import ZendeskDirectory
 from sfdc_sync.ticket_records.fit import Value
 from sfdc_sync.ticket_records.mapping import Mapped, mapped
 from supportops.vendors.zendesk import References, Ticket, Zendesk
+from tests.support.for_each import for_each
 
 WORDS = {"gold": "Gold", "silver": "Silver"}
 COLUMNS: dict[str, tuple[dict[str, object], Field]] = {
@@ -79,7 +80,7 @@ def accepted(value: Value, kind: str, empty: str) -> None:
         assert len(str(value)) < 5 or str(value) not in said, "never the value itself"
 
 
-@pytest.mark.parametrize("kind", COLUMNS)
+@for_each("kind", COLUMNS)
 def test_hostile_values_give_a_record_that_salesforce_takes(kind: str) -> None:
     for value in HOSTILE:
         for empty in ("omit", "null"):
@@ -109,7 +110,7 @@ NUMBERS: list[tuple[Value, dict[str, object], object, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("value", "rule", "sent", "said"), NUMBERS)
+@for_each("value, rule, sent, said", NUMBERS)
 def test_a_number_is_the_number_or_left_out(
     value: Value, rule: dict[str, object], sent: object, said: str
 ) -> None:
@@ -119,8 +120,8 @@ def test_a_number_is_the_number_or_left_out(
     assert {**found.left_out, **found.adjusted}.get("F__c", "") == said
 
 
-@pytest.mark.parametrize(
-    ("value", "kind", "sent"),
+@for_each(
+    "value, kind, sent",
     [
         ("9999-12-31", "date", "-"),
         ("1700-01-01", "date", "1700-01-01"),

@@ -5,6 +5,7 @@ from pydantic import SecretStr, ValidationError
 
 from sfdc_sync.policy.sfdc import SfdcPolicy
 from sfdc_sync.settings import SalesforceSettings, near_url, salesforce_origin
+from tests.support.for_each import for_each
 
 
 @pytest.mark.parametrize(
@@ -19,7 +20,7 @@ def test_an_origin_of_salesforce_passes(url: str, origin: str) -> None:
     assert salesforce_origin(url) == origin
 
 
-@pytest.mark.parametrize(
+@for_each(
     "url",
     [
         "",
@@ -56,7 +57,7 @@ def test_a_stand_in_nearby_passes(url: str) -> None:
     assert near_url(url) == url.rstrip("/")
 
 
-@pytest.mark.parametrize(
+@for_each(
     "url",
     [
         "http://sandbox.example.com:9400",

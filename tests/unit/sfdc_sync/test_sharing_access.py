@@ -14,14 +14,15 @@ from sfdc_sync.sharing.rules.access import (
     effective,
 )
 from sfdc_sync.sharing.rules.options import OPTIONS, Option, Sharing, target_of
+from tests.support.for_each import for_each
 
 OWN, VIEW, COMMENT = Level.OWN, Level.VIEW, Level.COMMENT
 NOTHING, LOOKING, ALL = Sharing(False, False), Sharing(True, False), Sharing(True, True)
 ODD = Sharing(False, True)  # comments without tickets: what `selected_comment` sets
 
 
-@pytest.mark.parametrize(
-    ("organization", "restriction", "level", "perhaps"),
+@for_each(
+    "organization, restriction, level, perhaps",
     [
         (NOTHING, "requested", OWN, OWN),
         (NOTHING, "organization", VIEW, VIEW),

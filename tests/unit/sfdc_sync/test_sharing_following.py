@@ -8,6 +8,7 @@ from sfdc_sync.sharing.rules.following import followed, unfollowed
 from sfdc_sync.sharing.rules.issue import Reference, checked, read, reference_of
 from sfdc_sync.sharing.rules.options import OPTIONS, Option, Sharing, SharingState
 from sfdc_sync.sharing.rules.template import Draft, UnusableIssue
+from tests.support.for_each import for_each
 
 NOTHING = Sharing(False, False)
 
@@ -21,8 +22,8 @@ def situation(**members: str | None) -> Situation:
     return Situation("1", "Groablet", NOTHING, people)
 
 
-@pytest.mark.parametrize(
-    ("option", "target", "now", "gone", "elsewhere", "written"),
+@for_each(
+    "option, target, now, gone, elsewhere, written",
     [
         (Option.OWN_TICKETS, state(a="requested"), situation(a="requested", b="organization"), {}, [], "b"),
         (Option.OWN_TICKETS, state(a="requested"), situation(a="requested", b="requested"), {}, [], ""),
@@ -98,8 +99,8 @@ def test_a_description_alone_needs_the_name_of_who_asks() -> None:
         read(DESCRIPTION.encode())
 
 
-@pytest.mark.parametrize(
-    ("raw", "why"),
+@for_each(
+    "raw, why",
     [
         (b"\xff\xfe", "not UTF-8"),
         (b"{oops", "cannot be read"),
@@ -114,8 +115,8 @@ def test_what_is_no_issue_is_said_to_be_none(raw: bytes, why: str) -> None:
         read(raw, by="ben")
 
 
-@pytest.mark.parametrize(
-    ("draft", "why"),
+@for_each(
+    "draft, why",
     [
         (DRAFT, ""),
         (Draft("1", "2", Option.SELECTED_VIEW, ("3",)), ""),
@@ -137,8 +138,8 @@ def test_a_draft_of_the_command_line_is_checked(draft: Draft, why: str) -> None:
 GITLAB = "https://gitlab.example/gl"
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
+@for_each(
+    "text, expected",
     [
         (f"{GITLAB}/support/ops/-/issues/7", Reference("support/ops", "7")),
         (f"{GITLAB}/support/team.x/ops/issues/7", Reference("support/team.x/ops", "7")),

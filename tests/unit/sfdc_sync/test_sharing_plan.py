@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from sfdc_sync.sharing.rules.access import effective
 from sfdc_sync.sharing.rules.options import OPTIONS, Option, Sharing, SharingState, target_of
 from sfdc_sync.sharing.rules.plan import Difference, drift, steps_to, undone
+from tests.support.for_each import for_each
 
 PEOPLE = ("11", "12", "13")
 ORGANIZATIONS = st.builds(Sharing, st.booleans(), st.booleans())
@@ -175,8 +176,8 @@ def test_what_is_left_alone_is_told_with_both_values() -> None:
 ALL_VIEW, OWN, ALL_COMMENT = Sharing(True, False), Sharing(False, False), Sharing(True, True)
 
 
-@pytest.mark.parametrize(
-    ("before", "applied", "now", "after", "left_alone"),
+@for_each(
+    "before, applied, now, after, left_alone",
     [
         (
             OWN,

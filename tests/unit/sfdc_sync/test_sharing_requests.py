@@ -29,13 +29,14 @@ from sfdc_sync.sharing.rules.lifecycle import (
     same_person,
 )
 from sfdc_sync.sharing.rules.options import Option, Sharing
+from tests.support.for_each import for_each
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
 ASKED = Request(7, "1", "5001", Option.ALL_VIEW, (), "ada", State.ASKED, NOON, seen="abc")
 
 
-@pytest.mark.parametrize(
-    ("action", "from_states", "after"),
+@for_each(
+    "action, from_states, after",
     [
         (Action.CHECK, "checking asked", State.ASKED),
         (Action.LOOK_AGAIN, "approved", State.ASKED),
@@ -48,7 +49,7 @@ ASKED = Request(7, "1", "5001", Option.ALL_VIEW, (), "ada", State.ASKED, NOON, s
         (Action.UNDONE, "undoing failed", State.UNDONE),
     ],
 )
-@pytest.mark.parametrize("state", list(State))
+@for_each("state", list(State))
 def test_every_action_has_its_states_and_no_others(
     state: State, action: Action, from_states: str, after: State
 ) -> None:
@@ -60,7 +61,7 @@ def test_every_action_has_its_states_and_no_others(
             moved(request, action)
 
 
-@pytest.mark.parametrize("name", ["ada", "Ada", " ada ", "@ada", "\uff21\uff24\uff21", "A da"])
+@for_each("name", ["ada", "Ada", " ada ", "@ada", "\uff21\uff24\uff21", "A da"])
 def test_whoever_asked_does_not_approve_however_they_spell_their_name(name: str) -> None:
     with pytest.raises(NotAllowed, match="second person"):
         approve(ASKED, name, "abc")
@@ -104,8 +105,8 @@ ANSWERED_TO = [
 GOOD = Evidence("5001", "11", True, frozenset({"1", "2"}), words=(YES,))
 
 
-@pytest.mark.parametrize(
-    ("evidence", "why"),
+@for_each(
+    "evidence, why",
     [
         (GOOD, []),
         (replace(GOOD, words=(), tags=frozenset({"sharing_accepted"})), []),
@@ -154,8 +155,8 @@ PEOPLE = Situation(
 )
 
 
-@pytest.mark.parametrize(
-    ("option", "selected", "why"),
+@for_each(
+    "option, selected, why",
     [
         (Option.SELECTED_VIEW, ["rita@groablet.example", "11"], []),
         (Option.SELECTED_VIEW, [], ["needs the people"]),

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from sfdc_sync.sharing.rules.options import OPTIONS, Option
 from sfdc_sync.sharing.rules.template import LONGEST, Draft, UnusableIssue, draft_of
 from tests.architecture.tree import ROOT
+from tests.support.for_each import for_each
 
 TEMPLATE = (ROOT / "docs/sharing/shared_organization_request.md").read_text(encoding="utf-8")
 
@@ -67,8 +68,8 @@ def test_the_template_as_it_is_shipped_names_what_is_to_be_filled_in() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("changes", "mistake"),
+@for_each(
+    "changes, mistake",
     [
         ({"organization": "Groablet"}, "no number"),
         ({"organization": "1\n2"}, "has 2 lines"),

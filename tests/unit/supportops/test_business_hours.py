@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from supportops.business_hours import BusinessHours, NoBusinessHours
 from tests.support.examples import examples
+from tests.support.for_each import for_each
 
 HOUR = timedelta(hours=1)
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -22,8 +23,8 @@ def at(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=BERLIN)
 
 
-@pytest.mark.parametrize(
-    ("moment", "hours", "expected"),
+@for_each(
+    "moment, hours, expected",
     [
         ("2026-11-30T09:30", 2, "2026-11-27T15:30"),  # a breach on Monday 09:30 is warned of on Friday
         ("2026-11-30T12:00", 2, "2026-11-30T10:00"),
@@ -60,8 +61,8 @@ def test_a_day_on_which_clocks_change_is_as_long_as_it_is() -> None:
 SPRING, AUTUMN = "2026-03-29", "2026-10-25"
 
 
-@pytest.mark.parametrize(
-    ("day", "minutes", "worked", "ends"),
+@for_each(
+    "day, minutes, worked, ends",
     [
         (SPRING, (0, 150), 120, "03:00"),  # to 02:30, which the clock skips
         (SPRING, (150, 240), 60, "04:00"),  # from 02:30

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from supportops.ticket_version import is_newer, sortable_time, version_of
+from tests.support.for_each import for_each
 
 SAME_INSTANT = [
     "2025-01-08T16:45:20Z",
@@ -23,12 +24,12 @@ SAME_INSTANT = [
 ]
 
 
-@pytest.mark.parametrize("text", SAME_INSTANT)
+@for_each("text", SAME_INSTANT)
 def test_all_ways_to_write_an_instant_are_one_text(text: str) -> None:
     assert sortable_time(text) == "2025-01-08T16:45:20.000000000Z"
 
 
-@pytest.mark.parametrize("digits", range(1, 13))
+@for_each("digits", range(1, 13))
 def test_digits_of_a_second_up_to_nanoseconds_count(digits: int) -> None:
     written = "987654321987"[:digits]
     assert sortable_time(f"2025-01-08T16:45:20.{written}Z") == (
@@ -36,7 +37,7 @@ def test_digits_of_a_second_up_to_nanoseconds_count(digits: int) -> None:
     )
 
 
-@pytest.mark.parametrize(
+@for_each(
     "garbage",
     [
         None,

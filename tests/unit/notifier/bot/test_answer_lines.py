@@ -15,6 +15,7 @@ from notifier.breaches.repository import Breaching
 from notifier.feeds.render import ticket_url
 from supportops.operations.timeline import Explanation, Line
 from supportops.vendors.zendesk import Ticket
+from tests.support.for_each import for_each
 from tests.unit.notifier.hostile import HOSTILE, dangers
 
 NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
@@ -34,7 +35,7 @@ class Context:
         return ticket.id not in self.hidden
 
 
-@pytest.mark.parametrize("text", HOSTILE)
+@for_each("text", HOSTILE)
 async def test_what_strangers_write_stays_text(text: str) -> None:
     found = Ticket.model_validate(
         {"id": 5, "status": "open", "subject": text, "updated_at": NOW, "priority": text}
@@ -84,8 +85,8 @@ def test_a_long_story_says_what_it_leaves_out() -> None:
 SOON = Breaching("5", "Down & out", "first_reply_time", NOW + 125 * MINUTE, "premium", "3", NOW, None)
 
 
-@pytest.mark.parametrize(
-    ("values", "words"),
+@for_each(
+    "values, words",
     [
         ({}, "2h 5m left · first reply time"),
         ({"breach_at": NOW}, "breached 0s ago · first reply time"),
@@ -108,8 +109,8 @@ def row(**values: Any) -> dict[str, Any]:
     return usual | {"fresh": True, "fresh_at": NOW} | values
 
 
-@pytest.mark.parametrize(
-    ("values", "words"),
+@for_each(
+    "values, words",
     [
         ({}, "12 · 40s ago"),
         ({"value": 0}, "0 · 40s ago"),
@@ -168,8 +169,8 @@ def test_a_share_comes_with_its_n_and_target(share: Share, words: str) -> None:
     assert share_words(share, "ratings", "No ratings yet") == words
 
 
-@pytest.mark.parametrize(
-    ("seconds", "words"),
+@for_each(
+    "seconds, words",
     [(0, "0s"), (-5, "0s"), (40, "40s"), (60, "1m"), (3_700, "1h 1m"), (3_605, "1h"), (200_000, "2d 7h")],
 )
 def test_a_length_of_time_has_its_two_largest_units(seconds: int, words: str) -> None:

@@ -21,6 +21,7 @@ from supportops.errors import CredentialRefused, Permanent, Retryable, UnknownOu
 from supportops.observability.metrics import Metrics
 from supportops.vendors.zendesk import Zendesk, open_zendesk
 from tests.architecture.tree import ROOT
+from tests.support.for_each import for_each
 from tests.support.sandbox import zendesk_settings
 
 NOW = datetime(2026, 11, 4, 9, tzinfo=UTC)
@@ -84,8 +85,8 @@ def test_a_week_that_is_over_is_not_this_week() -> None:
 HOOKS = "https://hooks.slack.com"
 
 
-@pytest.mark.parametrize(
-    ("status", "error"),
+@for_each(
+    "status, error",
     [
         (404, SlackRefused),
         (410, SlackRefused),

@@ -17,6 +17,7 @@ from notifier.slack.client import SlackCredentialError, open_slack
 from supportops.clock import ManualClock
 from supportops.errors import Retryable
 from supportops.observability.metrics import Metrics
+from tests.support.for_each import for_each
 
 NOW = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 OURS = {"id": "U1", "team_id": "T1", "profile": {"email": "ada@support.example"}}
@@ -64,7 +65,7 @@ PEOPLE: tuple[tuple[Says, BotPolicy, str | None], ...] = (
 )
 
 
-@pytest.mark.parametrize(("user", "policy", "refusal"), PEOPLE)
+@for_each("user, policy, refusal", PEOPLE)
 async def test_who_gets_an_answer(user: Says, policy: BotPolicy, refusal: str | None) -> None:
     async with gate(policy, user={"user": user}, channel={"channel": OPEN}) as door:
         found = await door.admit(question(), understood("views"))
@@ -100,7 +101,7 @@ AUDIENCES: tuple[tuple[Says, bool], ...] = (
 )
 
 
-@pytest.mark.parametrize(("channel", "openly"), AUDIENCES)
+@for_each("channel, openly", AUDIENCES)
 async def test_a_mention_is_answered_openly_only_among_ourselves(channel: Says, openly: bool) -> None:
     async with gate(BotPolicy(), user={"user": OURS}, channel=channel) as door:
         mention = await door.admit(question(thread="1.1"), understood("views"))
@@ -124,7 +125,7 @@ ROWS: tuple[tuple[Says, str, str, bool], ...] = (
 )
 
 
-@pytest.mark.parametrize(("access", "text", "channel", "allowed"), ROWS)
+@for_each("access, text, channel, allowed", ROWS)
 async def test_a_permission_covers_commands_channels_and_people(
     access: Says, text: str, channel: str, allowed: bool
 ) -> None:
@@ -166,7 +167,7 @@ WRONG: tuple[Callable[[], BotPolicy], ...] = (
 )
 
 
-@pytest.mark.parametrize("make", WRONG)
+@for_each("make", WRONG)
 def test_a_mistake_in_the_rules_is_refused(make: Callable[[], BotPolicy]) -> None:
     with pytest.raises(ValueError, match="validation error"):
         make()

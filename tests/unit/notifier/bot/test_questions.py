@@ -8,14 +8,15 @@ import pytest
 from notifier.bot.questions import Asked, Question, of_command, of_mention, teams_of, understood
 from notifier.bot.tickets import number_of
 from notifier.slack.response_url import is_slacks_address
+from tests.support.for_each import for_each
 
 NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
 EVENT = {"type": "app_mention", "user": "U1", "channel": "C1", "ts": "1.1", "text": "<@U9> views"}
 MENTION = {"type": "event_callback", "team_id": "T1", "event_id": "Ev1", "event": EVENT}
 
 
-@pytest.mark.parametrize(
-    ("text", "asked"),
+@for_each(
+    "text, asked",
     [
         ("views", Asked("views", "")),
         ("  VIEWS: ", Asked("views", "")),
@@ -51,8 +52,8 @@ def test_a_line_is_understood(text: str, asked: Asked) -> None:
     assert understood(text) == asked
 
 
-@pytest.mark.parametrize(
-    ("said", "number"),
+@for_each(
+    "said, number",
     [
         ("5", "5"),
         ("#5", "5"),
@@ -104,7 +105,7 @@ def test_a_mention_is_read(event: dict[str, Any], home: str | None, thread: str)
     assert question.response_url is None
 
 
-@pytest.mark.parametrize(
+@for_each(
     "payload",
     [
         {},
@@ -138,8 +139,8 @@ BASE = "https://hooks.slack.com"
 GOOD = "https://hooks.slack.com/commands/T1/1/x"
 
 
-@pytest.mark.parametrize(
-    ("url", "base", "is_slacks"),
+@for_each(
+    "url, base, is_slacks",
     [
         (GOOD, BASE, True),
         ("http://127.0.0.1:9400/slack/commands/T1/1", "http://127.0.0.1:9400/slack/commands", True),

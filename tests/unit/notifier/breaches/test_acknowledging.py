@@ -9,6 +9,7 @@ from notifier.breaches.acknowledge import FREE, GUEST, NOT_ALLOWED, UNKNOWN, rep
 from notifier.breaches.render import GIVE_BACK, TAKE
 from notifier.policy.breach_settings import Acknowledging
 from notifier.slack.requests import Click
+from tests.support.for_each import for_each
 
 NOW = datetime(2026, 3, 2, 10, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -40,8 +41,8 @@ def test_a_taken_one_is_given_back_by_whoever_may(user: str) -> None:
     assert found.values == {"taken_by": None, "taken_at": None, "taken_until": None}
 
 
-@pytest.mark.parametrize(
-    ("found", "words"),
+@for_each(
+    "found, words",
     [
         (reply(TAKE, None), UNKNOWN),
         (reply(TAKE, ADAS), "<@UADA> has it until"),

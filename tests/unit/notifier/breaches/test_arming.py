@@ -3,12 +3,11 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pytest
-
 from notifier.breaches.arming import Known, NoticeState, Plan, Quiet, Refusal, Situation, decide, plan
 from notifier.breaches.targets import Reading, Target
 from notifier.policy.breaches import BreachRule
 from supportops.business_hours import BusinessHours
+from tests.support.for_each import for_each
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 BREACH = datetime(2026, 3, 2, 11, tzinfo=UTC)  # a Monday
@@ -51,8 +50,8 @@ def asked(
 NO, OVER = NoticeState.NO, NoticeState.SUPERSEDED
 
 
-@pytest.mark.parametrize(
-    ("steps", "before", "records", "wanted", "refused"),
+@for_each(
+    "steps, before, records, wanted, refused",
     [
         (("2h",), 5 * HOUR, {}, {"2h": 2 * HOUR}, {}),
         (("2h",), HOUR, {}, {"2h": 2 * HOUR}, {}),  # found late: at once
@@ -100,8 +99,8 @@ PLANNED = known(_2h="planned")
 MOVED = Target("first_reply_time", "active", BREACH + HOUR)
 
 
-@pytest.mark.parametrize(
-    ("now_reads", "who", "reason"),
+@for_each(
+    "now_reads, who, reason",
     [
         (reading(Target("first_reply_time", "paused", BREACH)), rule(), "the target is paused"),
         (reading(Target("first_reply_time", "achieved", BREACH)), rule(), "the target is achieved"),

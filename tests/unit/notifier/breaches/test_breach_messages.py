@@ -9,6 +9,7 @@ from slack_sdk.models.blocks import Block
 from notifier.breaches.render import GIVE_BACK, TAKE, NoticeFacts, render
 from notifier.breaches.targets import TargetState
 from notifier.policy.breaches import BreachRule
+from tests.support.for_each import for_each
 from tests.support.hostile import TITLES
 from tests.unit.notifier.hostile import HOSTILE, dangers
 
@@ -88,7 +89,7 @@ WORDS = [
 ]
 
 
-@pytest.mark.parametrize("words", WORDS, ids=range(len(WORDS)))
+@for_each("words", WORDS)
 def test_hostile_words_call_nobody_and_break_nothing(words: str) -> None:
     message = render(facts(subject=words, metric=words), RULE, "https://a.zendesk.com")
     (attachment,) = message.attachments

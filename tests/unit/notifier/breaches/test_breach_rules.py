@@ -11,6 +11,7 @@ from notifier.policy.breach_settings import HoursOverride
 from notifier.policy.breaches import BreachPolicy, BreachRule, TicketFacts
 from notifier.policy.notifier import NotifierPolicy
 from supportops.config.rules_file import load
+from tests.support.for_each import for_each
 
 SHIPPED = load(Path("config/supportops.yaml"), "notifier", NotifierPolicy).breaches
 SM, COM = "Self-Managed", "GitLab.com"
@@ -22,8 +23,8 @@ def first(tags: set[str], form: str = SM, status: str = "open") -> str | None:
     return next((rule.title for rule in SHIPPED.rules if rule.objection(facts) is None), None)
 
 
-@pytest.mark.parametrize(
-    ("tags", "form", "status", "expected"),
+@for_each(
+    "tags, form, status, expected",
     [
         ({"premium"}, SM, "open", "[SLAH] under 2hrs until breach (Premium/Ultimate)"),
         (
@@ -74,8 +75,8 @@ def test_what_is_not_known_is_no_objection() -> None:
 GOOD: dict[str, Any] = {"name": "a", "channel": "C1", "title": "T"}
 
 
-@pytest.mark.parametrize(
-    ("values", "words"),
+@for_each(
+    "values, words",
     [
         ({"steps": []}, "one at least"),
         ({"steps": ["2h", "120m"]}, "each once"),
@@ -97,8 +98,8 @@ def test_mistakes_are_named(values: dict[str, Any], words: str) -> None:
         BreachRule.model_validate(GOOD | values)
 
 
-@pytest.mark.parametrize(
-    ("values", "words"),
+@for_each(
+    "values, words",
     [
         ({"rules": [GOOD, GOOD]}, "twice here: a"),
         ({"acknowledge": {"lasts": "5m", "remind_before": "5m"}}, "less than"),

@@ -2,9 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
 from notifier.breaches.targets import Reading, Target, TargetState, Told, metric_word, state_of, target_key
+from tests.support.for_each import for_each
 
 HOUR = timedelta(hours=1)
 BREACH = datetime(2026, 3, 2, 11, tzinfo=UTC)
@@ -18,8 +17,8 @@ def reading(*targets: Target, status: str = "open", gone: str | None = None) -> 
     return Reading("7", BREACH, status=status, targets=targets, gone=gone)
 
 
-@pytest.mark.parametrize(
-    ("was", "reads", "replied", "now", "expected"),
+@for_each(
+    "was, reads, replied, now, expected",
     [
         (S.OPEN, reading(RUNS), None, -HOUR, S.OPEN),
         (S.OPEN, reading(RUNS), None, 0 * HOUR, S.BREACHED),

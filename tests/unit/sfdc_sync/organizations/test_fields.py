@@ -15,6 +15,7 @@ from sfdc_sync.policy.organizations import (
     Subscriptions,
 )
 from sfdc_sync.policy.overrides import Override, Overrides
+from tests.support.for_each import for_each
 
 TODAY = date(2026, 3, 1)
 ROW: dict[str, Any] = {
@@ -98,8 +99,8 @@ def field(kind: str, **more: Any) -> OrganizationField:
 PLANS = {"Gold": "gold", "Silver": "silver"}
 
 
-@pytest.mark.parametrize(
-    ("rule", "raw", "expected"),
+@for_each(
+    "rule, raw, expected",
     [
         (field("text"), " a ", "a"),
         (field("text", max_length=3), "abcdef", "abc"),

@@ -12,6 +12,7 @@ from sfdc_sync.organizations.links import World
 from sfdc_sync.organizations.model import Gone, Organization
 from sfdc_sync.policy.ignored import Ignored, IgnoreList
 from sfdc_sync.policy.organizations import OrganizationsPolicy, PlanPolicy
+from tests.support.for_each import for_each
 from tests.unit.sfdc_sync.organizations.worlds import A, B, account, organization, world
 
 POLICY = OrganizationsPolicy(back_reference=None)
@@ -127,7 +128,7 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
+@for_each("case", CASES)
 def test_reports(case: Case) -> None:
     expected = {name: sorted(keys) for name, keys in case.expected.items()}
     assert {

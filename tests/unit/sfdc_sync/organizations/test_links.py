@@ -7,6 +7,7 @@ import pytest
 
 from sfdc_sync.organizations.links import World, domain_problem, find_links, winner_of
 from sfdc_sync.organizations.model import Gone
+from tests.support.for_each import for_each
 from tests.unit.sfdc_sync.organizations.worlds import A, B, C, D, account, organization, world
 
 
@@ -172,7 +173,7 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
+@for_each("case", CASES)
 def test_links(case: Case) -> None:
     assert sorted_out(case.given) == case.expected
 
@@ -187,7 +188,7 @@ def test_a_well_formed_domain(good: str) -> None:
     assert domain_problem(good) == ""
 
 
-@pytest.mark.parametrize(
+@for_each(
     "bad",
     [
         "",

@@ -8,6 +8,7 @@ import pytest
 from sfdc_sync.organizations.model import FIELD, Action, Change, Gone, Item, Organization, Plan, Value, same
 from sfdc_sync.organizations.planner import Options, Planner, left_over
 from sfdc_sync.policy.organizations import OrganizationsPolicy
+from tests.support.for_each import for_each
 from tests.unit.sfdc_sync.organizations.worlds import POLICY, A, B, C, account, organization, world
 
 
@@ -103,8 +104,8 @@ OTHER = organization("2", "B", of=B)
 REQUEST = {"1": "request 7"}
 
 
-@pytest.mark.parametrize(
-    ("organizations", "gone", "granted", "told"),
+@for_each(
+    "organizations, gone, granted, told",
     [
         ([SHARED], [Gone(A, B)], {}, ["shared_tickets is on: agreed with", "have it confirmed"]),
         ([organization(of=A)], [Gone(A, B)], REQUEST, ["request 7: agreed with", "have it confirmed"]),
@@ -146,8 +147,8 @@ def test_whoever_has_no_account_is_marked_once_and_unmarked_when_it_is_back() ->
     assert changed(back) == {"field:marked_for_review": (True, False)}
 
 
-@pytest.mark.parametrize(
-    ("held", "expected"),
+@for_each(
+    "held, expected",
     [("", A), (None, A), (B, A), ("acme-17", None), (A, None), (A.lower(), None), (A[:15], None)],
 )
 def test_an_external_id_of_somebody_elses_making_stays(held: str | None, expected: str | None) -> None:

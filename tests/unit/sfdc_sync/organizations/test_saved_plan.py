@@ -11,6 +11,7 @@ import pytest
 from sfdc_sync.organizations.model import FIELD, TAGS, Action, Change, Gone, Item, Plan
 from sfdc_sync.organizations.planner import Options, Planner
 from sfdc_sync.organizations.saved_plan import NotAPlan, PlanDocument, judge_item, parsed, undo_of, written
+from tests.support.for_each import for_each
 from tests.unit.sfdc_sync.organizations.worlds import POLICY, A, B, account, organization, world
 
 PLAN_KEY = f"{FIELD}support_level"
@@ -63,7 +64,7 @@ EDITS: dict[str, Callable[[dict[str, Any]], object]] = {
 }
 
 
-@pytest.mark.parametrize("edit", EDITS)
+@for_each("edit", EDITS)
 def test_a_plan_that_was_changed_is_not_applied(edit: str) -> None:
     """What is done is what the brake and a person have looked at."""
     made = PlanDocument(datetime(2026, 3, 1, tzinfo=UTC), "00D", "abc", Plan((UPDATE, MARK)), ("why",))
@@ -84,7 +85,7 @@ def test_how_a_plan_is_laid_out_may_change() -> None:
     assert parsed(orjson.dumps(orjson.loads(written(made)))) == made
 
 
-@pytest.mark.parametrize("text", [b"", b"[]", b"null", b"{}", b'{"version": 1}', b'{"version": 2}', b"\xff"])
+@for_each("text", [b"", b"[]", b"null", b"{}", b'{"version": 1}', b'{"version": 2}', b"\xff"])
 def test_another_file_is_no_plan(text: bytes) -> None:
     with pytest.raises(NotAPlan):
         parsed(text)

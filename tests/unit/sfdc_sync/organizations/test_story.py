@@ -3,9 +3,8 @@
 from datetime import UTC, datetime
 from typing import Any
 
-import pytest
-
 from sfdc_sync.operations.organization_story import Story, Subject, standing
+from tests.support.for_each import for_each
 from tests.unit.sfdc_sync.organizations.worlds import A
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -32,8 +31,8 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize(
-    ("organization", "findings", "expected"),
+@for_each(
+    "organization, findings, expected",
     [
         ({}, [], "salesforce_id holds; back_reference holds; name holds; domain holds"),
         ({"name": "Acme Ltd"}, [], "name does not hold (Acme / Acme Ltd); domain holds"),

@@ -14,6 +14,7 @@ from supportops.clock import SystemClock
 from supportops.config import ZendeskSettings
 from supportops.errors import DestinationPaused, Retryable
 from supportops.vendors.zendesk import Zendesk, open_zendesk
+from tests.support.for_each import for_each
 from tests.unit.sfdc_sync.organizations.test_zendesk_side import create, update
 from tests.unit.sfdc_sync.organizations.worlds import POLICY, A, B
 from tests.unit.supportops.vendors.fake_zendesk import Fake
@@ -49,7 +50,7 @@ def page(cursor: str | None, *, more: bool = True) -> dict[str, Any]:
     return {"organizations": [ROW], "meta": {"has_more": more, "after_cursor": cursor}}
 
 
-@pytest.mark.parametrize(
+@for_each(
     "answers",
     [
         [{}],
@@ -152,8 +153,8 @@ def job(*results: dict[str, Any], status: str = "completed", **more: Any) -> dic
     return {"job_status": {"id": "j", "status": status, "results": list(results), **more}}
 
 
-@pytest.mark.parametrize(
-    ("answer", "expected"),
+@for_each(
+    "answer, expected",
     [
         (job({"index": 1, "id": 2, "success": True}, {"index": 0, "id": 1, "error": "No"}), ["No", ""]),
         (job({"id": 2, "success": True}, {"id": 1, "error": "No"}), ["No", ""]),  # no order, and no index

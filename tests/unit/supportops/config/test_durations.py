@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from supportops.config.durations import format_duration, parse_duration
+from tests.support.for_each import for_each
 
 READ = {
     "24h": timedelta(hours=24),
@@ -21,14 +22,12 @@ READ = {
 }
 
 
-@pytest.mark.parametrize(("text", "length"), READ.items())
+@for_each("text, length", READ.items())
 def test_reads(text: str, length: timedelta) -> None:
     assert parse_duration(text) == length
 
 
-@pytest.mark.parametrize(
-    "text", ["", "20", 20, 1.5, True, None, "h", "5 minutes", "-3s", "3s4", "1e3s", [], "٣s"]
-)
+@for_each("text", ["", "20", 20, 1.5, True, None, "h", "5 minutes", "-3s", "3s4", "1e3s", [], "٣s"])
 def test_refuses_what_has_no_clear_unit(text: object) -> None:
     with pytest.raises(ValueError, match="number with a unit"):
         parse_duration(text)

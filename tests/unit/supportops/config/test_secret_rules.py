@@ -7,6 +7,7 @@ from random import Random
 import pytest
 
 from supportops.config.secret_rules import PUBLISHED, password_of, weakness, wrong_secrets
+from tests.support.for_each import for_each
 
 REFUSED = {
     "one letter": "x",
@@ -23,12 +24,12 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("secret", REFUSED.values(), ids=REFUSED)
+@for_each("secret", REFUSED.values())
 def test_what_can_be_guessed(secret: str) -> None:
     assert weakness(secret)
 
 
-@pytest.mark.parametrize("secret", sorted(PUBLISHED))
+@for_each("secret", sorted(PUBLISHED))
 def test_what_is_published(secret: str) -> None:
     assert "published" in weakness(secret)
 
@@ -48,7 +49,7 @@ def _url_safe(length: int) -> str:
     return base64.urlsafe_b64encode(CHANCE.randbytes(length)).rstrip(b"=").decode()
 
 
-@pytest.mark.parametrize("made", MADE.values(), ids=MADE)
+@for_each("made", MADE.values())
 def test_what_machines_make_passes(made: object) -> None:
     assert callable(made)
     assert {weakness(made()) for _ in range(2_000)} == {""}

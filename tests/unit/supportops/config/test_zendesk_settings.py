@@ -9,6 +9,7 @@ from pydantic import SecretStr, ValidationError
 from supportops.clock import ManualClock
 from supportops.config import ZendeskSettings
 from supportops.operations.zendesk_checks import credential
+from tests.support.for_each import for_each
 
 BASE = "https://acme.zendesk.com"
 OAUTH = {"client_id": "supportops", "client_secret": "s"}
@@ -36,7 +37,7 @@ WRONG: dict[str, tuple[dict[str, str], str]] = {
 }
 
 
-@pytest.mark.parametrize(("values", "words"), WRONG.values(), ids=WRONG)
+@for_each("values, words", WRONG.values())
 def test_anything_else_is_named(values: dict[str, str], words: str) -> None:
     with pytest.raises(ValidationError, match=words):
         settings(**values)

@@ -11,6 +11,7 @@ from supportops import contracts as c
 from supportops.contracts import UnknownEventType, decode, encode, event_type, reprocess_group
 from supportops.errors import Undecodable
 from tests.support.examples import examples
+from tests.support.for_each import for_each
 
 EVENT = c.TicketSolved(
     id="a8b9c1d2",
@@ -110,7 +111,7 @@ def test_envelope_names_in_the_value_do_not_count() -> None:
     assert decode(HEADERS, value) == EVENT
 
 
-@pytest.mark.parametrize(
+@for_each(
     "headers",
     [
         [],
@@ -140,7 +141,7 @@ def test_broken_headers(headers: list[tuple[str, bytes | None]]) -> None:
         decode(headers, VALUE)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "value",
     [
         None,
@@ -162,7 +163,6 @@ def test_broken_headers(headers: list[tuple[str, bytes | None]]) -> None:
         VALUE.replace(b'"solved"', b'"sol\\u0000ved"'),
         VALUE.replace(b"2025-01-08T16:45:20Z", b"2025-01-08T16:45:20"),
     ],
-    ids=lambda value: repr(value)[:24],
 )
 def test_broken_values(value: bytes | None) -> None:
     with pytest.raises(Undecodable):

@@ -10,6 +10,7 @@ import yaml
 
 from supportops.contracts import EVENTS, TOPICS, generate
 from supportops.contracts.schemas import breaks, schema_of
+from tests.support.for_each import for_each
 
 DOCS = Path("docs")
 SOLVED = schema_of(EVENTS["support.ticket.solved.v1"])
@@ -65,7 +66,7 @@ def test_what_may_change(change: Any) -> None:
     assert breaks(SOLVED, changed(change)) == []
 
 
-@pytest.mark.parametrize(
+@for_each(
     "change",
     [
         lambda s: s["properties"].pop("solved_at"),

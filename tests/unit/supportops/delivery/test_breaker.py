@@ -32,6 +32,7 @@ from supportops.errors import (
     UnknownOutcome,
 )
 from tests.support.engine import MONDAY, SECOND
+from tests.support.for_each import for_each
 
 MINUTE = timedelta(minutes=1)
 CLOSED = Breaker("slack")
@@ -45,8 +46,8 @@ def different(count: int) -> list[str]:
     return [f"k{n}" for n in range(count)]
 
 
-@pytest.mark.parametrize(
-    ("ended", "signal"),
+@for_each(
+    "ended, signal",
     [
         (Done(), Signal(Sign.ALIVE)),
         (Discard("no"), Signal(Sign.REFUSED)),

@@ -2,20 +2,19 @@
 
 from datetime import timedelta
 
-import pytest
-
 from supportops.delivery import Cancel, Discard, Done, Outcome, Snooze, TryAgain
 from supportops.delivery.destination import SCHEDULE
 from supportops.delivery.retry import BUG_WAIT, decide, plan
 from supportops.delivery.signs import PAUSE
 from supportops.errors import DestinationPaused, Permanent, Retryable, Undecodable, UnknownOutcome
+from tests.support.for_each import for_each
 
 MINUTE = timedelta(minutes=1)
 SECOND = timedelta(seconds=1)
 
 
-@pytest.mark.parametrize(
-    ("error", "outcome"),
+@for_each(
+    "error, outcome",
     [
         (Retryable("503"), TryAgain(None, "503")),
         (Retryable("429", after=MINUTE), TryAgain(MINUTE, "429")),
@@ -33,8 +32,8 @@ def test_an_error_is_an_outcome(error: Exception, outcome: Outcome) -> None:
     assert decide(error) == outcome
 
 
-@pytest.mark.parametrize(
-    ("outcome", "attempts", "planned"),
+@for_each(
+    "outcome, attempts, planned",
     [
         (TryAgain(None, "503"), 1, TryAgain(SECOND, "503")),
         (TryAgain(None, "503"), 2, TryAgain(MINUTE, "503")),

@@ -12,6 +12,7 @@ from aiokafka.errors import GroupAuthorizationFailedError, OffsetOutOfRangeError
 from supportops.messaging.lanes import Lane, Lanes
 from supportops.messaging.reader import Reader
 from supportops.store.offsets import Position
+from tests.support.for_each import for_each
 from tests.support.records import FakeRecord
 
 HEALTHY, DAMAGED, ALSO_HEALTHY = (TopicPartition("t", number) for number in range(3))
@@ -73,8 +74,8 @@ async def rounds(reader: Reader, count: int) -> None:
         await reader.poll(2000)
 
 
-@pytest.mark.parametrize(
-    ("slow", "error"),
+@for_each(
+    "slow, error",
     [
         *((slow, UnsupportedCodecError("snappy")) for slow in (0, 1, 2, 5)),
         (0, UnicodeDecodeError("utf-8", b"\xff", 0, 1, "the name of a header")),

@@ -8,6 +8,7 @@ import pytest
 
 from supportops.observability.metric_names import METRICS, MetricName
 from supportops.observability.metrics import Metrics, as_markdown
+from tests.support.for_each import for_each
 
 PAGE = Path(__file__).parents[4] / "docs" / "metrics.md"
 
@@ -22,7 +23,7 @@ def test_the_page_is_generated_from_the_table() -> None:
     )
 
 
-@pytest.mark.parametrize("name", METRICS)
+@for_each("name", METRICS)
 def test_every_metric_can_be_recorded_and_read(name: MetricName) -> None:
     metrics, spec = Metrics(), METRICS[name]
     labels = dict.fromkeys(spec.labels, "x")

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
 from supportops.observability.redaction import BODY, LONGEST, SECRET, Redactor
+from tests.support.for_each import for_each
 
 BASIC = "b3BzQGV4YW1wbGUuY29tL3Rva2VuOmFiYw=="
 
@@ -35,7 +36,7 @@ TEXTS = {
 }
 
 
-@pytest.mark.parametrize(("text", "secret"), TEXTS.values(), ids=TEXTS)
+@for_each("text, secret", TEXTS.values())
 def test_patterns(text: str, secret: str) -> None:
     redacted = Redactor()(None, "info", {"event": text})["event"]
     assert secret not in redacted
@@ -55,12 +56,12 @@ HARMLESS = (
 )
 
 
-@pytest.mark.parametrize("text", HARMLESS)
+@for_each("text", HARMLESS)
 def test_what_is_harmless_stays(text: str) -> None:
     assert Redactor().text(text) == text
 
 
-@pytest.mark.parametrize(
+@for_each(
     "key",
     ["authorization", "Authorization", "api_key", "slack_token", "password", "client_secret", "Set-Cookie"],
 )
@@ -71,7 +72,7 @@ def test_fields_named_like_secrets(key: str) -> None:
     }
 
 
-@pytest.mark.parametrize("key", ["body", "payload", "comment", "text", "html_body", "params"])
+@for_each("key", ["body", "payload", "comment", "text", "html_body", "params"])
 def test_fields_named_like_bodies(key: str) -> None:
     assert Redactor()(None, "info", {key: {"a": 1}}) == {key: BODY}
 

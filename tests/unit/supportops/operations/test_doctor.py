@@ -8,6 +8,7 @@ import pytest
 
 from supportops.errors import Retryable
 from supportops.operations.checks import Check, Finding, examine, report, skew, skew_of_date
+from tests.support.for_each import for_each
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -44,8 +45,8 @@ def test_only_a_failure_fails(verdict: str, code: int) -> None:
     assert report(findings, as_json=True, title="") == code
 
 
-@pytest.mark.parametrize(
-    ("ahead", "verdict"),
+@for_each(
+    "ahead, verdict",
     [
         (0.0, "ok"),
         (1.2, "ok"),

@@ -4,13 +4,13 @@ import sqlite3
 from typing import Any, cast
 
 import asyncpg
-import pytest
 from asyncpg.exceptions import ProtocolError, TargetServerAttributeNotMatched
 from sqlalchemy import exc
 from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi
 
 from supportops.errors import Permanent
 from supportops.store import is_outage
+from tests.support.for_each import for_each
 
 ADAPTED: Any = cast(Any, AsyncAdapt_asyncpg_dbapi)(asyncpg)
 
@@ -105,12 +105,12 @@ BUGS = [
 ]
 
 
-@pytest.mark.parametrize("error", OUTAGES, ids=repr)
+@for_each("error", OUTAGES)
 def test_an_outage_is_nobodys_poison(error: Exception) -> None:
     assert is_outage(error)
 
 
-@pytest.mark.parametrize("error", BUGS, ids=repr)
+@for_each("error", BUGS)
 def test_a_bug_is_no_outage_whatever_its_words(error: Exception) -> None:
     assert not is_outage(error)
 

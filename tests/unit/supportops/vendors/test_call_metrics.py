@@ -5,10 +5,11 @@ import pytest
 from supportops.errors import Conflict, DestinationPaused, NotFound, Permanent, Retryable, UnknownOutcome
 from supportops.observability.metrics import Metrics
 from supportops.vendors.call_metrics import counted_call
+from tests.support.for_each import for_each
 
 
-@pytest.mark.parametrize(
-    ("error", "outcome"),
+@for_each(
+    "error, outcome",
     [
         (NotFound("404"), "not_found"),
         (Permanent("400"), "permanent"),

@@ -24,6 +24,7 @@ from supportops.vendors.http_client import (
     map_transport_errors,
     retry_after,
 )
+from tests.support.for_each import for_each
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -56,7 +57,7 @@ def _answer(method: str, status: int, **headers: str) -> httpx.Response:
     return httpx.Response(status, headers=headers, request=request)
 
 
-@pytest.mark.parametrize(("method", "status"), STATUSES)
+@for_each("method, status", STATUSES)
 def test_statuses(method: str, status: int) -> None:
     expected = STATUSES[method, status]
     if expected is None:
@@ -86,7 +87,7 @@ WAITS = {
 }
 
 
-@pytest.mark.parametrize(("text", "wait"), WAITS.items())
+@for_each("text, wait", WAITS.items())
 def test_retry_after(text: str, wait: timedelta | None) -> None:
     assert retry_after(httpx.Headers({"Retry-After": text}), NOW) == wait
 
@@ -117,7 +118,7 @@ TRANSPORT: dict[type[httpx.HTTPError], tuple[type[SupportOpsError], type[Support
 }
 
 
-@pytest.mark.parametrize("kind", TRANSPORT)
+@for_each("kind", TRANSPORT)
 def test_transport_errors(kind: type[httpx.HTTPError]) -> None:
     for method, expected in zip(("GET", "POST"), TRANSPORT[kind], strict=True):
         with pytest.raises(SupportOpsError) as caught, map_transport_errors(method, "zendesk ticket"):

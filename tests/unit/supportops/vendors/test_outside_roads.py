@@ -12,10 +12,11 @@ from supportops.clock import SystemClock
 from supportops.errors import NotFound, Permanent, SupportOpsError, UnknownOutcome
 from supportops.vendors.mail import Mail, MailServer
 from supportops.vendors.signed_webhook import open_webhook
+from tests.support.for_each import for_each
 
 
-@pytest.mark.parametrize(
-    ("subject", "shown"),
+@for_each(
+    "subject, shown",
     [
         ("a\r\nBcc: x@y.example", "a Bcc: x@y.example"),
         ("a\u2028Bcc: b\x0bc\x85d", "a Bcc: b c d"),

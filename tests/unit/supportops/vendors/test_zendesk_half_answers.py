@@ -8,6 +8,7 @@ import pytest
 
 from supportops.errors import DestinationPaused, Permanent, Retryable, UnknownOutcome
 from supportops.vendors.zendesk import NewComment, Refused, Zendesk
+from tests.support.for_each import for_each
 from tests.unit.supportops.vendors.fake_zendesk import NOW, Fake, client_of
 from tests.unit.supportops.vendors.test_zendesk_odd_answers import COMMENT, TICKET, USER
 
@@ -65,43 +66,43 @@ async def _met(ask: Ask, answer: httpx.Response) -> Any:
         return await ask(zendesk)
 
 
-@pytest.mark.parametrize("answer", NO_ANSWERS)
-@pytest.mark.parametrize("call", READS)
+@for_each("answer", NO_ANSWERS)
+@for_each("call", READS)
 async def test_no_answer_is_asked_for_again(call: str, answer: str) -> None:
     with pytest.raises(Retryable) as caught:
         await _met(READS[call], NO_ANSWERS[answer])
     assert not isinstance(caught.value, DestinationPaused)
 
 
-@pytest.mark.parametrize("answer", ["html", "empty", "a list", "cut off"])
-@pytest.mark.parametrize("call", WRITES)
+@for_each("answer", ["html", "empty", "a list", "cut off"])
+@for_each("call", WRITES)
 async def test_after_no_answer_to_a_write_nobody_knows(call: str, answer: str) -> None:
     with pytest.raises(UnknownOutcome):
         await _met(WRITES[call], NO_ANSWERS[answer])
 
 
-@pytest.mark.parametrize("location", ELSEWHERE)
-@pytest.mark.parametrize("call", READS | WRITES)
+@for_each("location", ELSEWHERE)
+@for_each("call", READS | WRITES)
 async def test_an_account_that_is_elsewhere_is_no_rows_fault(call: str, location: str | None) -> None:
     headers = {} if location is None else {"location": location}
     with pytest.raises(DestinationPaused, match="ZENDESK_BASE_URL"):
         await _met((READS | WRITES)[call], httpx.Response(302, headers=headers))
 
 
-@pytest.mark.parametrize("call", ["tickets", "users", "organizations", *OF_A_TICKET, *THINGS])
+@for_each("call", ["tickets", "users", "organizations", *OF_A_TICKET, *THINGS])
 async def test_a_404_of_somebody_else_is_no_deletion(call: str) -> None:
     with pytest.raises(Retryable, match="not in the words"):
         await _met(READS[call], httpx.Response(404, content=HTML))
 
 
-@pytest.mark.parametrize("status", [404, 410])
-@pytest.mark.parametrize("call", OF_A_TICKET | THINGS)
+@for_each("status", [404, 410])
+@for_each("call", OF_A_TICKET | THINGS)
 async def test_what_is_gone_is_gone(call: str, status: int) -> None:
     gone = httpx.Response(status, json={"error": "RecordNotFound", "description": "Not found"})
     assert not await _met((OF_A_TICKET | THINGS)[call], gone)
 
 
-@pytest.mark.parametrize("call", READS)
+@for_each("call", READS)
 async def test_only_a_write_can_be_refused_by_the_ticket(call: str) -> None:
     with pytest.raises(Permanent) as caught:
         await _met(READS[call], httpx.Response(422, json={"error": "RecordInvalid"}))
@@ -121,8 +122,8 @@ PAGED: dict[str, tuple[str, Callable[[Zendesk, str], Awaitable[Any]]]] = {
 }
 
 
-@pytest.mark.parametrize("following", [{"after_cursor": "c"}, {"after_cursor": None}, {"after_cursor": 5}])
-@pytest.mark.parametrize("name", PAGED)
+@for_each("following", [{"after_cursor": "c"}, {"after_cursor": None}, {"after_cursor": 5}])
+@for_each("name", PAGED)
 async def test_history_neither_ends_early_nor_goes_round(name: str, following: dict[str, Any]) -> None:
     """After the page `c` comes another one, which is not named, or is `c` again."""
     key, ask = PAGED[name]

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from supportops.vendors.zendesk import Audit, added_at, merged_at, tag_history
+from tests.support.for_each import for_each
 
 TAG = "close_by_merge"
 SAID = 'This request was closed and merged into request #7 "Printer".'
@@ -51,8 +52,8 @@ def test_values_that_hold_no_tags(value: object) -> None:
     assert tag_history(audits([change(None, value)])).added_later == set()
 
 
-@pytest.mark.parametrize(
-    ("changes", "day"),
+@for_each(
+    "changes, day",
     [
         ([], None),
         ([change(["a"], ["a", "b"])], None),
@@ -78,8 +79,8 @@ def test_nothing_is_known_of_no_audits() -> None:
     assert merged_at([], TAG) is None
 
 
-@pytest.mark.parametrize(
-    ("last", "rel", "merged"),
+@for_each(
+    "last, rel, merged",
     [
         ([change([TAG], [])], None, False),
         ([change([], [TAG])], None, True),

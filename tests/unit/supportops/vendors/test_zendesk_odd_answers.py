@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from supportops.errors import Permanent
 from supportops.vendors.zendesk import Zendesk
 from tests.support.examples import examples
+from tests.support.for_each import for_each
 from tests.unit.supportops.vendors.fake_zendesk import NOW, Fake, client_of
 
 type Path = tuple[str | int, ...]
@@ -261,9 +262,7 @@ async def test_odd_rows_take_no_neighbour_with_them(
     assert rows == await _answered(ask, _body(key, [row]))
 
 
-@pytest.mark.parametrize(
-    "meta", [None, [], "x", 3, {"has_more": True}, {"has_more": True, "after_cursor": 5}]
-)
+@for_each("meta", [None, [], "x", 3, {"has_more": True}, {"has_more": True, "after_cursor": 5}])
 async def test_an_odd_cursor_is_the_last_page(meta: object) -> None:
     comments = await _answered(
         lambda zendesk: zendesk.latest_comments("7"), {"comments": [COMMENT], "meta": meta}

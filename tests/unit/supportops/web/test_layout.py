@@ -1,12 +1,11 @@
 """Names of machines on narrow pages."""
 
-import pytest
-
 from supportops.web.layout import breakable
+from tests.support.for_each import for_each
 
 
-@pytest.mark.parametrize(
-    ("text", "shown"),
+@for_each(
+    "text, shown",
     [
         ("org_name_mismatch", "org_<wbr>name_<wbr>mismatch"),
         ("link_broken:17", "link_<wbr>broken:<wbr>17"),

@@ -23,6 +23,7 @@ from supportops.web.auth.roles import ROLES, highest, includes
 from supportops.web.auth.sessions import LONGEST, Sessions
 from supportops.web.auth.settings import OperatorsSettings
 from tests.architecture.tree import ROOT
+from tests.support.for_each import for_each
 
 KEY, OLDER = "the-current-key-2026", "the-older-key-2025"
 WORDS = "correct horse battery staple"
@@ -214,8 +215,8 @@ def test_a_form_belongs_to_its_holder(clock: ManualClock) -> None:
     assert not sessions(clock, OLDER).is_form_of("somebody", token)
 
 
-@pytest.mark.parametrize(
-    ("headers", "user"),
+@for_each(
+    "headers, user",
     [
         ([], None),
         ([("X-Forwarded-User", "ann"), (SECRET_HEADER, SECRET)], "ann"),
@@ -262,7 +263,7 @@ def test_a_login_leads_to_our_own_pages(wanted: str) -> None:
     assert own_path(wanted, "/dashboard") == wanted
 
 
-@pytest.mark.parametrize(
+@for_each(
     "wanted",
     [
         "",
@@ -290,8 +291,8 @@ def test_a_login_leads_nowhere_else(wanted: str) -> None:
     assert login_path(wanted, "/dashboard") == "/login?next=%2Fdashboard"
 
 
-@pytest.mark.parametrize(
-    ("values", "words"),
+@for_each(
+    "values, words",
     [
         ({"password_hash": HASHED}, "need each other"),
         ({"session_keys": KEY}, "need each other"),

@@ -110,7 +110,7 @@ env-example: $(READY) ## Write .env.example from the settings classes
 	@$(BIN)/python -m tests.support.env_example
 
 test: $(READY) ## Every test but tests/architecture (make check) and the long chaos runs; finds or makes its own servers
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --durations 10 --ignore tests/architecture $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder --durations 10 --ignore tests/architecture $(ARGS)
 
 screenshots: $(READY) ## Take the pictures of pages anew (needs Chromium) and renew those that docs/images holds
 	@$(BIN)/python -m pytest -q -m browser $(addprefix tests/integration/,csat notifier sfdc_sync) $(ARGS)

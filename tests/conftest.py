@@ -12,10 +12,11 @@ from typing import Any, cast
 
 import pytest
 import structlog
+from xdist.remote import Producer
 
 from sandbox.demo import reaper
 from supportops.clock import ManualClock
-from tests.support import compiled_statements, infra
+from tests.support import compiled_statements, distribution, infra
 from tests.support.databases import LentDatabases, SqliteDatabases, run_sql
 from tests.support.examples import load_profile
 from tests.support.sandbox import SandboxProcess
@@ -32,8 +33,11 @@ def pytest_configure(config: pytest.Config) -> None:
     hear_interrupts()
     keep_loggers_catchable()
     os.environ.setdefault("SUPPORTOPS_MODE", "test")  # made-up secrets, stand-ins for every account
-    if hasattr(config, "workerinput"):
+    if (worker := getattr(config, "workerinput", None)) is not None:
         reaper.announce(os.getpid())
+        distribution.collect_from_another_end(
+            config, int(worker["workerid"].removeprefix("gw")), worker["workercount"]
+        )
     else:
         config.stash[STATE] = infra.State.begin()
         for name, choice in (("kafka", infra.choose("kafka")), ("postgres", infra.choose("postgres"))):
@@ -52,6 +56,19 @@ def pytest_collection() -> Generator[None, object, object]:
     finally:
         gc.freeze()
         gc.enable()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Workers of pytest-xdist share the tests in an order of their own."""
+    if hasattr(config, "workerinput"):
+        distribution.mix(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> distribution.Distribution | None:
+    """In place of `--dist loadgroup`, which it extends."""
+    return distribution.Distribution(config, log) if config.getoption("dist") == "loadgroup" else None
 
 
 def hear_interrupts() -> None:

@@ -17,24 +17,23 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 _POLICY = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:"
 
 
+_TEMPLATES = Environment(loader=PackageLoader("sandbox.page"), autoescape=True, undefined=StrictUndefined)
+"""Compiled when the page is first asked for, once in a process."""
+
+
 def page_routes(world: World) -> list[Route]:
     """`/`, its moving part alone at `/page/now`, and its two files."""
-    environment = Environment(
-        loader=PackageLoader("sandbox.page"), autoescape=True, undefined=StrictUndefined
-    )
     return [
-        Route("/", _rendered(world, environment, "page.html")),
-        Route("/page/now", _rendered(world, environment, "now.html")),
+        Route("/", _rendered(world, "page.html")),
+        Route("/page/now", _rendered(world, "now.html")),
         Route("/page/page.js", _file("page.js", "text/javascript")),
         Route("/page/page.css", _file("page.css", "text/css")),
     ]
 
 
-def _rendered(world: World, environment: Environment, name: str) -> Endpoint:
-    template = environment.get_template(name)
-
+def _rendered(world: World, name: str) -> Endpoint:
     async def page(_: Request) -> Response:
-        html = template.render(
+        html = _TEMPLATES.get_template(name).render(
             tickets=shown.tickets(world),
             ticket_count=len(world.zendesk.account.records.tickets),
             channels=shown.channels(world),

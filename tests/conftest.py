@@ -19,6 +19,7 @@ from supportops.clock import ManualClock
 from tests.support import compiled_statements, distribution, infra
 from tests.support.databases import LentDatabases, SqliteDatabases, run_sql
 from tests.support.examples import load_profile
+from tests.support.forks import ForkedChild
 from tests.support.sandbox import SandboxProcess
 from tests.support.servers import Server, Unavailable
 
@@ -213,7 +214,7 @@ def postgres_url(new_postgres: Callable[[str], str]) -> str:
 @pytest.fixture(scope="session")
 def sandbox_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess]:
     """The stand-ins as a real process, one for each worker of pytest-xdist."""
-    with SandboxProcess(tmp_path_factory.mktemp("sandbox")) as running:
+    with SandboxProcess(tmp_path_factory.mktemp("sandbox"), ForkedChild) as running:
         yield running
 
 

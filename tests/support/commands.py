@@ -1,24 +1,15 @@
-"""Our commands as processes of their own, forked from one that has imported the services already.
+"""Our commands as processes of their own, forked from one that has imported the services already (`forks.py`).
 
-Importing a service takes a second or two of processor time, and most commands a tenth of that. That a service starts
-from nothing, by `python -m`, is what the end-to-end tests show.
+That a service starts from nothing, by `python -m`, is what the end-to-end tests show.
 """
 
 import multiprocessing
-import os
 import subprocess
-import sys
 from collections.abc import Callable, Mapping
-from importlib import import_module
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryFile
 
+from tests.support import forks
 from tests.support.eventually import patience
-from tests.support.processes import clean_environment
-
-SERVICES = ("csat", "ingest", "notifier", "sfdc_sync")
-_forks = multiprocessing.get_context("forkserver")
-_forks.set_forkserver_preload([f"{service}.__main__" for service in SERVICES])
 
 
 def run_command(
@@ -32,12 +23,20 @@ def run_command(
 
     Raises subprocess.TimeoutExpired past `within` seconds; the process is killed then.
     """
-    with TemporaryDirectory(prefix="command-") as name:
-        folder = Path(name)
-        (folder / "0").write_text(answer)
-        code = run_fork(_become, package, arguments, clean_environment(environment), name, within=within)
-        out, error = ((folder / number).read_text() for number in ("1", "2"))
-        return subprocess.CompletedProcess([package, *arguments], code, out, error)
+    with TemporaryFile("w+") as asked, TemporaryFile("w+") as out, TemporaryFile("w+") as error:
+        asked.write(answer)
+        asked.seek(0)
+        files = (asked.fileno(), out.fileno(), error.fileno())
+        process = forks.start(package, arguments, environment, files)
+        try:
+            code = process.wait(patience(within))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise
+        for said in (out, error):
+            said.seek(0)
+        return subprocess.CompletedProcess([package, *arguments], code, out.read(), error.read())
 
 
 def run_fork(target: Callable[..., object], *arguments: object, within: float) -> int:
@@ -45,7 +44,7 @@ def run_fork(target: Callable[..., object], *arguments: object, within: float) -
 
     Raises subprocess.TimeoutExpired past `within` seconds; the process is killed then, whatever its threads do.
     """
-    child = _forks.Process(target=target, args=arguments)
+    child = multiprocessing.get_context("spawn").Process(target=target, args=arguments)
     child.start()
     child.join(patience(within))
     if child.exitcode is None:
@@ -53,16 +52,3 @@ def run_fork(target: Callable[..., object], *arguments: object, within: float) -
         child.join()
         raise subprocess.TimeoutExpired([target.__name__], within)
     return child.exitcode
-
-
-def _become(package: str, arguments: tuple[str, ...], environment: dict[str, str], folder: str) -> None:
-    """In the fork: take over its standard files, environment and arguments, then run the command line."""
-    for number, flags in ((0, os.O_RDONLY), (1, os.O_WRONLY | os.O_CREAT), (2, os.O_WRONLY | os.O_CREAT)):
-        opened = os.open(f"{folder}/{number}", flags, 0o600)
-        os.dup2(opened, number)
-        os.close(opened)
-    sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w"), open(2, "w", buffering=1)  # noqa: SIM115  # ours to the end
-    os.environ.clear()
-    os.environ.update(environment)
-    sys.argv = [package, *arguments]
-    import_module(f"{package}.__main__").app(prog_name=f"python -m {package}")

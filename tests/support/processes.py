@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import IO, Protocol
 
 import httpx
 
@@ -46,6 +47,18 @@ def clean_environment(extra: Mapping[str, str]) -> dict[str, str]:
     return passed_on | {"SUPPORTOPS_MODE": "test"} | dict(extra)
 
 
+class Process(Protocol):
+    """What tests ask of a process that they have started; as `subprocess.Popen` has it."""
+
+    pid: int
+    returncode: int | None
+
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+    def send_signal(self, sig: int) -> None: ...
+    def kill(self) -> None: ...
+
+
 class ChildProcess:
     """One program, started as often as the test wants; its output is appended to `log`.
 
@@ -66,7 +79,7 @@ class ChildProcess:
         self.environment = dict(environment or {})
         self.ready_url = ready_url
         self.user = user
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: Process | None = None
 
     @property
     def pid(self) -> int:
@@ -88,8 +101,12 @@ class ChildProcess:
     def start_only(self) -> None:
         """Start it in its own session (Ctrl-C in the terminal does not reach it) and return at once."""
         assert not self.running, f"{self.command} runs already"
-        with self.log.open("ab") as out, reaper.guarded(self.command) as (command, register):
-            self.process = subprocess.Popen(
+        with self.log.open("ab") as out:
+            self.process = self._spawn(out)
+
+    def _spawn(self, out: IO[bytes]) -> Process:
+        with reaper.guarded(self.command) as (command, register):
+            return subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=out,

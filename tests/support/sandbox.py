@@ -1,6 +1,5 @@
 """The sandbox as a real process, and its control API as a few words."""
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ import httpx
 from sandbox.clients import tls
 from supportops.config import ZendeskSettings
 from tests.support.eventually import eventually_now
-from tests.support.processes import ChildProcess, free_port
+from tests.support.processes import ChildProcess, free_port, python_module
 
 INTEGRATION_LOGIN = ("ops@example.com/token", "sandbox-zendesk-token")
 ZENDESK_CLIENT = {
@@ -60,13 +59,13 @@ class SandboxControl:
 
 
 class SandboxProcess:
-    """`python -m sandbox serve` on a free port. `url` is its base address."""
+    """`python -m sandbox serve` on a free port. `url` is its base address, `child` how it is started."""
 
-    def __init__(self, folder: Path, port: int | None = None) -> None:
-        self.port = port or free_port()
+    def __init__(self, folder: Path, child: type[ChildProcess] = ChildProcess) -> None:
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self.child = ChildProcess(
-            [sys.executable, "-m", "sandbox", "serve", "--port", str(self.port)],
+        self.child = child(
+            python_module("sandbox", "serve", "--port", str(self.port)),
             log=folder / f"sandbox-{self.port}.log",
             ready_url=f"{self.url}/healthz",
         )

@@ -4,8 +4,6 @@ import base64
 import hashlib
 import hmac
 import json
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.commands import run_command
 from tests.support.eventually import eventually_now
+from tests.support.forks import ForkedChild
 from tests.support.sandbox import INTEGRATION_LOGIN, SandboxProcess
 
 SECRET = b"sandbox-webhook-secret"
@@ -197,14 +197,13 @@ def test_page_escapes_what_strangers_wrote(sandbox: SandboxProcess) -> None:
 
 
 def test_command_line_explains_itself() -> None:
-    command = [sys.executable, "-m", "sandbox", "serve", "--help"]
-    shown = subprocess.run(command, capture_output=True, text=True, check=True, env={"COLUMNS": "200"}).stdout
+    shown = run_command("sandbox", "serve", "--help", environment={"COLUMNS": "200"}).stdout
     for word in ("--port", "SANDBOX_PORT", "--webhook-secret", "--public-url"):
         assert word in shown
 
 
 def test_stops_on_sigterm_at_once(tmp_path: Path) -> None:
-    with SandboxProcess(tmp_path) as second:
+    with SandboxProcess(tmp_path, ForkedChild) as second:
         second.post("zendesk/webhooks", url="http://127.0.0.1:9/", retry_spacing=60)
         second.post("zendesk/tickets", subject="x")
         second.child.stop(within=5)

@@ -1,8 +1,8 @@
 """The process that the signal tests start: components of every temper, told by its arguments.
 
-    python runtime_program.py GRACE COMPONENT...
-    python runtime_program.py END
-    python runtime_program.py HANGS
+    python -m tests.integration.supportops.runtime_program GRACE COMPONENT...
+    python -m tests.integration.supportops.runtime_program END
+    python -m tests.integration.supportops.runtime_program HANGS
 
 A component that works says "up NAME" on stdout when it has begun. END is the name of an exception in ENDS, which the
 main coroutine raises while somebody is left in a thread that never ends. HANGS is the name of a command in HANGS, which

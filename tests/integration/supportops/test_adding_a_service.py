@@ -14,6 +14,7 @@ from sandbox.clients import tls
 from supportops.contracts import Topic, all_topics
 from supportops.store.tables import ENGINE
 from tests.architecture.tree import ROOT
+from tests.support.commands import run_command
 from tests.support.engine import broker_on, solved
 from tests.support.eventually import eventually
 from tests.support.processes import ChildProcess, clean_environment, free_port, python_module
@@ -65,8 +66,7 @@ async def topics(kafka_address: str, kafka_flavour: str) -> tuple[Topic, ...]:
 
 def command(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
     """`archive ARGUMENTS` as a process."""
-    line = python_module("archive", *arguments)
-    return subprocess.run(line, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    return run_command("archive", *arguments, environment=environment)
 
 
 def columns_of(file: Path) -> set[tuple[str, str]]:

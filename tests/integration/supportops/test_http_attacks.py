@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from tests.support.eventually import eventually_now
+from tests.support.forks import ForkedChild
 from tests.support.processes import ChildProcess, python_module
 
 MIB = 1024 * 1024
@@ -101,7 +102,7 @@ def answer(client: socket.socket) -> bytes:
 
 @contextmanager
 def serving(home: Path) -> Iterator[Attacked]:
-    child = ChildProcess(
+    child = ForkedChild(
         python_module("tests.integration.supportops.http_program", json.dumps(LIMITS)),
         log=home / "server.log",
     )

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import sys
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -14,9 +13,10 @@ import structlog
 from supportops.runtime.http_server import CannotListen
 from supportops.runtime.supervisor import CLEAN, FAILED, GRACE_EXCEEDED, run_until_stopped
 from tests.support.eventually import eventually, eventually_now
-from tests.support.processes import ChildProcess
+from tests.support.forks import ForkedChild
+from tests.support.processes import ChildProcess, python_module
 
-PROGRAM = Path(__file__).with_name("runtime_program.py")
+PROGRAM = "tests.integration.supportops.runtime_program"
 
 type Start = Callable[..., ChildProcess]
 
@@ -27,9 +27,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
     children: list[ChildProcess] = []
 
     def start(grace: str, *components: str, up: int | None = None) -> ChildProcess:
-        child = ChildProcess(
-            [sys.executable, str(PROGRAM), grace, *components], log=tmp_path / str(len(children))
-        )
+        child = ForkedChild(python_module(PROGRAM, grace, *components), log=tmp_path / str(len(children)))
         children.append(child)
         child.start()
         wanted = len(components) if up is None else up

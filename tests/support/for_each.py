@@ -84,4 +84,5 @@ def _tell(failed: Sequence[BaseException], tried: int) -> None:
     if len(failed) == 1:
         raise failed[0]
     if failed:
-        raise BaseExceptionGroup(f"{len(failed)} of {tried} rows failed, the first {MOST}", failed[:MOST])
+        shown = f", the first {MOST}" if len(failed) > MOST else ""
+        raise BaseExceptionGroup(f"{len(failed)} of {tried} rows failed{shown}", failed[:MOST])

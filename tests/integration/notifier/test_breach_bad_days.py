@@ -91,8 +91,8 @@ async def test_zendesk_away_at_the_due_moment_the_last_reading_decides_and_the_m
             return bool(await service.rows())
 
         await eventually(armed)
-        outside.arm("hang", path="policy_metrics", service="zendesk")
-        outside.arm("hang", path="show_many", service="zendesk")
+        outside.arm("hang", path="policy_metrics", service="zendesk", delay=1)  # longer than our patience
+        outside.arm("hang", path="show_many", service="zendesk", delay=1)
 
         async def posted() -> list[dict[str, Any]]:
             return outside.posts(CHANNEL)

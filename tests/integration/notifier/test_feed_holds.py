@@ -96,7 +96,7 @@ async def test_quiet_hours_are_one_message_at_their_end(
     open_service: OpenService, outside: Outside, now: datetime
 ) -> None:
     hours = QuietHours(
-        starts=(now - timedelta(hours=2)).time(), ends=(now + 8 * SHORT).time(), time_zone="UTC"
+        starts=(now - timedelta(hours=2)).time(), ends=(now + 5 * SHORT).time(), time_zone="UTC"
     )
     feeds = tuple(feed.model_copy(update={"quiet_hours": hours}) for feed in RULES.feeds)
     service = await open_service(RULES.model_copy(update={"feeds": feeds}))

@@ -42,23 +42,23 @@ async def test_a_new_ticket_is_told_with_its_organization_and_its_first_comment(
     assert post["payload"] == {"key": f"{SELF_MANAGED}:{ticket['id']}:first", "ticket_id": ticket["id"]}
 
 
-@pytest.mark.parametrize(
-    ("form", "channels"),
-    [
-        ("Self-Managed", [SELF_MANAGED]),
-        ("GitLab.com", [GITLAB_COM]),
-        ("GitLab.com (SAAS) Account Related Form", [GITLAB_COM]),
-        ("Security Issue", []),
-        (None, [SELF_MANAGED]),
-    ],
-)
-async def test_the_form_decides_the_channel(
-    service: Service, outside: Outside, now: datetime, form: str | None, channels: list[str]
-) -> None:
-    ticket = outside.create(**({"form": form} if form else {}))
-    ticket |= {} if form else {"ticket_form_id": None}
-    await service.after(created(ticket, now))
-    assert [post["channel_name"] for post in outside.posts()] == channels
+CHANNELS = {
+    "Self-Managed": [SELF_MANAGED],
+    "GitLab.com": [GITLAB_COM],
+    "GitLab.com (SAAS) Account Related Form": [GITLAB_COM],
+    "Security Issue": [],
+    None: [SELF_MANAGED],
+}
+
+
+async def test_the_form_decides_the_channel(service: Service, outside: Outside, now: datetime) -> None:
+    tickets = {form: outside.create(**({"form": form} if form else {})) for form in CHANNELS}
+    tickets[None]["ticket_form_id"] = None
+    await service.after(*(created(ticket, now) for ticket in tickets.values()))
+    posted: dict[str, list[str]] = {str(ticket["id"]): [] for ticket in tickets.values()}
+    for post in outside.posts():
+        posted[str(post["payload"]["ticket_id"])].append(post["channel_name"])
+    assert {form: posted[str(ticket["id"])] for form, ticket in tickets.items()} == CHANNELS
 
 
 async def test_reply_and_solve_is_one_message(service: Service, outside: Outside, now: datetime) -> None:

@@ -22,6 +22,7 @@ from tests.integration.notifier.app import RULES, Service
 from tests.integration.notifier.bot import SECRET
 from tests.integration.notifier.events import created
 from tests.integration.notifier.sandbox import SELF_MANAGED, Outside
+from tests.support.for_each import for_each
 
 pytestmark = pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)
 
@@ -159,10 +160,11 @@ class Ahead:
         return datetime.now(UTC) + self._by
 
 
-@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+@for_each("case", CASES.values())
 async def test_each_finding_is_red_for_its_reason_and_green_without_it(
     settings: Settings, outside: Outside, case: Case
 ) -> None:
+    outside.reset()
     case.red(outside)
     red = await finding(settings, case, Ahead(case.ahead))
     assert (red.verdict, case.words in red.detail) == (case.verdict, True), red
@@ -177,8 +179,8 @@ async def test_each_finding_is_red_for_its_reason_and_green_without_it(
     )  # a name, not an id
 
 
-@pytest.mark.parametrize(
-    ("check", "team", "group", "said"),
+@for_each(
+    "check, team, group, said",
     [
         ("bot: user groups", "T0SANDBOX", "S0LEADS", ("ok", "S0LEADS: 1 people")),
         ("bot: user groups", "T0SANDBOX", "S0NOBODY", ("failed", "no_such_subteam")),

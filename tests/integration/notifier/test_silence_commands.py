@@ -16,6 +16,7 @@ from notifier.posting.prepared import Note, schedule_note
 from notifier.tables import breach_notices
 from tests.integration.notifier.app import RULES
 from tests.support.engine import rows_of, store_on
+from tests.support.for_each import for_each
 
 Run = Callable[..., Result]
 pytestmark = pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)
@@ -97,20 +98,20 @@ def test_a_misspelt_rule_is_told_beside_the_names_that_there_are(
     assert (words in begun.stderr, "gitlab-com" in begun.stderr) == (warns, warns)
 
 
-@pytest.mark.parametrize("wrong", ["another", "%", "' OR 1=1 --", "0192\x1b[31m"])
-def test_an_id_that_is_none_ends_nothing(run: Run, database: str, wrong: str) -> None:
+def test_an_id_that_is_none_ends_nothing(run: Run, database: str) -> None:
     begun = json.loads(run(*ADD, "--json").stdout)[0]
     asyncio.run(hold_back(database, begun["id"]))
-    refused = run("end", wrong)
-    assert (refused.exit_code, refused.stdout) == (1, "")
-    assert "`notifier silence list`" in refused.stderr
-    assert "\x1b" not in refused.stderr
+    for wrong in ("another", "%", "' OR 1=1 --", "0192\x1b[31m"):
+        refused = run("end", wrong)
+        assert (refused.exit_code, refused.stdout) == (1, ""), wrong
+        assert "`notifier silence list`" in refused.stderr
+        assert "\x1b" not in refused.stderr
     assert len(json.loads(run("list", "--json").stdout)) == 1
     assert not any(asyncio.run(due(database)).values())
 
 
-@pytest.mark.parametrize(
-    ("arguments", "says"),
+@for_each(
+    "arguments, says",
     [
         (("--for", "1h"), "name one of"),
         (("--rule", "a", "--ticket", "7", "--for", "1h"), "name one of"),

@@ -15,6 +15,7 @@ from supportops.store.migrate import downgrade, upgrade
 from tests.integration.sfdc_sync.sandbox import GROABLET_ACCOUNT, TICKETS, Outside, command_environment
 from tests.support.commands import run_command
 from tests.support.databases import on_the_side
+from tests.support.for_each import for_each
 
 ROOT = Path(__file__).parents[3]
 
@@ -209,8 +210,8 @@ def test_a_plan_is_written_applied_looked_at_and_checked(
     assert (undone.returncode, json.loads(undone.stdout)["done"]) == (0, 2), undone.stderr
 
 
-@pytest.mark.parametrize(
-    ("arguments", "told"),
+@for_each(
+    "arguments, told",
     [
         (["sync"], "give one of --full"),
         (["sync", "--full", "--plan", "x"], "give one of --full"),

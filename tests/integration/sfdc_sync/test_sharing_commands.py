@@ -10,6 +10,7 @@ import pytest
 
 from supportops.store.migrate import upgrade
 from tests.support.commands import run_command
+from tests.support.for_each import for_each
 from tests.support.processes import clean_environment
 from tests.unit.sfdc_sync.test_sharing_following import DESCRIPTION, api
 
@@ -94,8 +95,8 @@ def test_an_issue_is_read_from_gitlab_by_its_address_and_from_nowhere_else(
     assert (shown["requested_by"], shown["source"]) == (made["author"]["username"], made["web_url"])
 
 
-@pytest.mark.parametrize(
-    ("arguments", "code", "words"),
+@for_each(
+    "arguments, code, words",
     [
         (("show", "9"), 1, "there is no request 9"),
         (("undo", "9", "--by", "ben", "--reason", "x"), 1, "there is no request 9"),

@@ -26,6 +26,7 @@ from tests.integration.sfdc_sync.sharing_app import (
     YES,
     SharingWorld,
 )
+from tests.support.for_each import for_each
 
 REQUESTED, ORGANIZATION = "requested", "organization"
 
@@ -58,8 +59,8 @@ async def test_a_request_is_asked_approved_applied_and_undone(world: SharingWorl
     assert told == ["asked", "checked", "approved", "applied", "undo_asked", "undone"]
 
 
-@pytest.mark.parametrize(
-    ("option", "sharing", "rita"),
+@for_each(
+    "option, sharing, rita",
     [
         (Option.OWN_TICKETS, (False, False), REQUESTED),
         (Option.ALL_VIEW, (True, False), REQUESTED),

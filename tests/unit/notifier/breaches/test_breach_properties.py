@@ -6,6 +6,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.examples import examples
 from tests.unit.notifier.breaches.breach_world import World
 
 CHANGES: dict[str, dict[str, Any]] = {
@@ -51,7 +52,7 @@ def happen(world: World, kind: str, minutes: int, hint: timedelta | None) -> Non
         world.slack(kind == "slack back")
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=examples(240), deadline=None)
 @given(st.integers(-30, 260), HISTORIES)
 def test_random_histories(first: int, history: list[tuple[str, int, timedelta | None, timedelta]]) -> None:
     world = World()

@@ -1,5 +1,6 @@
 """Many surveys due at once are read and written down together; each ends as it would have alone."""
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -27,7 +28,9 @@ async def heard(csat: Csat, outside: Outside, *, count: int = MANY) -> list[str]
 
 
 async def asked(outside: Outside, tickets: list[str]) -> list[int]:
-    return [len(await outside.surveys(ticket_id)) for ticket_id in tickets]
+    """How often each was asked; nobody else writes comments by Zendesk's own API here."""
+    times = Counter(str(call["ticket_id"]) for call in await outside.calls("zendesk.comment"))
+    return [times[ticket_id] for ticket_id in tickets]
 
 
 @pytest.mark.both_databases
@@ -82,13 +85,13 @@ async def test_one_that_cannot_be_read_is_not_deleted_and_takes_no_other_along(
     assert "deleted" not in {row.rule for row in await rows_of(live_store, tables.decisions)}
 
 
-@pytest.mark.parametrize("kind", ["drop_after_commit", "drop"])
 async def test_lost_answers_of_some_repeat_none(
-    live_store: Store, zendesk: Zendesk, outside: Outside, kind: str
+    live_store: Store, zendesk: Zendesk, outside: Outside
 ) -> None:
     csat = Csat(live_store, zendesk)
     tickets = await heard(csat, outside)
-    await outside.fault(kind=kind, method="PUT", path="*/tickets/*", count=7)
+    for kind in ("drop_after_commit", "drop"):
+        await outside.fault(kind=kind, method="PUT", path="*/tickets/*", count=7)
     async with csat.at_work():
         await csat.settled(SURVEY, SURVEY_TAG)
     assert await asked(outside, tickets) == [1] * MANY

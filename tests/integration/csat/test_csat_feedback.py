@@ -61,20 +61,23 @@ async def test_a_bad_rating_becomes_one_issue_and_then_a_tag(feedback: Feedback)
     assert row.tagged_at is not None
 
 
-@pytest.mark.parametrize(
-    ("score", "comment", "made"), [("good", None, 0), ("good", "Thanks!", 1), ("bad", None, 1)]
-)
-async def test_what_becomes_an_issue(feedback: Feedback, score: str, comment: str | None, made: int) -> None:
-    ticket_id, _ = await feedback.outside.solved_ticket()
-    await feedback.rate(ticket_id, score, comment)
-    await feedback.rate(ticket_id, score, comment)
+async def test_what_becomes_an_issue(feedback: Feedback) -> None:
+    answers = [("good", None, False), ("good", "Thanks!", True), ("bad", None, True)]
+    made = {}
+    for score, comment, becomes in answers:
+        ticket_id, _ = await feedback.outside.solved_ticket()
+        made[ticket_id] = becomes
+        for _ in range(2):
+            await feedback.rate(ticket_id, score, comment)
     async with exporting(feedback):
         await feedback.settled()
-    assert len(await feedback.issues()) == made
-    assert ("feedback_exported" in await feedback.outside.tags(ticket_id)) is bool(made)
+    assert sorted(row.ticket_id for row in await feedback.recorded()) == sorted(t for t in made if made[t])
+    assert len(await feedback.issues()) == 2
+    for ticket_id, becomes in made.items():
+        assert ("feedback_exported" in await feedback.outside.tags(ticket_id)) is becomes, ticket_id
 
 
-BAD_DAYS = [
+BAD_DAYS: list[dict[str, Any]] = [
     {"kind": "drop_after_commit", "method": "POST"},
     {"kind": "502", "after_commit": True, "method": "POST"},
     {"kind": "hang", "after_commit": True, "delay": 3, "method": "POST"},
@@ -85,16 +88,24 @@ BAD_DAYS = [
 ]
 
 
+async def _all_used_up(outside: Outside) -> bool:
+    return not (await outside.get("/faults"))["faults"]
+
+
 @pytest.mark.parametrize("lag", [0, 3600])
-@pytest.mark.parametrize("fault", BAD_DAYS, ids=lambda fault: "-".join(map(str, fault.values())))
-async def test_lost_answers_make_no_second_issue(feedback: Feedback, fault: dict[str, Any], lag: int) -> None:
-    ticket_id = await _rated_bad(feedback)
+async def test_lost_answers_make_no_second_issue(feedback: Feedback, lag: int) -> None:
+    """One fault for each ticket: a call meets the first that no other call has met."""
+    tickets = [await _rated_bad(feedback) for _ in BAD_DAYS]
     await feedback.outside.post("/limits", gitlab={"search_lag": lag})
-    await feedback.outside.fault(service="gitlab", path=ISSUES, **fault)
+    for fault in BAD_DAYS:
+        await feedback.outside.fault(service="gitlab", path=ISSUES, **fault)
     async with exporting(feedback):
         await feedback.settled()
-    assert len(await feedback.issues()) == 1
-    assert await feedback.outside.tags(ticket_id) == ["feedback_exported"]
+    assert await _all_used_up(feedback.outside)
+    told = [issue["description"] for issue in await feedback.issues()]
+    for ticket_id in tickets:
+        assert len([words for words in told if f"/agent/tickets/{ticket_id}" in words]) == 1, ticket_id
+        assert await feedback.outside.tags(ticket_id) == ["feedback_exported"], ticket_id
 
 
 @pytest.mark.parametrize("lag", [0, 3600])
@@ -165,33 +176,34 @@ async def test_only_the_latest_answer_is_exported(feedback: Feedback) -> None:
     assert "answer 2 counts by now" in (await feedback.outcomes())[0]
 
 
-NOTES = "*/notes"
-
-
-@pytest.mark.parametrize("fault", BAD_DAYS, ids=lambda fault: "-".join(map(str, fault.values())))
-async def test_lost_answers_make_no_second_note(feedback: Feedback, fault: dict[str, Any]) -> None:
-    ticket_id = await _rated_bad(feedback)
+async def test_lost_answers_make_no_second_note(feedback: Feedback) -> None:
+    faults = {await _rated_bad(feedback): fault for fault in BAD_DAYS}
     async with exporting(feedback):
         await feedback.settled()
-        await feedback.outside.fault(service="gitlab", path=NOTES, **fault)
-        await feedback.rate(ticket_id, "bad", "Still not", TIMELY)
+        for row in await feedback.recorded():
+            notes = f"*/issues/{row.iid}/notes"
+            await feedback.outside.fault(service="gitlab", path=notes, **faults[row.ticket_id])
+        for ticket_id in faults:
+            await feedback.rate(ticket_id, "bad", "Still not", TIMELY)
         await feedback.settled()
-    [issue] = await feedback.issues()
-    assert len(issue["notes"]) == 1
+    assert await _all_used_up(feedback.outside)
+    assert [len(issue["notes"]) for issue in await feedback.issues()] == [1] * len(faults)
 
 
-@pytest.mark.parametrize("kind", ["drop_after_commit", "502"])
-async def test_lost_answers_about_labels(feedback: Feedback, kind: str) -> None:
-    ticket_id = await _rated_bad(feedback)
+async def test_lost_answers_about_labels(feedback: Feedback) -> None:
+    tickets = [await _rated_bad(feedback) for _ in range(2)]
     async with exporting(feedback):
         await feedback.settled()
-        await feedback.outside.fault(service="gitlab", path="*/issues/*", method="PUT", kind=kind)
-        await feedback.rate(ticket_id, "good", "It works")
+        for kind in ("drop_after_commit", "502"):
+            await feedback.outside.fault(service="gitlab", path="*/issues/*", method="PUT", kind=kind)
+        for ticket_id in tickets:
+            await feedback.rate(ticket_id, "good", "It works")
         await feedback.settled()
-    [issue] = await feedback.issues()
-    assert "satisfaction::Good" in issue["labels"]
-    assert "satisfaction::Bad" not in issue["labels"]
-    assert len(issue["notes"]) == 1
+    assert await _all_used_up(feedback.outside)
+    for issue in await feedback.issues():
+        assert "satisfaction::Good" in issue["labels"]
+        assert "satisfaction::Bad" not in issue["labels"]
+        assert len(issue["notes"]) == 1
 
 
 async def test_a_worker_killed_after_its_note(feedback: Feedback) -> None:

@@ -146,23 +146,26 @@ async def _one_waits(feedback: Feedback) -> bool:
     return True
 
 
+FINAL = {
+    404: "404 Project Not Found",
+    400: "Spam detected",
+    409: "Conflict",
+    422: "Unprocessable",
+    301: "Moved",
+}
+
+
 @on("postgres")
-@pytest.mark.parametrize(
-    "fault",
-    [
-        {"status": 404, "code": "404 Project Not Found"},
-        {"status": 400, "code": "Spam detected"},
-        {"status": 409, "code": "Conflict"},
-        {"status": 422, "code": "Unprocessable"},
-        {"status": 301, "code": "Moved"},
-    ],
-    ids=lambda fault: str(fault["status"]),
-)
-async def test_final_answers_are_kept_with_their_words(feedback: Feedback, fault: dict[str, Any]) -> None:
-    ticket_id, _ = await feedback.outside.solved_ticket()
-    await feedback.rate(ticket_id, "bad", "slow")
-    await feedback.outside.fault(service="gitlab", path="*", kind="error", **fault)
+async def test_final_answers_are_kept_with_their_words(feedback: Feedback) -> None:
+    tickets = []
+    for status, code in FINAL.items():
+        ticket_id, _ = await feedback.outside.solved_ticket()
+        tickets.append(ticket_id)
+        await feedback.rate(ticket_id, "bad", "slow")
+        await feedback.outside.fault(service="gitlab", path="*", kind="error", status=status, code=code)
     async with exporting(feedback):
         await feedback.settled("dead")
-    assert fault["code"] in (await feedback.outcomes())[0]
-    assert TAG not in await feedback.outside.tags(ticket_id)
+    outcomes = await feedback.outcomes()
+    for code in FINAL.values():
+        assert len([outcome for outcome in outcomes if code in outcome]) == 1, code
+    assert [await feedback.outside.tags(ticket_id) for ticket_id in tickets] == [[]] * len(FINAL)

@@ -15,7 +15,7 @@ from supportops.web.auth.proxy import SECRET_HEADER
 from supportops.web.auth.settings import OperatorsSettings
 from tests.integration.csat import dashboard_app
 from tests.integration.csat.assertions import on
-from tests.integration.csat.dashboard_app import PASSWORD, browser_of, form_token, log_in
+from tests.integration.csat.dashboard_app import CHEAP, PASSWORD, browser_of, form_token, log_in
 from tests.integration.csat.http_app import ADDRESS, API_TOKEN, auth_of
 
 pytestmark = on("sqlite")
@@ -113,11 +113,11 @@ async def test_a_form_that_is_not_ours_opens_nothing(browser: httpx.AsyncClient)
     assert not await is_in(browser)
 
 
-@pytest.mark.parametrize("elsewhere", ["https://evil.example/", "//evil.example", "/\\evil.example", "/\t/e"])
-async def test_nobody_is_led_elsewhere(browser: httpx.AsyncClient, elsewhere: str) -> None:
-    shown = await browser.get("/login", params={"next": elsewhere})
-    assert "evil.example" not in shown.text
-    assert (await log_in(browser, next_path=elsewhere)).headers["location"] == "/dashboard"
+async def test_nobody_is_led_elsewhere(browser: httpx.AsyncClient) -> None:
+    for elsewhere in ("https://evil.example/", "//evil.example", "/\\evil.example", "/\t/e"):
+        shown = await browser.get("/login", params={"next": elsewhere})
+        assert "evil.example" not in shown.text
+        assert (await log_in(browser, next_path=elsewhere)).headers["location"] == "/dashboard", elsewhere
 
 
 async def test_guessing_is_slow(browser: httpx.AsyncClient) -> None:
@@ -146,7 +146,7 @@ async def test_sessions_end_by_time_and_with_the_password(
     browser: httpx.AsyncClient, store: Store, clock: ManualClock
 ) -> None:
     await log_in(browser)
-    changed = dashboard_app.settings(password_hash=hash_password("another password"))
+    changed = dashboard_app.settings(password_hash=hash_password("another password", CHEAP))
     async with browser_of(dashboard_app.application(store, clock, auth_of(store, changed))) as other:
         other.cookies.update(browser.cookies)
         assert not await is_in(other)

@@ -42,7 +42,7 @@ def tables(connection: Connection) -> set[str]:
 def test_up_again_and_down(database_url: str) -> None:
     for _ in range(2):
         migrate.upgrade(database_url, "csat")
-        assert looked_at(database_url, difference) == []
+    assert looked_at(database_url, difference) == []
     migrate.downgrade(database_url, "csat", "base")
     assert looked_at(database_url, tables) == {"alembic_version"}
     migrate.upgrade(database_url, "csat")

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -75,17 +76,18 @@ async def test_a_change_of_mind_counts_and_is_told(csat: Readers, outside: Outsi
     assert len(await rows_of(csat.store, tables.answers)) == 2
 
 
-@pytest.mark.parametrize(("when", "counts"), [(-HOUR, "native"), (HOUR, "hosted")])
-async def test_the_latest_answer_counts_whoever_brought_it(
-    csat: Readers, outside: Outside, when: timedelta, counts: str
-) -> None:
-    ticket_id, _ = await outside.solved_ticket()
-    await hosted(csat.store, ticket_id, Answer("good"), datetime.now(UTC) + when)
-    await rate(outside, ticket_id, score="bad")
-    await csat.hear(rated(ticket_id, "native"))
+async def test_the_latest_answer_counts_whoever_brought_it(csat: Readers, outside: Outside) -> None:
+    tickets = {}
+    for when, counts in ((-HOUR, ("native", "bad")), (HOUR, ("hosted", "good"))):
+        ticket_id, _ = await outside.solved_ticket()
+        tickets[ticket_id] = counts
+        await hosted(csat.store, ticket_id, Answer("good"), datetime.now(UTC) + when)
+        await rate(outside, ticket_id, score="bad")
+    await csat.hear(*(rated(ticket_id, f"native-{ticket_id}") for ticket_id in tickets))
     await csat.settled()
-    row = await csat.rating(ticket_id)
-    assert (row.source, row.score) == (counts, "bad" if counts == "native" else "good")
+    for ticket_id, counts in tickets.items():
+        row = await csat.rating(ticket_id)
+        assert (row.source, row.score) == counts
 
 
 async def test_hosted_after_native_and_the_old_hint_again(csat: Readers, outside: Outside) -> None:
@@ -138,36 +140,43 @@ async def test_what_is_gone_is_moot_and_keeps_nobody(csat: Readers, outside: Out
 
 
 @on("sqlite")
-@pytest.mark.parametrize("kind", ["429", "error", "drop"])
-async def test_bad_days_end(csat: Readers, outside: Outside, kind: str) -> None:
-    ticket_id, _ = await outside.solved_ticket()
-    await rate(outside, ticket_id, score="good")
-    more = {"retry_after": 1} if kind == "429" else {"status": 503} if kind == "error" else {}
-    await outside.fault(kind=kind, path="/satisfaction_ratings/", **more)
-    await csat.hear(rated(ticket_id, "hint"))
+async def test_bad_days_end(csat: Readers, outside: Outside) -> None:
+    faults: list[dict[str, Any]] = [
+        {"kind": "429", "retry_after": 1},
+        {"kind": "error", "status": 503},
+        {"kind": "drop"},
+    ]
+    tickets = [(await outside.solved_ticket())[0] for _ in faults]
+    for ticket_id in tickets:
+        await rate(outside, ticket_id, score="good")
+    for fault in faults:  # each is met by another reading
+        await outside.fault(path="/satisfaction_ratings/", **fault)
+    await csat.hear(*(rated(ticket_id, f"hint-{ticket_id}") for ticket_id in tickets))
     await csat.settled()
-    assert (await csat.rating(ticket_id)).score == "good"
+    assert (await outside.get("/faults"))["faults"] == []
+    assert [(await csat.rating(ticket_id)).score for ticket_id in tickets] == ["good"] * 3
 
 
 @on("sqlite")
-@pytest.mark.parametrize(("number", "score"), [(1, "bad"), (3, "bad"), (4, "good"), (5, "good")])
-async def test_a_survey_answer_on_the_scale(
-    live_store: Store, zendesk: Zendesk, outside: Outside, number: int, score: str
-) -> None:
-    ticket_id, at = await outside.solved_ticket()
+async def test_survey_answers_on_the_scale(live_store: Store, zendesk: Zendesk, outside: Outside) -> None:
+    scale = {1: "bad", 3: "bad", 4: "good", 5: "good"}
+    tickets = {number: await outside.solved_ticket() for number in scale}
     async with reading(live_store, zendesk, SURVEYS) as csat:
-        await csat.hear(solved(ticket_id, at))
-        await outside.act(ticket_id, "survey")
-        await csat.hear(rated(ticket_id, "offered"))
+        await csat.hear(*(solved(ticket_id, at) for ticket_id, at in tickets.values()))
+        for ticket_id, _ in tickets.values():
+            await outside.act(ticket_id, "survey")
+        await csat.hear(*(rated(ticket_id, f"offered-{ticket_id}") for ticket_id, _ in tickets.values()))
         await csat.settled()
-        facts = await csat.facts(ticket_id)
-        assert (facts.asked_at is not None, facts.score) == (True, None)
-        await outside.act(ticket_id, "survey", rating=number, comment="So so", reason="Something new")
-        await csat.hear(rated(ticket_id, "answered"))
+        for number, (ticket_id, _) in tickets.items():
+            facts = await csat.facts(ticket_id)
+            assert (facts.asked_at is not None, facts.score) == (True, None)
+            await outside.act(ticket_id, "survey", rating=number, comment="So so", reason="Something new")
+        await csat.hear(*(rated(ticket_id, f"answered-{ticket_id}") for ticket_id, _ in tickets.values()))
         await csat.settled()
-        row = await csat.rating(ticket_id)
-    assert (row.score, row.comment) == (score, "So so")
-    assert row.reason == ("Some other reason" if score == "bad" else None)
+        for number, score in scale.items():
+            row = await csat.rating(tickets[number][0])
+            assert (row.score, row.comment) == (score, "So so"), number
+            assert row.reason == ("Some other reason" if score == "bad" else None), number
 
 
 async def test_a_survey_answer_changes(live_store: Store, zendesk: Zendesk, outside: Outside) -> None:

@@ -34,14 +34,14 @@ async def operator(visitor: httpx.AsyncClient, store: Store, clock: ManualClock)
 
 
 @on("sqlite")
-@pytest.mark.parametrize("path", ["/tickets", "/tickets/17"])
 async def test_it_is_closed_to_strangers(
-    visitor: httpx.AsyncClient, store: Store, clock: ManualClock, path: str
+    visitor: httpx.AsyncClient, store: Store, clock: ManualClock
 ) -> None:
     await live_through(store, clock)
-    answer = await visitor.get(path)
-    assert answer.status_code in (303, 401)
-    assert "secret words" not in answer.text
+    for path in ("/tickets", "/tickets/17"):
+        answer = await visitor.get(path)
+        assert answer.status_code in (303, 401), path
+        assert "secret words" not in answer.text
 
 
 async def test_it_tells_the_story_with_the_customers_words(
@@ -71,35 +71,34 @@ async def test_a_strangers_words_are_only_words(operator: httpx.AsyncClient, sto
 
 
 @on("sqlite")
-@pytest.mark.parametrize("url", ["javascript:alert(1)", "data:text/html,x"])
-async def test_only_web_addresses_become_links(operator: httpx.AsyncClient, store: Store, url: str) -> None:
-    async with store.transaction() as tx:
-        issue = {"iid": "7", "web_url": url, "revision": 1, "created_at": tx.now, "updated_at": tx.now}
-        await tx.execute(tables.issues.insert().values(ticket_id="17", **issue))
-    answer = await operator.get("/tickets/17")
-    assert f"#7 {url}" in answer.text
-    assert f'href="{url}' not in answer.text
+async def test_only_web_addresses_become_links(operator: httpx.AsyncClient, store: Store) -> None:
+    for url in ("javascript:alert(1)", "data:text/html,x"):
+        async with store.transaction() as tx:
+            issue = {"iid": "7", "web_url": url, "revision": 1, "created_at": tx.now, "updated_at": tx.now}
+            await tx.execute(tables.issues.delete())
+            await tx.execute(tables.issues.insert().values(ticket_id="17", **issue))
+        answer = await operator.get("/tickets/17")
+        assert f"#7 {url}" in answer.text
+        assert f'href="{url}' not in answer.text
 
 
 @on("sqlite")
-@pytest.mark.parametrize(
-    ("path", "status"),
-    [
-        ("/tickets/99", 404),
-        ("/tickets/abc", 404),
-        ("/tickets/1%3Cb%3E", 404),
-        ("/tickets/" + "1" * 21, 404),
-        ("/tickets", 200),
-        ("/tickets?id=abc", 422),
-        ("/tickets?id=%2317", 303),
-        ("/tickets?id=//evil.example", 422),
-    ],
-)
-async def test_what_is_not_known_or_no_id(operator: httpx.AsyncClient, path: str, status: int) -> None:
-    answer = await operator.get(path)
-    assert answer.status_code == status
-    assert "<b>" not in answer.text
-    if status == 303:
-        assert answer.headers["location"] == "/tickets/17"
-    else:
-        assert 'name="id"' in answer.text
+async def test_what_is_not_known_or_no_id(operator: httpx.AsyncClient) -> None:
+    statuses = {
+        "/tickets/99": 404,
+        "/tickets/abc": 404,
+        "/tickets/1%3Cb%3E": 404,
+        "/tickets/" + "1" * 21: 404,
+        "/tickets": 200,
+        "/tickets?id=abc": 422,
+        "/tickets?id=%2317": 303,
+        "/tickets?id=//evil.example": 422,
+    }
+    for path, status in statuses.items():
+        answer = await operator.get(path)
+        assert answer.status_code == status, path
+        assert "<b>" not in answer.text
+        if status == 303:
+            assert answer.headers["location"] == "/tickets/17"
+        else:
+            assert 'name="id"' in answer.text, path

@@ -45,12 +45,14 @@ async def test_a_survey_is_due_exactly_a_day_after_the_solve(store: Store) -> No
 
 @pytest.mark.parametrize("batches", ["one batch", "one by one"])
 async def test_solve_reopen_solve_in_every_order_with_doubles(store: Store, batches: str) -> None:
-    history = [FIRST, REOPENED, AGAIN, EXPORTED]
-    for number, order in enumerate(permutations(history)):
-        ticket = str(1000 + number)
-        arrivals = [each.model_copy(update={"ticket_id": ticket}) for each in (*order, *order[:2])]
-        for batch in [arrivals] if batches == "one batch" else [[each] for each in arrivals]:
-            await take(store, batch)
+    """A ticket for each order, side by side: of each the events arrive in one batch, or in as many as there are."""
+    arrivals = []
+    for number, order in enumerate(permutations([FIRST, REOPENED, AGAIN, EXPORTED])):
+        ticket = {"ticket_id": str(1000 + number)}
+        arrivals.append([each.model_copy(update=ticket) for each in (*order, *order[:2])])
+    together = [[event for history in arrivals for event in history]]
+    for batch in together if batches == "one batch" else zip(*arrivals, strict=True):
+        await take(store, batch)
     rows = (await deliveries(store, SURVEY)).values()
     due = {row.lane: row.due_at for row in rows if row.state == "waiting"}
     assert len(due) == len([row for row in rows if row.state == "waiting"]) == 24

@@ -29,38 +29,47 @@ async def csat(live_store: Store, zendesk: Zendesk) -> AsyncIterator[Csat]:
         yield running_csat
 
 
-@pytest.mark.parametrize(
-    ("what", "values", "rule"),
-    [
-        ("reopen", {}, "reopened"),
-        ("close", {}, "closed"),
-        ("delete", {}, "deleted"),
-        ("delete", {"permanently": True}, "deleted"),
-        ("actions", {"organization_id": GITLAB}, "excluded_organization"),
-        ("rating", {"score": "good"}, "satisfaction_offered"),
-        ("rating", {"score": "offered"}, "satisfaction_offered"),
-        ("tags", {"tags": {"add": ["pending_old"]}}, "excluded_tag"),
-        ("tags", {"tags": {"add": ["close_by_merge"]}}, "merged"),
-    ],
-)
-async def test_what_happened_since_the_solve(
-    csat: Csat, outside: Outside, what: str, values: dict[str, Any], rule: str
-) -> None:
-    ticket_id, at = await outside.solved_ticket()
-    await outside.act(ticket_id, what, **values)
-    await csat.hear(solved(ticket_id, at))
+SINCE_THE_SOLVE: list[tuple[str, dict[str, Any], str]] = [
+    ("reopen", {}, "reopened"),
+    ("close", {}, "closed"),
+    ("delete", {}, "deleted"),
+    ("delete", {"permanently": True}, "deleted"),
+    ("actions", {"organization_id": GITLAB}, "excluded_organization"),
+    ("rating", {"score": "good"}, "satisfaction_offered"),
+    ("rating", {"score": "offered"}, "satisfaction_offered"),
+    ("tags", {"tags": {"add": ["pending_old"]}}, "excluded_tag"),
+    ("tags", {"tags": {"add": ["close_by_merge"]}}, "merged"),
+]
+
+
+async def test_what_happened_since_the_solve(csat: Csat, outside: Outside) -> None:
+    happened, heard = {}, []
+    for what, values, rule in SINCE_THE_SOLVE:
+        ticket_id, at = await outside.solved_ticket()
+        await outside.act(ticket_id, what, **values)
+        happened[ticket_id] = at, rule
+        heard.append(solved(ticket_id, at))
+    await csat.hear(*heard)
     await csat.settled()
-    assert await csat.decisions() == [(False, rule)]
-    [skipped] = await promised(csat.store)
-    assert isinstance(skipped, SurveySkipped)
-    assert (skipped.ticket_id, skipped.rule) == (ticket_id, rule)
-    assert await outside.surveys(ticket_id) == []
-    # What the reading told counts at once, whether or not its own event ever comes.
-    [numbers] = await rows_of(csat.store, tables.ticket_facts)
-    assert (numbers.solved_at is None) is (rule == "reopened")
-    assert len(await deliveries(csat.store, NATIVE_RATING)) == (rule == "satisfaction_offered")
-    [survey] = (await deliveries(csat.store, SURVEY)).values()
-    assert f"{rule}: {skipped.reason}" in survey.outcome
+    skipped = {
+        event.ticket_id: event for event in await promised(csat.store) if isinstance(event, SurveySkipped)
+    }
+    numbers = {row.ticket_id: row for row in await rows_of(csat.store, tables.ticket_facts)}
+    surveys = await deliveries(csat.store, SURVEY)
+    assert len(await promised(csat.store)) == len(skipped) == len(happened)
+    for ticket_id, (at, rule) in happened.items():
+        decision, event = await csat.decision_about(ticket_id), skipped[ticket_id]
+        assert (decision.send, decision.rule) == (False, rule)
+        assert (event.rule, event.solved_at, bool(event.reason)) == (rule, at, True)
+        # What the reading told counts at once, whether or not its own event ever comes.
+        assert (numbers[ticket_id].solved_at is None) is (rule == "reopened"), rule
+        assert f"{rule}: {event.reason}" in surveys[solve_key(ticket_id, at)].outcome
+    offered = [rule for _, rule in happened.values() if rule == "satisfaction_offered"]
+    assert len(await deliveries(csat.store, NATIVE_RATING)) == len(offered) == 2
+    assert await outside.calls("zendesk.comment") == []  # nobody was asked, no ticket tagged
+    assert [
+        call for call in await outside.calls("zendesk.tags") if call["tags"] == ["csat_survey_sent"]
+    ] == []
 
 
 @on("sqlite")

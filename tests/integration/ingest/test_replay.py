@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from ingest.__main__ import app
 from ingest.webhooks import repository
 from ingest.webhooks.parse import Account
 from ingest.webhooks.repository import Replay, Replayed, WebhookFilter
 from supportops.contracts import TicketUpdated
-from supportops.store import migrate
 from tests.integration.ingest.app import TRIGGERS, Ingest, running
 from tests.support import zendesk_bodies as z
 from tests.support.commands import run_command
@@ -100,15 +101,18 @@ async def test_today_s_rules_read_yesterday_s_trigger(ingest: Ingest) -> None:
     ]
 
 
-def ingest_command(url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {
+def environment_of(url: str) -> dict[str, str]:
+    return {
         "DATABASE_URL": url,
         "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9",
         "INGEST_ACCOUNT_ID": z.ACCOUNT,
         "INGEST_WEBHOOK_SECRETS": z.SECRET,
         "CONFIG_FILE": os.path.abspath("config/supportops.yaml"),
     }
-    return run_command("ingest", *arguments, environment=environment)
+
+
+def ingest_command(url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return run_command("ingest", *arguments, environment=environment_of(url))
 
 
 def said(url: str, *arguments: str) -> Any:
@@ -145,22 +149,23 @@ def _all_commands(url: str) -> tuple[Any, Any, Any, Any]:
     )
 
 
-@pytest.mark.parametrize(
-    ("arguments", "status", "words"),
-    [
-        (("replay",), 2, "say which webhooks"),
-        (("replay", "--ticket", "1", "--reprocess", "nobody"), 2, "unknown group"),
-        (("replay", "--disposition", "lost"), 2, "unknown disposition"),
-        (("replay", "--disposition", "published"), 2, "--reprocess"),
-        (("parked", "show", "nothing"), 1, "there is no webhook"),
-        (("--help",), 0, "Usage"),
-        (("parked", "--help"), 0, "replay"),
-        (("replay", "--help"), 0, "GROUP"),
-    ],
-)
-def test_mistakes_are_explained(tmp_path: Path, arguments: tuple[str, ...], status: int, words: str) -> None:
-    url = f"sqlite:///{tmp_path}/log.db"
-    migrate.upgrade(url, "ingest")
-    done = ingest_command(url, *arguments)
-    assert done.returncode == status
-    assert words in " ".join((done.stdout + done.stderr).split())
+MISTAKES = [
+    (("replay",), 2, "say which webhooks"),
+    (("replay", "--ticket", "1", "--reprocess", "nobody"), 2, "unknown group"),
+    (("replay", "--disposition", "lost"), 2, "unknown disposition"),
+    (("replay", "--disposition", "published"), 2, "--reprocess"),
+    (("parked", "show", "nothing"), 1, "there is no webhook"),
+    (("--help",), 0, "Usage"),
+    (("parked", "--help"), 0, "replay"),
+    (("replay", "--help"), 0, "GROUP"),
+]
+
+
+@pytest.mark.parametrize("dialect", ["sqlite"])
+def test_mistakes_are_explained(new_database: Callable[[str], str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in environment_of(new_database("ingest")).items():
+        monkeypatch.setenv(name, value)
+    for arguments, status, words in MISTAKES:
+        done = CliRunner().invoke(app, list(arguments))
+        assert done.exit_code == status, arguments
+        assert words in " ".join(done.output.split()), arguments

@@ -112,12 +112,29 @@ def test_nuls_and_moments_out_of_range_are_refused_as_described(api: "OpenApiSch
     operation = api[path]["GET"]
     names = [parameter.name for parameter in operation.query]
     assert len(names) > 2
-    for name in names:
-        for value in HOSTILE:
-            case = operation.Case(query={name: value})
+    for value in HOSTILE:
+        taken = names
+        while (
+            taken
+        ):  # what refused it is left out the next time, so that the others let it through to the database
+            case = operation.Case(query=dict.fromkeys(taken, value))
             response = case.call(headers={"Authorization": f"Bearer {API_TOKEN}"})
-            assert response.status_code in (200, 400, 422), (name, value, response.text)
+            assert response.status_code in (200, 400, 422), (taken, value, response.text)
             case.validate_response(response, excluded_checks=[ignored_auth, positive_data_acceptance])
+            if response.status_code == 200:
+                break
+            refused = refused_by(response)
+            assert refused <= set(taken), (taken, value, response.text)
+            taken = [name for name in taken if name not in (refused or taken)]
+
+
+def refused_by(response: "Response") -> set[str]:
+    """The parameters that an answer complains of; none where the address as a whole is refused."""
+    return (
+        {problem["loc"][-1] for problem in response.json()["detail"]}
+        if response.status_code == 422
+        else set()
+    )
 
 
 def is_beyond(response: "Response") -> bool:

@@ -123,20 +123,34 @@ class Installation:
 
     @asynccontextmanager
     async def browser(
-        self, login: OperatorsSettings, client: str = "192.0.2.1", http: HttpSettings | None = None
+        self,
+        login: OperatorsSettings,
+        client: str = "192.0.2.1",
+        http: HttpSettings | None = None,
+        replicas: dict[str, Any] | None = None,
     ) -> AsyncIterator[httpx.AsyncClient]:
-        """A browser at an address, in front of replicas of its own; it keeps cookies and follows nothing by itself."""
+        """A browser at an address; it keeps cookies and follows nothing by itself. It stands in front of replicas of
+        its own, made when they are asked, or in front of those in `replicas`: applications by service.
+        """
+        shared = {} if replicas is None else replicas
         mounts = {
-            url: _Reachable(self, service, partial(self._transport, service, login, client, http))
+            url: _Reachable(self, service, partial(self._transport, shared, service, login, client, http))
             for service, url in ADDRESSES.items()
         }
         async with httpx.AsyncClient(mounts=mounts, verify=tls()) as opened:
             yield opened
 
     async def _transport(
-        self, service: str, login: OperatorsSettings, client: str, http: HttpSettings | None
+        self,
+        shared: dict[str, Any],
+        service: str,
+        login: OperatorsSettings,
+        client: str,
+        http: HttpSettings | None,
     ) -> httpx.ASGITransport:
-        return httpx.ASGITransport(await self.app(service, login, http), client=(client, 1))
+        if service not in shared:
+            shared[service] = await self.app(service, login, http)
+        return httpx.ASGITransport(shared[service], client=(client, 1))
 
 
 type Opening = Callable[[], Awaitable[httpx.ASGITransport]]

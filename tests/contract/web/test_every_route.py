@@ -8,6 +8,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -45,10 +46,11 @@ async def visitors(
 ) -> AsyncIterator[dict[str, httpx.AsyncClient]]:
     """Browsers of everybody, by who they are."""
     login, other = chosen(users), chosen(users, session_keys="the-key-of-quite-another-installation")
+    replicas: dict[str, Any] = {}
     async with AsyncExitStack() as opened:
 
         async def browser() -> httpx.AsyncClient:
-            return await opened.enter_async_context(installation.browser(login))
+            return await opened.enter_async_context(installation.browser(login, replicas=replicas))
 
         found = {who: await browser() for who in (*STRANGERS, *ROLES)}
         for role in ROLES:

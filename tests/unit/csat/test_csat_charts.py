@@ -3,7 +3,6 @@
 import re
 from datetime import date
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -76,9 +75,7 @@ def test_a_period_without_data_leaves_a_gap() -> None:
     assert len(chart.lines) == len(chart.bands) == 2
 
 
-@pytest.mark.parametrize(
-    ("share", "x"), [(Figure(0.0, 0, 9, 0, 0.3), 2), (Figure(1.0, 9, 9, 0.7, 1), 298), (NOTHING, None)]
-)
+@for_each("share, x", [(Figure(0.0, 0, 9, 0, 0.3), 2), (Figure(1.0, 9, 9, 0.7, 1), 298), (NOTHING, None)])
 def test_a_bar_goes_from_nothing_to_all(share: Figure, x: float | None) -> None:
     assert charts.bar(share).value_x == x
 
@@ -97,9 +94,7 @@ def test_a_line_is_told_in_words_too() -> None:
     assert view_model.panels([], "month", RULES)[0].summary == "No data in any month yet."
 
 
-@pytest.mark.parametrize(
-    "hostile", ["<script>alert(1)</script>", "</title><image href=x>", '" onload="x', "a&b"]
-)
+@for_each("hostile", ["<script>alert(1)</script>", "</title><image href=x>", '" onload="x', "a&b"])
 def test_labels_of_a_chart_are_text(hostile: str) -> None:
     look = PageLayout("csat.dashboard", Site("csat", "/dashboard"), FILTERS)
     panel, *_ = view_model.panels([(date(2026, 9, 7), Counts(10, 10, 10, 9, 1))], "week", RULES)

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import pytest
-
 from csat.operations.gitlab_checks import feedback_check, labels
 from csat.operations.survey_triggers import asks, judge
 from csat.operations.zendesk_checks import may_export, rights
@@ -33,8 +31,8 @@ OFF_TAG = AUTOMATION | {
 }
 
 
-@pytest.mark.parametrize(
-    ("rule", "verdict"), [(AUTOMATION, True), (TELLING, False), (TAGGING, False), ({}, False), (ON_TAG, True)]
+@for_each(
+    "rule, verdict", [(AUTOMATION, True), (TELLING, False), (TAGGING, False), ({}, False), (ON_TAG, True)]
 )
 def test_which_rules_ask(rule: dict[str, Any], verdict: bool) -> None:
     assert asks(rule) is verdict

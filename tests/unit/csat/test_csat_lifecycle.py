@@ -4,12 +4,12 @@ import random
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from csat.surveys.survey_clock import SAME_SOLVE, TicketState, Transition, reopened, same_solve, solved
 from supportops.ticket_version import version_of
+from tests.support.for_each import for_each
 
 START = datetime(2026, 3, 1, 10, 0, tzinfo=UTC)
 
@@ -119,6 +119,6 @@ def test_another_road_tells_the_same_solve_and_the_clock_runs_on() -> None:
     assert told == Transition(TicketState("solved", later, START))
 
 
-@pytest.mark.parametrize(("seconds", "same"), [(0, True), (5, True), (-5, True), (6, False), (-6, False)])
+@for_each("seconds, same", [(0, True), (5, True), (-5, True), (6, False), (-6, False)])
 def test_five_seconds_are_the_same_solve(seconds: int, same: bool) -> None:
     assert same_solve(START, START + timedelta(seconds=seconds)) is same

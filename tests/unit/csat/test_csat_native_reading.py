@@ -67,7 +67,7 @@ def test_a_ticket_shows_its_rating_as_an_object_or_a_list_of_one(shape: str) -> 
     assert ticket.score == "good"
 
 
-@pytest.mark.parametrize(("number", "score"), [(1, "bad"), (2, "bad"), (3, "bad"), (4, "good"), (5, "good")])
+@for_each("number, score", [(1, "bad"), (2, "bad"), (3, "bad"), (4, "good"), (5, "good")])
 def test_the_scale_of_five(number: int, score: str) -> None:
     native = READING.of_response(response({"type": "rating_scale", "rating": number}))
     assert native is not None

@@ -31,7 +31,7 @@ def test_a_named_wait_is_everybodys(raised: Exception, seen: type[Exception]) ->
     assert getattr(caught.value, "after", None) == getattr(raised, "after", None)
 
 
-@pytest.mark.parametrize("collisions", range(TRIES + 1))
+@for_each("collisions", range(TRIES + 1))
 async def test_a_ticket_that_moves_is_looked_at_a_few_times(collisions: int) -> None:
     left = [Conflict("409")] * collisions
 

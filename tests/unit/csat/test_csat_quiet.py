@@ -105,8 +105,8 @@ def test_every_name_of_rails_leads_to_a_zone() -> None:
     assert [name for name in names if zone_of(None, name, "Antarctica/Troll").key == "Antarctica/Troll"] == []
 
 
-@pytest.mark.parametrize(
-    ("values", "words"),
+@for_each(
+    "values, words",
     [
         ({"starts": 1320, "ends": "08:00"}, 'in quotes, such as "22:00"'),
         ({"starts": "25:00", "ends": "08:00"}, 'in quotes, such as "22:00"'),

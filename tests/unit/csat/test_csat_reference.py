@@ -33,14 +33,14 @@ def test_values(source: Source, material: Material, value: str) -> None:
     assert value_of(source, material) == value
 
 
-@pytest.mark.parametrize("letter", ["x", "\u00e4", "\u20ac", "\U0001f600"])
+@for_each("letter", ["x", "\u00e4", "\u20ac", "\U0001f600"])
 def test_a_value_of_a_megabyte_still_fits_the_keys_of_the_numbers(letter: str) -> None:
     value = value_of(FIELD, Material(organization_fields={"support_level": letter * 2**20}))
     assert LONGEST - 4 < len(value.encode()) <= LONGEST
     assert set(value) == {letter}
 
 
-@pytest.mark.parametrize(
+@for_each(
     "values",
     [
         {"organization_field": "plan", "tags": {"gold": "Gold"}},

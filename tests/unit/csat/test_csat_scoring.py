@@ -30,8 +30,8 @@ def test_forms_that_are_answers(fields: tuple[str, ...], answer: Answer) -> None
     assert parse(*fields) == answer
 
 
-@pytest.mark.parametrize(
-    ("fields", "words"),
+@for_each(
+    "fields, words",
     [
         (("",), "choose Good or Bad"),
         (("GOOD",), "choose Good or Bad"),

@@ -4,7 +4,6 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -139,7 +138,7 @@ def test_bodies_of_the_field() -> None:
     assert snapshot(big)["requester_id"] == "9223372036854775819"
 
 
-@pytest.mark.parametrize(
+@for_each(
     "time", ["2025-01-08T16:45:20Z", "2025-01-08T16:45:20.1Z", "2025-01-08T16:45:20.123456789Z",
              "2025-01-08T16:45:20.5+00:00", "2025-01-08T18:45:20+02:00"],
 )  # fmt: skip

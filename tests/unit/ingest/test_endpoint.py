@@ -17,6 +17,7 @@ from ingest.webhooks.repository import SignedRequest
 from supportops.clock import ManualClock
 from supportops.observability.metrics import Metrics
 from tests.support import zendesk_bodies as z
+from tests.support.for_each import for_each
 
 NOW = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 BODY = z.sample("ticket.created")
@@ -106,9 +107,7 @@ async def test_credentials_are_not_kept() -> None:
     assert "a=b" not in str(intake.received[0].headers)
 
 
-@pytest.mark.parametrize(
-    "error", [NotKept("disk full"), RuntimeError("our bug"), KeyError("x"), MemoryError()]
-)
+@for_each("error", [NotKept("disk full"), RuntimeError("our bug"), KeyError("x"), MemoryError()])
 async def test_whatever_fails_is_a_503_that_zendesk_tries_again(error: BaseException) -> None:
     start, body = await answered(endpoint_on(FakeIntake(error)), scope(), arriving(whole(BODY)))
     assert start["status"] == 503
@@ -116,7 +115,7 @@ async def test_whatever_fails_is_a_503_that_zendesk_tries_again(error: BaseExcep
     assert body["body"] == b"try again"
 
 
-@pytest.mark.parametrize(
+@for_each(
     "headers",
     [
         {"X-Zendesk-Webhook-Signature": ""},

@@ -9,6 +9,7 @@ from ingest.policy import IngestPolicy
 from ingest.settings import IngestSettings
 from ingest.wiring import account_of
 from supportops.config import rules_file
+from tests.support.for_each import for_each
 
 GOOD = {"account_id": "22129848", "webhook_secrets": "new-secret,old-secret"}
 
@@ -20,7 +21,7 @@ def test_the_defaults() -> None:
     assert settings.operator_token is None
 
 
-@pytest.mark.parametrize(
+@for_each(
     "change",
     [
         {"account_id": "acme"},

@@ -172,7 +172,7 @@ def test_solved_at_is_updated_at_of_the_detail() -> None:
     assert event.solved_at == datetime(2025, 1, 8, 16, 45, 20, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("current", [None, "", {"value": "SOLVED"}, ["SOLVED"], 7])
+@for_each("current", [None, "", {"value": "SOLVED"}, ["SOLVED"], 7])
 def test_a_solve_whose_new_status_is_no_word_is_one_all_the_same(current: Any) -> None:
     body = z.native(
         "ticket.status_changed", {"current": current, "previous": "OPEN"}, detail={"status": "SOLVED"}
@@ -199,9 +199,7 @@ def test_solved_to_solved_is_no_solve() -> None:
     assert isinstance(event, c.TicketUpdated)
 
 
-@pytest.mark.parametrize(
-    ("is_public", "expected"), [(True, True), (False, False), (None, False), ("true", False)]
-)
+@for_each("is_public, expected", [(True, True), (False, False), (None, False), ("true", False)])
 def test_a_comment_is_private_unless_it_says_public(is_public: Any, expected: bool) -> None:
     event = only(z.native("ticket.comment_added", {"comment": COMMENT | {"is_public": is_public}}))
     assert event.comment.is_public is expected
@@ -228,7 +226,7 @@ ORGANIZATIONS: list[tuple[str, dict[str, Any], dict[str, tuple[Any, Any]]]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "event", "expected"), ORGANIZATIONS)
+@for_each("name, event, expected", ORGANIZATIONS)
 def test_organization_updates(name: str, event: dict[str, Any], expected: dict[str, Any]) -> None:
     result = only(z.native(f"organization.{name}", event, detail={"id": "66"}))
     assert isinstance(result, c.OrganizationUpdated)

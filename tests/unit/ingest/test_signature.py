@@ -30,8 +30,8 @@ def passes(
     return digest is not None and is_signed(secrets, signed_at, body, digest)
 
 
-@pytest.mark.parametrize(
-    ("body", "signature"),
+@for_each(
+    "body, signature",
     [
         ('{"event":"ticket.updated","id":123}', "S/RDdU2ERmj7LHDDoWJ2onPYH+t7/f2+LTM4dL7UiLM="),
         ("", "wCdBvXaHttn0wRVIYctzZ9O6O0bnqWakJMEKZ9VoRWw="),

@@ -193,8 +193,8 @@ def test_what_is_done_at_once_is_one_message_whatever_the_order() -> None:
     assert told == {(repr(("solved", ["priority", "status", "tags"], 3)),)}
 
 
-@pytest.mark.parametrize(
-    ("events", "messages"),
+@for_each(
+    "events, messages",
     [
         ([solved(0, **IN_ONE), solved(0, **IN_ONE)], 1),
         ([solved(0, **IN_ONE), solved(2, actor_id="4", road="trigger")], 1),
@@ -202,7 +202,6 @@ def test_what_is_done_at_once_is_one_message_whatever_the_order() -> None:
         ([solved(0), updated("priority_changed", ("priority", None, "low"), at=3)], 1),
         ([solved(0), updated("priority_changed", ("priority", None, "low"), at=30)], 2),
     ],
-    ids=["duplicate", "another road", "later", "one person at once", "one person later"],
 )
 def test_how_many_messages(events: list[TicketEvent], messages: int) -> None:
     assert len(items(*events)) == messages

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -81,8 +80,8 @@ def test_what_came_before_the_comment_is_in_its_message_at_once() -> None:
     assert contents(feed)["77"].facts["status"] == "solved"
 
 
-@pytest.mark.parametrize(
-    ("later", "status"),
+@for_each(
+    "later, status",
     [
         (happened(4, actor="ada", status="solved"), "solved"),
         (happened(6, actor="ada", status="solved"), "open"),
@@ -90,7 +89,6 @@ def test_what_came_before_the_comment_is_in_its_message_at_once() -> None:
         (happened(1, actor=None, status="solved"), "open"),
         (happened(1, actor="ada", sequence="9", status="solved"), "solved"),
     ],
-    ids=["same person, in time", "too late", "somebody else", "nobody known", "one side without sequence"],
 )
 def test_without_a_sequence_the_same_person_within_the_window_is_one_action(
     later: Action, status: str

@@ -4,7 +4,6 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from slack_sdk.models.blocks import Block
@@ -99,8 +98,8 @@ def section(text: dict[str, Any]) -> dict[str, Any]:
     return {"type": "section", "text": text}
 
 
-@pytest.mark.parametrize(
-    ("status", "shown"),
+@for_each(
+    "status, shown",
     [
         ("new", "New ticket updated by Ada Agent"),
         ("hold", "On-hold ticket updated by Ada Agent"),
@@ -248,7 +247,7 @@ def test_equal_looks_have_equal_digests() -> None:
     assert render(ADA, LOOK).digest != render(FeedLine("12345", AT, status="solved"), LOOK).digest
 
 
-@pytest.mark.parametrize("name", ["\u200b", "\u2060\u200e\u3164", "\u00ad\ufeff \u202e"])
+@for_each("name", ["\u200b", "\u2060\u200e\u3164", "\u00ad\ufeff \u202e"])
 def test_a_name_that_nobody_sees_is_no_name(name: str) -> None:
     message = render(FeedLine("5", AT, "open", person=name, organization=name), LOOK)
     assert message.text == render(FeedLine("5", AT, "open"), LOOK).text

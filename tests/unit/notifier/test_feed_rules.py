@@ -51,8 +51,8 @@ def test_the_shipped_feeds_are_the_handbooks(form: str, feeds: list[str]) -> Non
     assert [feed.name for feed in rules.feeds if rules.verdict(feed, ticket) is YES] == feeds
 
 
-@pytest.mark.parametrize(
-    ("form", "tags", "kind", "told"),
+@for_each(
+    "form, tags, kind, told",
     [
         ("Self-Managed", {"premium"}, "created", True),
         ("GitLab.com", {"ultimate", "x"}, "created", True),
@@ -192,7 +192,7 @@ def test_a_mistake_is_named_with_its_place(tmp_path: Path, section: str, complai
     assert complaint in str(caught.value)
 
 
-@pytest.mark.parametrize("values", [{"base_url": "ftp://slack"}, {"timeout": "30s"}, {"timeout": "0s"}])
+@for_each("values", [{"base_url": "ftp://slack"}, {"timeout": "30s"}, {"timeout": "0s"}])
 def test_slack_settings_are_checked(values: dict[str, str]) -> None:
     with pytest.raises(ValidationError):
         SlackSettings.model_validate({"token": "xoxb-1"} | values)

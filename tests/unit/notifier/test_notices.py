@@ -204,8 +204,8 @@ ENVELOPE = {"id": "e1", "source": "/x", "time": MONDAY, "subject": "5"}
 TAM = {"technical_account_manager": {"name": "Tam", "email": "Tam@support.example"}}
 
 
-@pytest.mark.parametrize(
-    ("more", "count"),
+@for_each(
+    "more, count",
     [({"created": True, **TAM}, 1), ({"created": False, **TAM}, 0), ({"created": True}, 0)],
 )
 def test_account_managers_hear_of_new_records(more: dict[str, Any], count: int) -> None:

@@ -68,8 +68,8 @@ BREACHES = NotifierPolicy.model_validate(
 )
 
 
-@pytest.mark.parametrize(
-    ("example", "shown"),
+@for_each(
+    "example, shown",
     [
         (
             {"tags": ["premium"], "title": "<!here> down"},
@@ -103,8 +103,8 @@ NOW = datetime(2026, 1, 5, 9, tzinfo=UTC)
 SAID = [("First Reply Time", "active", NOW + timedelta(hours=1)), ("resolution_time", "achieved", NOW)]
 
 
-@pytest.mark.parametrize(
-    ("facts", "form", "shown"),
+@for_each(
+    "facts, form, shown",
     [
         ({"tags": ["premium"]}, "Ours", {"premium": "First reply time breaches 2026-01-05 10:00 UTC"}),
         ({"tags": []}, "Ours", {"rest": "no target of it runs"}),  # which is about another metric

@@ -4,7 +4,6 @@ from dataclasses import replace
 from typing import Any
 
 import orjson
-import pytest
 
 from notifier.changes.records import Value
 from notifier.feeds.decisions import as_facts, from_facts
@@ -52,8 +51,8 @@ def changed(fact: str, value: str | None) -> Routable:
 SECRET = {"id": 8, "name": "Secret Ltd", "organization_fields": {}}
 
 
-@pytest.mark.parametrize(
-    ("status", "body", "feeds"),
+@for_each(
+    "status, body, feeds",
     [
         (200, {"organizations": [SECRET]}, ["all"]),
         (

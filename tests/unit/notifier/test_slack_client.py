@@ -150,15 +150,15 @@ async def test_answers_that_are_no_answer(
     assert caught.value.after == after
 
 
-@pytest.mark.parametrize("other", ["deleted", "is_bot", "is_stranger"])
+@for_each("other", ["deleted", "is_bot", "is_stranger"])
 async def test_who_is_no_colleague_is_nobody(other: str) -> None:
     for flag, found in ((False, "U1"), (True, None)):
         async with slack(always(200, {"ok": True, "user": {"id": "U1", other: flag}})) as client:
             assert await user_by_email(client, "ada@support.example") == found
 
 
-@pytest.mark.parametrize(
-    ("failure", "error"),
+@for_each(
+    "failure, error",
     [
         (httpx.ConnectError("refused"), Retryable),
         (httpx.ConnectTimeout("slow"), Retryable),
@@ -277,7 +277,7 @@ async def test_odd_messages_of_a_history_hide_no_other(odd: Any) -> None:
         assert [seen.ts async for seen in client.history("C9", NOW)] == ["1.5"]
 
 
-@pytest.mark.parametrize("odd", [None, {}, "x", 5])
+@for_each("odd", [None, {}, "x", 5])
 async def test_an_answer_without_its_list_does_not_say_that_nothing_is_there(odd: Any) -> None:
     """Else a message would be posted a second time, or a channel that is there be none."""
     for body in ({"ok": True}, {"ok": True, "messages": odd, "channels": odd}):

@@ -232,8 +232,8 @@ def test_a_comment_without_a_link_is_no_survey() -> None:
     assert survey_link({"body": "Please look at http://127.0.0.1/s/"}) == ""
 
 
-@pytest.mark.parametrize(
-    ("changes", "what"),
+@for_each(
+    "changes, what",
     [
         ([True], "shared_tickets of the organization, in order"),
         ([False, True], "shared_tickets of the organization, in order"),
@@ -272,8 +272,8 @@ def test_an_answer_that_does_not_know_is_seen() -> None:
     assert wrong(entries) == ["the bot's answer to 'breaching' names"]
 
 
-@pytest.mark.parametrize(
-    ("changes", "what"),
+@for_each(
+    "changes, what",
     [
         ({"before": []}, "what the check found"),
         ({"after": []}, "what it calls gone"),

@@ -2,7 +2,6 @@
 
 import json
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -82,9 +81,7 @@ def test_the_table(code: str, status: int | None, expected: ErrorAction) -> None
     assert reaction(Problem(code), status) is expected
 
 
-@pytest.mark.parametrize(
-    "code", ["CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "CANNOT_EXECUTE_FLOW_TRIGGER", "APEX_ERROR"]
-)
+@for_each("code", ["CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "CANNOT_EXECUTE_FLOW_TRIGGER", "APEX_ERROR"])
 def test_a_persons_own_code_fails_for_good_unless_a_lock_was_behind_it(code: str) -> None:
     assert reaction(Problem(code, "TicketTrigger: null pointer"), None) is ErrorAction.REJECTED
     assert reaction(Problem(code, "... UNABLE_TO_LOCK_ROW, unable ..."), None) is ErrorAction.TRANSIENT
@@ -97,9 +94,7 @@ def test_a_persons_own_code_fails_for_good_unless_a_lock_was_behind_it(code: str
     assert reaction(Problem(code, locked), None) is ErrorAction.TRANSIENT
 
 
-@pytest.mark.parametrize(
-    "code", ["INVALID_EMAIL_ADDRESS", "STRING_TOO_LONG", "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST"]
-)
+@for_each("code", ["INVALID_EMAIL_ADDRESS", "STRING_TOO_LONG", "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST"])
 def test_what_is_refused_of_a_named_field_is_the_fields(code: str) -> None:
     assert reaction(Problem(code, "", ("E__c",)), None) is ErrorAction.FIELD
     assert reaction(Problem(code), None) is ErrorAction.REJECTED
@@ -171,9 +166,7 @@ def test_results_of_any_shape_are_read(body: object) -> None:
     assert len(read_results([body, body], 2)) == 2
 
 
-@pytest.mark.parametrize(
-    "code", ["STRING_TOO_LONG", "INVALID_EMAIL_ADDRESS", "DUPLICATES_DETECTED", "NEW_ONE"]
-)
+@for_each("code", ["STRING_TOO_LONG", "INVALID_EMAIL_ADDRESS", "DUPLICATES_DETECTED", "NEW_ONE"])
 def test_messages_that_may_quote_a_customer_are_not_kept(code: str) -> None:
     body = [{"errorCode": code, "message": "data value too large: my secret diary", "fields": ["Subject__c"]}]
     assert refusal(body, 400)[1] == f"HTTP 400: {code} on Subject__c"

@@ -62,7 +62,7 @@ async def send(writer: Writer, count: int, *, deadline: float = float("inf")) ->
     return await Batch(writer, RULES, deadline).send(records(count))
 
 
-@pytest.mark.parametrize("odd", [set(), {17}, {0, 199}])
+@for_each("odd", [set(), {17}, {0, 199}])
 async def test_a_look_up_that_one_ticket_spoils_is_made_for_the_others(odd: set[int]) -> None:
     calls: list[int] = []
 
@@ -178,7 +178,7 @@ async def test_no_second_call_begins_past_the_deadline() -> None:
     assert len(writer.calls) == 1
 
 
-@pytest.mark.parametrize("error", [Retryable("x"), UnknownOutcome("x"), DestinationPaused("x")])
+@for_each("error", [Retryable("x"), UnknownOutcome("x"), DestinationPaused("x")])
 async def test_an_error_of_the_first_call_stands_for_all(error: Exception) -> None:
     def fail(_record: Record, _call: int) -> RecordResult:
         raise error

@@ -7,6 +7,7 @@ from sfdc_sync.salesforce.responses import read_results
 from sfdc_sync.salesforce.usage import Usage
 from supportops.errors import UnknownOutcome
 from supportops.observability.metrics import Metrics
+from tests.support.for_each import for_each
 
 
 def test_queries_are_quoted_whole() -> None:
@@ -23,7 +24,7 @@ def test_parts_come_in_the_order_of_the_request() -> None:
     assert parts_of({"compositeResponse": parts}, 2) == [(200, 0), (201, 1)]
 
 
-@pytest.mark.parametrize("answer", [None, [], {}, {"compositeResponse": [{"referenceId": "q0"}]}])
+@for_each("answer", [None, [], {}, {"compositeResponse": [{"referenceId": "q0"}]}])
 def test_half_an_answer_is_none(answer: object) -> None:
     with pytest.raises(UnknownOutcome):
         parts_of(answer, 1)

@@ -70,8 +70,8 @@ def test_a_whole_org_has_no_findings() -> None:
     assert objects(MatchingPolicy()) == ["Account", "Contact", "User"]
 
 
-@pytest.mark.parametrize(
-    ("fields", "check", "words"),
+@for_each(
+    "fields, check, words",
     [
         (
             ACCOUNT[:2] + ACCOUNT[3:],
@@ -235,8 +235,8 @@ def test_what_sharing_and_runs_may_write(
     assert all(each.remedy for each in found if each.verdict != "ok")
 
 
-@pytest.mark.parametrize(
-    ("status", "verdict", "told"),
+@for_each(
+    "status, verdict, told",
     [(200, "failed", "may not edit"), (403, "skipped", "cannot be read"), (404, "skipped", "cannot be read")],
 )
 async def test_a_role_that_cannot_be_read_is_not_guessed(status: int, verdict: str, told: str) -> None:

@@ -3,8 +3,6 @@
 from collections.abc import Collection, Sequence
 from typing import Any
 
-import pytest
-
 from sfdc_sync.matching.matcher import Asked, Match
 from sfdc_sync.matching.rules import OrganizationKey
 from sfdc_sync.policy.sfdc import SfdcPolicy
@@ -12,6 +10,7 @@ from sfdc_sync.ticket_records.decisions import Ticket
 from sfdc_sync.ticket_records.directory import ZendeskDirectory
 from sfdc_sync.ticket_records.facts import Facts
 from supportops.vendors.zendesk import References
+from tests.support.for_each import for_each
 from tests.unit.supportops.vendors.fake_zendesk import Fake, client_of
 
 ACME, RITA = {"id": 8, "name": "Acme"}, {"id": 6, "name": "Rita", "email": "rita@acme.example"}
@@ -32,8 +31,8 @@ class Questions:
         raise AssertionError(accounts)
 
 
-@pytest.mark.parametrize(
-    ("users", "organizations", "expected"),
+@for_each(
+    "users, organizations, expected",
     [
         ([RITA], [ACME], Asked(True, OrganizationKey("8", "Acme"), True, "rita@acme.example")),
         (

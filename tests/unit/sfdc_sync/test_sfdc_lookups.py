@@ -94,7 +94,7 @@ async def test_names_of_fields_are_read_in_salesforces_spelling() -> None:
     assert match.contact.contact.active is True
 
 
-@pytest.mark.parametrize("typed", ["0035500001H9kZuAAJ", "CUSTOMERNUMBER1", "see contract"])
+@for_each("typed", ["0035500001H9kZuAAJ", "CUSTOMERNUMBER1", "see contract"])
 async def test_what_is_no_accounts_id_is_not_asked_for(typed: str) -> None:
     """Salesforce may refuse such an id, and with it the look-up of the whole batch."""
     org = Org(account(ACME, "Acme"))
@@ -213,9 +213,7 @@ async def test_an_address_that_no_contact_can_have_spoils_no_look_up(hostile: st
     assert query.endswith("Email IN ('rita@acme.example')")
 
 
-@pytest.mark.parametrize(
-    "hostile", ["Half \ud83d", "nul\x00", "x" * 20_000, "", " "], ids=lambda each: repr(each[:9])
-)
+@for_each("hostile", ["Half \ud83d", "nul\x00", "x" * 20_000, "", " "])
 async def test_nor_does_a_name_that_no_account_can_have(hostile: str) -> None:
     org = Org(account(ACME, "Acme Ltd"))
     keys = OrganizationKey("7", hostile), OrganizationKey("8", "acme ltd")
@@ -225,7 +223,7 @@ async def test_nor_does_a_name_that_no_account_can_have(hostile: str) -> None:
     assert max(len(query.encode()) for query in org.rounds[0]) <= MOST_BYTES
 
 
-@pytest.mark.parametrize("name", ["Acme  Ltd", " ACME Ltd ", "Acme\xa0Ltd", "\uff21cme Ltd"])
+@for_each("name", ["Acme  Ltd", " ACME Ltd ", "Acme\xa0Ltd", "\uff21cme Ltd"])
 async def test_an_account_is_found_by_a_name_in_another_spelling(name: str) -> None:
     match = await one(Org(account(ACME, "Acme Ltd")), asked(OrganizationKey("7", name)))
     assert (match.account and match.account.rule) == AccountRule.NAME

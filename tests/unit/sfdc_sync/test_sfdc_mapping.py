@@ -119,8 +119,8 @@ LONG_ADDRESSES = [
 ]
 
 
-@pytest.mark.parametrize("address", LONG_ADDRESSES)
-@pytest.mark.parametrize("kind", ["text", "email"])
+@for_each("address", LONG_ADDRESSES)
+@for_each("kind", ["text", "email"])
 def test_an_address_is_never_cut_into_another_one(address: str, kind: str) -> None:
     """Whatever type the rule says: cut at 80 characters the second one is somebody else's."""
     field = {"source": "requester_email", "type": kind, "max_length": 80, "empty": "null"}
@@ -153,8 +153,8 @@ def test_what_a_rule_changes_is_said(value: Value, rule: dict[str, object], said
     assert found.adjusted.get("F__c") == said
 
 
-@pytest.mark.parametrize(
-    ("rule", "words"),
+@for_each(
+    "rule, words",
     [
         ({"type": "number", "unfit": "cut"}, "cut is for text"),
         ({"otherwise": "Other"}, "needs values"),
@@ -167,9 +167,7 @@ def test_a_rule_that_makes_no_sense_is_refused(rule: dict[str, object], words: s
         FieldRule.model_validate({"source": "subject", **rule})
 
 
-@pytest.mark.parametrize(
-    "source", ["custom_field:360001234", "organization_field:plan", "requester_field:vip"]
-)
+@for_each("source", ["custom_field:360001234", "organization_field:plan", "requester_field:vip"])
 def test_custom_fields_are_sources(source: str) -> None:
     assert FieldRule(source=source).source == source
 

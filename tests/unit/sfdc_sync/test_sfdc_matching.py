@@ -238,8 +238,8 @@ def test_contacts_that_nothing_tells_apart_may_be_left_out() -> None:
     assert (match.contact, match.rule) == (None, ContactRule.AMBIGUOUS)
 
 
-@pytest.mark.parametrize(
-    ("match", "rule"),
+@for_each(
+    "match, rule",
     [
         (ContactMatch(ON_ACME, ContactRule.EMAIL), AccountRule.CONTACT),
         (ContactMatch(ALONE, ContactRule.EMAIL), AccountRule.NONE),

@@ -8,8 +8,8 @@ from sfdc_sync.settings import SalesforceSettings, near_url, salesforce_origin
 from tests.support.for_each import for_each
 
 
-@pytest.mark.parametrize(
-    ("url", "origin"),
+@for_each(
+    "url, origin",
     [
         ("https://acme.my.salesforce.com", "https://acme.my.salesforce.com"),
         ("https://ACME.my.salesforce.com/", "https://acme.my.salesforce.com"),
@@ -44,7 +44,7 @@ def test_no_other_address_gets_our_token(url: str) -> None:
         salesforce_origin(url)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "url",
     [
         "http://127.0.0.1:9400/salesforce",

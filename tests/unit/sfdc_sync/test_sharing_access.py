@@ -1,7 +1,5 @@
 """The five options as full states, and who sees what: the more permissive of organization and user wins."""
 
-import pytest
-
 from sfdc_sync.sharing.rules.access import (
     Access,
     Change,
@@ -41,8 +39,8 @@ def test_the_more_permissive_of_organization_and_user_wins(
     assert effective(organization, restriction) == Access(level, perhaps)
 
 
-@pytest.mark.parametrize(
-    ("option", "sharing", "rita", "sam"),
+@for_each(
+    "option, sharing, rita, sam",
     [
         (Option.OWN_TICKETS, NOTHING, "requested", "requested"),
         (Option.ALL_VIEW, LOOKING, "requested", "requested"),
@@ -60,7 +58,7 @@ def test_each_option_sets_organization_and_every_member(
     assert target.members == {"rita": rita, "sam": sam}
 
 
-@pytest.mark.parametrize("option", list(Option))
+@for_each("option", list(Option))
 def test_what_another_request_gave_stays_only_where_the_organization_opens_everything_anyway(
     option: Option,
 ) -> None:

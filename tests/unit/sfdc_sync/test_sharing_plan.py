@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -136,8 +135,8 @@ def test_undoing_opens_nothing_that_was_open_neither_before_nor_now(
         assert after <= max(was, is_now)
 
 
-@pytest.mark.parametrize(
-    ("organization", "level", "named"),
+@for_each(
+    "organization, level, named",
     [
         (Sharing(True, False), "requested", []),
         (Sharing(True, True), "requested", ["shared_comments"]),

@@ -75,8 +75,8 @@ def test_a_second_person_approves_what_they_were_shown() -> None:
         approve(ASKED, "ben", "an older one")
 
 
-@pytest.mark.parametrize(
-    ("state", "age", "over"),
+@for_each(
+    "state, age, over",
     [
         (State.ASKED, timedelta(days=7), True),
         (State.CHECKING, timedelta(days=8), True),
@@ -129,8 +129,8 @@ def test_a_ticket_is_evidence_or_the_reasons_say_why_not(evidence: Evidence | No
     assert all(part in reason for part, reason in zip(why, found, strict=True))
 
 
-@pytest.mark.parametrize(
-    ("notes", "words"),
+@for_each(
+    "notes, words",
     [
         (["VIP. No  Shared organization!"], ["no shared organization"]),
         (["", "contract says: do not share"], ["do not share"]),
@@ -193,7 +193,7 @@ def head(entries: list[tuple[Entry, str]]) -> tuple[int, str]:
     return (entries[-1][0].number, entries[-1][1]) if entries else (0, BEGINNING)
 
 
-@pytest.mark.parametrize("count", [0, 1, 4])
+@for_each("count", [0, 1, 4])
 def test_a_whole_log_is_whole(count: int) -> None:
     assert broken_at(log(count), head(log(count))) is None
 

@@ -33,7 +33,7 @@ def test_a_filled_issue_is_a_request() -> None:
     assert draft_of(filled()) == Draft("8447346622462", "5001", Option.SELECTED_VIEW, people)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "changes",
     [
         {"people": "* [rita@groablet.example](mailto:rita@groablet.example)\n* 8447388090602"},
@@ -48,7 +48,7 @@ def test_what_gitlabs_editor_for_rich_text_writes_is_the_same(changes: dict[str,
     assert draft_of(filled(**changes)) == draft_of(filled())
 
 
-@pytest.mark.parametrize("option", list(Option))
+@for_each("option", list(Option))
 def test_the_shipped_template_can_be_filled_in_for_each_option(option: Option) -> None:
     title = OPTIONS[option].title
     assert f"- [ ] {title}\n" in TEMPLATE
@@ -107,7 +107,7 @@ def test_text_that_is_no_issue_names_its_mistakes(text: str) -> None:
     assert error.value.mistakes
 
 
-@pytest.mark.parametrize("part", ["<!--", "# ", "- [x] ", "<!-- -->", "@"])
+@for_each("part", ["<!--", "# ", "- [x] ", "<!-- -->", "@"])
 def test_a_hostile_issue_is_read_in_no_time(part: str) -> None:
     with pytest.raises(UnusableIssue):
         draft_of(part * (LONGEST // len(part)))

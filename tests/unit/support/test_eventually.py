@@ -3,11 +3,10 @@
 import pytest
 
 from tests.support.eventually import MOST, NotYet, eventually, eventually_now, patience
+from tests.support.for_each import for_each
 
 
-@pytest.mark.parametrize(
-    ("load", "cores", "times"), [(0.1, 2, 1), (2, 2, 1), (8, 2, 4), (900, 2, MOST), (3, None, 3)]
-)
+@for_each("load, cores, times", [(0.1, 2, 1), (2, 2, 1), (8, 2, 4), (900, 2, MOST), (3, None, 3)])
 def test_a_busy_machine_gets_more_time(load: float, cores: int | None, times: float) -> None:
     assert patience(10, lambda: load, cores) == 10 * times
 

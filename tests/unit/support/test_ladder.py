@@ -2,9 +2,8 @@
 
 from collections.abc import Callable
 
-import pytest
-
 from tests.support import infra
+from tests.support.for_each import for_each
 from tests.support.infra import Choice
 from tests.support.servers import Unavailable
 
@@ -21,8 +20,8 @@ def having(*there: infra.Rung) -> Check:
     return check
 
 
-@pytest.mark.parametrize(
-    ("environment", "there", "rung"),
+@for_each(
+    "environment, there, rung",
     [
         ({"SUPPORTOPS_TEST_KAFKA": "127.0.0.1:9"}, (), "environment"),
         ({}, ("containers", "local"), "containers"),
@@ -51,7 +50,7 @@ def test_ci_refuses_the_last_rung_and_says_what_was_missing() -> None:
     assert "no local here" in problem
 
 
-@pytest.mark.parametrize("rung", ["environment", "containers", "local"])
+@for_each("rung", ["environment", "containers", "local"])
 def test_ci_takes_every_real_rung(rung: infra.Rung) -> None:
     assert infra.demand(Choice("kafka", rung), ci=True) == ""
 

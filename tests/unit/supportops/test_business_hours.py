@@ -39,8 +39,8 @@ def test_so_much_before(moment: str, hours: int, expected: str) -> None:
     assert OFFICE.before(at(moment), hours * HOUR) == at(expected)
 
 
-@pytest.mark.parametrize(
-    ("moment", "hours", "expected"),
+@for_each(
+    "moment, hours, expected",
     [
         ("2026-11-27T16:00", 2, "2026-11-30T10:00"),
         ("2026-11-28T12:00", 2, "2026-11-30T11:00"),
@@ -96,7 +96,7 @@ def test_overlapping_intervals_count_once() -> None:
     assert doubled.between(sunday, sunday + 24 * HOUR) == 10 * HOUR
 
 
-@pytest.mark.parametrize("interval", [(540, 540), (600, 540), (-1, 5), (0, 10_081)])
+@for_each("interval", [(540, 540), (600, 540), (-1, 5), (0, 10_081)])
 def test_odd_intervals_are_refused(interval: tuple[int, int]) -> None:
     with pytest.raises(ValueError, match="minutes since Sunday"):
         BusinessHours(UTC, (interval,))

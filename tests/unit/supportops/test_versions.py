@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime, timedelta, timezone
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -88,8 +87,8 @@ def test_a_negative_position_is_none() -> None:
     assert version_of("2025-01-08T16:45:20Z", None, -5) == version_of("2025-01-08T16:45:20Z")
 
 
-@pytest.mark.parametrize(
-    ("candidate", "stored", "newer"),
+@for_each(
+    "candidate, stored, newer",
     [
         (version_of("2025-01-08T16:45:20Z"), None, True),
         (version_of("2025-01-08T16:45:21Z"), version_of("2025-01-08T16:45:20Z"), True),

@@ -4,8 +4,6 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
-import pytest
-
 from notifier.bot.context import BotContext
 from notifier.bot.csat import Share
 from notifier.bot.figures import count_words, matching, share_words, silence
@@ -136,8 +134,8 @@ def test_figures_that_nobody_renews_are_said_to_be_old() -> None:
     assert silence([row(asked_at=None)], NOW, MINUTE) is None
 
 
-@pytest.mark.parametrize(
-    ("name", "found"),
+@for_each(
+    "name, found",
     [
         ("UNSOLVED", ["Unsolved"]),
         ("unsolved  in", ["Unsolved in Berlin"]),
@@ -150,8 +148,8 @@ def test_a_view_is_found_by_its_name_or_a_part_of_it(name: str, found: list[str]
     assert [each["title"] for each in matching(rows, name)] == found
 
 
-@pytest.mark.parametrize(
-    ("share", "words"),
+@for_each(
+    "share, words",
     [
         (
             Share(52, 50, 0.87, 0.99, 50 / 52, 0.95, True),

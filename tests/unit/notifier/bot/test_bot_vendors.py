@@ -50,8 +50,8 @@ async def test_csat_is_asked_for_its_own_week() -> None:
     assert asked[0].headers["Authorization"] == "Bearer csat-token"
 
 
-@pytest.mark.parametrize(
-    ("status", "body", "error"),
+@for_each(
+    "status, body, error",
     [
         (401, "{}", CredentialRefused),
         (503, "{}", Retryable),
@@ -160,7 +160,7 @@ async def test_a_search_is_asked_for_an_address() -> None:
     assert seen[0].url.params["query"] == 'type:ticket status<solved assignee:"ada@support.example"'
 
 
-@pytest.mark.parametrize("odd", ['a"@b.c status>new', "a b@c.d", "me", "a@b.c\n", "ä@b.c OR x@y.z"])
+@for_each("odd", ['a"@b.c status>new', "a b@c.d", "me", "a@b.c\n", "ä@b.c OR x@y.z"])
 async def test_no_other_text_gets_into_a_search(odd: str) -> None:
     with pytest.raises(Permanent):
         await asked_of_zendesk({}, lambda z: z.lists.assigned_to(odd, 10))

@@ -135,9 +135,7 @@ async def test_a_permission_covers_commands_channels_and_people(
     assert isinstance(found, Admitted) is allowed
 
 
-@pytest.mark.parametrize(
-    "group", [{"ok": False, "error": "no_such_subteam"}, {"users": "U1"}, {"users": [1]}]
-)
+@for_each("group", [{"ok": False, "error": "no_such_subteam"}, {"users": "U1"}, {"users": [1]}])
 async def test_a_group_that_slack_does_not_show_lets_nobody_in(group: Says) -> None:
     policy = BotPolicy.model_validate({"access": [{"groups": ["S123"]}]})
     async with gate(policy, user={"user": OURS}, group=group) as door:

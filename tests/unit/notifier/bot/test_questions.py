@@ -3,8 +3,6 @@
 from datetime import UTC, datetime
 from typing import Any
 
-import pytest
-
 from notifier.bot.questions import Asked, Question, of_command, of_mention, teams_of, understood
 from notifier.bot.tickets import number_of
 from notifier.slack.response_url import is_slacks_address
@@ -89,8 +87,8 @@ def test_commands_without_a_trigger_are_told_apart_by_their_bodies() -> None:
     assert of_command({}, b"a", NOW).id == one
 
 
-@pytest.mark.parametrize(
-    ("event", "home", "thread"),
+@for_each(
+    "event, home, thread",
     [
         ({}, None, "1.1"),
         ({"team": "T1"}, "T1", "1.1"),
@@ -122,8 +120,8 @@ def test_what_asks_nothing_is_left(payload: dict[str, Any]) -> None:
     assert of_mention(payload, NOW) is None
 
 
-@pytest.mark.parametrize(
-    ("payload", "teams"),
+@for_each(
+    "payload, teams",
     [
         ({"team_id": "T1"}, {"T1"}),
         ({"team_id": "T2", "authorizations": [{"team_id": "T1"}, {"team_id": None}, "T3"]}, {"T1", "T2"}),

@@ -18,6 +18,7 @@ from notifier.wiring import socket_probes
 from supportops.clock import SystemClock
 from supportops.config import SettingsError
 from supportops.observability.health import ProbeResult
+from tests.support.for_each import for_each
 
 TOKEN = SecretStr("xapp-1-socket")  # nosec B105
 HELLO = {"type": "hello", "num_connections": 1}
@@ -118,8 +119,8 @@ async def test_a_field_without_a_text_is_none() -> None:
     assert said["text"] == "{'team_id': 'T1'}"
 
 
-@pytest.mark.parametrize(
-    ("status", "answer", "verdict", "words"),
+@for_each(
+    "status, answer, verdict, words",
     [
         (200, {"ok": True, "url": "wss://x.example/?ticket=t"}, "ok", "address"),
         (200, {"ok": False, "error": "not_allowed_token_type"}, "failed", "not_allowed_token_type"),

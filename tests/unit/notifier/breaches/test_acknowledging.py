@@ -28,7 +28,7 @@ def reply(
 TAKEN = {"taken_by": "UBEN", "taken_at": NOW, "taken_until": NOW + HOUR}
 
 
-@pytest.mark.parametrize("row", [FREE_ROW, OVER, FREE_ROW | {"state": "breached"}])
+@for_each("row", [FREE_ROW, OVER, FREE_ROW | {"state": "breached"}])
 def test_a_free_target_is_taken(row: dict[str, Any]) -> None:
     found = reply(TAKE, row)
     assert found.values == TAKEN

@@ -18,14 +18,15 @@ from notifier.slack.sender import Sender
 from supportops.errors import Permanent, Retryable
 from supportops.vendors.zendesk import Zendesk
 from supportops.vendors.zendesk.schedules import Schedule
+from tests.support.for_each import for_each
 
 OFFICE = Schedule(
     id="5", name="Office", time_zone="Berlin", intervals=({"start_time": 540, "end_time": 600},)
 )
 
 
-@pytest.mark.parametrize(
-    ("schedules", "wanted", "verdict", "words"),
+@for_each(
+    "schedules, wanted, verdict, words",
     [
         ([OFFICE], None, "ok", "1 intervals a week"),
         ([OFFICE], "Office", "ok", "1 intervals a week"),

@@ -3,7 +3,6 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pytest
 from slack_sdk.models.blocks import Block
 
 from notifier.breaches.render import GIVE_BACK, TAKE, NoticeFacts, render
@@ -43,8 +42,8 @@ def test_a_notice() -> None:
 TAKEN: dict[str, Any] = {"taken_by": "U1", "taken_until": BREACH - timedelta(hours=1)}
 
 
-@pytest.mark.parametrize(
-    ("values", "state", "button"),
+@for_each(
+    "values, state, button",
     [
         ({"state": TargetState.ANSWERED}, "Answered in time", None),
         ({"state": TargetState.BREACHED}, "Breached", TAKE),

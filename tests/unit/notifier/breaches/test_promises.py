@@ -3,10 +3,9 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pytest
-
 from notifier.operations.promises import Promise, count, next_moment, words
 from notifier.policy.breach_settings import Summary
+from tests.support.for_each import for_each
 
 DUE = datetime(2026, 3, 2, 9, tzinfo=UTC)
 BREACH = DUE + timedelta(hours=2)
@@ -49,8 +48,8 @@ def test_saved_late_and_missed_are_counted_by_target() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("now", "expected"),
+@for_each(
+    "now, expected",
     [
         ("2026-03-02T07:59:59+00:00", "2026-03-02T08:00:00+00:00"),  # a Monday, 09:00 in Berlin
         ("2026-03-02T08:00:00+00:00", "2026-03-09T08:00:00+00:00"),

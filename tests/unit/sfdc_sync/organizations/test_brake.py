@@ -9,6 +9,7 @@ from sfdc_sync.organizations.links import World
 from sfdc_sync.organizations.model import Gone, Plan, Value
 from sfdc_sync.organizations.planner import Options, Planner
 from sfdc_sync.policy.organizations import BrakePolicy, Limit
+from tests.support.for_each import for_each
 from tests.unit.sfdc_sync.organizations.worlds import POLICY, account, organization, sf_id, world
 
 TIGHT = BrakePolicy(
@@ -91,8 +92,8 @@ def test_marks_and_merges_and_creations_have_limits() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("known", "cause"),
+@for_each(
+    "known, cause",
     [
         ("a", "a person's edit"),
         ("b", "a mass edit in Salesforce"),

@@ -67,8 +67,8 @@ def test_names_of_fields_are_read_in_salesforces_spelling() -> None:
     assert read(policy.model_copy(update=rules)) == read()
 
 
-@pytest.mark.parametrize(
-    ("missing", "key"),
+@for_each(
+    "missing, key",
     [
         ("Market_Segment__c", "market_segment"),
         ("Support_Level__c", "support_level"),
@@ -123,8 +123,8 @@ def test_a_value_takes_the_form_of_its_field(rule: OrganizationField, raw: objec
     assert mapped(raw, rule) == expected
 
 
-@pytest.mark.parametrize(
-    ("rule", "raw"),
+@for_each(
+    "rule, raw",
     [
         (field("dropdown", values=PLANS), "Platinum"),
         (field("integer"), "many"),
@@ -146,8 +146,8 @@ def test_a_label_without_a_tag_leaves_the_field_alone() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("ends", "plan", "arr"),
+@for_each(
+    "ends, plan, arr",
     [(None, "ultimate", 120000.5), ("2026-02-14", "ultimate", 120000.5), ("2026-02-13", "expired", 0)],
 )
 def test_a_plan_counts_until_its_days_of_grace_are_over(ends: str | None, plan: str, arr: float) -> None:
@@ -161,8 +161,8 @@ SUBSCRIPTIONS = Subscriptions(
 )
 
 
-@pytest.mark.parametrize(
-    ("rows", "plan"),
+@for_each(
+    "rows, plan",
     [
         (
             [("Active", "Silver", None), ("Active", "Ultimate", "2026-02-20"), ("Ended", "Gold", None)],
@@ -209,7 +209,7 @@ def test_an_account_without_id_or_name_is_refused(key: str) -> None:
         account_of({**ROW, key: ""}, OrganizationsPolicy(), Overrides(), TODAY)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "wrong",
     [
         {"fields": {"support_level": {"source": "X", "type": "dropdown", "values": {"A": "a"}}}},

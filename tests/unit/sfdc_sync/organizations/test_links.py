@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import pytest
-
 from sfdc_sync.organizations.links import World, domain_problem, find_links, winner_of
 from sfdc_sync.organizations.model import Gone
 from tests.support.for_each import for_each
@@ -183,7 +181,7 @@ def test_a_circle_of_merges_has_no_winner() -> None:
     assert winner_of(A, {A: Gone(A, B), B: Gone(B, C), C: Gone(C, D)}) == D
 
 
-@pytest.mark.parametrize("good", ["acme.example", "a-b.co.uk", "ACME.Example", "münchen.example"])
+@for_each("good", ["acme.example", "a-b.co.uk", "ACME.Example", "münchen.example"])
 def test_a_well_formed_domain(good: str) -> None:
     assert domain_problem(good) == ""
 

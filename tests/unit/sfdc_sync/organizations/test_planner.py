@@ -44,8 +44,8 @@ def test_a_wrong_plan_is_corrected_its_tag_goes_and_the_sla_is_told() -> None:
     }
 
 
-@pytest.mark.parametrize(
-    ("tags", "expected"),
+@for_each(
+    "tags, expected",
     [((), None), (("premium", "x"), None), (("gold", "premium"), "premium"), (("x", "gold"), "x premium")],
 )
 def test_only_tags_of_other_plans_are_touched(tags: tuple[str, ...], expected: str | None) -> None:
@@ -177,8 +177,8 @@ def test_what_counts_as_the_same_value(before: Value, after: Value, *, expected:
     assert same(before, after) is expected
 
 
-@pytest.mark.parametrize(
-    ("delta", "creates", "waiting", "expected"),
+@for_each(
+    "delta, creates, waiting, expected",
     [
         (True, True, (), {A, B}),  # a delta sees only what changed: who it could not settle is read again
         (True, False, (), set()),  # runs that make none leave it to a person

@@ -2,11 +2,10 @@
 
 from typing import Any
 
-import pytest
-
 from sfdc_sync.integrity.prerequisites import check_account, check_fields
 from sfdc_sync.policy.organizations import OrganizationsPolicy
 from supportops.vendors.zendesk import OrganizationFieldDetail
+from tests.support.for_each import for_each
 
 POLICY = OrganizationsPolicy(enabled=True)
 KINDS = {"aar": "decimal", "seats_decimal": "integer", "marked_for_review": "checkbox"}
@@ -34,8 +33,8 @@ def test_fields_as_the_rules_say_are_one_line() -> None:
     assert [each.verdict for each in check_fields(POLICY, known())] == ["ok"]
 
 
-@pytest.mark.parametrize(
-    ("changes", "told"),
+@for_each(
+    "changes, told",
     [
         (
             {"aar": {"key": "aar", "active": False}},
@@ -86,8 +85,8 @@ def test_an_account_as_the_rules_take_it_is_one_line() -> None:
     assert finding.verdict == "ok"
 
 
-@pytest.mark.parametrize(
-    ("changes", "verdict", "told"),
+@for_each(
+    "changes, verdict, told",
     [
         (
             {"Type": {"picklistValues": [{"value": "Prospect"}]}},

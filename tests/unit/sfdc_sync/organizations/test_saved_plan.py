@@ -91,8 +91,8 @@ def test_another_file_is_no_plan(text: bytes) -> None:
         parsed(text)
 
 
-@pytest.mark.parametrize(
-    ("plan", "arr", "verdict", "left"),
+@for_each(
+    "plan, arr, verdict, left",
     [
         ("gold", None, "holds", [PLAN_KEY, f"{FIELD}aar"]),
         ("premium", None, "holds", [f"{FIELD}aar"]),

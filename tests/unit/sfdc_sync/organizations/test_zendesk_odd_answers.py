@@ -102,7 +102,7 @@ ASKED: dict[str, Callable[[Zendesk], Awaitable[object]]] = {
 }
 
 
-@pytest.mark.parametrize("asked", ASKED)
+@for_each("asked", ASKED)
 async def test_an_answer_without_its_list_names_nobody_who_may_see_tickets(asked: str) -> None:
     fake = Fake()
     fake.give(body={"count": 0})
@@ -133,8 +133,8 @@ async def test_an_account_that_has_moved_stops_everything_and_no_row_alone(locat
     assert len(fake.requests) == 1
 
 
-@pytest.mark.parametrize(
-    ("merge", "winner"),
+@for_each(
+    "merge, winner",
     [
         ({"loser_id": 7, "winner_id": 8, "status": "complete"}, "8"),
         ({"loser_id": 7, "winner_id": None, "status": "complete"}, None),

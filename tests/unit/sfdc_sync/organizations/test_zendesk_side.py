@@ -10,6 +10,7 @@ from sfdc_sync.organizations.model import EXTERNAL_ID, FIELD, NAME, TAGS, Action
 from sfdc_sync.organizations.zendesk_side import JOB_PATIENCE, ZendeskSide, body
 from supportops.errors import DestinationPaused, Forbidden, NotFound, Permanent, Retryable, UnknownOutcome
 from supportops.vendors.zendesk import Job, JobItem, OrganizationDetail, OrganizationPage
+from tests.support.for_each import for_each
 from tests.unit.sfdc_sync.organizations.worlds import POLICY, A, B
 
 DONE = Job("j", "completed", {0: JobItem(ok=True, id="1"), 1: JobItem(ok=True, id="2")})
@@ -99,8 +100,8 @@ async def test_a_job_is_asked_until_it_has_finished() -> None:
     assert (fake.sent[1:], waits.slept) == (["j", "j"], [0.2, 0.5])
 
 
-@pytest.mark.parametrize(
-    ("job", "expected"),
+@for_each(
+    "job, expected",
     [
         (
             Job("j", "completed", {0: JobItem(ok=True), 1: JobItem(ok=False, reason="no")}),
@@ -130,8 +131,8 @@ async def test_a_job_that_never_ends_is_an_unknown_outcome() -> None:
     assert sum(waits.slept) <= JOB_PATIENCE.total_seconds()
 
 
-@pytest.mark.parametrize(
-    ("now", "sent"),
+@for_each(
+    "now, sent",
     [
         (("vip", "starter"), ["vip", "ultimate"]),
         (
@@ -160,7 +161,7 @@ SILENT: list[tuple[str, list[object]]] = [
 ]
 
 
-@pytest.mark.parametrize(("status", "script"), SILENT)
+@for_each("status, script", SILENT)
 async def test_what_a_job_does_not_say_is_read_from_the_organizations(
     status: str, script: list[object]
 ) -> None:

@@ -4,8 +4,6 @@ import base64
 import secrets
 from random import Random
 
-import pytest
-
 from supportops.config.secret_rules import PUBLISHED, password_of, weakness, wrong_secrets
 from tests.support.for_each import for_each
 
@@ -68,8 +66,8 @@ def test_no_value_is_quoted() -> None:
     assert not any("hush" in line or "xxx" in line for line in said)
 
 
-@pytest.mark.parametrize(
-    ("address", "password"),
+@for_each(
+    "address, password",
     [
         ("postgresql://csat:p%40ss@db/csat", "p@ss"),
         ("postgresql://db/csat", ""),

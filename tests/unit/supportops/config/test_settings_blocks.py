@@ -21,6 +21,7 @@ from supportops.config import (
     ZendeskSettings,
     describe,
 )
+from tests.support.for_each import for_each
 
 
 class HookSettings(Block):
@@ -220,7 +221,7 @@ def test_a_field_that_is_no_block_is_a_mistake_of_ours() -> None:
         describe(Odd)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "address",
     [
         "http://acme.zendesk.com",
@@ -235,7 +236,7 @@ def test_zendesk_address_must_be_safe(address: str) -> None:
         ZendeskSettings(base_url=address, email="ops@example.com", token=SecretStr("t"))
 
 
-@pytest.mark.parametrize(
+@for_each(
     "address", ["https://acme.zendesk.com/", "http://127.0.0.1:9400/zendesk", "http://sandbox:9400/zendesk"]
 )
 def test_zendesk_address_of_an_account_or_a_stand_in(address: str) -> None:

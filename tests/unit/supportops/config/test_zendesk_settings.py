@@ -51,8 +51,8 @@ def test_the_secret_may_stand_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_pat
     assert ZendeskSettings().client_secret == SecretStr("of-the-file")
 
 
-@pytest.mark.parametrize(
-    ("today", "verdict", "words"),
+@for_each(
+    "today, verdict, words",
     [
         (date(2026, 11, 28), "warning", "on 30 April 2027 (in 153 days)"),
         (date(2027, 4, 29), "warning", "(in 1 days)"),

@@ -53,7 +53,7 @@ def test_an_event_that_is_gone_is_refused(tmp_path: Path) -> None:
     assert "the event is gone" in generate.incompatible(tmp_path)[0]
 
 
-@pytest.mark.parametrize(
+@for_each(
     "change",
     [
         lambda s: s["properties"].update(extra={"type": "string"}),

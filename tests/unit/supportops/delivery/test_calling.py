@@ -6,14 +6,13 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-import pytest
-
 from supportops.delivery import Cancel, Delivery, DestinationSpec, Discard, Done, Outcome, Snooze, TryAgain
 from supportops.delivery.attempt import NOT_STARTED, Ended, call
 from supportops.delivery.retry import BUG_WAIT
 from supportops.delivery.signs import Sign, Signal
 from supportops.errors import DestinationAway, DestinationPaused, Permanent, Retryable
 from tests.support.engine import MONDAY, FakeDestination
+from tests.support.for_each import for_each
 
 MINUTE = timedelta(minutes=1)
 SPEC = DestinationSpec("slack", batch=9, timeout=timedelta(milliseconds=20))
@@ -60,8 +59,8 @@ async def test_what_did_not_happen_is_sent() -> None:
     assert (slack.asked, slack.keys) == (["b"], ["b"])
 
 
-@pytest.mark.parametrize(
-    ("error", "outcome"),
+@for_each(
+    "error, outcome",
     [
         (Retryable("503"), TryAgain(None, "503", uncertain=True)),
         (KeyError("bug"), TryAgain(BUG_WAIT, "KeyError: 'bug'", uncertain=True)),

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, cast
 
-import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import GroupAuthorizationFailedError, OffsetOutOfRangeError, UnsupportedCodecError
 
@@ -110,7 +109,7 @@ async def test_what_cannot_be_read_is_named_as_long_as_it_lasts() -> None:
     assert got(lanes, DAMAGED) == list(range(20))
 
 
-@pytest.mark.parametrize("damaged", [(HEALTHY,), (HEALTHY, ALSO_HEALTHY), (HEALTHY, DAMAGED, ALSO_HEALTHY)])
+@for_each("damaged", [(HEALTHY,), (HEALTHY, ALSO_HEALTHY), (HEALTHY, DAMAGED, ALSO_HEALTHY)])
 async def test_several_may_be_in_trouble(damaged: Sequence[TopicPartition]) -> None:
     reader, lanes = world(*((p, n, UnsupportedCodecError("zstd")) for n, p in enumerate(damaged)))
     await rounds(reader, 30)

@@ -10,6 +10,7 @@ from supportops.config import KafkaSettings
 from supportops.errors import Retryable
 from supportops.messaging import topics
 from supportops.messaging.connection import ASK_TIME_MS, no_answer
+from tests.support.for_each import for_each
 
 
 async def test_a_silent_broker_is_given_up_on(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -25,8 +26,8 @@ def test_a_command_does_not_look_as_if_it_hung() -> None:
     assert ASK_TIME_MS < 30_000
 
 
-@pytest.mark.parametrize(
-    ("error", "words"),
+@for_each(
+    "error, words",
     [
         (KafkaConnectionError("nobody there"), "(KafkaConnectionError: nobody there)"),
         (TimeoutError(), "(TimeoutError)"),

@@ -4,8 +4,6 @@ import asyncio
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
 from supportops.errors import Retryable
 from supportops.operations.checks import Check, Finding, examine, report, skew, skew_of_date
 from tests.support.for_each import for_each
@@ -39,7 +37,7 @@ async def test_one_that_is_away_or_hangs_hides_nothing_of_the_others() -> None:
     assert found[1].detail == "no answer within 0.02 s"
 
 
-@pytest.mark.parametrize(("verdict", "code"), [("ok", 0), ("warning", 0), ("skipped", 0), ("failed", 1)])
+@for_each("verdict, code", [("ok", 0), ("warning", 0), ("skipped", 0), ("failed", 1)])
 def test_only_a_failure_fails(verdict: str, code: int) -> None:
     findings = [Finding("it", verdict)]  # type: ignore[arg-type]  # the four words of the table
     assert report(findings, as_json=True, title="") == code
@@ -63,8 +61,8 @@ def test_a_clock_is_judged_by_what_is_certain(ahead: float, verdict: str) -> Non
     assert ("NTP" in found.remedy) == (verdict != "ok")
 
 
-@pytest.mark.parametrize(
-    ("date", "verdict"),
+@for_each(
+    "date, verdict",
     [
         ("Mon, 02 Nov 2026 12:00:00 GMT", "ok"),
         ("Mon, 02 Nov 2026 12:00:05 GMT", "warning"),

@@ -6,12 +6,13 @@ import pytest
 import typer
 
 from supportops.operations.options import past_moment_of
+from tests.support.for_each import for_each
 
 NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
 
 
-@pytest.mark.parametrize(
-    ("since", "moment"),
+@for_each(
+    "since, moment",
     [
         ("2h", NOW - timedelta(hours=2)),
         ("2026-11-02T08:30", NOW - timedelta(minutes=30)),
@@ -23,8 +24,8 @@ def test_a_moment_that_has_passed(since: str, moment: datetime) -> None:
     assert past_moment_of(since, NOW) == moment
 
 
-@pytest.mark.parametrize(
-    ("since", "says"),
+@for_each(
+    "since, says",
     [
         ("2026-11-02T09:01", "has not come yet"),
         ("-2h", "neither"),

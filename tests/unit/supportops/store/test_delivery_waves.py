@@ -2,12 +2,12 @@
 
 from datetime import timedelta
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from supportops.store.deliveries import PRIORITY_STEP, DeliveryBook, _Call, _first_wave
 from tests.support.engine import MONDAY
+from tests.support.for_each import for_each
 
 calls = st.lists(
     st.builds(
@@ -57,7 +57,7 @@ def test_positions_follow_the_due_time_and_then_the_order_of_the_calls() -> None
     assert _position(book, timedelta(days=400)) > _position(book, timedelta(days=399))
 
 
-@pytest.mark.parametrize("priority", [1, 2, 900])
+@for_each("priority", [1, 2, 900])
 def test_a_higher_priority_goes_before_any_due_time_and_fits_the_column(priority: int) -> None:
     book = DeliveryBook(MONDAY)
     century = timedelta(days=36500)

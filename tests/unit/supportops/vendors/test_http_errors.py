@@ -92,7 +92,7 @@ def test_retry_after(text: str, wait: timedelta | None) -> None:
     assert retry_after(httpx.Headers({"Retry-After": text}), NOW) == wait
 
 
-@pytest.mark.parametrize("status", [401, 409, 429, 503])
+@for_each("status", [401, 409, 429, 503])
 def test_the_wait_that_was_asked_for_reaches_the_row(status: int) -> None:
     with pytest.raises(Retryable) as caught:
         check(_answer("PUT", status, **{"Retry-After": "17"}), "x", now=NOW)
@@ -159,7 +159,7 @@ async def test_the_credential_goes_to_its_own_host() -> None:
     assert seen[0].headers["Authorization"] == "Basic abc"
 
 
-@pytest.mark.parametrize(
+@for_each(
     "address",
     [
         "https://evil.example/api/v2/tickets/1",

@@ -51,9 +51,7 @@ class Endless(httpx.AsyncByteStream):
         raise AssertionError("somebody reads an endless body")
 
 
-@pytest.mark.parametrize(
-    ("status", "error"), [(200, None), (302, Permanent), (410, NotFound), (500, UnknownOutcome)]
-)
+@for_each("status, error", [(200, None), (302, Permanent), (410, NotFound), (500, UnknownOutcome)])
 async def test_the_body_of_an_answer_is_not_read(status: int, error: type[SupportOpsError] | None) -> None:
     body = Endless()
     transport = httpx.MockTransport(lambda _: httpx.Response(status, headers={"location": "/x"}, stream=body))

@@ -136,15 +136,13 @@ async def _one(key: str, row: object, ask: Ask) -> Any:
     return await _met(ask, httpx.Response(200, json={key: row}))
 
 
-@pytest.mark.parametrize("name", ["organization_id", "suspended", "active"])
+@for_each("name", ["organization_id", "suspended", "active"])
 async def test_what_decides_about_a_person_is_never_guessed(name: str) -> None:
     with pytest.raises(Permanent, match=name):
         (await _one("users", [USER | {name: {"odd": 1}}], LISTS["users"])).get("601")
 
 
-@pytest.mark.parametrize(
-    "text", ["0001-01-01T00:00:00+05:00", "9999-12-31T23:59:59-05:00", "9999-12-31T00:00:00Z"]
-)
+@for_each("text", ["0001-01-01T00:00:00+05:00", "9999-12-31T23:59:59-05:00", "9999-12-31T00:00:00Z"])
 async def test_a_moment_that_nothing_can_be_added_to_is_none(text: str) -> None:
     """One such row takes no neighbour with it; where the moment does not decide, the row is read without it."""
     rows = [TICKET | {"id": 8, "updated_at": text}, TICKET | {"created_at": text}]
@@ -152,8 +150,8 @@ async def test_a_moment_that_nothing_can_be_added_to_is_none(text: str) -> None:
     assert [(each.id, each.created_at) for each in found.values()] == [("7", None)]
 
 
-@pytest.mark.parametrize(
-    ("sent", "read"),
+@for_each(
+    "sent, read",
     [
         (rb"a\u0000b", "ab"),
         (rb"a\ud83d", "a\ufffd"),
@@ -173,7 +171,7 @@ async def test_words_of_a_refusal_can_be_stored() -> None:
         await _met(LISTS["users"], answer)
 
 
-@pytest.mark.parametrize("plain", [None, 5, {}])
+@for_each("plain", [None, 5, {}])
 async def test_a_comment_without_plain_text_is_read_by_its_body(plain: object) -> None:
     """Whoever looks for a link of ours must not overlook it."""
     [comment] = await _one(

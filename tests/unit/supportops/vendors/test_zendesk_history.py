@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import pytest
-
 from supportops.vendors.zendesk import Audit, added_at, merged_at, tag_history
 from tests.support.for_each import for_each
 
@@ -47,7 +45,7 @@ def test_a_tag_that_went_again_does_not_count() -> None:
     assert tag_history(audits(born(), [change([], ["a"])], [change(["a"], [])])).added_later == set()
 
 
-@pytest.mark.parametrize("value", [None, "", [], 5, {"a": 1}])
+@for_each("value", [None, "", [], 5, {"a": 1}])
 def test_values_that_hold_no_tags(value: object) -> None:
     assert tag_history(audits([change(None, value)])).added_later == set()
 

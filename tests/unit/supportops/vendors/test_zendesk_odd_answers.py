@@ -270,9 +270,7 @@ async def test_an_odd_cursor_is_the_last_page(meta: object) -> None:
     assert [each.id for each in comments] == ["21"]
 
 
-@pytest.mark.parametrize(
-    ("field", "value"), [("tags", {"a": 1}), ("organization_id", "Acme"), ("satisfaction_rating", "odd")]
-)
+@for_each("field, value", [("tags", {"a": 1}), ("organization_id", "Acme"), ("satisfaction_rating", "odd")])
 async def test_what_decides_is_never_guessed(field: str, value: object) -> None:
     """The ticket alone is refused, with the name of the field; in a list its neighbours are there."""
     with pytest.raises(Permanent, match=field):

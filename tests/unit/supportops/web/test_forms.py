@@ -7,6 +7,7 @@ import pytest
 from starlette.requests import Request
 
 from supportops.web.forms import FORM, UnusableForm, read_form
+from tests.support.for_each import for_each
 
 BODY = {"type": "http.request", "body": b"a=1&b=%C3%BC&a=2", "more_body": False}
 HALF = {"type": "http.request", "body": b"a=1&", "more_body": True}
@@ -28,8 +29,8 @@ async def test_the_first_value_of_each_field() -> None:
     assert await read_form(request(HALF, BODY, kind=f"{FORM}; charset=utf-8"), 100) == {"a": "1", "b": "ü"}
 
 
-@pytest.mark.parametrize(
-    ("arrives", "why"),
+@for_each(
+    "arrives, why",
     [
         (request(BODY, kind="application/json"), "type"),
         (request(BODY, kind=""), "type"),
@@ -37,7 +38,6 @@ async def test_the_first_value_of_each_field() -> None:
         (request({**BODY, "body": b"\xff=1"}), "unreadable"),
         (request(HALF, GONE), "gone"),  # a login that was aborted: no error of ours
     ],
-    ids=lambda value: value if isinstance(value, str) else "",
 )
 async def test_what_is_no_form_says_why(arrives: Request, why: str) -> None:
     with pytest.raises(UnusableForm) as refused:

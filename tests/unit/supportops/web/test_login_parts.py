@@ -255,7 +255,7 @@ def test_the_proxy_may_name_roles() -> None:
         assert by_proxy([*ann, *groups], **by_header) == ("ann", None)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "wanted",
     ["/dashboard", "/dashboard?since=2026-01-01&plan=Premium", "/tickets/17", "/dashboard.csv?table=plan"],
 )

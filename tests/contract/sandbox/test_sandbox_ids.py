@@ -1,18 +1,17 @@
 """15 and 18 characters: the published vectors of docs/vendors/salesforce.md#record-ids."""
 
-import pytest
-
 from sandbox.salesforce.ids import IdMaker, normal, to18
+from tests.support.for_each import for_each
 from tests.support.record_ids import VECTORS
 
 
-@pytest.mark.parametrize(("short", "suffix"), VECTORS.items())
+@for_each("short, suffix", VECTORS.items())
 def test_suffix(short: str, suffix: str) -> None:
     assert to18(short) == short + suffix
     assert normal(short) == normal(short + suffix) == short + suffix
 
 
-@pytest.mark.parametrize("wrong", ["", "001", "001D000000IqhSLAAA", "001D000000IqhS!", "001D000000IqhSLIA"])
+@for_each("wrong", ["", "001", "001D000000IqhSLAAA", "001D000000IqhS!", "001D000000IqhSLIA"])
 def test_malformed(wrong: str) -> None:
     assert normal(wrong) is None
 

@@ -1,17 +1,16 @@
 """The retry table of docs/vendors/zendesk.md#answers, as a function and through the sender with a fake clock."""
 
-import pytest
-
 from sandbox.control.people import People
 from sandbox.world import World
 from sandbox.zendesk.retries import Again, Answer, Final, next_step
 from sandbox.zendesk.webhooks import Invocation, Webhook
 from tests.contract.sandbox.fakes import FakeClock, FakePost
 from tests.support.eventually import eventually
+from tests.support.for_each import for_each
 
 
-@pytest.mark.parametrize(
-    ("answer", "attempt", "expected"),
+@for_each(
+    "answer, attempt, expected",
     [
         (Answer(200), 1, Final("success")),
         (Answer(204), 1, Final("success")),

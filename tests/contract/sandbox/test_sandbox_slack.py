@@ -12,6 +12,7 @@ from sandbox.slack.workspace import TEAM_ID as TEAM
 from sandbox.slack.workspace import Pace
 from sandbox.world import World
 from tests.contract.sandbox.fakes import FakeClock
+from tests.support.for_each import for_each
 from tests.support.sandbox import SLACK_LOGIN, SandboxProcess
 
 CHANNEL = "C0SELFMANAGED"
@@ -189,8 +190,8 @@ def test_pace_refills(fake_clock: FakeClock) -> None:
     assert [pace.take("a"), pace.take("a")] == [None, 1]
 
 
-@pytest.mark.parametrize(
-    ("message", "expected"),
+@for_each(
+    "message, expected",
     [
         ({"text": "a <!channel> b <@U0ADA|ada> <!subteam^S1|x>"}, ["!channel", "@U0ADA", "!subteam^S1"]),
         ({"text": "a &lt;!channel&gt; @here"}, []),

@@ -12,6 +12,7 @@ import pytest
 from supportops.errors import Retryable, UnknownOutcome
 from supportops.vendors.http_client import HttpLimits, make_client, map_transport_errors
 from tests.support.eventually import eventually
+from tests.support.for_each import for_each
 from tests.support.processes import free_port
 
 type Reader = asyncio.StreamReader
@@ -92,8 +93,8 @@ async def error_of(base_url: str, method: str, patience: HttpLimits | None = Non
     return caught.type
 
 
-@pytest.mark.parametrize("answer", [drop, half, garbage], ids=lambda answer: answer.__name__)
-@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
+@for_each("answer", [drop, half, garbage])
+@for_each("method", ["POST", "PUT", "DELETE"])
 async def test_a_lost_answer_to_a_write_is_an_unknown_outcome(answer: Answer, method: str) -> None:
     async with server(answer) as (url, heads):
         assert await error_of(url, method) is UnknownOutcome
@@ -147,7 +148,7 @@ async def test_all_connections_are_busy() -> None:
     assert len(heads) == 1
 
 
-@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "POST"])
+@for_each("method", ["GET", "PUT", "DELETE", "POST"])
 async def test_nothing_is_repeated_on_a_connection_that_was_used_before(method: str) -> None:
     """The HTTP library repeats calls that HTTP calls idempotent; to add a comment is a PUT, and is not."""
     async with server(fine, drop, fine) as (url, heads), make_client(url) as client:

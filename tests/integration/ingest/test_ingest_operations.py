@@ -13,6 +13,7 @@ from ingest.settings import Settings
 from supportops.operations.checks import examine
 from tests.integration.ingest.app import Ingest, running
 from tests.support import zendesk_bodies as z
+from tests.support.for_each import for_each
 
 
 async def test_a_tickets_webhooks_are_told_with_road_and_fate(ingest: Ingest) -> None:
@@ -44,8 +45,8 @@ def test_the_road_is_in_the_key() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("kinds", "twice"),
+@for_each(
+    "kinds, twice",
     [
         ((), ""),
         (("ticket.created", "ticket.status_changed", "trigger:escalated"), ""),

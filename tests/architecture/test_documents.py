@@ -87,7 +87,9 @@ def anchors(name: str) -> frozenset[str]:
 
 @cache
 def command_of(service: str) -> Any:
-    return typer.main.get_command(importlib.import_module(f"{COMMANDS[service]}.__main__").app)
+    app = importlib.import_module(f"{COMMANDS[service]}.__main__").app
+    app.complete()
+    return typer.main.get_command(app)
 
 
 @cache

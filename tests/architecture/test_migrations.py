@@ -2,6 +2,10 @@
 
 import ast
 
+import pytest
+from alembic.script import ScriptDirectory
+
+from supportops.store.migrate import current_head, revisions
 from tests.architecture import tree
 
 BEFORE_THE_RULE = {
@@ -20,6 +24,15 @@ def test_a_migration_makes_indexes_of_its_own_new_tables_only() -> None:
         if table not in {name for name, _ in _calls(module.tree, "create_table", 0)}
     ]
     assert found == []
+
+
+@pytest.mark.parametrize("service", tree.SERVICES)
+def test_what_a_process_reads_of_its_history_is_what_alembic_finds(service: str) -> None:
+    """A process reads the names of revisions from their files, without loading Alembic."""
+    folder = service.replace("_", "-")
+    history = ScriptDirectory(str(tree.ROOT / f"services/{folder}/src/{service}/migrations"))
+    assert current_head(service) == history.get_current_head()
+    assert revisions(service) == {each.revision for each in history.walk_revisions()}
 
 
 def _calls(module: ast.Module, name: str, argument: int) -> list[tuple[str, int]]:

@@ -26,6 +26,7 @@ COMMANDS = [line for block in BLOCKS for line in block.splitlines()]
 
 
 def test_every_command_that_it_names_is_there() -> None:
+    app.complete()
     group = typer.main.get_command(app)
     there = {name for name, command in group.commands.items() if not command.hidden}  # type: ignore[attr-defined]
     assert set(re.findall(r"`notifier ([a-z][a-z-]+)", TEXT)) <= there

@@ -9,8 +9,9 @@ import pytest
 from pydantic import SecretStr
 from typer.testing import CliRunner
 
-from notifier.__main__ import SERVICE, app
+from notifier.__main__ import app
 from notifier.destinations import POSTS
+from notifier.service import SERVICE
 from notifier.settings import Settings
 from notifier.web import START, create_app
 from supportops.delivery.dead import DEAD, revive

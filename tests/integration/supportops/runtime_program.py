@@ -190,7 +190,7 @@ def hanging_command(name: str) -> None:
     os.environ["DATABASE_URL"] = "sqlite:///nobody-opens-it.db"
     supervisor.LAST_WORDS = 0.5 if name == "never-tell" else 3600
     service = Service(
-        name="csat", package="csat", about="", settings=ServiceSettings, policy=Section("csat", Rules)
+        name="csat", package="csat", about="", settings=ServiceSettings, policy=lambda: Section("csat", Rules)
     )
     app = build_app(service)
 
@@ -206,7 +206,7 @@ def command(name: str) -> int:
     os.environ["DATABASE_URL"] = "sqlite:///nobody-opens-it.db"
     supervisor.CLOSING = 0.5
     service = Service(
-        name="csat", package="csat", about="", settings=ServiceSettings, policy=Section("csat", Rules)
+        name="csat", package="csat", about="", settings=ServiceSettings, policy=lambda: Section("csat", Rules)
     )
     return execute_with(service, DatabaseCommandSettings, lambda _settings: break_off(ENDS[name]))
 

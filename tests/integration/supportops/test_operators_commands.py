@@ -120,6 +120,7 @@ def every_command(group: Any, above: str = "") -> Iterator[tuple[str, Any]]:
 
 @pytest.mark.parametrize("service", sorted(APPS))
 def test_every_command_has_an_answer_for_programs(service: str) -> None:
+    APPS[service].complete()
     commands = dict(every_command(get_command(APPS[service])))
     options = {
         name: {word for parameter in command.params for word in parameter.opts}

@@ -15,6 +15,7 @@ def test_the_table_of_rules_is_the_models() -> None:
 
 
 def test_every_command_is_explained_and_none_beside() -> None:
+    app.complete()
     shown = [command for command in app.registered_commands if not command.hidden]
     there = {command.name or getattr(command.callback, "__name__", "") for command in shown}
     there |= {str(group.name) for group in app.registered_groups}

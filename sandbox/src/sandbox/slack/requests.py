@@ -7,7 +7,6 @@ import hmac
 from typing import Any
 from urllib.parse import urlencode
 
-import httpx
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
@@ -150,6 +149,8 @@ class AppRequests:
 
     async def _send(self, url: str, body: bytes, kind: str, **known: str) -> Response:
         """The app's answer within three seconds, and what is `known`; 504 `operation_timeout` without one."""
+        import httpx  # few sandboxes are asked for this
+
         begun = self._space.clock.now_ns()
         try:
             async with httpx.AsyncClient(trust_env=False, timeout=PATIENCE, verify=tls()) as client:

@@ -19,7 +19,7 @@ VALID, UNUSABLE = 0, 2
 
 
 def check_config_command[R: Rules](
-    service: str, settings: type[ServiceSettings], section: Section[R]
+    service: str, settings: type[ServiceSettings], section: Callable[[], Section[R]]
 ) -> Callable[..., None]:
     """The command of one service."""
 
@@ -34,7 +34,7 @@ def check_config_command[R: Rules](
         path = file if file is not None else _configured()
         rules = None
         if path is not None:
-            rules, wrong = _rules_of(path, section)
+            rules, wrong = _rules_of(path, section())
             problems += wrong
         _print(service, path, problems, rules if show else None, as_json=as_json)
         raise typer.Exit(UNUSABLE if problems else VALID)

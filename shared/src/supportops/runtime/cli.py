@@ -1,6 +1,6 @@
 """The command line of a service: `serve`, `work`, `run`, `migrate`, `settings`, `check-config`, and its own commands.
 
-    SERVICE = Service(name="csat", package="csat", about="…", settings=Settings, policy=wiring.POLICY,
+    SERVICE = Service(name="csat", package="csat", about="…", settings=Settings, policy=lambda: wiring.POLICY,
                       serve=wiring.serve, work=wiring.work, run=wiring.run)
     app = build_app(SERVICE)
 
@@ -89,7 +89,7 @@ type AnyService = Service[Any, Any]
 
 @dataclass(frozen=True, slots=True)
 class Service[S: ServiceSettings, P: Rules]:
-    """A service as its command line knows it; `package` holds its migrations, `policy` is its section of the rules.
+    """A service as its command line knows it; `package` holds its migrations, `policy` tells its section of the rules.
 
     Its functions take the settings and return an exit code, plain or async.
     """
@@ -98,7 +98,7 @@ class Service[S: ServiceSettings, P: Rules]:
     package: str
     about: str
     settings: type[S]
-    policy: Section[P]
+    policy: Callable[[], Section[P]]
     serve: Command[Any] | None = None
     work: Command[S] | None = None
     run: Command[S] | None = None
@@ -107,7 +107,7 @@ class Service[S: ServiceSettings, P: Rules]:
 
     def load_policy(self, settings: WithRules) -> P:
         """The organization's rules in force. Raises ConfigError."""
-        return self.policy.load(settings.config.file)
+        return self.policy().load(settings.config.file)
 
     def open_database(self, settings: WithDatabase) -> AbstractAsyncContextManager[Store]:
         """What the operators' commands work on; a running worker does the rest."""
@@ -127,11 +127,14 @@ _HELP = {
 _MIGRATE = "Bring the database up to date; safe to run again, and by several at the same time."
 
 
-def build_app[S: ServiceSettings, P: Rules](service: Service[S, P]) -> typer.Typer:
-    """The command line of one service."""
+def build_app[S: ServiceSettings, P: Rules](
+    service: Service[S, P], more: Callable[[typer.Typer], None] | None = None
+) -> CommandLine:
+    """The command line of one service. `more` adds the service's own commands, as soon as one of them is wanted."""
     ensure_stdout()
     app = CommandLine(
         service.name,
+        more,
         help=service.about,
         no_args_is_help=True,
         add_completion=False,

@@ -1,11 +1,16 @@
-"""What becomes of a command whose output cannot be written: its reader has gone, the disk is full, stdout is closed."""
+"""A command line that loads no more than is asked for, and says what becomes of output that cannot be written: its
+reader has gone, the disk is full, stdout is closed.
+"""
 
 import errno
 import os
 import sys
+from collections.abc import Callable
 from typing import Any, Final, TextIO
 
 import typer
+from typer.core import TyperGroup
+from typer.main import get_group
 
 from supportops.runtime.supervisor import FAILED, threads_left_to_themselves
 
@@ -15,12 +20,19 @@ _UNWRITABLE: Final = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EBADF, errn
 class CommandLine(typer.Typer):
     """Ends with exit code 1 where its output cannot be written, in one line that begins with `name`.
 
-    Where the reader has what it wanted and left (`| head`), nothing is said.
+    Where the reader has what it wanted and left (`| head`), nothing is said. `more` adds commands, once one that is not
+    there is asked for, or all of them (`--help`): importing them takes longer than most of what a process does.
     """
 
-    def __init__(self, name: str, **options: Any) -> None:
-        super().__init__(name=name, **options)
-        self._name = name
+    def __init__(self, name: str, more: Callable[[typer.Typer], None] | None = None, **options: Any) -> None:
+        super().__init__(name=name, cls=_group_of(self), **options)
+        self._name, self._more = name, more
+
+    def complete(self) -> None:
+        """Have all commands in it."""
+        more, self._more = self._more, None
+        if more is not None:
+            more(self)
 
     def __call__(self, *args: Any, **options: Any) -> Any:
         with threads_left_to_themselves():
@@ -39,6 +51,29 @@ class CommandLine(typer.Typer):
             if error.errno != errno.EPIPE:
                 typer.echo(f"{self._name}: the output cannot be written: {error.strerror}", err=True)
             raise SystemExit(FAILED) from None
+
+
+def _group_of(app: CommandLine) -> type[TyperGroup]:
+    """What Typer makes of `app`."""
+
+    class Group(TyperGroup):
+        whole = False
+
+        def get_command(self, ctx: Any, cmd_name: str) -> Any:
+            if cmd_name not in self.commands:
+                self._complete()
+            return super().get_command(ctx, cmd_name)
+
+        def list_commands(self, ctx: Any) -> list[str]:
+            self._complete()
+            return super().list_commands(ctx)
+
+        def _complete(self) -> None:
+            if not self.whole:
+                app.complete()
+                self.commands, self.whole = get_group(app).commands, True
+
+    return Group
 
 
 def is_output_failure(error: BaseException) -> bool:

@@ -1,6 +1,8 @@
 """Alembic, run from code: each service's history lies in its own package, under `migrations/versions`."""
 
+import ast
 import asyncio
+import re
 from collections.abc import Callable
 from importlib import resources
 from typing import TYPE_CHECKING, Any
@@ -10,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from supportops.loading import loading
 from supportops.observability.logging import get_logger
 from supportops.store.engine import SqliteThreads, async_url, prepare_sqlite
 from supportops.store.indexes import make_missing
@@ -17,12 +20,12 @@ from supportops.store.postgres import CONNECT_TIMEOUT
 
 if TYPE_CHECKING:  # else where it is used: every command imports this file, and few of them migrate
     from alembic.config import Config
-    from alembic.script import ScriptDirectory
 
 LOCK_TIMEOUT = "3s"  # that a table may keep a migration waiting, and the migration everybody behind it
 LOCK_NOT_AVAILABLE = "55P03"
 PAUSE = 2.0  # seconds until it comes again
 TRIES = 30
+_NAMES = re.compile(r"^(revision|down_revision)\b.*?= *(.+)$", re.MULTILINE)
 _TRY_LOCK = "SELECT pg_try_advisory_lock(hashtext('supportops.indexes'))"
 
 log = get_logger("supportops.migrate")
@@ -30,7 +33,8 @@ log = get_logger("supportops.migrate")
 
 def upgrade(url: str, package: str, revision: str = "head") -> None:
     """Bring the database at `url` to `revision` of `package`'s history; safe to run again and at the same time."""
-    from alembic import command
+    with loading():
+        from alembic import command
 
     _run(url, package, lambda config: command.upgrade(config, revision), indexes=revision == "head")
 
@@ -43,16 +47,32 @@ def downgrade(url: str, package: str, revision: str) -> None:
 
 
 def current_head(package: str) -> str:
-    """The newest revision of `package`'s history."""
-    head = _history(package).get_current_head()
-    if head is None:
-        raise ValueError(f"{package} has no migrations")
-    return head
+    """The newest revision of `package`'s history. ValueError where there is none, or more than one."""
+    history = _history(package)
+    heads = sorted(history.keys() - history.values())
+    if len(heads) != 1:
+        raise ValueError(
+            f"{package} has no migrations" if not heads else f"{package} has several heads: {heads}"
+        )
+    return heads[0]
 
 
 def revisions(package: str) -> frozenset[str]:
     """All revisions that this version of `package` knows."""
-    return frozenset(each.revision for each in _history(package).walk_revisions())
+    return frozenset(_history(package))
+
+
+def _history(package: str) -> dict[str, str | None]:
+    """Each revision and the one before it, as the files name them.
+
+    They are read, not run: every process asks at its start, and Alembic is as much again to load as what it works with.
+    """
+    found: dict[str, str | None] = {}
+    for file in sorted((resources.files(package) / "migrations" / "versions").iterdir(), key=str):
+        if file.name.endswith(".py"):
+            named = dict(_NAMES.findall(file.read_text(encoding="utf-8")))
+            found[ast.literal_eval(named["revision"])] = ast.literal_eval(named["down_revision"])
+    return found
 
 
 def run_environment(metadata: MetaData) -> None:
@@ -64,12 +84,6 @@ def run_environment(metadata: MetaData) -> None:
     context.configure(connection=connection, target_metadata=metadata, render_as_batch=True)
     with context.begin_transaction():
         context.run_migrations()
-
-
-def _history(package: str) -> "ScriptDirectory":
-    from alembic.script import ScriptDirectory
-
-    return ScriptDirectory.from_config(_config(package))
 
 
 def _config(package: str) -> "Config":

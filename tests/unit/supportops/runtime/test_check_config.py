@@ -63,7 +63,7 @@ def check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tupl
         about="Sells.",
         package="shop",
         settings=ServiceSettings,
-        policy=Section("shop", ShopRules, also=no_such_language),
+        policy=lambda: Section("shop", ShopRules, also=no_such_language),
     )
 
     def run(text: str, *arguments: str) -> tuple[int, str, str]:

@@ -43,7 +43,7 @@ def _service(run: Callable[[ServiceSettings], int]) -> Service[ServiceSettings, 
         package="csat",
         about="Asks for ratings.",
         settings=ServiceSettings,
-        policy=Section("csat", Policy),
+        policy=lambda: Section("csat", Policy),
         serve=serve,
         run=run,
     )

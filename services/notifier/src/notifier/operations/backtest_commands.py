@@ -37,7 +37,7 @@ def add_backtest_command(
         feed is marked for it that goes into such a channel; or forms are secret no more.
         """
         try:
-            changed = service.policy.load(rules)
+            changed = service.policy().load(rules)
         except ConfigError as error:
             typer.echo(f"notifier: {error}", err=True)
             raise typer.Exit(UNUSABLE) from None

@@ -42,7 +42,13 @@ NEEDS = {
     "ingest": ("ingest.__main__", "ingest.commands", *SHARED),
     "csat": ("csat.__main__", "csat.commands", "csat.web", *SHARED),
     "notifier": ("notifier.__main__", "notifier.commands", "notifier.web", *SHARED),
-    "sfdc_sync": ("sfdc_sync.__main__", "sfdc_sync.commands", "sfdc_sync.processes", "sfdc_sync.web", *SHARED),
+    "sfdc_sync": (
+        "sfdc_sync.__main__",
+        "sfdc_sync.commands",
+        "sfdc_sync.processes",
+        "sfdc_sync.web",
+        *SHARED,
+    ),
 }
 """What is imported for a program; what is missing here costs time and nothing else."""
 

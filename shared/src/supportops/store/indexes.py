@@ -36,17 +36,14 @@ def make_missing(connection: Connection, metadata: MetaData) -> list[str]:
 
 def _missing(connection: Connection, metadata: MetaData) -> list[Index]:
     """Copies, so that how they are made here is not how they are made elsewhere."""
-    declared = MetaData()
+    there, declared = inspect(connection), MetaData()
     for table in metadata.sorted_tables:
         table.to_metadata(declared)
-    known = {  # of all tables in one query: of each in one of its own they took a sixth of a migration
-        table: {index["name"] for index in indexes}
-        for (_, table), indexes in inspect(connection).get_multi_indexes().items()
-    }
     missing = []
     for table in declared.sorted_tables:
-        if table.name in known:
-            missing += [index for index in table.indexes if index.name not in known[table.name]]
+        if there.has_table(table.name):
+            known = {index["name"] for index in there.get_indexes(table.name)}
+            missing += [index for index in table.indexes if index.name not in known]
     return sorted(missing, key=lambda index: str(index.name))
 
 

@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 
 import pytest
+import typer
 from sqlalchemy.exc import OperationalError
 from typer.testing import CliRunner
 
@@ -69,6 +70,23 @@ def test_help_names_the_commands_it_has_and_no_others() -> None:
     assert "Asks for ratings." in out
     assert all(name in out for name in ("serve", "migrate", "settings", "kpi"))
     assert " work " not in out
+
+
+def test_a_services_own_commands_are_added_once_when_one_is_wanted() -> None:
+    adding: list[str] = []
+
+    def more(app: typer.Typer) -> None:
+        adding.append("kpi")
+        app.command("kpi")(lambda: None)
+
+    app = build_app(_service(lambda _settings: 0), more)
+    calls = (("run", 0), ("run --help", 0), ("kpy", 2), ("kpi", 0), ("--help", 0))
+    seen = []
+    for words, code in calls:
+        result = CliRunner().invoke(app, words.split())
+        assert result.exit_code == code, words
+        seen.append((len(adding), "kpi" in result.output))
+    assert seen == [(0, False), (0, False), (1, True), (1, False), (1, True)]
 
 
 def test_every_command_has_help() -> None:

@@ -52,7 +52,7 @@ def happen(world: World, kind: str, minutes: int, hint: timedelta | None) -> Non
         world.slack(kind == "slack back")
 
 
-@settings(max_examples=examples(240), deadline=None)
+@settings(max_examples=examples(480), deadline=None)
 @given(st.integers(-30, 260), HISTORIES)
 def test_random_histories(first: int, history: list[tuple[str, int, timedelta | None, timedelta]]) -> None:
     world = World()

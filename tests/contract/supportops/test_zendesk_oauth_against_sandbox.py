@@ -1,8 +1,8 @@
 """The way into Zendesk against the stand-in, over real HTTP: tokens that end, are revoked, refused, late."""
 
 import asyncio
-import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,24 +12,11 @@ from supportops.errors import DestinationPaused
 from supportops.observability.metrics import Metrics
 from supportops.vendors.zendesk import NewComment, Zendesk, open_zendesk
 from supportops.vendors.zendesk.grant import AWAY_WAIT
-from tests.support.processes import clean_environment
+from tests.support.forks import ForkedChild
+from tests.support.processes import python_module
 from tests.support.sandbox import ZENDESK_CLIENT, SandboxProcess, zendesk_settings
 
 SCOPES = ("read", "tickets:write")
-READS_ONCE_MORE = """
-import asyncio, sys
-from supportops.clock import SystemClock
-from supportops.config import ZendeskSettings
-from supportops.observability.metrics import Metrics
-from supportops.vendors.zendesk import open_zendesk
-
-async def main() -> None:
-    async with open_zendesk(ZendeskSettings(), ["read"], clock=SystemClock(), metrics=Metrics()) as zendesk:
-        for _ in range(20):
-            assert await zendesk.ticket(sys.argv[1]) is not None
-
-asyncio.run(main())
-"""
 
 
 @pytest.fixture
@@ -152,14 +139,21 @@ async def test_an_end_that_is_not_said_or_unreadable_is_no_trouble(
     assert _granted(sandbox) == before + 1
 
 
-async def test_two_processes_do_not_take_each_others_token(sandbox: SandboxProcess, zendesk: Zendesk) -> None:
+async def test_two_processes_do_not_take_each_others_token(
+    sandbox: SandboxProcess, zendesk: Zendesk, tmp_path: Path
+) -> None:
     ticket_id, before = _new(sandbox), _granted(sandbox)
-    environment = clean_environment({"ZENDESK_BASE_URL": f"{sandbox.url}/zendesk", **ZENDESK_CLIENT})
-    command = [sys.executable, "-c", READS_ONCE_MORE, ticket_id]
-    others = [await asyncio.create_subprocess_exec(*command, env=environment) for _ in range(2)]
+    environment = {"ZENDESK_BASE_URL": f"{sandbox.url}/zendesk", **ZENDESK_CLIENT}
+    command = python_module("tests.contract.supportops.reading_program", ticket_id)
+    others = [
+        ForkedChild(command, log=tmp_path / f"{number}", environment=environment) for number in range(2)
+    ]
+    for other in others:
+        other.start()
     for _ in range(20):
         assert await zendesk.ticket(ticket_id) is not None
-    assert [await other.wait() for other in others] == [0, 0]
+    for other in others:
+        assert await asyncio.to_thread(other.ended, within=30) == 0, other.tail()
     assert _granted(sandbox) == before + 3
 
 

@@ -77,23 +77,25 @@ def migrated(server: str, name: str, role: str, password: str) -> None:
     on_the_side(lambda: migrate.upgrade(as_role(server, name, role, password), "csat"))
 
 
-def test_the_owner_migrates_and_the_other_role_writes_rows(postgres_server_url: str, name: str) -> None:
+def test_the_owner_migrates_and_the_other_role_writes_rows_and_changes_no_schema(
+    postgres_server_url: str, name: str
+) -> None:
     made(postgres_server_url, name)
     migrated(postgres_server_url, name, f"{name}_owner", OWNERS_PASSWORD)
     working = as_role(postgres_server_url, name, name, PASSWORD)
     for rows in ("SELECT * FROM deliveries", "DELETE FROM deliveries", "UPDATE outbox SET key = key"):
         run_sql(working, rows)
     run_sql(working, "SELECT pg_notify('supportops_deliveries', '')")
+    assert [statement for statement in REFUSED if not is_refused(working, statement)] == []
 
 
-@pytest.mark.parametrize("statement", REFUSED)
-def test_the_role_that_faces_the_internet_changes_no_schema(
-    postgres_server_url: str, name: str, statement: str
-) -> None:
-    made(postgres_server_url, name)
-    migrated(postgres_server_url, name, f"{name}_owner", OWNERS_PASSWORD)
-    with pytest.raises(asyncpg.InsufficientPrivilegeError):
-        run_sql(as_role(postgres_server_url, name, name, PASSWORD), statement)
+def is_refused(url: str, statement: str) -> bool:
+    """Whether the role lacks the right to it."""
+    try:
+        run_sql(url, statement)
+    except asyncpg.InsufficientPrivilegeError:
+        return True
+    return False
 
 
 def test_a_database_of_an_older_release_changes_hands(postgres_server_url: str, name: str) -> None:

@@ -3,7 +3,6 @@
 Nothing of it loses an event of a healthy partition, and nothing of it is silent.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -133,8 +132,7 @@ async def test_a_damaged_batch_holds_up_its_own_partition_alone(
         await stage.broker.ensure_topics([Topic(healthy, 3, "ticket id", timedelta(hours=1))])
         await produce(server.address, stage.topic, range(100, 110))
         await produce(server.address, stage.topic, range(110, 120))
-        await stage.broker.close()
-        await asyncio.to_thread(damage_last_batch, server, stage.topic)
+        damage_last_batch(server, stage.topic)
         policy = ConsumerPolicy(topics=(stage.topic, healthy))
         member = Consumer(
             stage.broker, live_store, HANDLERS, group=stage.group, metrics=Metrics(), policy=policy
@@ -151,13 +149,11 @@ async def test_a_damaged_batch_holds_up_its_own_partition_alone(
 
 
 def damage_last_batch(server: Server, topic: str) -> None:
-    """Turn one byte near the end of the topic's log, while the broker is stopped in order: it does not check again."""
+    """Turn one byte near the end of the topic's log: the broker does not check it again before it sends it."""
     assert isinstance(server, KafkaServer)
-    server.stop()
     (log,) = Path(server.home, "data").glob(f"{topic}-0/*.log")
     with log.open("r+b") as file:
         file.seek(-20, 2)
         byte = file.read(1)
         file.seek(-1, 1)
         file.write(bytes([byte[0] ^ 0xFF]))
-    server.start()

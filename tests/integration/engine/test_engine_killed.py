@@ -12,11 +12,10 @@ from tests.support.consuming import Stage, stage_on
 from tests.support.engine import rows_of, solved
 from tests.support.engine_app.tables import effects, tickets
 from tests.support.eventually import eventually
+from tests.support.forks import ForkedChild
 from tests.support.processes import ChildProcess, python_module
 
 pytestmark = [pytest.mark.chaos, pytest.mark.parametrize("dialect", ["postgres"], indirect=True)]
-
-ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -40,11 +39,10 @@ def workers(stage: Stage, app_database: str, world: Path, tmp_path: Path) -> lis
         "DATABASE_URL": app_database,
         "KAFKA_BOOTSTRAP_SERVERS": stage.address,
         "KAFKA_FLAVOUR": stage.broker.settings.flavour,
-        "PYTHONPATH": str(ROOT),
     }
     command = python_module("tests.support.engine_app.worker", stage.topic, stage.group, str(world))
     return [
-        ChildProcess(command, log=tmp_path / f"worker-{number}.log", environment=environment)
+        ForkedChild(command, log=tmp_path / f"worker-{number}.log", environment=environment)
         for number in (1, 2)
     ]
 

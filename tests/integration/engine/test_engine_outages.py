@@ -12,6 +12,7 @@ from supportops.contracts import TicketSolved, all_topics
 from supportops.delivery import Courier, Delivery, DestinationSpec, Done, Outcome
 from supportops.messaging import Consumer, ConsumerPolicy, Handlers
 from supportops.observability.metrics import Metrics
+from supportops.observability.probes import ReachableProbe
 from supportops.store import Store, Transaction, migrate
 from supportops.store.tables import ENGINE
 from supportops.workers import Relay
@@ -96,7 +97,7 @@ async def all_done(store: Store) -> bool:
 
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)
-async def test_a_broker_that_is_killed_is_waited_for_and_a_stop_meanwhile_ends(
+async def test_a_broker_that_is_killed_is_waited_for_is_red_meanwhile_and_a_stop_ends(
     own_server: Callable[[Kind], Server], live_store: Store
 ) -> None:
     server, metrics, stopping = own_server("kafka"), Metrics(), asyncio.Event()
@@ -105,13 +106,21 @@ async def test_a_broker_that_is_killed_is_waited_for_and_a_stop_meanwhile_ends(
         policy = ConsumerPolicy(**QUICK)  # type: ignore[arg-type]
         consumer = Consumer(broker, live_store, HANDLERS, group="csat", metrics=metrics, policy=policy)
         relay = Relay(broker, live_store, metrics, sweep_every=SECOND / 5)
+        probe = ReachableProbe("broker", broker.ping, "Bring it back")
         tasks = [asyncio.create_task(component.run(stopping)) for component in (consumer, relay)]
         await publish(live_store, 0, 50)
         await eventually(lambda: solves_are(live_store, 50), within=30)
+        assert (await probe()).ok
         server.kill()
         await publish(live_store, 50, 100)
         await eventually(lambda: outbox_holds(live_store, 50))
-        server.start()
+        async with asyncio.timeout(30):
+            await eventually(lambda: is_red(probe), within=30)
+        detail = (await probe()).detail
+        assert detail.startswith("no answer since")
+        assert detail.endswith("Bring it back")
+        await asyncio.to_thread(server.start)
+        await eventually(lambda: is_green(probe), within=30)
         await publish(live_store, 100, 150)
         await eventually(lambda: solves_are(live_store, 150), within=60)
         await eventually(lambda: outbox_holds(live_store, 0), within=60)
@@ -120,6 +129,14 @@ async def test_a_broker_that_is_killed_is_waited_for_and_a_stop_meanwhile_ends(
         stopping.set()
         async with asyncio.timeout(18):  # below the usual grace time of 20 s
             await asyncio.gather(*tasks)
+
+
+async def is_red(probe: ReachableProbe) -> bool:
+    return not (await probe()).ok
+
+
+async def is_green(probe: ReachableProbe) -> bool:
+    return (await probe()).ok
 
 
 async def publish(store: Store, start: int, end: int) -> None:

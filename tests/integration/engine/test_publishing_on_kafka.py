@@ -17,7 +17,6 @@ from supportops.errors import Refused, Retryable
 from supportops.messaging import Broker, open_broker
 from supportops.messaging.kafka import Patience
 from supportops.messaging.topics import MAX_RECORD, Limits, too_tight
-from supportops.observability.probes import ReachableProbe
 from supportops.store import Store
 from tests.support.consuming import Stage, all_solved, consumer, read_all, stage_on
 from tests.support.engine import SECOND, broker_on, running, solved
@@ -142,33 +141,6 @@ async def test_limits_below_ours_are_named(kafka_address: str, stage: Stage) -> 
     assert found[ours.name].record == MAX_RECORD
     assert len(words) == 2
     assert all(word.startswith(small.name) for word in words)
-
-
-@pytest.mark.chaos
-@pytest.mark.timeout(180)
-async def test_the_probe_is_red_while_the_broker_is_stopped_and_green_once_it_is_back(
-    own_server: Callable[[Kind], Server],
-) -> None:
-    server = own_server("kafka")
-    async with broker_on(server.address, "apache") as broker:
-        probe = ReachableProbe("broker", broker.ping, "Bring it back")
-        assert (await probe()).ok
-        server.kill()
-        async with asyncio.timeout(30):
-            await eventually(lambda: is_red(probe), within=30)
-        detail = (await probe()).detail
-        assert detail.startswith("no answer since")
-        assert detail.endswith("Bring it back")
-        await asyncio.to_thread(server.start)
-        await eventually(lambda: is_green(probe), within=30)
-
-
-async def is_red(probe: ReachableProbe) -> bool:
-    return not (await probe()).ok
-
-
-async def is_green(probe: ReachableProbe) -> bool:
-    return (await probe()).ok
 
 
 @pytest.mark.chaos

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,10 +30,10 @@ class Place:
     postgres: Server
 
 
-def open_place(
-    stack: ExitStack, home: Path, workers: Mapping[str, int] = WORKERS, *, named_members: bool = False
-) -> Place:
-    """Start broker, database and every process; they end with `stack`. Skips where there are no real servers."""
+def open_place(stack: ExitStack, home: Path, workers: Mapping[str, int] = WORKERS, **options: Any) -> Place:
+    """Start broker, database and every process; they end with `stack`. Skips where there are no real servers.
+    `options` are a plan's: named members, forks.
+    """
     try:
         kafka, postgres = infra.own_server("kafka"), infra.own_server("postgres")
     except Unavailable as error:
@@ -44,7 +45,7 @@ def open_place(
     with ThreadPoolExecutor() as starting:
         list(starting.map(lambda server: server.start(), (kafka, postgres)))
     databases = postgres_databases(postgres.address, "chaos")
-    plan = Plan(kafka.address, databases, home, rules("5s", GROUPS), workers, named_members=named_members)
+    plan = Plan(kafka.address, databases, home, rules("5s", GROUPS), workers, **options)
     system = stack.enter_context(running(plan))
     system.control.post("/control/limits", json={"slack": {"per_second": None}}).raise_for_status()
     # Zendesk's own retries are few and their spacing unknown: here they outlast a restart on a busy machine.

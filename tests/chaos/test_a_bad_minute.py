@@ -14,7 +14,9 @@ pytestmark = [pytest.mark.chaos, pytest.mark.timeout(400)]
 
 def test_a_bad_minute(tmp_path: Path) -> None:
     with ExitStack() as stack:
-        place = open_place(stack, tmp_path, {"csat": 2, "sfdc_sync": 1, "notifier": 1}, named_members=True)
+        workers = {"csat": 2, "sfdc_sync": 1, "notifier": 1}
+        forked = ("sandbox", "migrate", "ingest", *workers)
+        place = open_place(stack, tmp_path, workers, named_members=True, forked=forked)
         system = place.system
 
         def trouble() -> None:
@@ -26,7 +28,7 @@ def test_a_bad_minute(tmp_path: Path) -> None:
             adversities.away(system, place.postgres, 1)
             adversities.kill_one_of_each(system, random.Random(20261122), every=0.8)
 
-        adversities.send_while(system, 300, 30, trouble)
+        adversities.send_while(system, 150, 8, trouble)
         clean(system)
         codes = system.stop()
         assert {name: code for name, code in codes.items() if name != "sandbox" and code != 0} == {}

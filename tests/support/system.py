@@ -3,7 +3,7 @@
 Used by the end-to-end tests, the bad days and the benchmarks. Every process can be killed and started again.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +14,7 @@ import yaml
 
 from sandbox.clients import tls
 from tests.support.databases import database_of, run_sql
+from tests.support.forks import ForkedChild
 from tests.support.processes import ChildProcess, free_port, python_module
 from tests.support.sandbox import ZENDESK_CLIENT
 
@@ -26,7 +27,8 @@ PACKAGES = ("ingest", "csat", "sfdc_sync", "notifier")
 @dataclass(frozen=True)
 class Plan:
     """What to run. `workers`: replicas of each worker. `rules`: the organization's rules, by section. `named_members`:
-    a worker that was killed takes its partitions again at once; else its group waits ten seconds for it.
+    a worker that was killed takes its partitions again at once; else its group waits ten seconds for it. `forked`: the
+    packages whose processes do not start from nothing (`tests.support.forks`), and `migrate` for all migrations.
     """
 
     kafka: str
@@ -37,6 +39,7 @@ class Plan:
     flavour: str = "apache"
     environment: Mapping[str, str] = field(default_factory=dict)
     named_members: bool = False
+    forked: Collection[str] = ()
 
 
 class System:
@@ -77,7 +80,7 @@ class System:
     def migrate(self) -> None:
         """Bring the databases of the services that run up to date, side by side."""
         running = [
-            ChildProcess(
+            self._kind("migrate")(
                 python_module(package, "migrate"),
                 log=self.plan.home / f"{package}-migrate.log",
                 environment=self._environment(package, package),
@@ -87,8 +90,7 @@ class System:
         for child in running:
             child.start()
         for child in running:
-            assert child.process is not None
-            assert child.process.wait(timeout=60) == 0, child.tail()
+            assert child.ended(within=60) == 0, child.tail()
 
     def register_webhook(self, **options: Any) -> None:
         """Have the sandbox post to ingest; `options` as in docs/sandbox.md, for instance `modes`."""
@@ -161,6 +163,9 @@ class System:
 
     # -- how each process is started -------------------------------------------------------------------------------
 
+    def _kind(self, package: str) -> type[ChildProcess]:
+        return ForkedChild if package in self.plan.forked else ChildProcess
+
     def _port(self, name: str) -> int:
         while name not in self._ports:
             if (port := free_port()) not in self._ports.values():  # the kernel may name one twice
@@ -174,7 +179,7 @@ class System:
         self, name: str, command: list[str], ready: str, environment: Mapping[str, str] | None = None
     ) -> None:
         base = self.url(name) if name == "sandbox" else self.side_url(name)
-        child = ChildProcess(
+        child = self._kind(command[2])(
             command,
             log=self.plan.home / f"{name}.log",
             environment=environment or {},

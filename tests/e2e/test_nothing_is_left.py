@@ -91,17 +91,17 @@ def ended(process: "subprocess.Popen[bytes]", family: list[psutil.Process], sign
     eventually_now(lambda: not alive(family), within=60, about=f"nobody of {family}")
 
 
+ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
+IN_THE_GATE = {("tests", signal.SIGKILL), ("chaos", signal.SIGINT), ("bench", signal.SIGTERM)}
+"""Each command and each signal: they have one reaper. `make chaos` has all the others."""
+
+
 @pytest.mark.parametrize(
     ("what", "sign"),
     [
-        ("tests", signal.SIGINT),
-        ("tests", signal.SIGKILL),
-        ("chaos", signal.SIGKILL),
-        ("bench", signal.SIGTERM),
-        pytest.param("tests", signal.SIGTERM, marks=pytest.mark.long),
-        pytest.param("chaos", signal.SIGINT, marks=pytest.mark.long),
-        pytest.param("bench", signal.SIGKILL, marks=pytest.mark.long),
-        pytest.param("bench", signal.SIGINT, marks=pytest.mark.long),
+        pytest.param(what, sign, marks=[pytest.mark.long] if (what, sign) not in IN_THE_GATE else [])
+        for what in COMMANDS
+        for sign in ENDS
     ],
 )
 def test_no_server_is_left(
@@ -125,7 +125,9 @@ def test_no_server_is_left(
         assert left == []
 
 
-@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "sign", [signal.SIGKILL, *(pytest.param(sign, marks=pytest.mark.long) for sign in ENDS[:2])]
+)
 def test_a_demo_leaves_nothing_running(start: Start, tmp_path: Path, sign: signal.Signals) -> None:
     home = tmp_path / "demo"
     demo = start(python_module("sandbox.demo", "run", "--home", str(home), "--config", "config/demo.yaml"))
@@ -136,8 +138,24 @@ def test_a_demo_leaves_nothing_running(start: Start, tmp_path: Path, sign: signa
     assert set(places) == KEYS
     assert len(family) >= 7
     ended(demo, family, sign)
-    assert demo.returncode == (0 if sign == signal.SIGINT else -sign), (tmp_path / "output").read_text()
+    assert demo.returncode == (-sign if sign == signal.SIGKILL else 0), (tmp_path / "output").read_text()
     assert [place for place in places.values() if ":" in place and answers(port_of(place))] == []
+
+
+def test_a_demo_that_is_interrupted_while_it_starts_leaves_nothing_running(
+    start: Start, tmp_path: Path
+) -> None:
+    demo = start(python_module("sandbox.demo", "run", "--home", str(tmp_path / "demo")))
+
+    def broker_and_sandbox() -> list[psutil.Process]:
+        if demo.poll() is not None:
+            raise RuntimeError(f"ended by itself:\n{(tmp_path / 'output').read_text()[-3000:]}")
+        family = family_of(demo)
+        assert len(family) >= 2, family
+        return family
+
+    ended(demo, eventually_now(broker_and_sandbox, within=60), signal.SIGINT)
+    assert demo.returncode == 0, (tmp_path / "output").read_text()
 
 
 def port_of(place: str) -> int:

@@ -1,4 +1,4 @@
-"""The demo's support day on Apache Kafka and PostgreSQL, through real processes, from webhook to outside effect."""
+"""The demo's support day on Apache Kafka and PostgreSQL, from webhook to outside effect, by real processes."""
 
 import subprocess
 from collections.abc import Iterator
@@ -60,7 +60,9 @@ def play(kafka: Server, postgres: Server, home: Path) -> Played:
     for server in (kafka, postgres):
         server.start()
     rules = yaml.safe_load((ROOT / "config/demo.yaml").read_text())
-    plan = Plan(kafka.address, postgres_databases(postgres.address, "day"), home, rules)
+    plan = Plan(
+        kafka.address, postgres_databases(postgres.address, "day"), home, rules, forked=("sandbox", "migrate")
+    )
     with running(plan) as system:
         played = subprocess.run(
             python_module("sandbox", "play", *places(system), "--patience", "90"),

@@ -1,5 +1,6 @@
 """`sandbox serve`: the stand-ins as a process."""
 
+import gc
 import shlex
 from typing import Annotated, Any
 
@@ -61,7 +62,11 @@ def serve(  # noqa: PLR0913 - each is an option of the command line
     log_level: Annotated[str, _option("LOG_LEVEL", "uvicorn's level: warning, info, debug.")] = "warning",
 ) -> None:
     """Listen until SIGTERM: /zendesk, /salesforce, /slack, /gitlab, /control, and a page at /."""
+    gc.disable()  # what is loaded stays: to look for garbage in it is a third of the start
     from sandbox.server import serve as listen  # --help must not need uvicorn
+
+    gc.freeze()
+    gc.enable()
 
     settings = Settings(
         account_id=account_id,

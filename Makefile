@@ -113,7 +113,7 @@ test: $(READY) ## Every test but tests/architecture (make check) and the long ch
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder --durations 10 --ignore tests/architecture $(ARGS)
 
 screenshots: $(READY) ## Take the pictures of pages anew (needs Chromium) and renew those that docs/images holds
-	@$(BIN)/python -m pytest -q -m browser $(addprefix tests/integration/,csat notifier sfdc_sync) $(ARGS)
+	@PICTURES=all $(BIN)/python -m pytest -q -m browser $(addprefix tests/integration/,csat notifier sfdc_sync) $(ARGS)
 	@for image in docs/images/*.png; do cp "test-output/screenshots/$${image##*/}" docs/images/ || exit 1; done
 
 chaos: $(READY) ## Bad days one by one, 10,000 webhooks while everything is killed, interrupted runs, all examples of properties; prints a table

@@ -1,9 +1,8 @@
 """The dashboard in Chromium: on a phone, a desktop, in the dark, on paper; by keyboard; no other host is asked."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
-import pytest
-from playwright.async_api import Browser, Page, ViewportSize
+from playwright.async_api import Browser, Page
 
 from supportops.clock import ManualClock
 from supportops.store import Store
@@ -11,22 +10,30 @@ from tests.integration.csat import dashboard_app
 from tests.integration.csat.assertions import on
 from tests.integration.csat.http_app import auth_of
 from tests.support import operators_browser
-from tests.support.browser import SCREENSHOTS, screenshot_path
+from tests.support.browser import PICTURES, SCREENSHOTS, in_browser, in_its_loop, picture
+from tests.support.engine import store_on
 from tests.support.operators_browser import (
-    LOOKS,
     PAPER,
     PHONE,
+    Look,
     Site,
     fits_on_paper,
-    has_no_faults,
+    in_all_looks,
+    looks_right,
     serving,
     visit,
 )
 
-pytestmark = [pytest.mark.browser, on("sqlite")]
+pytestmark = [*in_browser, on("sqlite")]
 
 
-@pytest.fixture
+@in_its_loop
+async def store(new_database: Callable[[str], str], clock: ManualClock) -> AsyncIterator[Store]:
+    async with store_on(new_database("csat"), clock) as opened:
+        yield opened
+
+
+@in_its_loop
 async def site(store: Store, clock: ManualClock) -> AsyncIterator[Site]:
     opened = auth_of(store, dashboard_app.settings(), "http://127.0.0.1")
     async with serving(dashboard_app.application(store, clock, opened)) as running:
@@ -37,35 +44,29 @@ async def log_in(page: Page, site: Site, path: str = "/dashboard") -> None:
     await operators_browser.log_in(page, site, path, dashboard_app.PASSWORD)
 
 
-@pytest.mark.parametrize(("viewport", "scheme"), LOOKS)
+@in_all_looks
 async def test_it_looks_right(
-    browser: Browser, site: Site, store: Store, clock: ManualClock, viewport: ViewportSize, scheme: str
+    browser: Browser, site: Site, store: Store, clock: ManualClock, looks: tuple[Look, ...]
 ) -> None:
     await dashboard_app.quarter(store, clock)
-    name = f"dashboard-{'phone' if viewport is PHONE else 'desktop'}-{scheme}"
-    async with visit(browser, site, viewport, scheme) as page:
+    async with visit(browser, site) as page:
         await page.goto(f"{site.origin}/dashboard")
-        await has_no_faults(page)
-        await page.screenshot(path=screenshot_path(f"{name}-login"))
+        await looks_right(page, "dashboard-{look}-login", looks, whole=False)
         await log_in(page, site)
-        await has_no_faults(page)
-        await page.screenshot(path=screenshot_path(name), full_page=True)
+        await looks_right(page, "dashboard-{look}", looks)
         for summary in await page.locator("summary").all():
             await summary.click()
-        await has_no_faults(page)
+        await looks_right(page, "dashboard-{look}-unfolded", looks)
 
 
-@pytest.mark.parametrize(("viewport", "scheme"), LOOKS)
+@in_all_looks
 async def test_it_looks_right_before_anybody_answered(
-    browser: Browser, site: Site, viewport: ViewportSize, scheme: str
+    browser: Browser, site: Site, looks: tuple[Look, ...]
 ) -> None:
-    async with visit(browser, site, viewport, scheme) as page:
+    async with visit(browser, site) as page:
         await log_in(page, site)
         assert await page.get_by_text("Nobody has answered yet").is_visible()
-        await has_no_faults(page)
-        await page.screenshot(
-            path=screenshot_path(f"dashboard-empty-{viewport['width']}-{scheme}"), full_page=True
-        )
+        await looks_right(page, "dashboard-{look}-empty", looks)
 
 
 async def test_on_paper_nothing_is_cut(
@@ -74,14 +75,15 @@ async def test_on_paper_nothing_is_cut(
     await dashboard_app.quarter(store, clock)
     async with visit(browser, site) as page:
         await log_in(page, site)
-        await page.pdf(path=SCREENSHOTS / "dashboard.pdf", format="A4", print_background=True)
+        if PICTURES:
+            await page.pdf(path=SCREENSHOTS / "dashboard.pdf", format="A4", print_background=True)
         await fits_on_paper(page)
         await page.emulate_media(media="print")
         await page.set_viewport_size(PAPER)
         assert await page.get_by_role(
             "table", name="Satisfaction (KPI) by week"
         ).is_visible()  # on the screen it is folded
-        await page.screenshot(path=screenshot_path("dashboard-print"), full_page=True)
+        await picture(page, "dashboard-print")
 
 
 async def test_filters_by_keyboard_and_chips(
@@ -97,7 +99,7 @@ async def test_filters_by_keyboard_and_chips(
             await page.keyboard.press("Enter")
         assert "plan=Premium" in page.url
         chip = page.get_by_role("link", name="Plan: Premium")
-        await page.screenshot(path=screenshot_path("dashboard-phone-filtered"))
+        await picture(page, "dashboard-phone-filtered", whole=False)
         await chip.focus()
         async with page.expect_navigation():
             await page.keyboard.press("Enter")

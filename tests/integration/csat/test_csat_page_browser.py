@@ -1,79 +1,60 @@
 """The survey page in Chromium, on a real server: no scripts, one origin, every way of looking at it."""
 
-import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal
+from typing import Any, Literal
 
-import pytest
-from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, ViewportSize
 
 from csat import tables
 from csat.policy.csat import CsatPolicy
 from csat.survey_link.tokens import SurveyTokens
 from supportops.clock import ManualClock
-from supportops.observability.metrics import Metrics
-from supportops.runtime.http_server import HttpServer
 from supportops.store import Store
 from tests.integration.csat.assertions import on, rows_of, sent_survey
 from tests.integration.csat.http_app import csat_app
-from tests.support.browser import screenshot_path
-from tests.support.operators_browser import DESKTOP, LOOKS, PHONE
+from tests.support import operators_browser
+from tests.support.browser import in_browser, in_its_loop, picture
+from tests.support.engine import store_on
+from tests.support.operators_browser import DESKTOP, PHONE, Look, in_all_looks, looks_right, serving
 
-pytestmark = [pytest.mark.browser, on("sqlite")]
+pytestmark = [*in_browser, on("sqlite")]
+
+
+@in_its_loop
+async def store(new_database: Callable[[str], str], clock: ManualClock) -> AsyncIterator[Store]:
+    async with store_on(new_database("csat"), clock) as opened:
+        yield opened
+
 
 LONG = "Donaudampfschifffahrtsgesellschaft" * 8
 
 
 @dataclass(frozen=True)
-class Site:
+class Site(operators_browser.Site):
     """A running server, and the address of a survey on it."""
 
-    origin: str
     link: str
 
 
-@pytest.fixture
+@in_its_loop
 async def site(store: Store, tokens: SurveyTokens, clock: ManualClock) -> AsyncIterator[Site]:
     survey = await sent_survey(store, "17", clock.now() - timedelta(days=1))
-    app = csat_app(store, tokens, CsatPolicy())
-    server, stopping = HttpServer(app, ("127.0.0.1", 0), Metrics()), asyncio.Event()
-    running = asyncio.create_task(server.run(stopping))
-    await server.started.wait()
-    origin = f"http://127.0.0.1:{server.port}"
-    yield Site(origin, f"{origin}/s/{tokens.issue(survey.survey_id)}")
-    stopping.set()
-    await running
+    async with serving(csat_app(store, tokens, CsatPolicy())) as running:
+        yield Site(running.origin, f"{running.origin}/s/{tokens.issue(survey.survey_id)}")
 
 
 @asynccontextmanager
 async def visit(
-    browser: Browser,
-    site: Site,
-    viewport: ViewportSize = DESKTOP,
-    scheme: str = "light",
-    locale: str = "en-GB",
+    browser: Browser, site: Site, viewport: ViewportSize = DESKTOP, locale: str = "en-GB"
 ) -> AsyncIterator[Page]:
     """A page without JavaScript that may contact the site alone; what it was told to keep is nothing."""
-    context = await browser.new_context(
-        viewport=viewport,
-        color_scheme="dark" if scheme == "dark" else "light",
-        java_script_enabled=False,
-        locale=locale,
-    )
-    page = await context.new_page()
-    asked: list[str] = []
-    complaints: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
-    page.on("console", lambda message: complaints.append(message.text))
-    yield page
-    assert [url for url in asked if not url.startswith(f"{site.origin}/s/")] == []
-    assert [line for line in complaints if "status of" not in line] == []
-    assert await context.cookies() == []
-    await context.close()
+    how: dict[str, Any] = {"java_script_enabled": False, "locale": locale}
+    async with operators_browser.visit(browser, site, viewport, "/s/", **how) as page:
+        yield page
+        assert await page.context.cookies() == []
 
 
 async def follow(page: Page, name: str, role: Literal["button", "link"] = "button") -> None:
@@ -83,30 +64,20 @@ async def follow(page: Page, name: str, role: Literal["button", "link"] = "butto
 
 
 async def has_no_faults(page: Page) -> None:
-    """Axe finds nothing (labels, names, roles, contrast, language …), and nothing sticks out sideways."""
-    assert await page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
-    dark = await page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
-    browser = page.context.browser
-    assert browser is not None
-    scripted = await browser.new_page(  # axe needs timers, which a page without scripts does not have
-        viewport=page.viewport_size, color_scheme="dark" if dark else "light"
-    )
-    await scripted.set_content(await page.content())
-    found = await Axe().run(scripted)
-    await scripted.close()
-    assert found.response["violations"] == [], found.generate_report()
+    """As on operators' pages. Axe needs timers, which a page without scripts does not have: it gets them meanwhile."""
+    switch = await page.context.new_cdp_session(page)  # not detached: what it set would be forgotten
+    for disabled in (True, False):  # a new session takes everything for allowed: False alone would do nothing
+        await switch.send("Emulation.setScriptExecutionDisabled", {"value": disabled})
+    await operators_browser.has_no_faults(page)
+    await switch.send("Emulation.setScriptExecutionDisabled", {"value": True})
 
 
-@pytest.mark.parametrize(("viewport", "scheme"), LOOKS)
-async def test_every_page_looks_right(
-    browser: Browser, site: Site, viewport: ViewportSize, scheme: str
-) -> None:
-    name = f"survey-{'phone' if viewport is PHONE else 'desktop'}-{scheme}"
-    async with visit(browser, site, viewport, scheme) as page:
+@in_all_looks
+async def test_every_page_looks_right(browser: Browser, site: Site, looks: tuple[Look, ...]) -> None:
+    async with visit(browser, site) as page:
 
         async def look(what: str) -> None:
-            await has_no_faults(page)
-            await page.screenshot(path=screenshot_path(f"{name}-{what}"), full_page=True)
+            await looks_right(page, f"survey-{{look}}-{what}", looks, has_no_faults)
 
         await page.goto(site.link)
         await look("empty")
@@ -124,11 +95,11 @@ async def test_every_page_looks_right(
         await look("not-valid")
 
 
-@pytest.mark.parametrize(("viewport", "scheme"), LOOKS)
+@in_all_looks
 async def test_a_problem_is_said_first_and_where(
-    browser: Browser, site: Site, viewport: ViewportSize, scheme: str
+    browser: Browser, site: Site, looks: tuple[Look, ...]
 ) -> None:
-    async with visit(browser, site, viewport, scheme) as page:
+    async with visit(browser, site) as page:
         await page.goto(f"{site.link}?score=good")
         comment = page.get_by_label("tell us more")
         await comment.evaluate("field => field.removeAttribute('maxlength')")
@@ -142,9 +113,7 @@ async def test_a_problem_is_said_first_and_where(
         described = str(await comment.get_attribute("aria-describedby")).split()
         assert described == ["problem-text", "comment-hint"]
         assert await comment.input_value() == LONG * 20
-        await has_no_faults(page)
-        shown = screenshot_path(f"survey-{'phone' if viewport is PHONE else 'desktop'}-{scheme}-problem")
-        await page.screenshot(path=shown)
+        await looks_right(page, "survey-{look}-problem", looks, has_no_faults, whole=False)
         await page.keyboard.press("Tab")  # from the summary to its link, and by it to the field
         await page.keyboard.press("Enter")
         assert page.url.endswith("#comment")
@@ -205,7 +174,7 @@ async def test_german_is_spoken_to_those_who_want_it(browser: Browser, site: Sit
         assert await page.locator("html").get_attribute("lang") == "de"
         await page.get_by_label("Hauptgrund").select_option("Mein Anliegen wurde nicht gelöst")
         await has_no_faults(page)
-        await page.screenshot(path=screenshot_path("survey-phone-light-german"), full_page=True)
+        await picture(page, "survey-phone-light-german")
         await follow(page, "Antwort senden")
         assert (
             "Ihre Antwort ist gespeichert: Schlecht." in await page.get_by_role("status").first.inner_text()

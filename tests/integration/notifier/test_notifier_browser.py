@@ -15,20 +15,21 @@ from supportops.web.site import site_of
 from tests.integration.csat import dashboard_app
 from tests.integration.csat.dashboard_app import PASSWORD
 from tests.integration.notifier.pages import NOW, busy_day, odd_day
+from tests.support.browser import in_browser, in_its_loop
 from tests.support.engine import store_on
 from tests.support.operators_browser import (
     Look,
     Site,
+    all_look_right,
     in_all_looks,
     log_in,
-    look_right,
     press_enter,
     serving,
     tab_to,
     visit,
 )
 
-pytestmark = [pytest.mark.browser, pytest.mark.parametrize("dialect", ["sqlite"])]
+pytestmark = [*in_browser, pytest.mark.parametrize("dialect", ["sqlite"])]
 
 
 @pytest.fixture
@@ -36,13 +37,13 @@ def clock() -> ManualClock:
     return ManualClock(NOW)
 
 
-@pytest.fixture
+@in_its_loop
 async def store(new_database: Callable[[str], str], clock: ManualClock) -> AsyncIterator[Store]:
     async with store_on(new_database("notifier"), clock) as opened:
         yield opened
 
 
-@pytest.fixture
+@in_its_loop
 async def site(store: Store) -> AsyncIterator[Site]:
     siblings = {f"{name}_url": f"http://{name}.ops.example.com" for name in ("csat", "ingest", "sfdc_sync")}
     chosen = dashboard_app.settings(**siblings)
@@ -64,10 +65,10 @@ async def test_pages_of_a_busy_day_look_right(
             "ticket": "/tickets/35436",
             "figures": "/figures",
         }
-        await look_right(page, site, {f"notifier-{name}": path for name, path in shown.items()}, looks)
+        await all_look_right(page, site, {f"notifier-{name}": path for name, path in shown.items()}, looks)
         await odd_day(store)
         odd = {f"notifier-odd-{name}": f"/{name}" for name in ("notices", "routing")}
-        await look_right(page, site, odd, looks[:1])
+        await all_look_right(page, site, odd, looks[:1])
 
 
 @in_all_looks
@@ -80,7 +81,9 @@ async def test_pages_of_an_empty_house_say_so(browser: Browser, site: Site, look
             "find": "/tickets",
             "figures": "/figures",
         }
-        await look_right(page, site, {f"notifier-empty-{name}": path for name, path in empty.items()}, looks)
+        await all_look_right(
+            page, site, {f"notifier-empty-{name}": path for name, path in empty.items()}, looks
+        )
 
 
 async def test_from_a_notice_to_its_story_and_to_why_not_by_keyboard_alone(

@@ -5,13 +5,10 @@ from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
 
-import httpx
 import pytest
 from pydantic import SecretStr
 
-from sandbox.app import create_app
 from sfdc_sync.matching.matcher import Matcher
-from sfdc_sync.operations.organization_jobs import Vendors
 from sfdc_sync.organizations.repository import Repository
 from sfdc_sync.policy.sfdc import SfdcPolicy
 from sfdc_sync.salesforce.client import Salesforce, open_salesforce
@@ -24,11 +21,10 @@ from supportops.config import DatabaseSettings
 from supportops.observability.metrics import Metrics
 from supportops.store import Store, open_store
 from supportops.vendors.zendesk import References, open_zendesk
-from tests.contract.sandbox.fakes import FakePost
 from tests.integration.sfdc_sync.app import RULES, Service
 from tests.integration.sfdc_sync.sandbox import Outside
-from tests.integration.sfdc_sync.sharing_app import SharingWorld
-from tests.integration.sfdc_sync.sync_app import Sync, Systems
+from tests.integration.sfdc_sync.sharing_app import SharingWorld, sharing_world
+from tests.integration.sfdc_sync.sync_app import Sync, compared
 from tests.support.sandbox import zendesk_settings
 
 
@@ -119,27 +115,12 @@ def rules_file(tmp_path: Path) -> Path:
 @pytest.fixture
 async def world(store: Store) -> AsyncIterator[SharingWorld]:
     """Shared organizations around a stand-in of their own, inside the test's loop."""
-    app, outside = create_app(post=FakePost())
-    settings = zendesk_settings("http://sandbox")
-    clock, metrics, transport = SystemClock(), Metrics(), httpx.ASGITransport(app)
-    async with open_zendesk(
-        settings, ZENDESK_SCOPES, clock=clock, metrics=metrics, transport=transport
-    ) as zendesk:
-        made = SharingWorld(store, zendesk, outside)
-        made.plant()
+    async with sharing_world(store) as made:
         yield made
-    await outside.zendesk.sender.stop()
 
 
 @pytest.fixture
 async def sync(store: Store, salesforce: Salesforce, outside: Outside) -> AsyncIterator[Sync]:
     """Accounts to organizations, both sides as after a reset, the first full compare done."""
-    outside.reset()
-    outside.disarm()
-    systems = Systems(outside.base_url)
-    account = zendesk_settings(outside.base_url)
-    async with open_zendesk(account, ZENDESK_SCOPES, clock=SystemClock(), metrics=Metrics()) as zendesk:
-        made = Sync(Vendors(store, salesforce, zendesk), systems)
-        await made.of().full("full", "test")
+    async with compared(store, salesforce, outside) as made:
         yield made
-    systems.close()

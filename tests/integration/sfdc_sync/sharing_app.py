@@ -7,24 +7,31 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+import httpx
+
+from sandbox.app import create_app
 from sandbox.faults import fault_of
 from sandbox.world import World
 from sandbox.zendesk.records import Comment, Ticket, User
 from sfdc_sync import processes
 from sfdc_sync.policy.sharing import SharingPolicy
+from sfdc_sync.settings import ZENDESK_SCOPES
 from sfdc_sync.sharing import repository, requests
 from sfdc_sync.sharing.repository import Actor, Stored
 from sfdc_sync.sharing.rules.lifecycle import State
 from sfdc_sync.sharing.rules.options import Option
 from sfdc_sync.sharing.rules.template import Draft
 from sfdc_sync.sharing.watch import watching
+from supportops.clock import SystemClock
 from supportops.delivery import Courier
 from supportops.observability.metrics import Metrics
 from supportops.store import Store
-from supportops.vendors.zendesk import Zendesk
+from supportops.vendors.zendesk import Zendesk, open_zendesk
+from tests.contract.sandbox.fakes import FakePost
 from tests.integration.sfdc_sync.app import settled
 from tests.support.engine import hasty
 from tests.support.eventually import eventually
+from tests.support.sandbox import zendesk_settings
 
 GROABLET, ACME = 8447346622462, 8447346622463
 RITA, JO, ADA_AGENT = 8447388090601, 8447388090602, 8447388090494
@@ -139,3 +146,21 @@ class SharingWorld:
     async def drift(self) -> list[tuple[str, str]]:
         async with self.store.reading() as conn:
             return [(each["field"], each["found"]) for each in await repository.drift_of(conn)]
+
+
+@asynccontextmanager
+async def sharing_world(store: Store) -> AsyncIterator[SharingWorld]:
+    """Shared organizations around a stand-in of their own, inside the caller's loop."""
+    app, outside = create_app(post=FakePost())
+    transport = httpx.ASGITransport(app)
+    async with open_zendesk(
+        zendesk_settings("http://sandbox"),
+        ZENDESK_SCOPES,
+        clock=SystemClock(),
+        metrics=Metrics(),
+        transport=transport,
+    ) as zendesk:
+        made = SharingWorld(store, zendesk, outside)
+        made.plant()
+        yield made
+    await outside.zendesk.sender.stop()

@@ -1,6 +1,7 @@
 """Accounts to organizations as these tests run it, and both outside systems as people change them."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -16,7 +17,14 @@ from sfdc_sync.policy.ignored import Ignored, IgnoreList
 from sfdc_sync.policy.organizations import BrakePolicy, IntegrityPolicy, Limit, OrganizationsPolicy
 from sfdc_sync.policy.overrides import Overrides
 from sfdc_sync.policy.sfdc import SfdcPolicy
-from tests.support.sandbox import INTEGRATION_LOGIN
+from sfdc_sync.salesforce.client import Salesforce
+from sfdc_sync.settings import ZENDESK_SCOPES
+from supportops.clock import SystemClock
+from supportops.observability.metrics import Metrics
+from supportops.store import Store
+from supportops.vendors.zendesk import open_zendesk
+from tests.integration.sfdc_sync.sandbox import Outside
+from tests.support.sandbox import INTEGRATION_LOGIN, zendesk_settings
 
 ROOMY = Limit(absolute=1_000, share=1.0, least=1_000)
 POLICY = OrganizationsPolicy(
@@ -142,6 +150,20 @@ class Sync:
     async def rows(self, run_id: str) -> list[tuple[str, str, str]]:
         """Action, state and name of a run's rows."""
         return [(row["action"], row["state"], row["name"]) for row in await self.repository.rows_of(run_id)]
+
+
+@asynccontextmanager
+async def compared(store: Store, salesforce: Salesforce, outside: Outside) -> AsyncIterator[Sync]:
+    """Both sides as after a reset, the first full compare done."""
+    outside.reset()
+    outside.disarm()
+    systems = Systems(outside.base_url)
+    account = zendesk_settings(outside.base_url)
+    async with open_zendesk(account, ZENDESK_SCOPES, clock=SystemClock(), metrics=Metrics()) as zendesk:
+        made = Sync(Vendors(store, salesforce, zendesk), systems)
+        await made.of().full("full", "test")
+        yield made
+    systems.close()
 
 
 def fields(organization: dict[str, Any], *names: str) -> Sequence[Any]:

@@ -1,5 +1,6 @@
 """sfdc-sync's pages of runs, findings and stories in Chromium: in every look, on paper, empty, by keyboard alone."""
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -7,26 +8,50 @@ from playwright.async_api import Browser, expect
 
 from sfdc_sync.organizations.runs import Stopped
 from sfdc_sync.policy.organizations import BrakePolicy, Limit
+from sfdc_sync.salesforce.client import open_salesforce
+from sfdc_sync.settings import SalesforceSettings
 from sfdc_sync.tables import tickets
+from supportops.observability.metrics import Metrics
 from supportops.store import Store
 from supportops.store.upsert import insert_for
+from tests.integration.sfdc_sync.app import RULES
+from tests.integration.sfdc_sync.sandbox import Outside
 from tests.integration.sfdc_sync.sharing_site import application, walk_in
-from tests.integration.sfdc_sync.sync_app import ACME, ACME_ORG, GITLAB_ORG, GROABLET, Sync
+from tests.integration.sfdc_sync.sync_app import ACME, ACME_ORG, GITLAB_ORG, GROABLET, Sync, compared
+from tests.support.browser import in_browser, in_its_loop
+from tests.support.engine import store_on
 from tests.support.operators_browser import (
     Look,
+    all_look_right,
     in_all_looks,
-    look_right,
     press_enter,
     serving,
     tab_to,
     visit,
 )
 
-pytestmark = pytest.mark.browser
+pytestmark = [*in_browser, pytest.mark.parametrize("dialect", ["sqlite"])]
 KEY = "Rhein-Main-Gesellschaft für Bau, Betrieb und Unterhaltung mbH & Co. KG"
 LONG = "Donaudampfschifffahrtsgesellschaft" * 3
 HOSTILE = '"><script>alert(1)</script> & Söhne'
 STRICT = BrakePolicy(changes=Limit(absolute=0, share=0.1, least=0))
+
+
+@in_its_loop
+async def store(database: str) -> AsyncIterator[Store]:
+    async with store_on(database) as opened:
+        yield opened
+
+
+@in_its_loop
+async def sync(
+    store: Store, salesforce_settings: SalesforceSettings, outside: Outside
+) -> AsyncIterator[Sync]:
+    async with (
+        open_salesforce(salesforce_settings, RULES.pauses, Metrics()) as salesforce,
+        compared(store, salesforce, outside) as made,
+    ):
+        yield made
 
 
 async def busy(sync: Sync) -> dict[str, str]:
@@ -78,9 +103,9 @@ async def test_runs_findings_and_stories_look_right(
         visit(browser, site) as page,
     ):
         await walk_in(page, site, "/runs")
-        await look_right(page, site, pages, looks)
+        await all_look_right(page, site, pages, looks)
         odd = await oddly_named(sync)
-        await look_right(page, site, odd, looks[:1])
+        await all_look_right(page, site, odd, looks[:1])
         await page.goto(f"{site.origin}/runs")
         await tab_to(page, "link", "Accounts")
         await press_enter(page)
@@ -100,4 +125,4 @@ async def test_an_empty_house_says_what_to_do(
     async with serving(application(store, tmp_path)) as site, visit(browser, site) as page:
         await walk_in(page, site, "/runs")
         empty = ("runs", "integrity", "organizations", "sharing", "tickets")
-        await look_right(page, site, {f"sfdc-empty-{name}": f"/{name}" for name in empty}, looks)
+        await all_look_right(page, site, {f"sfdc-empty-{name}": f"/{name}" for name in empty}, looks)

@@ -9,14 +9,16 @@ from playwright.async_api import Browser, expect
 from sandbox.zendesk.records import User
 from sfdc_sync.sharing.rules.lifecycle import State
 from sfdc_sync.sharing.rules.options import Option
-from tests.integration.sfdc_sync.sharing_app import ACME, GROABLET, JO, RITA, SharingWorld
+from tests.integration.sfdc_sync.sharing_app import ACME, GROABLET, JO, RITA, SharingWorld, sharing_world
 from tests.integration.sfdc_sync.sharing_site import application, walk_in
+from tests.support.browser import in_browser, in_its_loop
+from tests.support.engine import store_on
 from tests.support.operators_browser import (
     Look,
     Site,
+    all_look_right,
     has_no_faults,
     in_all_looks,
-    look_right,
     press_enter,
     serving,
     tab_to,
@@ -24,10 +26,16 @@ from tests.support.operators_browser import (
 )
 
 HOSTILE = '"><script>alert(1)</script> & Söhne'
-pytestmark = pytest.mark.browser
+pytestmark = [*in_browser, pytest.mark.parametrize("dialect", ["sqlite"])]
 
 
-@pytest.fixture
+@in_its_loop
+async def world(database: str) -> AsyncIterator[SharingWorld]:
+    async with store_on(database) as store, sharing_world(store) as made:
+        yield made
+
+
+@in_its_loop
 async def site(world: SharingWorld, tmp_path: Path) -> AsyncIterator[Site]:
     async with serving(application(world.store, tmp_path)) as running:
         yield running
@@ -66,7 +74,7 @@ async def test_requests_look_right(
             "sharing": f"/sharing/{number}",
             "sharing-new": "/sharing/new",
         }
-        await look_right(page, site, shown | {"sharing-changed": f"/sharing/{changed}"}, looks)
+        await all_look_right(page, site, shown | {"sharing-changed": f"/sharing/{changed}"}, looks)
         await expect(page.get_by_role("heading", name="Changed by hand since")).to_be_visible()
 
 

@@ -30,7 +30,8 @@ class ForkedProcess:
         self.returncode: int | None = None
         self._name = program.module
         self._server = socket.socket(socket.AF_UNIX)
-        self._server.connect(server_address())
+        self._address = server_address()
+        self._server.connect(self._address)
         request = json.dumps(asdict(program)).encode()
         socket.send_fds(self._server, [len(request).to_bytes(NUMBER)], files)
         self._server.sendall(request)
@@ -38,7 +39,10 @@ class ForkedProcess:
 
     def _number(self) -> int:
         if not (said := self._server.recv(NUMBER, socket.MSG_WAITALL)):
-            raise ChildProcessError("the server of forks is gone")
+            log = Path(self._address).with_name("log")
+            raise ChildProcessError(
+                f"the server of forks is gone, in its own words:\n{log.read_text()[-3000:]}"
+            )
         return int.from_bytes(said, signed=True)
 
     def poll(self) -> int | None:

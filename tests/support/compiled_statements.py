@@ -14,6 +14,7 @@ from sqlalchemy.dialects.sqlite.aiosqlite import SQLiteDialect_aiosqlite
 from sqlalchemy.engine import Connection, Engine
 
 _COMPILED: dict[Any, Any] = {}
+_ANSWERS: dict[str, Any] = {}
 
 
 class _OfOneClass:
@@ -27,9 +28,20 @@ class _OfOneClass:
 
 
 class Postgres(_OfOneClass, PGDialect_asyncpg):
-    """PostgreSQL by asyncpg."""
+    """PostgreSQL by asyncpg. What each engine asks the server before its first statement (its version,
+    how it reads backslashes …) is asked once.
+    """
 
     supports_statement_cache = True  # SQLAlchemy asks each class itself
+
+    def initialize(self, connection: Connection) -> None:
+        if not _ANSWERS:
+            before = dict(vars(self))
+            super().initialize(connection)  # type: ignore[no-untyped-call]
+            _ANSWERS.update(
+                {name: value for name, value in vars(self).items() if before.get(name) is not value}
+            )
+        vars(self).update(_ANSWERS)
 
 
 class Sqlite(_OfOneClass, SQLiteDialect_aiosqlite):

@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 
 from sandbox.demo import reaper
+from tests.support.downloads import kept
 from tests.support.eventually import eventually_now
 from tests.support.processes import ChildProcess, free_port
 from tests.support.servers import Unavailable
@@ -42,6 +43,37 @@ SHORT_LIVED = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "a
 """What is never read again after a crash need not survive one."""
 
 
+def cluster(found: Path, user: str | None) -> Path:
+    """What `initdb` makes, made once for all checkouts of this account, to be copied. Raises Unavailable.
+
+    It belongs to `user`, or to whoever asks for it.
+    """
+    version = reaper.run([str(found / "initdb"), "--version"]).stdout.split()[2]
+    return (
+        kept(f"postgres-{version}-{user or os.geteuid()}", lambda folder: _make(found, folder, user)) / "data"
+    )
+
+
+def _make(found: Path, folder: Path, user: str | None) -> None:
+    shutil.rmtree(folder / "data", ignore_errors=True)
+    home = reaper.temporary_folder("supportops-cluster-")
+    if user:  # who may not look into our folders
+        shutil.chown(home, user=user, group=user)
+    initdb = [str(found / "initdb"), "-D", str(home / "data"), "-U", "postgres", "-A", "trust", "-E", "UTF8"]
+    made = reaper.run([*initdb, "--locale=C.UTF-8", "--no-sync"], user=user)
+    if made.returncode != 0:
+        raise Unavailable(f"initdb failed: {made.stdout[-1000:]}")
+    _copy(home / "data", folder / "data")
+    shutil.rmtree(home)
+
+
+def _copy(source: Path, target: Path) -> None:
+    """With owners and rights."""
+    copied = reaper.run(["cp", "-Rp", str(source), str(target)])
+    if copied.returncode != 0:
+        raise Unavailable(f"a PostgreSQL cluster could not be copied: {copied.stdout[-1000:]}")
+
+
 class PostgresServer:
     """A server of one's own in a temporary folder; superuser `postgres` without a password.
 
@@ -67,11 +99,13 @@ class PostgresServer:
         return self._child.let_go()
 
     def start(self) -> None:
-        """Make the cluster once, start it, wait until it answers (a crash is recovered first)."""
+        """Copy a cluster once, start it, wait until it answers (a crash is recovered first)."""
         found = binaries()
         data = self.home / "data"
         if not data.exists():
-            self._initialise(found, data)
+            if self.user:
+                shutil.chown(self.home, user=self.user, group=self.user)
+            _copy(cluster(found, self.user), data)
         settings = [
             "listen_addresses=127.0.0.1",
             f"port={self.port}",
@@ -87,14 +121,6 @@ class PostgresServer:
         ]
         self._child.start()
         eventually_now(lambda: self._up(found), within=60, every=0.1, about=f"PostgreSQL on port {self.port}")
-
-    def _initialise(self, found: Path, data: Path) -> None:
-        if self.user:
-            shutil.chown(self.home, user=self.user, group=self.user)
-        initdb = [str(found / "initdb"), "-D", str(data), "-U", "postgres", "-A", "trust", "-E", "UTF8"]
-        made = reaper.run([*initdb, "--locale=C.UTF-8", "--no-sync"], user=self.user)
-        if made.returncode != 0:
-            raise Unavailable(f"initdb failed: {made.stdout[-1000:]}")
 
     def _up(self, found: Path) -> bool:
         if not self._child.running:

@@ -22,6 +22,7 @@ from tests.support import compiled_statements, distribution, infra
 from tests.support.databases import LentDatabases, SqliteDatabases, run_sql
 from tests.support.examples import load_profile
 from tests.support.forks import ForkedChild
+from tests.support.kept_connections import KEPT
 from tests.support.sandbox import SandboxProcess
 from tests.support.servers import Server, Unavailable
 
@@ -48,6 +49,11 @@ def pytest_configure(config: pytest.Config) -> None:
             if problem := infra.demand(choice, ci=infra.ci()):
                 pytest.exit(problem, returncode=3)
             os.environ[f"SUPPORTOPS_TEST_RUNG_{name.upper()}"] = choice.rung
+            if (name, choice.rung) == (
+                "postgres",
+                "local",
+            ):  # it has no TLS: each connection would ask for it first
+                os.environ.setdefault("PGSSLMODE", "disable")
     config.stash[CHOICES] = {kind: _chosen(kind) for kind in ("kafka", "postgres")}
 
 
@@ -129,6 +135,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Remove what the run started."""
+    KEPT.close_all()
     state = config.stash.get(STATE, None)
     if state is not None:
         _drop_templates(config, state)

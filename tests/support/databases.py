@@ -14,8 +14,9 @@ import asyncpg
 
 from sandbox.demo.processes import write_aside
 from supportops.store import migrate
-from tests.support.emptied import emptied, shape_of
+from tests.support.emptied import Lent, Template, emptied, template_of
 from tests.support.infra import State
+from tests.support.kept_connections import KEPT
 
 
 def on_the_side[T](function: Callable[[], T]) -> T:
@@ -42,8 +43,12 @@ def database_of(server: str, name: str) -> str:
     return urlunsplit(urlsplit(server)._replace(path=f"/{name}"))
 
 
+def _name(url: str) -> str:
+    return urlsplit(url).path.strip("/")
+
+
 class PostgresDatabases:
-    """Makes and drops databases of one server."""
+    """Makes and drops databases of one server, by a connection that is kept."""
 
     def __init__(self, server: str) -> None:
         self.server = server
@@ -51,26 +56,37 @@ class PostgresDatabases:
 
     def new(self, package: str = "") -> str:
         """A database of its own: empty, or migrated to the head of `package`'s history."""
-        name = f"t_{uuid.uuid4().hex[:16]}"
         template = f" TEMPLATE {self._template(package)} STRATEGY FILE_COPY" if package else ""
-        run_sql(self.server, f"CREATE DATABASE {name}{template}")
+        return self._create(template)
+
+    def copy(self, url: str) -> str:
+        """A database as the one at `url` is now; nobody may be connected there."""
+        KEPT.close(url)
+        return self._create(f" TEMPLATE {_name(url)}")
+
+    def _create(self, template: str) -> str:
+        name = f"t_{uuid.uuid4().hex[:16]}"
+        self._execute(f"CREATE DATABASE {name}{template}")
         self._made.append(name)
         return database_of(self.server, name)
+
+    def _execute(self, statement: str) -> None:
+        KEPT.use(self.server, lambda connection: connection.execute(statement))
 
     def _template(self, package: str) -> str:
         name = f"template_{package.replace('.', '_')}_{State.current().folder.name[-8:].lower()}"
         with State.current().locked(name) as record:
             if not record.exists():
-                run_sql(self.server, f"CREATE DATABASE {name}")
+                self._execute(f"CREATE DATABASE {name}")
                 on_the_side(lambda: migrate.upgrade(database_of(self.server, name), package))
                 write_aside(record, f'{{"database": "{name}"}}')
         return name
 
     def drop(self, url: str) -> None:
         """Drop one of them, whoever is still connected."""
-        name = urlsplit(url).path.strip("/")
-        run_sql(self.server, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
-        self._made.remove(name)
+        KEPT.close(url)
+        self._execute(f"DROP DATABASE IF EXISTS {_name(url)} WITH (FORCE)")
+        self._made.remove(_name(url))
 
     def drop_all(self) -> None:
         """Drop what `new` made."""
@@ -83,37 +99,38 @@ class LentDatabases:
 
     def __init__(self, server: str) -> None:
         self._databases = PostgresDatabases(server)
-        self._free: dict[str, list[str]] = defaultdict(list)
-        self._shapes: dict[str, str | None] = {}
+        self._free: dict[str, list[Lent]] = defaultdict(list)
+        self._templates: dict[str, Template] = {}
 
     @contextmanager
     def lending(self) -> Iterator[Callable[[str], str]]:
         """`new(package)`, as that of `PostgresDatabases`; what it gave is taken back at the end."""
-        own, lent = PostgresDatabases(self._databases.server), list[tuple[str, str]]()
+        own, gone = PostgresDatabases(self._databases.server), list[tuple[str, Lent]]()
 
         def new(package: str = "") -> str:
             if not package:
                 return own.new()
-            url = self._free[package].pop() if self._free[package] else self._made(package)
-            lent.append((package, url))
-            return url
+            lent = self._free[package].pop() if self._free[package] else self._made(package)
+            gone.append((package, lent))
+            return lent.url
 
         yield new
         own.drop_all()
-        for package, url in lent:
-            self._take_back(package, url)
+        for package, lent in gone:
+            self._take_back(package, lent)
 
-    def _take_back(self, package: str, url: str) -> None:
-        if on_the_side(lambda: asyncio.run(emptied(url, self._shapes[package]))):
-            self._free[package].append(url)
+    def _take_back(self, package: str, lent: Lent) -> None:
+        template = self._templates[package]
+        if KEPT.use(lent.url, lambda connection: emptied(connection, lent, template)):
+            self._free[package].append(lent)
         else:
-            self._databases.drop(url)
+            self._databases.drop(lent.url)
 
-    def _made(self, package: str) -> str:
+    def _made(self, package: str) -> Lent:
         url = self._databases.new(package)
-        if package not in self._shapes:
-            self._shapes[package] = on_the_side(lambda: asyncio.run(shape_of(url)))
-        return url
+        if package not in self._templates:
+            self._templates[package] = KEPT.use(url, template_of)
+        return Lent(url)
 
     def drop_all(self) -> None:
         """Drop them all, lent or free."""

@@ -1,12 +1,16 @@
 """A database that a test has used becomes as its template again, for the next one: a tenth of a new one's cost."""
 
+from dataclasses import dataclass
+
 import asyncpg
+
+from tests.support.eventually import NotYet, eventually
 
 LEAST_WORTH = 1_000_000
 """Bytes of rows: a database that holds more is dropped, since what is deleted still takes part in later plans."""
 
-DISCONNECT = """
-SELECT count(*) FILTER (WHERE NOT pg_terminate_backend(pid, 2000)) FROM pg_stat_activity
+SEND_AWAY = """
+SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid()
 """
 
@@ -28,53 +32,89 @@ SELECT md5(concat_ws('|',
   (SELECT string_agg(proname, ';' ORDER BY proname) FROM pg_proc WHERE pronamespace = 'public'::regnamespace),
   (SELECT string_agg(concat_ws(',', nspname, nspacl), ';' ORDER BY nspname) FROM pg_namespace
      WHERE nspname NOT LIKE 'pg_%'),
-  (SELECT string_agg(setconfig::text, ';') FROM pg_db_role_setting JOIN pg_database d ON d.oid = setdatabase
-     WHERE datname = current_database()),
-  (SELECT concat_ws(',', datacl, datallowconn, datconnlimit) FROM pg_database WHERE datname = current_database()),
   (SELECT string_agg(version_num, ';') FROM alembic_version)))
 """
 
-SIZE = """
-SELECT coalesce(sum(pg_relation_size(oid)), 0)::bigint FROM pg_class
-WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname <> 'alembic_version'
-"""
-
-# Foreign keys and triggers rest meanwhile.
-EMPTY = """
-DO $$
-DECLARE item record;
-BEGIN
-  SET LOCAL session_replication_role = replica;
-  FOR item IN SELECT oid::regclass AS name FROM pg_class
+# The digest costs more than all else here, so it is asked for only when somebody has written where it looks: PostgreSQL
+# counts the rows written to each table, and a session tells what it has counted before it is gone. What stands in the
+# tables that all databases of a server share is written by others too, and is looked at itself.
+LOOK = """
+SELECT
+  (SELECT coalesce(sum(pg_relation_size(oid)), 0)::bigint FROM pg_class
+    WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname <> 'alembic_version') AS size,
+  (SELECT string_agg(format('DELETE FROM %s', oid::regclass), '; ') FROM pg_class
     WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname <> 'alembic_version'
-      AND pg_relation_size(oid) > 0
-  LOOP EXECUTE format('DELETE FROM %s', item.name); END LOOP;
-  PERFORM setval(oid::regclass, 1, false) FROM pg_class
-    WHERE relnamespace = 'public'::regnamespace AND relkind = 'S';
-END $$
+      AND pg_relation_size(oid) > 0) AS deletes,
+  concat_ws('|',
+    (SELECT sum(pg_stat_get_tuples_inserted(oid) + pg_stat_get_tuples_updated(oid) + pg_stat_get_tuples_deleted(oid))
+       FROM unnest('{pg_catalog.pg_class, pg_catalog.pg_attribute, pg_catalog.pg_constraint, pg_catalog.pg_index,
+         pg_catalog.pg_trigger, pg_catalog.pg_statistic, pg_catalog.pg_proc, pg_catalog.pg_namespace,
+         public.alembic_version}'::regclass[]) AS oid),
+    (SELECT string_agg(concat_ws(',', setrole, setconfig), ';' ORDER BY setrole) FROM pg_db_role_setting
+       WHERE setdatabase = d.oid),
+    datacl, datallowconn, datconnlimit) AS mark
+FROM pg_database AS d WHERE datname = current_database()
+"""
+
+RESTART = """
+SELECT count(CASE WHEN pg_sequence_last_value(oid) IS NOT NULL THEN setval(oid::regclass, 1, false) END) FROM pg_class
+WHERE relnamespace = 'public'::regnamespace AND relkind = 'S'
 """
 
 
-async def shape_of(url: str) -> str | None:
-    """A digest of everything but the rows of a new database; None where the migrations have written rows."""
-    connection = await asyncpg.connect(url)
-    try:
-        return None if await connection.fetchval(SIZE) else await connection.fetchval(SHAPE)
-    finally:
-        await connection.close()
+@dataclass
+class Template:
+    """What databases of a package are like when they are new. `shape`: None where the migrations have written rows.
+    `settings`: the part of a mark that is not counted.
+    """
+
+    shape: str | None
+    settings: str
 
 
-async def emptied(url: str, shape: str | None) -> bool:
+@dataclass
+class Lent:
+    """A database that is lent, with its mark when its shape was last seen to be the template's."""
+
+    url: str
+    mark: str = ""
+
+
+async def template_of(connection: asyncpg.Connection) -> Template:
+    """What a new database is like: this one."""
+    found = await connection.fetchrow(LOOK)
+    shape = None if found["size"] else await connection.fetchval(SHAPE)
+    return Template(shape, _settings(found["mark"]))
+
+
+async def emptied(connection: asyncpg.Connection, lent: Lent, template: Template) -> bool:
     """Disconnect everybody and delete every row; False, with nothing promised, where that would not make it new."""
-    if shape is None:
+    if template.shape is None or not await _left_alone(connection):
         return False
-    connection = await asyncpg.connect(url)
+    found = await connection.fetchrow(LOOK)
+    if found["size"] > LEAST_WORTH or _settings(found["mark"]) != template.settings:
+        return False
+    if found["mark"] != lent.mark:
+        if await connection.fetchval(SHAPE) != template.shape:
+            return False
+        lent.mark = found["mark"]
+    if found["deletes"]:  # foreign keys and triggers rest meanwhile
+        await connection.execute(f"SET session_replication_role = replica; {found['deletes']}")
+    await connection.fetchval(RESTART)
+    return True
+
+
+def _settings(mark: str) -> str:
+    return mark.partition("|")[2]
+
+
+async def _left_alone(connection: asyncpg.Connection) -> bool:
+    """Whether all others are gone. Who goes has rolled back and told its counts before it is out of the list."""
+
+    async def alone() -> bool:
+        return not await connection.fetchval(SEND_AWAY)
+
     try:
-        if await connection.fetchval(DISCONNECT) or await connection.fetchval(SIZE) > LEAST_WORTH:
-            return False
-        if await connection.fetchval(SHAPE) != shape:
-            return False
-        await connection.execute(EMPTY)
-        return True
-    finally:
-        await connection.close()
+        return await eventually(alone, within=2, every=0.005)
+    except NotYet:
+        return False

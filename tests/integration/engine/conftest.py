@@ -1,18 +1,17 @@
 """Stores on migrated databases, SQLite and PostgreSQL one after the other."""
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
-import asyncpg
 import pytest
 
 from supportops.clock import ManualClock
 from supportops.observability.metrics import Metrics
 from supportops.store import Store
-from tests.support.databases import PostgresDatabases, SqliteDatabases, on_the_side
+from tests.support.databases import PostgresDatabases, SqliteDatabases
 from tests.support.engine import APP, store_on
 from tests.support.engine_app.tables import metadata
+from tests.support.kept_connections import KEPT
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -39,15 +38,8 @@ def app_database(dialect: str, request: pytest.FixtureRequest, tmp_path: Path) -
 
 def empty(url: str) -> str:
     """Delete every row."""
-
-    async def delete() -> None:
-        connection = await asyncpg.connect(url)
-        try:
-            await connection.execute("; ".join(f"DELETE FROM {name}" for name in metadata.tables))
-        finally:
-            await connection.close()
-
-    on_the_side(lambda: asyncio.run(delete()))
+    deletes = "; ".join(f"DELETE FROM {name}" for name in metadata.tables)
+    KEPT.use(url, lambda connection: connection.execute(deletes))
     return url
 
 

@@ -17,7 +17,7 @@ from supportops.runtime.process import after_look
 from supportops.store import Store, Transaction
 from supportops.store.tables import ENGINE
 from tests.support.consuming import Stage, stage_on
-from tests.support.databases import PostgresDatabases, database_of, run_sql
+from tests.support.databases import PostgresDatabases
 from tests.support.engine import FakeDestination, rows_of, running, solved, store_on
 from tests.support.engine_app.tables import tickets
 from tests.support.eventually import eventually
@@ -107,10 +107,7 @@ class Backup:
             return
         server = request.getfixturevalue("postgres_server_url")
         self._postgres = PostgresDatabases(server)
-        name = f"{make_url(url).database}_backup"
-        run_sql(server, f"CREATE DATABASE {name} TEMPLATE {make_url(url).database}")
-        self._postgres._made.append(name)
-        self.url = database_of(server, name)
+        self.url = self._postgres.copy(url)
 
     def drop(self) -> None:
         if self._postgres is not None:

@@ -2,17 +2,14 @@
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import Any
 
 import pytest
-from sqlalchemy import event, text
 
 from supportops.delivery import Budget, Courier, DestinationSpec, Rate
 from supportops.observability.metrics import Metrics
 from supportops.store import Store
-from supportops.store.postgres import ARRAY_TYPES
 from supportops.workers import Relay, engine_retention, janitor
-from tests.support.engine import SECOND, FakeDestination, book_one, running, solved, state_of, store_on
+from tests.support.engine import SECOND, FakeDestination, book_one, running, state_of, store_on
 from tests.support.eventually import eventually
 from tests.support.records import FakePublisher
 from tests.support.statements import counted
@@ -23,7 +20,6 @@ BUDGET = 3  # statements from the claim to the written end: the claim, what came
 WAITING = BUDGET + 0.5  # a timer may wake a little early, and ask for nothing
 LOOKS = 1.2  # a second, of an idle courier
 IDLE = 2.0  # a second and process
-OF_THESE_TYPES = "SELECT typname, oid, typelem, typdelim FROM pg_type WHERE oid = ANY(:known)"
 
 
 @pytest.fixture
@@ -67,26 +63,6 @@ async def test_a_message_that_waits_for_a_budget_costs_no_more(
         await eventually(lambda: len(slack.keys) == 1 + MESSAGES)
         mine = _but_looks(texts)
     assert MESSAGES < len(mine) <= WAITING * MESSAGES, "\n".join(mine[:12])
-
-
-async def test_a_new_connection_does_not_ask_for_the_types_of_a_batch(app_database: str) -> None:
-    asked = list[str]()
-
-    def connected(connection: Any, _record: Any) -> None:
-        connection.driver_connection.add_query_logger(lambda record: asked.append(record.query))
-
-    async with store_on(app_database) as store:
-        event.listen(store._engine.sync_engine, "connect", connected)
-        async with store.transaction() as tx:
-            await tx.execute(text("SELECT 1"))  # begins what is committed then, which can be heard
-            book_one(tx, "slack", "k")
-            tx.publish(solved(1))
-        async with store.reading() as conn:
-            known = {"known": [oid for _, oid, _ in ARRAY_TYPES]}
-            of_the_server = await conn.execute(text(OF_THESE_TYPES), known)
-            assert {tuple(row) for row in of_the_server} == {(*one, b",") for one in ARRAY_TYPES}
-    assert "COMMIT;" in asked
-    assert not [query for query in asked if "typeinfo_tree" in query]
 
 
 async def _one(other: Store, key: str) -> None:

@@ -40,33 +40,6 @@ POSTGRES_SETTINGS = {
     "jit": "off",
 }
 
-# A batch is written by one statement whose parameters are arrays (`key_lookup.parameter_rows`). asyncpg knows the types
-# that PostgreSQL has from the start, but arrays of text alone: it would ask each new connection for the others, by a
-# query over the catalogue that costs more than the statement. Their numbers are the same in every PostgreSQL
-# (src/include/catalog/pg_type.dat): name, own number, number of the elements' type.
-ARRAY_TYPES = (
-    ("_bool", 1000, 16),
-    ("_bytea", 1001, 17),
-    ("_int2", 1005, 21),
-    ("_int4", 1007, 23),
-    ("_varchar", 1015, 1043),
-    ("_int8", 1016, 20),
-    ("_float8", 1022, 701),
-    ("_date", 1182, 1082),
-    ("_timestamptz", 1185, 1184),
-)
-_NO_OTHER_KIND = {
-    "kind": b"b",
-    "range_subtype": None,
-    "attrtypoids": None,
-    "attrnames": None,
-    "basetype": None,
-}
-_KNOWN_ARRAYS = [
-    {"oid": oid, "ns": "pg_catalog", "name": name, "elemtype": element, "elemdelim": b",", **_NO_OTHER_KIND}
-    for name, oid, element in ARRAY_TYPES
-]
-
 
 def create_postgres_engine(url: URL, *, patient: bool = False, **options: Any) -> AsyncEngine:
     """An engine whose pool is trusted no longer than its connections answer; `patient`: for an operator's command."""
@@ -77,7 +50,6 @@ def create_postgres_engine(url: URL, *, patient: bool = False, **options: Any) -
         "server_settings": dict(POSTGRES_SETTINGS),
     }
     engine = create_async_engine(url, connect_args=connect, **options)
-    event.listen(engine.sync_engine, "connect", _know_arrays)
     event.listen(engine.sync_engine, "connect", _watch_peer)
     event.listen(engine.sync_engine, "checkout", _ask_when_idle)
     event.listen(engine.sync_engine, "checkin", _note_use)
@@ -106,11 +78,6 @@ class Connections:
             for connection in list(self._opened):
                 connection.terminate()
             await engine.dispose(close=False)
-
-
-def _know_arrays(connection: Any, _record: Any) -> None:
-    """What the driver would ask the server for, once for each connection; what is missing here it still asks for."""
-    connection.driver_connection._protocol.get_settings().register_data_types(_KNOWN_ARRAYS)
 
 
 def _watch_peer(connection: Any, record: Any) -> None:

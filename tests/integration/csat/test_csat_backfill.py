@@ -20,7 +20,7 @@ from supportops.clock import SystemClock
 from supportops.errors import CredentialRefused, DestinationAway, Permanent, Retryable
 from supportops.observability.metrics import Metrics
 from supportops.store import Store
-from supportops.vendors.zendesk import Exports, References, Zendesk
+from supportops.vendors.zendesk import Exports, Page, References, Zendesk
 from tests.integration.csat.assertions import on, rows_of
 from tests.integration.csat.events import reopened, solved
 from tests.integration.csat.sandbox import Outside, impatient_zendesk
@@ -220,6 +220,27 @@ async def test_one_who_may_not_read_hears_so(history: History, outside: Outside)
     await outside.fault(kind="error", status=503, path="/incremental/tickets", count=50)
     with pytest.raises(Retryable, match="503"):
         await history.run()
+
+
+class Roundabout:
+    """Its second page names the first as the next one."""
+
+    def __init__(self) -> None:
+        self.asked: list[str | None] = []
+
+    async def ratings(self, _since: datetime, _until: datetime, cursor: str | None) -> Page[Any]:
+        self.asked.append(cursor)
+        assert len(self.asked) < 10, "it goes round for ever"
+        return Page[Any]((), "b" if cursor == "a" else "a")
+
+
+@on("sqlite")
+async def test_pages_that_name_each_other_end(history: History) -> None:
+    zendesk = Roundabout()
+    history.sources = replace(history.sources, satisfaction=cast("Any", zendesk))
+    with pytest.raises(Retryable, match="names a page again"):
+        await history.run()
+    assert zendesk.asked == [None, "a", "b"]
 
 
 class Refusing:

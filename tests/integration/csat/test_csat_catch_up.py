@@ -164,3 +164,21 @@ async def test_what_the_stand_in_exports_is_enough(
     await CatchUp(live_store, zendesk.exports, zendesk.tickets, handlers, Metrics()).look()
     [survey] = (await deliveries(live_store, SURVEY)).values()
     assert (survey.lane, same_solve(survey.due_at - DAY, at)) == (ticket_id, True)
+
+
+class Roundabout(FakeExport):
+    """Its second page names the first as the next one."""
+
+    async def tickets(self, since: datetime, cursor: str | None = None) -> ExportPage:
+        self.asked.append((since, cursor))
+        assert len(self.asked) < 10, "it goes round for ever"
+        return ExportPage((), "b" if cursor == "a" else "a", last=False, reached=None)
+
+
+@on("sqlite")
+async def test_pages_that_name_each_other_end(world: World) -> None:
+    world.clock.advance(MINUTE)
+    export = Roundabout()
+    with pytest.raises(Retryable, match="names a page again"):
+        await CatchUp(world.store, export, export.by_id, world.handlers, world.metrics).look()
+    assert [cursor for _, cursor in export.asked] == [None, "a", "b"]

@@ -33,6 +33,7 @@ from supportops.observability.logging import get_logger
 from supportops.runtime.output import Report
 from supportops.store import Store, Transaction
 from supportops.vendors.zendesk import Exports, Satisfaction, Ticket
+from supportops.vendors.zendesk.calls import not_again
 from supportops.vendors.zendesk.exports import MOST
 
 PATIENCE = 20
@@ -117,6 +118,7 @@ class Backfill:
         self._report, self._dry_run, self._sleep = report, dry_run, sleep
         self._reading = NativeRatingMapper(policy.native_ratings, policy.reasons, policy.comment_limit)
         self._resuming = self._answered = False
+        self._seen: set[str] = set()  # pages that were named as the next one
         self._listed: set[str] = (
             set()
         )  # tickets whose ratings came in this run; a dry run finds them nowhere else
@@ -146,6 +148,8 @@ class Backfill:
             self._resuming, state.cursor = False, None  # kept for too long: begin this part again
             return
         self._resuming = False
+        if state.cursor is not None and state.phase != "done":
+            not_again(f"{state.phase} {state.cursor}", self._seen)
         await self._write(name, state, write)
         self._report(share, _words(state))
 

@@ -27,6 +27,7 @@ from supportops.store import Store, Transaction
 from supportops.store.key_lookup import among, as_parameter
 from supportops.ticket_version import version_of
 from supportops.vendors.zendesk import ExportPage, Ticket
+from supportops.vendors.zendesk.calls import not_again
 
 NAME = "catch_up"
 LAG = timedelta(minutes=2)
@@ -109,10 +110,12 @@ class CatchUp:
             async with self._store.transaction() as tx:
                 await _keep(tx, Place(now, now))
             return
-        last = False
+        last, seen = False, set[str]()
         while not last:
             page = await self._page(place)
             place, last = await self._take(page, place), page.last
+            if not last:
+                not_again(page.cursor, seen)
 
     async def _page(self, place: Place) -> ExportPage:
         begin = min(place.reached, self._store.clock.now() - LAG)

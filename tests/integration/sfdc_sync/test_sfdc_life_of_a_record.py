@@ -219,7 +219,7 @@ async def test_only_what_the_rules_name_is_written(service: Service, outside: Ou
     assert sorted(outside.records()) == ["7"]
 
 
-MANY = 201
+MANY = RULES.batch + 1
 """Tickets, one more than fit into a call."""
 
 
@@ -246,6 +246,7 @@ async def test_more_than_two_hundred_tickets_of_as_many_people_and_organizations
     )
     async with service.delivering():
         await settled(service.store)
+    assert (RULES.batch, service.records.spec.batch) == (200, 200), "the first call holds what it may"
     assert outside.calls() - before == 4, "a look-up and a write for every two hundred: ten for a thousand"
     records = outside.records()
     assert [records[str(5000 + n)]["Account__c"] for n in range(MANY)] == accounts

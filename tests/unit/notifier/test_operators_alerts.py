@@ -95,6 +95,7 @@ WEBHOOKS = [
     {"id": "01A", "endpoint": "https://hooks.slack.com/services/T/B/X"},
     {"id": "01B", "endpoint": "https://ingest.example/webhooks/zendesk"},
     {"id": "01C", "endpoint": "https://slack.com.evil.example/x"},
+    {"id": "01D", "endpoint": "https://notslack.com/x"},
 ]
 
 
@@ -108,6 +109,7 @@ def rule(field: str, value: object) -> dict[str, Any]:
         (rule("notification_webhook", ["01A", "{}"]), "warning"),
         (rule("notification_webhook", ["01B", "{}"]), "ok"),
         (rule("notification_webhook", ["01C", "{}"]), "ok"),
+        (rule("notification_webhook", ["01D", "{}"]), "ok"),
         (rule("notification_target", ["7", "https://hooks.slack.com/services/T"]), "warning"),
         (rule("notification_slack", "C1"), "warning"),
         (rule("current_tags", "slack"), "ok"),

@@ -201,6 +201,7 @@ async def test_an_error_of_a_later_call_does_not_undo_what_was_written() -> None
     [
         (ErrorAction.TRANSIENT, TryAgain(None, "why")),
         (ErrorAction.QUOTA, Snooze(PAUSES.quota, "why")),
+        (ErrorAction.BUSY, Snooze(PAUSES.busy, "why")),
         (ErrorAction.STORAGE, Snooze(timedelta(hours=1), "why")),
         (ErrorAction.LOGIN, Snooze(PAUSES.login, "why")),
         (ErrorAction.CONFIG, TryAgain(PAUSES.config, "run `sfdc-sync doctor`: why")),

@@ -54,7 +54,11 @@ TAKEN: dict[str, Any] = {"taken_by": "U1", "taken_until": BREACH - timedelta(hou
 )
 def test_it_shows_how_its_target_stands(values: dict[str, Any], state: str, button: str | None) -> None:
     (attachment,) = render(facts(**values), RULE, "https://a.zendesk.com").attachments
-    assert attachment["blocks"][1]["elements"][0]["text"].startswith(state)
+    shown = attachment["blocks"][1]["elements"][0]["text"]
+    assert shown.startswith(state)
+    assert ("taken by" in shown) is (button == GIVE_BACK), (
+        "who had a target that is over is nobody's business"
+    )
     assert [each["elements"][0]["action_id"] for each in attachment["blocks"][2:]] == (
         [button] if button else []
     )

@@ -8,6 +8,7 @@ import pytest
 from notifier.feeds.render import FeedLine, Look, render
 from notifier.policy.notifier import NotifierPolicy
 from notifier.policy.routing import FeedRule
+from notifier.policy.templates import LONGEST_VALUE, rendered
 from supportops.config.rules_file import ConfigError, load
 from tests.support.for_each import for_each
 from tests.unit.notifier.hostile import HOSTILE, dangers
@@ -108,6 +109,7 @@ def test_a_feed_names_whom_it_calls_by_id_alone() -> None:
     ],
 )
 def test_a_template_that_makes_much_of_little_stays_small(template: str) -> None:
+    assert len(rendered(template, {"comment": "x" * 900}, str)) <= LONGEST_VALUE
     text = shown(
         FeedRule.model_validate({"name": "f", "channel": "C1", "template": template}).template or "",
         "x" * 900,

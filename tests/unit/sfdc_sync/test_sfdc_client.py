@@ -119,6 +119,7 @@ def test_a_refused_login_is_not_repeated_before_its_pause_is_over(error: str) ->
         (200, {"access_token": "t", "instance_url": "https://salesforce.com.evil.example"}),
         (200, {"access_token": "t", "instance_url": "http://acme.my.salesforce.com"}),
         (200, {"access_token": "t"}),
+        (200, {"access_token": "t", "instance_url": ORIGIN, "error": "invalid_grant"}),
         requests.ConnectionError("refused"),
         requests.ReadTimeout("slow"),
     ],

@@ -130,6 +130,8 @@ def test_an_address_is_never_cut_into_another_one(address: str, kind: str) -> No
     assert mapped(policy, "7", known).left_out == {
         "E__c": "the address is longer than 80 characters; an address is never cut"
     }
+    odd = mapped(policy, "7", {"requester_email": "nobody"}).record
+    assert odd.get("E__c", "left out") == ("nobody" if kind == "text" else "left out")
 
 
 @for_each(

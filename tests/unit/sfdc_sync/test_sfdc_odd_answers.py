@@ -98,6 +98,7 @@ HALVES: list[Any] = [
     {"records": [ROW], "done": False, "nextRecordsUrl": NEXT},  # and the next page names itself again
     {"records": [ROW, None], "done": True},
     {"records": None, "done": True},
+    {"records": {}, "done": True},
     refused("INVALID_SESSION_ID"),
 ]
 

@@ -86,6 +86,8 @@ GOOD: dict[str, Any] = {"name": "a", "channel": "C1", "title": "T"}
         ({"steps": ["0s"]}, "a second or more"),
         ({"steps": ["every 1h", "every 2h"]}, "once"),
         ({"metrics": ["First Reply"]}, "is no word of Zendesk's"),
+        ({"not_statuses": ["On hold"]}, "is no word of Zendesk's"),
+        ({"priorities": ["Urgent!"]}, "is no word of Zendesk's"),
         ({"tag": "Two Words"}, "pattern"),
         ({"mention": ["everyone"]}, "pattern"),
         ({"second_roads": [{"by": "channel"}]}, "channel: with"),

@@ -73,6 +73,12 @@ CASES = [
         {"no_support_level": ["1"], "no_salesforce_id": ["1"]},
     ),
     Case(
+        "no plan, of one that is nobody's customer",
+        world([], [organization(support_level=None)]),
+        {},
+        policy=POLICY.model_copy(update={"protected": ("1",)}),
+    ),
+    Case(
         "another plan",
         world([account()], [organization(of=A, support_level="gold")]),
         {"support_level_mismatch": ["1"]},

@@ -28,6 +28,12 @@ async def never_refused(text: str) -> None:
         int(text)
 
 
+@for_each("number", [1, 0, 2, 0])
+async def never_zero(number: int) -> None:
+    await asyncio.sleep(0)
+    assert number > 0
+
+
 def test_all_that_failed_is_told_with_its_row() -> None:
     with pytest.raises(BaseExceptionGroup, match="2 of 3 rows failed") as caught:
         wrong_squares()
@@ -47,6 +53,12 @@ async def test_one_that_was_not_refused_is_told_as_it_is() -> None:
     with pytest.raises(pytest.fail.Exception, match="DID NOT RAISE") as caught:
         await never_refused()
     assert caught.value.__notes__ == ["text = '1'"]
+
+
+async def test_rows_that_wait_are_all_tried_as_well() -> None:
+    with pytest.raises(BaseExceptionGroup, match="2 of 4 rows failed") as caught:
+        await never_zero()
+    assert [error.__notes__ for error in caught.value.exceptions] == [["number = 0"], ["number = 0"]]
 
 
 def test_stacked_tables_are_a_product() -> None:

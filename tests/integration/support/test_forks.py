@@ -1,5 +1,6 @@
 """A program that is forked is a process as `python -m` would start it: its files, its end, its signals."""
 
+import json
 import os
 import signal
 from pathlib import Path
@@ -10,7 +11,7 @@ from sandbox.demo import reaper
 from tests.support.commands import run_command
 from tests.support.eventually import eventually_now
 from tests.support.forks import ForkedChild
-from tests.support.processes import python_module
+from tests.support.processes import ChildProcess, python_module
 
 
 @pytest.mark.parametrize(
@@ -36,3 +37,21 @@ def test_it_leads_a_session_is_known_to_the_reaper_and_can_be_killed(tmp_path: P
     finally:
         child.kill()
     assert child.returncode == -signal.SIGKILL
+
+
+def test_it_begins_as_one_that_is_started_from_nothing(tmp_path: Path) -> None:
+    """What is killed, interrupted or hangs in a fork would be killed, be interrupted and hang in a process as well."""
+    command = python_module("tests.integration.support.state_program", "a", "word")
+    environment = {"TZ": "Asia/Tokyo", "OF_THIS_TEST": "1"}
+    started, forked = (
+        begins(kind(command, log=tmp_path / kind.__name__, environment=environment))
+        for kind in (ChildProcess, ForkedChild)
+    )
+    assert forked == started
+
+
+def begins(child: ChildProcess) -> object:
+    """The state that the program says."""
+    child.start()
+    assert child.ended(within=20) == 0, child.tail()
+    return json.loads(child.log.read_text())

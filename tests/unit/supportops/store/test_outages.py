@@ -52,6 +52,7 @@ OUTAGES = [
     postgres(asyncpg.CannotConnectNowError),
     postgres(asyncpg.TooManyConnectionsError),
     postgres(asyncpg.DiskFullError),
+    postgres(asyncpg.PostgresIOError),
     postgres(asyncpg.DeadlockDetectedError),
     postgres(asyncpg.SerializationError),
     postgres(asyncpg.LockNotAvailableError),

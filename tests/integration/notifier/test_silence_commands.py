@@ -101,11 +101,11 @@ def test_a_misspelt_rule_is_told_beside_the_names_that_there_are(
 def test_an_id_that_is_none_ends_nothing(run: Run, database: str) -> None:
     begun = json.loads(run(*ADD, "--json").stdout)[0]
     asyncio.run(hold_back(database, begun["id"]))
-    for wrong in ("another", "%", "' OR 1=1 --", "0192\x1b[31m"):
+    for wrong in ("another", "%", "' OR 1=1 --", "0192\x1b[31m\x07"):
         refused = run("end", wrong)
         assert (refused.exit_code, refused.stdout) == (1, ""), wrong
         assert "`notifier silence list`" in refused.stderr
-        assert "\x1b" not in refused.stderr
+        assert refused.stderr.strip().isprintable()  # colours alone would go where no terminal is
     assert len(json.loads(run("list", "--json").stdout)) == 1
     assert not any(asyncio.run(due(database)).values())
 

@@ -10,12 +10,15 @@ import sys
 import threading
 import time
 
+OF_A_SHELL = {"PWD", "OLDPWD", "SHLVL", "_"}
+"""What the shell that announces a process to the reaper may add."""
+
 
 def state() -> dict[str, object]:
     """What a program of ours relies on, and what one that is forked could have from whom forked it."""
     return {
         "arguments": sys.argv,
-        "environment": {name: value for name, value in os.environ.items() if name != "PWD"},  # a shell's own
+        "environment": {name: value for name, value in os.environ.items() if name not in OF_A_SHELL},
         "folder": os.getcwd(),
         "zone": time.tzname,
         "files": sorted(

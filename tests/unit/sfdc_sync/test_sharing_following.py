@@ -120,6 +120,7 @@ def test_what_is_no_issue_is_said_to_be_none(raw: bytes, why: str) -> None:
     [
         (DRAFT, ""),
         (Draft("1", "2", Option.SELECTED_VIEW, ("3",)), ""),
+        (Draft("1", "2", Option.SELECTED_VIEW, tuple(map(str, range(201)))), "at most 200 selected users"),
         (Draft("x", "2", Option.ALL_VIEW), "organization is named"),
         (Draft("1", "", Option.ALL_VIEW), "ticket is named"),
         (Draft("1", "2", Option.SELECTED_VIEW), "needs selected users"),

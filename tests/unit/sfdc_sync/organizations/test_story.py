@@ -43,6 +43,7 @@ BROKEN = {
         ),
         ({}, [BROKEN], "back_reference does not hold (Salesforce 9, Zendesk 1); name holds"),
         ({}, [BROKEN | {"gone_since": 1}], "back_reference holds"),
+        ({}, [BROKEN | {"ignored": "known to us"}], "back_reference holds"),
         ({}, [BROKEN | {"organization_id": "2"}], "back_reference holds"),
     ],
 )

@@ -18,6 +18,7 @@ from xdist.remote import Producer
 
 from sandbox.demo import reaper
 from supportops.clock import ManualClock
+from supportops.runtime import supervisor
 from tests.support import compiled_statements, distribution, infra
 from tests.support.databases import LentDatabases, SqliteDatabases, run_sql
 from tests.support.examples import load_profile
@@ -26,6 +27,10 @@ from tests.support.kept_connections import KEPT
 from tests.support.sandbox import SandboxProcess
 from tests.support.servers import Server, Unavailable
 
+NEVER = 24 * 3600.0
+"""Seconds after which a command that was called in this process may end it, for a thread that is left: such as one of
+the next test's. Programs of tests have the real limit.
+"""
 CHOICES = pytest.StashKey[dict[infra.Kind, infra.Choice]]()
 STATE = pytest.StashKey[infra.State]()
 
@@ -36,6 +41,7 @@ def pytest_configure(config: pytest.Config) -> None:
     compiled_statements.share()
     hear_interrupts()
     keep_loggers_catchable()
+    supervisor.CLOSING = NEVER
     spare_searches()
     os.environ.setdefault("SUPPORTOPS_MODE", "test")  # made-up secrets, stand-ins for every account
     if (worker := getattr(config, "workerinput", None)) is not None:

@@ -7,7 +7,6 @@ from typing import TextIO
 
 import pytest
 
-from supportops.runtime import supervisor
 from supportops.runtime.command_line import CommandLine, ensure_stdout, is_output_failure
 
 
@@ -23,12 +22,6 @@ def a_pipe_without_a_reader() -> TextIO:
 
 def one_that_was_never_open() -> None:
     return None
-
-
-@pytest.fixture(autouse=True)
-def nobody_ends_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A command line ends its process two seconds later where a thread is left, such as one of the next test's."""
-    monkeypatch.setattr(supervisor, "CLOSING", 24 * 3600.0)
 
 
 CASES = [
